@@ -1,0 +1,248 @@
+"""The server process of an embedded PostgreSQL, from its start to its stop."""
+
+import contextlib
+import fcntl
+import os
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+from urllib.parse import quote
+
+import psycopg
+
+from pgqueue.embedded.account import Account
+from pgqueue.embedded.cluster import Cluster, environment, find_binaries
+from pgqueue.errors import DatabaseUnavailable, UsageError
+
+__all__ = ["EmbeddedServer"]
+
+_PORT = 5432  # part of the socket's name; no network port is opened
+_SOCKET_PATH_BYTES = 107 if sys.platform == "linux" else 103  # sockaddr_un.sun_path, less a NUL
+_LOG_BYTES = 16 * 1024 * 1024
+
+
+class EmbeddedServer:
+    """The PostgreSQL server over ``data_dir``, whose cluster is made on first use.
+
+    Start it from the main thread, or one that lives as long as the server shall (see `account`).
+
+    Args:
+        data_dir: holds the cluster (``postgresql/``), its log and the lock of its owner.
+        binaries: the directory of ``initdb`` and ``postgres``; by default the embedded ones.
+        settings: server settings for this run, for example ``{"fsync": "off"}`` in a test.
+        start_timeout: seconds to wait until it accepts connections, recovery included.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        binaries: Path | None = None,
+        settings: Mapping[str, str] | None = None,
+        start_timeout: float = 60,
+    ) -> None:
+        self.data_dir = data_dir.expanduser().resolve()
+        self.log = self.data_dir / "postgresql.log"
+        self._binaries = binaries
+        self._cluster = Cluster(self.data_dir / "postgresql")
+        self._settings = dict(settings or {})
+        self._start_timeout = start_timeout
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock: IO[str] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of the server that we started, while it runs."""
+        process = self._process
+        return process.pid if process and process.poll() is None else None
+
+    def program(self, name: str) -> Path:
+        """Return the path of one of this PostgreSQL's programs, such as ``psql``."""
+        return (self._binaries or find_binaries()) / name
+
+    def dsn(self, database: str = "pgqueue") -> str:
+        """Return the address of a database on this server, for its superuser ``postgres``."""
+        return _dsn(self._socket_dir(), database)
+
+    def running(self) -> str | None:
+        """Return the address of the server over ``data_dir``, whoever started it, if it answers."""
+        directory = self._cluster.socket_dir()
+        dsn = _dsn(directory, "pgqueue") if directory else None
+        return dsn if dsn and _answers(dsn) else None
+
+    def start(self) -> str:
+        """Start the server, making cluster and database if need be; return the database's address.
+
+        Raises:
+            UsageError: another process runs a server here, or the directory cannot be used.
+            DatabaseUnavailable: it did not come up; the end of its log is in the message.
+        """
+        if self.pid is not None:
+            return self.dsn()
+        try:
+            self.data_dir.mkdir(mode=0o755, parents=True, exist_ok=True)
+            self._take_lock()
+            binaries = self.program("").resolve()
+            account = Account.choose(self.data_dir, self._cluster.path, binaries)
+            self._cluster.stop_stale(self._start_timeout)
+            self._cluster.make(account, binaries, sync=self._settings.get("fsync") != "off")
+            self._launch(account, binaries)
+            if not _answers(self.dsn()):
+                self._create_database(binaries)
+        except PermissionError as error:
+            self.stop()
+            raise UsageError(
+                f"{self.data_dir} cannot be used: {error}.",
+                hint="Run pgqueue as the user who made it, or name another --data-dir.",
+            ) from error
+        except BaseException:
+            self.stop()
+            raise
+        return self.dsn()
+
+    def stop(self, timeout: float = 20) -> None:
+        """Stop the server if we started it: fast, or after ``timeout`` seconds without ceremony."""
+        if process := self._process:
+            for how in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
+                process.send_signal(how)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(timeout)
+                    break
+            self._process = None
+            if (directory := self._socket_dir()) != self._cluster.path:
+                with contextlib.suppress(OSError):  # not empty after a kill; the next start clears
+                    directory.rmdir()
+        if self._lock:
+            self._lock.close()
+            self._lock = None
+
+    def _take_lock(self) -> None:
+        """Become the owner of ``data_dir``, until `stop` or our death."""
+        if self._lock:
+            return
+        lock = (self.data_dir / "lock").open("a+")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            owner = lock.read().strip() or "unknown"
+            lock.close()
+            raise UsageError(
+                f"pgqueue already runs a PostgreSQL in {self.data_dir} (process {owner}).",
+                hint="Stop it first, or name another --data-dir.",
+            ) from None
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        self._lock = lock
+
+    def _launch(self, account: Account, binaries: Path) -> None:
+        directory = self._socket_dir()
+        if directory != self._cluster.path:
+            _make_private(directory, account)
+        settings = {
+            "port": str(_PORT),
+            "unix_socket_directories": '"{}"'.format(str(directory).replace('"', '""')),
+            **self._settings,
+        }
+        command = [*account.prefix, str(binaries / "postgres"), "-D", str(self._cluster.path)]
+        command += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        deadline = time.monotonic() + self._start_timeout
+        while not self._comes_up(command, deadline):
+            time.sleep(0.1)
+
+    def _comes_up(self, command: list[str], deadline: float) -> bool:
+        """Run the server until it answers; False: try again, a killed one is not quite gone."""
+        if self.log.exists() and self.log.stat().st_size > _LOG_BYTES:
+            self.log.replace(self.log.with_suffix(".log.old"))
+        self.log.touch(mode=0o600)  # statements that failed are in it
+        with self.log.open("ab") as log:
+            begin = log.tell()
+            self._process = process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                env=environment(),
+                start_new_session=True,  # Ctrl-C is for us: it stops when its clients are done
+            )
+        while not _answers(self.dsn("postgres")):
+            if process.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.02)
+                continue
+            with self.log.open("rb") as log:
+                log.seek(begin)
+                said = log.read()[-2000:].decode(errors="replace").strip()
+            # The backends of a server that was killed hold its memory until they notice.
+            if "shared memory block" in said and time.monotonic() < deadline:
+                return False
+            raise DatabaseUnavailable(
+                f"PostgreSQL did not start in {self._cluster.path}:\n{said}",
+                hint=f"The whole log is {self.log}.",
+            )
+        return True
+
+    def _create_database(self, binaries: Path) -> None:
+        command = [str(binaries / "createdb"), "--maintenance-db", self.dsn("postgres"), "pgqueue"]
+        made = subprocess.run(
+            command, capture_output=True, text=True, check=False, env=environment()
+        )
+        if made.returncode != 0:
+            raise DatabaseUnavailable(f"The database was not created: {made.stderr.strip()}")
+
+    def _socket_dir(self) -> Path:
+        """Return where the socket goes: in the cluster, or a short path that is named after it."""
+        socket = os.fsencode(self._cluster.path / f".s.PGSQL.{_PORT}")
+        if len(socket) <= _SOCKET_PATH_BYTES and b"," not in socket:  # libpq: a list of hosts
+            return self._cluster.path
+        name = sha256(os.fsencode(self._cluster.path)).hexdigest()[:16]
+        return Path(tempfile.gettempdir()).resolve() / f"pgqueue-{name}"
+
+
+def _dsn(socket_dir: Path, database: str) -> str:
+    host = quote(str(socket_dir), safe="")
+    return f"postgresql://postgres@/{quote(database, safe='')}?host={host}&port={_PORT}"
+
+
+def _answers(dsn: str) -> bool:
+    try:
+        psycopg.connect(dsn, connect_timeout=5).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def _make_private(directory: Path, account: Account) -> None:
+    """Make ``directory``, in a place where anyone may write, and see that it is the account's."""
+    try:
+        directory.mkdir(mode=0o700)
+        account.give(directory)
+    except FileExistsError:
+        found = directory.lstat()
+        ours = stat.S_ISDIR(found.st_mode) and found.st_uid == account.uid
+        if not ours or stat.S_IMODE(found.st_mode) & 0o077:
+            raise UsageError(
+                f"{directory} belongs to someone else, or is open to others.",
+                hint="Remove it, or name a --data-dir with a shorter path.",
+            ) from None
