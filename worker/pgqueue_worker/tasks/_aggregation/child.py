@@ -1,0 +1,21 @@
+"""`python -m pgqueue_worker.tasks._aggregation.child`: a user's SQL in its own process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .._child import serve
+
+__all__: list[str] = []
+
+
+def _run(request: Any, progress: Callable[[float, str], None]) -> tuple[Any, bytes]:
+    from .engine import Aggregation
+    from .models import AggregationPayload
+
+    return Aggregation(AggregationPayload.model_validate(request), progress).run(), b""
+
+
+if __name__ == "__main__":
+    serve(_run)

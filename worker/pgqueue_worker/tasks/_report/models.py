@@ -1,0 +1,148 @@
+"""Payload and result of `pdf_report`; their JSON Schema is what the API validates against."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic.json_schema import SkipJsonSchema
+
+__all__ = ["Cell", "Chart", "ReportPayload", "ReportResult", "Section", "Series", "Table"]
+
+MAX_CELLS = 10_000
+
+Line = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Label = Annotated[str, StringConstraints(max_length=80)]
+Number = Annotated[float, Field(ge=-1e15, le=1e15, allow_inf_nan=False)]
+Cell = bool | int | Number | Annotated[str, StringConstraints(max_length=20_000)] | None
+
+
+def _plain(schema: dict[str, Any]) -> None:
+    """Leave out ``"default": null``: an absent key is the only way to say "none"."""
+    for prop in schema.get("properties", {}).values():
+        if "default" in prop and prop["default"] is None:
+            del prop["default"]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(
+        strict=True,
+        extra="forbid",
+        frozen=True,
+        json_schema_extra=_plain,
+        hide_input_in_errors=True,
+    )
+
+
+class Table(_Model):
+    """Columns of numbers are set flush right with the same number of decimals."""
+
+    caption: Line | SkipJsonSchema[None] = Field(default=None, description="Set above the table.")
+    columns: list[Label] = Field(min_length=1, max_length=12, description="The header row.")
+    rows: list[Annotated[list[Cell], Field(max_length=12)]] = Field(
+        max_length=5000, description="Each as long as `columns`; null is an empty cell."
+    )
+    total: bool = Field(default=False, description="Whether the last row is a total, set apart.")
+
+    @model_validator(mode="after")
+    def _rectangular(self) -> Table:
+        for number, row in enumerate(self.rows, start=1):
+            if len(row) != len(self.columns):
+                raise ValueError(
+                    f"row {number} has {len(row)} cells, the table {len(self.columns)} columns"
+                )
+        return self
+
+
+class Series(_Model):
+    """One line, one colour of bars, or the slices of a pie."""
+
+    name: Label = Field(default="", description="Shown in the legend when there are several.")
+    values: list[Number | None] = Field(
+        min_length=1, max_length=200, description="One for each label; null is a gap."
+    )
+
+
+class Chart(_Model):
+    """A chart over labels."""
+
+    type: Literal["bar", "line", "pie"] = Field(description="A pie has one series, none negative.")
+    title: Line | SkipJsonSchema[None] = Field(default=None, description="Set above the chart.")
+    unit: Label = Field(default="", description="What the values are in, such as EUR or ms.")
+    labels: list[Label] = Field(
+        min_length=1, max_length=200, description="The horizontal axis, or the slices."
+    )
+    series: list[Series] = Field(min_length=1, max_length=6)
+
+    @model_validator(mode="after")
+    def _complete(self) -> Chart:
+        for series in self.series:
+            if len(series.values) != len(self.labels):
+                raise ValueError(
+                    f"series {series.name!r} has {len(series.values)} values "
+                    f"for {len(self.labels)} labels"
+                )
+        if self.type == "pie":
+            values = self.series[0].values
+            if len(self.series) != 1 or len(values) > 12:
+                raise ValueError("a pie has one series of at most 12 values")
+            if any(v is None or v < 0 for v in values) or not any(values):
+                raise ValueError("the values of a pie are positive or 0, and not all 0")
+        return self
+
+
+class Section(_Model):
+    """A heading and what stands under it: paragraphs, then charts, then tables."""
+
+    heading: Line | SkipJsonSchema[None] = Field(
+        default=None, description="Listed in the contents and the outline."
+    )
+    paragraphs: list[Annotated[str, StringConstraints(max_length=50_000)]] = Field(
+        default_factory=list,
+        max_length=1000,
+        description="Plain text, shown as it is; a newline breaks the line.",
+    )
+    charts: list[Chart] = Field(default_factory=list, max_length=20)
+    tables: list[Table] = Field(default_factory=list, max_length=50)
+
+
+class ReportPayload(_Model):
+    """A report. All text is plain text: no character has a special meaning."""
+
+    model_config = ConfigDict(title="pdf_report")
+
+    title: Line = Field(description="Set at the top of the first page, and in the PDF's metadata.")
+    subtitle: Line | SkipJsonSchema[None] = Field(default=None, description="Set under the title.")
+    author: Line | SkipJsonSchema[None] = Field(default=None, description="Set under the title.")
+    date: (
+        Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
+        | SkipJsonSchema[None]
+    ) = Field(
+        default=None,
+        description="ISO 8601. With a date, the same payload gives the same bytes at every attempt.",
+    )
+    paper: Literal["a4", "us-letter"] = "a4"
+    language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")] = Field(
+        default="en", description="ISO 639-1 code; decides hyphenation and the direction of text."
+    )
+    contents: bool = Field(default=False, description="Whether to list the headings at the front.")
+    sections: list[Section] = Field(default_factory=list, max_length=200)
+
+    @model_validator(mode="after")
+    def _bounded(self) -> ReportPayload:
+        tables = [table for section in self.sections for table in section.tables]
+        cells = sum(len(table.rows) * len(table.columns) for table in tables)
+        if cells > MAX_CELLS:
+            raise ValueError(f"{cells:,} table cells; at most {MAX_CELLS:,} are allowed")
+        if sum(len(section.charts) for section in self.sections) > 50:
+            raise ValueError("at most 50 charts are allowed")
+        return self
+
+
+class ReportResult(_Model):
+    """Where the PDF is, and what it holds."""
+
+    artifact: str = Field(description="Its name under /v1/tasks/{id}/artifacts/.")
+    pages: int
+    bytes: int
+    sha256: str = Field(description="Of the PDF, in hexadecimal.")
