@@ -1,0 +1,109 @@
+"""Connections to PostgreSQL: bounded waits everywhere, and errors of pgqueue's own tree."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg.rows import dict_row
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from pgqueue.errors import DatabaseUnavailable, PgQueueError, translate
+from pgqueue.queries import query
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+
+Row = dict[str, Any]
+
+# A silent cut is noticed within about 15 s; the defaults took minutes.
+_BOUNDS = {
+    "connect_timeout": 5,
+    "keepalives": 1,
+    "keepalives_idle": 5,
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+
+
+def connection_arguments(application_name: str) -> dict[str, Any]:
+    """Give the arguments that every connection of pgqueue is made with."""
+    return {"autocommit": True, "application_name": application_name, **_BOUNDS}
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn psycopg's errors into pgqueue's."""
+    try:
+        yield
+    except PoolTimeout as error:
+        message = "no database connection became free in time"
+        raise DatabaseUnavailable(message, hint="is PostgreSQL running?") from error
+    except psycopg.Error as error:
+        raise translate(error) from error
+
+
+class Database:
+    """A pool of connections that speaks named queries.
+
+    Raises ``DatabaseUnavailable`` when PostgreSQL cannot be reached within ``timeout`` seconds.
+    """
+
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        application_name: str = "pgqueue",
+        min_size: int = 1,
+        max_size: int = 4,
+        timeout: float = 5,
+        statement_timeout_ms: int | None = None,
+        read_only: bool = False,
+    ) -> None:
+        self.dsn = dsn
+        self._statement_timeout_ms = statement_timeout_ms
+        self._read_only = read_only
+        self._pool = AsyncConnectionPool(
+            dsn,
+            kwargs=connection_arguments(application_name),
+            min_size=min_size,
+            max_size=max_size,
+            timeout=timeout,
+            open=False,
+            configure=self._configure,
+            reconnect_timeout=30,
+        )
+
+    async def _configure(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        # prepared on first use: every query here is run again and again
+        connection.prepare_threshold = 0
+
+    async def open(self, *, wait: bool = True) -> None:
+        """Open the pool; with ``wait`` raise ``DatabaseUnavailable`` unless a connection is made."""
+        with translated():
+            await self._pool.open(wait=wait)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._pool.close()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+        """Lend a connection in autocommit mode."""
+        with translated():
+            async with self._pool.connection() as connection:
+                yield connection
+
+    async def rows(self, name: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
+        """Run a named query and give all its rows."""
+        async with self.connection() as connection:
+            cursor = connection.cursor(row_factory=dict_row)
+            await cursor.execute(query(name), parameters or {})
+            return await cursor.fetchall() if cursor.description else []
+
+    async def row(self, name: str, parameters: Mapping[str, Any] | None = None) -> Row | None:
+        """Run a named query and give its first row, if any."""
+        rows = await self.rows(name, parameters)
+        return rows[0] if rows else None

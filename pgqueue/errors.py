@@ -1,0 +1,155 @@
+"""The error tree.
+
+PgQueueError
+├── UsageError            a call that cannot be right: fix the call
+│   └── PayloadError      a payload that its type refuses; ``errors`` points at each place
+├── NotFound              no such task, artifact or type
+├── Conflict              the state of the thing forbids it
+├── LeaseLost             the attempt's lease went to another: stop working on the task
+├── DatabaseUnavailable   PostgreSQL cannot be reached or is stopping: try again
+└── SchemaMismatch        the database's schema and this code do not fit: migrate or upgrade
+
+Every error has a ``code`` (stable, for programs) and a ``hint`` (what to do, for people).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import psycopg
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+class PgQueueError(Exception):
+    """An error of pgqueue."""
+
+    code: ClassVar[str] = "error"
+    status: ClassVar[int] = 500
+
+    def __init__(self, message: str = "", *, hint: str | None = None) -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip())
+        self.hint = hint
+
+    def __str__(self) -> str:
+        """Give the message, and the hint behind it."""
+        message = super().__str__()
+        return f"{message} ({self.hint})" if self.hint else message
+
+    @property
+    def message(self) -> str:
+        """The message without the hint."""
+        return super().__str__()
+
+
+class UsageError(PgQueueError):
+    """The call cannot be right."""
+
+    code = "usage"
+    status = 422
+
+
+class PayloadError(UsageError):
+    """The payload does not fit its type."""
+
+    code = "payload_invalid"
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        errors: Sequence[Mapping[str, str]] = (),
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.errors = [dict(error) for error in errors]
+
+
+class NotFound(PgQueueError):
+    """There is no such thing."""
+
+    code = "not_found"
+    status = 404
+
+
+class Conflict(PgQueueError):
+    """The state of the thing forbids it."""
+
+    code = "conflict"
+    status = 409
+
+
+class LeaseLost(PgQueueError):
+    """The lease no longer holds: the task was rescued, cancelled or finished meanwhile."""
+
+    code = "lease_lost"
+    status = 409
+
+
+class DatabaseUnavailable(PgQueueError):
+    """PostgreSQL cannot be reached right now."""
+
+    code = "database_unavailable"
+    status = 503
+
+
+class SchemaMismatch(PgQueueError):
+    """The schema in the database and this code do not fit each other."""
+
+    code = "schema_mismatch"
+    status = 503
+
+
+_BY_SQLSTATE: dict[str, type[PgQueueError]] = {
+    "PQ001": LeaseLost,
+    "PQ002": NotFound,
+    "PQ003": Conflict,
+    "PQ004": UsageError,
+    "23514": UsageError,  # check_violation: a bound of the schema
+    "22003": UsageError,  # numeric_value_out_of_range
+    "22P02": UsageError,  # invalid_text_representation
+    "22P05": UsageError,  # untranslatable_character: NUL in a jsonb string
+    "22008": UsageError,  # datetime_field_overflow
+    "22007": UsageError,  # invalid_datetime_format
+    "54001": UsageError,  # statement_too_complex: nesting beyond the stack
+    "42883": SchemaMismatch,  # undefined_function
+    "42P01": SchemaMismatch,  # undefined_table
+    "42703": SchemaMismatch,  # undefined_column
+    "3F000": SchemaMismatch,  # invalid_schema_name
+}
+
+_UNAVAILABLE_CLASSES = ("08", "53", "57P")  # connection, resources (disk full, too many), shutdown
+
+_CHECKS = {
+    "task_payload_bounds": "a payload is at most 256 KiB and 64 levels deep",
+    "task_priority_range": "a priority is between 0 (first) and 10 (last)",
+    "task_max_attempts_range": "max_attempts is between 1 and 1000",
+    "task_timeout_positive": "a timeout is more than 0 seconds",
+    "task_queue_length": "a queue's name has 1 to 100 characters",
+    "task_type_length": "a type's name has 1 to 100 characters",
+    "artifact_name_plain": "an artifact's name is 1 to 100 of A-Z a-z 0-9 . _ -",
+    "artifact_size_bound": "an artifact is at most 16 MiB",
+}
+
+
+def translate(error: psycopg.Error) -> PgQueueError:
+    """Give the error of this tree that a database error stands for.
+
+    An error without a SQLSTATE came from the connection itself.
+    """
+    state = error.sqlstate
+    if state is None or state.startswith(_UNAVAILABLE_CLASSES):
+        return DatabaseUnavailable(
+            f"PostgreSQL is not available: {_first_line(error)}",
+            hint="check that it runs and that PGQUEUE_DATABASE_URL is right; pgqueue tries again",
+        )
+    kind = _BY_SQLSTATE.get(state, PgQueueError)
+    if kind is SchemaMismatch:
+        return SchemaMismatch(_first_line(error), hint="run `pgqueue migrate`")
+    check = _CHECKS.get(error.diag.constraint_name or "")
+    return kind(check or _first_line(error), hint=error.diag.message_hint)
+
+
+def _first_line(error: psycopg.Error) -> str:
+    return error.diag.message_primary or next(iter(str(error).splitlines()), type(error).__name__)

@@ -1,0 +1,20 @@
+-- Keeps what handlers log. Each element: task_id, lease_id, seq (the lease's own counter), level, message, data.
+-- One that is already there is left alone, so that a writer may send again what it is not sure of.
+create or replace function pgqueue.append_events(events jsonb, out watched boolean)
+language plpgsql
+set search_path = pgqueue, pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    now constant timestamptz := pgqueue.clock();
+begin
+    insert into task_event (task_id, lease_id, seq, at, type, level, message, data)
+    select e.task_id, e.lease_id, e.seq, now, 'log', e.level, e.message, e.data
+    from jsonb_to_recordset(events) as e (
+        task_id uuid, lease_id bigint, seq int, level text, message text, data jsonb
+    )
+    on conflict do nothing;
+
+    watched := exists (select from listener where channel = 'pgqueue_event' and expires_at > now);
+end
+$$;

@@ -1,0 +1,7 @@
+-- The one clock of the service: no process's own clock decides anything.
+-- Inlined into its callers, so it costs what clock_timestamp() costs.
+create or replace function pgqueue.clock() returns timestamptz
+language sql volatile parallel safe
+as $$ select pg_catalog.clock_timestamp() $$;
+
+comment on function pgqueue.clock() is 'the time that decides leases, due times and orders';

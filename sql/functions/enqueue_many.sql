@@ -1,0 +1,72 @@
+-- Stores tasks, all or none, in the caller's transaction, and returns their ids in the order given.
+-- Each element: type, and optionally payload, queue, priority, run_at, max_attempts, timeout_s, traceparent.
+-- What is not given comes from the type as its workers published it. Rings no doorbell: see ring().
+create or replace function pgqueue.enqueue_many(
+    tasks jsonb, user_id bigint default 0, out ids uuid[], out created_at timestamptz, out queues text[]
+)
+language plpgsql
+set search_path = pgqueue, pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+as $$
+#variable_conflict use_column
+declare
+    now constant timestamptz := pgqueue.clock();
+    owner constant bigint := user_id;
+    bits constant bigint := id_bits(now);
+begin
+    if to_regclass('pgqueue.task' || to_char((now + interval '1 hour') at time zone 'utc', '_YYYYMMDD')) is null then
+        perform ensure_partitions((now at time zone 'utc')::date, 2);
+    end if;
+
+    with input as materialized (
+        select
+            i.n,
+            new_id(bits, i.n) as id,
+            i.type,
+            coalesce(i.queue, t.queue, 'default') as queue,
+            coalesce(i.priority, 5::smallint) as priority,
+            coalesce(i.payload, '{}') as payload,
+            i.run_at,
+            coalesce(i.max_attempts, t.max_attempts, 3::smallint) as max_attempts,
+            i.timeout_s,
+            i.traceparent,
+            case when i.run_at > now then null else nextval('pgqueue.ready_seq') end as seq
+        from rows from (
+            jsonb_to_recordset(tasks) as (
+                type text, payload jsonb, queue text, priority smallint, run_at timestamptz,
+                max_attempts smallint, timeout_s real, traceparent text
+            )
+        ) with ordinality as i (type, payload, queue, priority, run_at, max_attempts, timeout_s, traceparent, n)
+        left join lateral (
+            select tt.queue, tt.max_attempts from task_type as tt where tt.name = i.type limit 1
+        ) as t on true
+    ),
+    fact as (
+        insert into task (
+            id, created_at, run_at, user_id, seq, timeout_s, priority, max_attempts, queue, type, payload, traceparent
+        )
+        select
+            id, now, run_at, owner, seq, timeout_s, priority, max_attempts, queue, type, payload, traceparent
+        from input
+    ),
+    runnable as (
+        insert into ready (seq, task_id, ready_at, priority, budget, queue)
+        select seq, id, now, priority, max_attempts, queue
+        from input
+        where seq is not null
+    ),
+    later as (
+        insert into delayed (task_id, run_at, priority, budget, queue, status)
+        select id, run_at, priority, max_attempts, queue, 'scheduled'
+        from input
+        where seq is null
+    )
+    select
+        coalesce(array_agg(id order by n), '{}'),
+        now,
+        coalesce(array_agg(distinct queue) filter (where seq is not null), '{}')
+    into ids, created_at, queues
+    from input;
+end
+$$;

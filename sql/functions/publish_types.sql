@@ -1,0 +1,36 @@
+-- Publishes the types that an app knows, and their queues, so that the API can check payloads without its code.
+-- Each element: name, queue, max_attempts, timeout_s, description, payload_schema, result_schema.
+create or replace function pgqueue.publish_types(types jsonb) returns void
+language plpgsql
+set search_path = pgqueue, pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    now constant timestamptz := pgqueue.clock();
+begin
+    insert into task_type as known (
+        name, queue, max_attempts, timeout_s, description, payload_schema, result_schema, updated_at
+    )
+    select t.name, t.queue, t.max_attempts, t.timeout_s, t.description, t.payload_schema, t.result_schema, now
+    from jsonb_to_recordset(types) as t (
+        name text, queue text, max_attempts smallint, timeout_s real, description text,
+        payload_schema jsonb, result_schema jsonb
+    )
+    order by t.name
+    on conflict (name) do update set
+        queue = excluded.queue, max_attempts = excluded.max_attempts, timeout_s = excluded.timeout_s,
+        description = excluded.description, payload_schema = excluded.payload_schema,
+        result_schema = excluded.result_schema, updated_at = excluded.updated_at
+    where (known.queue, known.max_attempts, known.timeout_s, known.description, known.payload_schema, known.result_schema)
+        is distinct from (
+            excluded.queue, excluded.max_attempts, excluded.timeout_s, excluded.description,
+            excluded.payload_schema, excluded.result_schema
+        );
+
+    insert into queue (name, created_at)
+    select distinct t ->> 'queue', now from jsonb_array_elements(types) as t
+    order by 1
+    on conflict do nothing;
+    perform pg_notify('pgqueue_control', 'types');
+end
+$$;

@@ -1,0 +1,26 @@
+-- Depth and age of each queue at this moment, counted live: exact, and as dear as the backlog is long.
+create view pgqueue.queue_health as
+with token as (
+    select queue, 'queued' as status, ready_at as since from pgqueue.ready
+    union all
+    select queue, status, run_at from pgqueue.delayed
+    union all
+    select queue, 'active', started_at from pgqueue.running
+)
+select
+    q.name as queue,
+    count(*) filter (where t.status = 'queued') as queued,
+    count(*) filter (where t.status = 'scheduled') as scheduled,
+    count(*) filter (where t.status = 'retrying') as retrying,
+    count(*) filter (where t.status = 'active') as active,
+    pgqueue.clock() - min(t.since) filter (where t.status = 'queued') as oldest_wait,
+    pgqueue.clock() - min(t.since) filter (where t.status = 'active') as longest_run,
+    (
+        select count(*) from pgqueue.worker as w
+        where w.state = 'active' and w.expires_at > pgqueue.clock() and (w.queues = '{}' or q.name = any (w.queues))
+    ) as workers
+from (select name from pgqueue.queue union select queue from token) as q
+left join token as t on t.queue = q.name
+group by q.name;
+
+comment on view pgqueue.queue_health is 'depth and age of each queue, live';

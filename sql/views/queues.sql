@@ -1,0 +1,20 @@
+-- Every queue with its depth as it was sampled last.
+create view pgqueue.queues as
+select
+    q.name,
+    coalesce(sum(s.n) filter (where s.status = 'queued'), 0)::bigint as queued,
+    coalesce(sum(s.n) filter (where s.status = 'scheduled'), 0)::bigint as scheduled,
+    coalesce(sum(s.n) filter (where s.status = 'retrying'), 0)::bigint as retrying,
+    coalesce(sum(s.n) filter (where s.status = 'active'), 0)::bigint as active,
+    min(s.oldest_at) filter (where s.status = 'queued') as oldest_queued_at,
+    max(s.sampled_at) as sampled_at,
+    (
+        select count(*) from pgqueue.worker as w
+        where w.state = 'active' and w.expires_at > pgqueue.clock() and (w.queues = '{}' or q.name = any (w.queues))
+    ) as workers,
+    q.created_at
+from pgqueue.queue as q
+left join pgqueue.queue_sample as s on s.queue = q.name
+group by q.name, q.created_at;
+
+comment on view pgqueue.queues is 'every queue with its depth, sampled every few seconds';

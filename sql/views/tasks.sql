@@ -1,0 +1,54 @@
+-- Every task with its status now and all that a person asks of it. A token says where a task is; where there is
+-- none, its last attempt tells how it ended.
+create view pgqueue.tasks as
+select
+    t.id,
+    t.type,
+    t.queue,
+    case
+        when r.task_id is not null then 'active'
+        when d.task_id is not null then d.status
+        when q.task_id is not null or last.final is not true then 'queued'
+        when last.outcome in ('completed', 'cancelled') then last.outcome
+        else 'failed'
+    end as status,
+    case
+        when r.task_id is not null then case when r.cancel_requested then 'cancel requested' end
+        when d.task_id is not null then coalesce(d.reason, case d.status
+            when 'scheduled' then 'waits until ' || to_char(d.run_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+            when 'retrying' then 'retries at ' || to_char(d.run_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+        end)
+        when q.task_id is not null then q.reason
+        when last.final and last.outcome <> 'completed' then coalesce(last.error ->> 'message', last.outcome)
+    end as status_reason,
+    t.priority,
+    t.payload,
+    case when q.task_id is null and r.task_id is null and d.task_id is null and last.final then last.result end as result,
+    case when q.task_id is not null or r.task_id is not null or last.outcome = 'completed' then null else last.error end as error,
+    coalesce(r.attempt, d.attempt, q.attempt, last.attempt, 0::smallint) as attempt,
+    t.max_attempts,
+    case when r.task_id is not null then r.progress else last.progress end as progress,
+    t.created_at,
+    coalesce(d.run_at, t.run_at) as run_at,
+    coalesce(r.started_at, last.started_at) as started_at,
+    case when q.task_id is null and r.task_id is null and d.task_id is null and last.final then last.finished_at end as finished_at,
+    case when d.status = 'retrying' then d.run_at end as next_retry_at,
+    coalesce(r.crashes, d.crashes, q.crashes, 0::smallint) as crash_count,
+    coalesce(r.lease_id, last.lease_id) as lease_id,
+    t.timeout_s,
+    t.user_id,
+    t.batch_id,
+    t.traceparent
+from pgqueue.task as t
+left join pgqueue.running as r on r.task_id = t.id
+left join pgqueue.delayed as d on d.task_id = t.id
+left join pgqueue.ready as q on q.task_id = t.id and q.requeued
+left join lateral (
+    select a.*
+    from pgqueue.attempt as a
+    where a.task_id = t.id
+    order by a.lease_id desc
+    limit 1
+) as last on true;
+
+comment on view pgqueue.tasks is 'every task with its status now';
