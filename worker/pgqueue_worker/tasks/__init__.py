@@ -14,29 +14,32 @@ __all__ = ["register"]
 
 _log = logging.getLogger("pgqueue.tasks")
 
-_ENGINES = {
-    "data_aggregation": (
-        "duckdb",
-        "Group, filter and sum inline rows, CSV or JSON text with DuckDB.",
-    ),
-    "pdf_report": ("typst", "Typeset a PDF report with text, tables and charts."),
+_ENGINES = {"data_aggregation": "duckdb", "pdf_report": "typst"}
+_DESCRIPTIONS = {
+    "data_aggregation": "Group, filter and sum inline rows, CSV or JSON text with DuckDB.",
+    "pdf_report": "Typeset a PDF report with text, tables and charts.",
+    "noop": "Complete at once, for load tests.",
+    "sleep": "Wait, and fail as often as asked, for demonstrations.",
 }
 
 
 def register(app: PgQueue) -> None:
-    """Register `noop` and `sleep`, and each of the others whose engine is installed; log what is absent."""
-    # Imported here so that a child process of a sandboxed engine loads no database driver.
-    from .demo import noop, sleep
+    """Register `noop`, `sleep`, and those of the others whose engine is installed.
 
-    app.task("noop", description="Completes at once, for load tests.")(noop)
-    app.task("sleep", description="Waits, and fails as often as asked, for demos.")(sleep)
+    What cannot run here is named in one log line, with the command that installs it.
+    """
+    # Imported late: a child process of a sandboxed engine needs no database driver.
+    demo = import_module(f"{__name__}.demo")
+    for name in ("noop", "sleep"):
+        app.task(name, description=_DESCRIPTIONS[name])(getattr(demo, name))
     absent = []
-    for name, (package, description) in _ENGINES.items():
+    for name, package in _ENGINES.items():
         if find_spec(package) is None:
             absent.append(f"{name} (needs {package})")
             continue
         handler = getattr(import_module(f"{__name__}.{name}"), name)
-        app.task(name, queue=name, max_attempts=3, timeout=60, description=description)(handler)
+        describe = _DESCRIPTIONS[name]
+        app.task(name, queue=name, max_attempts=3, timeout=60, description=describe)(handler)
     if absent:
         _log.warning(
             "not registered: %s; install them with: pip install 'pgqueue[tasks]'", ", ".join(absent)

@@ -1,7 +1,7 @@
-"""The child's side of a sandboxed engine (see _sandbox.py): limits first, then one request, one answer.
+"""The child's side of a sandboxed engine (see _sandbox.py): limits, one request, one answer.
 
-stdin: one JSON request, to the end. stdout: JSON lines `{"progress": [percent, message]}`, at last one of
-`{"result": …, "bytes": n}` followed by n raw bytes, `{"refused": message}`, `{"failed": message}`.
+stdin: one JSON request, to the end. stdout: JSON lines `{"progress": [percent, message]}`, at last
+`{"result": …, "bytes": n}` and n raw bytes, or `{"refused": message}`, or `{"failed": message}`.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def serve(engine: Engine) -> None:
         send({"refused": str(error)})
     except MemoryError:
         send({"refused": "this needs more memory than a task may use"})
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - a process border; Rust panics are no Exception
         send({"failed": f"{type(error).__name__}: {error}"[:2000]})
     else:
         send({"result": result, "bytes": len(data)})

@@ -1,8 +1,9 @@
-"""Run an engine on a user's input in a child process that can be killed and cannot harm its neighbours.
+"""Run an engine on a user's input in a child process that cannot harm its neighbours.
 
-Why not a thread: `select len(range(100000000))` ignored DuckDB's memory limit (7.3 GB resident) and its interrupt
-(38 s); a Typst compilation cannot be interrupted at all, and keeps its caches. The child has no environment
-variables, a memory limit, no right to write files, and dies with its parent. It costs 0.1 to 0.3 s of CPU.
+Why not a thread: `select len(range(100000000))` ignored DuckDB's memory limit (7.3 GB resident) and
+its interrupt (38 s); a Typst compilation cannot be interrupted at all, and keeps its caches. The
+child has none of the worker's environment variables, a memory limit, may write no file, and dies
+with its parent. It costs 0.1 to 0.3 s of CPU.
 """
 
 from __future__ import annotations
@@ -15,20 +16,22 @@ import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from .errors import EngineFailed, InputRefused
 
 __all__ = ["run_in_child"]
 
+_T = TypeVar("_T")
 _LINE_LIMIT = 1 << 20
 _STDERR_LIMIT = 4096
 _slots: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
 
 def _slot() -> asyncio.Semaphore:
-    """As many children at once as processors: more would only share them and multiply the memory."""
+    """As many children at once as processors (at least 2): more would only multiply memory."""
     loop = asyncio.get_running_loop()
     return _slots.setdefault(loop, asyncio.Semaphore(max(2, os.cpu_count() or 1)))
 
@@ -44,17 +47,17 @@ async def run_in_child(
 ) -> tuple[Any, bytes]:
     """The result and the bytes that `module` (run with -m) answers to `request`.
 
-    Raises InputRefused when the child refuses the input or outgrows its memory, EngineFailed when it breaks.
-    When the calling task is cancelled the child is killed before the cancellation goes on.
+    Raises InputRefused when the child refuses the input or outgrows its limits, EngineFailed when
+    it breaks. When the calling task is cancelled the child is dead before the cancellation goes on.
     """
     async with _slot(), _child(module, memory_bytes, cpu_seconds) as process:
-        assert process.stdin and process.stdout and process.stderr
-        noise = asyncio.create_task(process.stderr.read(_STDERR_LIMIT))
+        stdin, stdout = _pipe(process.stdin), _pipe(process.stdout)
+        noise = asyncio.create_task(_pipe(process.stderr).read(_STDERR_LIMIT))
         try:
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                process.stdin.write(request)
-                process.stdin.close()
-            answer = await _answer(process.stdout, progress)
+                stdin.write(request)
+                stdin.close()
+            answer = await _answer(stdout, progress)
             if answer is None:
                 raise await _death(process, noise)
             if "refused" in answer:
@@ -66,11 +69,17 @@ async def run_in_child(
                     f"the output would have {answer['bytes']:,} bytes, "
                     f"at most {max_output_bytes:,} are allowed"
                 )
-            return answer["result"], await process.stdout.readexactly(answer["bytes"])
+            return answer["result"], await stdout.readexactly(answer["bytes"])
         except asyncio.IncompleteReadError:
             raise await _death(process, noise) from None
         finally:
             noise.cancel()
+
+
+def _pipe(stream: _T | None) -> _T:
+    if stream is None:
+        raise EngineFailed("the child has no pipe")
+    return stream
 
 
 @contextlib.asynccontextmanager
@@ -104,7 +113,7 @@ async def _child(
 
 
 def _python_path() -> str:
-    return os.pathsep.join(os.path.abspath(path) for path in sys.path if path)
+    return os.pathsep.join(str(Path(path).absolute()) for path in sys.path if path)
 
 
 async def _answer(

@@ -1,13 +1,12 @@
 """`data_aggregation`: group, filter and sum inline rows, CSV or JSON text with DuckDB.
 
-The structured form runs in a thread: its SQL is ours and obeys DuckDB's memory limit and interrupt. The user's own
-SQL runs in a child process (_sandbox.py says why).
+The structured form runs in a thread: its SQL is ours and obeys DuckDB's memory limit and interrupt.
+The user's own SQL runs in a child process (_sandbox.py says why).
 """
 
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 
 from pgqueue import Context
 
@@ -25,8 +24,8 @@ _CHILD = "pgqueue_worker.tasks._aggregation.child"
 async def data_aggregation(ctx: Context, payload: AggregationPayload) -> AggregationResult:
     """Aggregate the rows of the payload; the result is bounded to 10,000 rows and 200 kB.
 
-    Raises InputRefused, which names the columns there are, for unknown columns, wrong types and bad SQL. When the
-    task is cancelled or times out the query has ended before this returns.
+    Raises InputRefused, which names the columns there are, for unknown columns, wrong types and bad
+    SQL. When the task is cancelled or times out, the query has ended before this returns.
     """
     if payload.sql is None:
         result = await _run_in_thread(ctx, payload)
@@ -41,7 +40,7 @@ async def data_aggregation(ctx: Context, payload: AggregationPayload) -> Aggrega
 
 
 async def _run_in_thread(ctx: Context, payload: AggregationPayload) -> object:
-    run = Aggregation(payload, partial(ctx.progress))
+    run = Aggregation(payload, ctx.progress)
     thread = asyncio.ensure_future(asyncio.to_thread(run.run))
     try:
         return await asyncio.shield(thread)

@@ -15,6 +15,6 @@ class InputRefused(ValueError):
 
 
 class EngineFailed(RuntimeError):
-    """The child process that runs an engine died or broke its protocol; another attempt may pass."""
+    """The process that runs an engine died or broke its protocol; another attempt may pass."""
 
     retryable = True

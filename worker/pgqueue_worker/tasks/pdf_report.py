@@ -1,7 +1,8 @@
 """`pdf_report`: typeset a report with Typst and keep it as the artifact report.pdf.
 
-The user's text reaches Typst as JSON data and is only ever shown as text: the template evaluates nothing, imports
-nothing, and its root is an empty directory. It runs in a child process (_sandbox.py says why).
+The user's text reaches Typst as JSON data and is only ever shown as text: the template evaluates
+nothing, imports nothing, and its root is an empty directory. It runs in a child process
+(_sandbox.py says why).
 """
 
 from __future__ import annotations

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .._child import serve
+from pgqueue_worker.tasks._child import serve
+
+from .engine import Aggregation
+from .models import AggregationPayload
 
 __all__: list[str] = []
 
 
 def _run(request: Any, progress: Callable[[float, str], None]) -> tuple[Any, bytes]:
-    from .engine import Aggregation
-    from .models import AggregationPayload
-
     return Aggregation(AggregationPayload.model_validate(request), progress).run(), b""
 
 

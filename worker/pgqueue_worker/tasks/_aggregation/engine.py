@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import duckdb
+from pgqueue_worker.tasks.errors import InputRefused
 
-from ..errors import InputRefused
 from .frame import Column, read_columns
 from .guard import check_select
 from .models import AggregationPayload

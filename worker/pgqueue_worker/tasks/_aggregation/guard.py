@@ -1,8 +1,8 @@
 """Decide whether a user's SQL is one SELECT over `data`, by DuckDB's own parser, never by its text.
 
-DuckDB's settings keep files, network and extensions out (session.py). This allowlist keeps out what they leave
-open: settings and catalogs, data-changing CTEs (DuckDB calls those SELECT too), and table functions, of
-which some take raw pointers.
+DuckDB's settings keep files, network and extensions out (session.py). This keeps out what they
+leave open: settings and catalogs, data-changing CTEs (DuckDB calls those SELECT too), and table
+functions, of which some take raw pointers.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import duckdb
+from pgqueue_worker.tasks.errors import InputRefused
 
-from ..errors import InputRefused
 from .session import plain_message
 
 __all__ = ["check_select"]

@@ -1,4 +1,4 @@
-"""Payload and result of ``data_aggregation``; their JSON Schema is what the API validates against."""
+"""Payload and result of `data_aggregation`; the API validates against their JSON Schema."""
 
 from __future__ import annotations
 

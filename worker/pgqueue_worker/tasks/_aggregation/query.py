@@ -1,12 +1,17 @@
-"""The SQL of the structured form. Physical names are ours (c0, r0); the user's names never enter the text."""
+"""The SQL of the structured form.
+
+Physical names are ours (c0, r0); the user's names and values never enter the text.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from ..errors import InputRefused
-from .frame import Column, convert, unknown_columns
+from pgqueue_worker.tasks.errors import InputRefused
+
+from .convert import convert
+from .frame import Column, unknown_columns
 from .models import Aggregate, AggregationPayload, Filter
 
 __all__ = ["Query", "build_query"]
@@ -23,7 +28,7 @@ class Query:
 
 
 def build_query(payload: AggregationPayload, columns: Sequence[Column]) -> Query:
-    """One SELECT over `data` whose physical columns are c0, c1 …; raises InputRefused for unknown names."""
+    """One SELECT over `data` with columns c0, c1 …; raises InputRefused for unknown names."""
     known = {column.name: (f"c{i}", column) for i, column in enumerate(columns)}
 
     def find(where: str, name: str) -> tuple[str, Column]:
@@ -55,7 +60,7 @@ def build_query(payload: AggregationPayload, columns: Sequence[Column]) -> Query
         for o in payload.order_by
     ] + [f"r{i} asc nulls last" for i in range(len(payload.group_by))]
     selected = ", ".join(f"{expression} as r{i}" for i, expression in enumerate(outputs))
-    sql = f"select {selected} from data"
+    sql = f"select {selected} from data"  # noqa: S608 - made of our own names only
     if conditions:
         sql += " where " + " and ".join(conditions)
     if payload.group_by:
@@ -69,27 +74,23 @@ def _aggregate(item: Aggregate, target: tuple[str, Column] | None, p: float | No
     if target is None:
         return "count(*)"
     physical, column = target
+    number = f"{physical}::double"
     if item.function in {"sum", "avg", "median", "percentile"} and column.type not in _NUMERIC:
         raise InputRefused(
-            f"aggregates: {item.function} needs numbers, and column {column.name!r} is {column.type}"
+            f"aggregates: {item.function} needs numbers, column {column.name!r} is {column.type}"
         )
-    match item.function:
-        case "count":
-            return f"count({physical})"
-        case "count_distinct":
-            return f"count(distinct {physical})"
-        case "min" | "max":
-            return f"{item.function}({physical})"
-        case "sum":
-            # Kahan summation: 0.1 ten times is 1.0, whatever the order of rows.
-            return f"fsum({physical})" if column.type == "number" else f"sum({physical})"
-        case "avg":
-            total = f"fsum({physical})" if column.type == "number" else f"sum({physical})::double"
-            return f"{total} / count({physical})"
-        case "median":
-            return f"quantile_cont({physical}::double, 0.5)"
-        case "percentile":
-            return f"quantile_cont({physical}::double, {p!r})"
+    # Compensated summation: 0.1 ten times is 1.0, whatever the order of the rows.
+    total = f"fsum({physical})" if column.type == "number" else f"sum({physical})"
+    return {
+        "sum": total,
+        "avg": f"{total}::double / count({physical})",
+        "min": f"min({physical})",
+        "max": f"max({physical})",
+        "count": f"count({physical})",
+        "count_distinct": f"count(distinct {physical})",
+        "median": f"quantile_cont({number}, 0.5)",
+        "percentile": f"quantile_cont({number}, {p!r})",
+    }[item.function]
 
 
 def _condition(item: Filter, physical: str, column: Column) -> tuple[str, list[Any]]:
@@ -121,7 +122,7 @@ def _comparable(value: Any, column: Column) -> Any:
     }.get(column.type, numeric)
     if not fits:
         raise InputRefused(
-            f"filters: column {column.name!r} is {column.type}, and {value!r} is not comparable with it"
+            f"filters: column {column.name!r} is {column.type}, not comparable with {value!r}"
         )
     if column.type == "integer" and isinstance(value, float):
         return value

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 
 import duckdb
+from pgqueue_worker.tasks.errors import InputRefused
 
-from ..errors import InputRefused
 from .frame import Column
 
 __all__ = ["load", "open_session", "plain_message"]
@@ -16,7 +16,7 @@ MEMORY_LIMIT = "256MB"
 
 
 def open_session() -> duckdb.DuckDBPyConnection:
-    """A new database: no files, network, extensions or Python variables; one thread; bounded memory.
+    """A new database without files, network, extensions or Python variables; bounded memory.
 
     The settings cannot be changed from SQL afterwards.
     """

@@ -1,4 +1,4 @@
-"""Make a DuckDB result JSON-safe and bounded: what jsonb can hold and JSON readers give back exactly."""
+"""Make a DuckDB result JSON-safe and bounded: what jsonb can hold and readers give back exactly."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _EXACT = 2**53 - 1
 _UNSTORABLE = {0: "\ufffd", **dict.fromkeys(range(0xD800, 0xE000), "\ufffd")}
 
 
-def json_safe(value: Any, depth: int = 0) -> Any:
+def json_safe(value: Any, depth: int = 0) -> Any:  # noqa: PLR0911 - one line a type
     """The JSON form of one cell.
 
-    NaN and infinities are null; a number that a double would change is text; dates, times and intervals are
-    ISO-like text; bytes are base64; characters that PostgreSQL cannot store become U+FFFD.
+    NaN and infinities are null; a number that a double would change is text; dates and times are
+    ISO 8601; bytes are base64; characters that PostgreSQL cannot store become U+FFFD.
     """
     if value is None or isinstance(value, bool):
         return value

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from .._child import serve
+import typst
+from pgqueue_worker.tasks._child import serve
 
 __all__: list[str] = []
 
@@ -18,14 +18,12 @@ _TEMPLATE = Path(__file__).with_name("template.typ")
 
 
 def _run(request: Any, progress: Callable[[float, str], None]) -> tuple[Any, bytes]:
-    import typst
-
     # The bundled fonts set the page; the system's only fill in scripts that those lack.
     fonts = typst.Fonts(include_system_fonts=True, include_embedded_fonts=True)
     progress(30, "fonts read")
     moment = request["date"]
     # The sandbox's working directory is new and empty: no file or package can be reached from it.
-    root = os.getcwd()
+    root = Path.cwd()
     options: dict[str, Any] = {
         "root": root,
         "font_paths": fonts,
@@ -33,7 +31,7 @@ def _run(request: Any, progress: Callable[[float, str], None]) -> tuple[Any, byt
         "package_path": root,
         "package_cache_path": root,
     }
-    # A compiler forgets a source given as bytes after one use; the second pass finds the layout in Typst's cache.
+    # A compiler forgets a source given as bytes after one use; the second finds the layout cached.
     source = {"main": _TEMPLATE.read_bytes()}
     pages = json.loads(typst.Compiler(source, **options).query("<pages>", field="value", one=True))
     progress(70, f"{pages} pages set")
@@ -41,7 +39,8 @@ def _run(request: Any, progress: Callable[[float, str], None]) -> tuple[Any, byt
         format="pdf",
         timestamp=datetime.fromisoformat(moment).replace(tzinfo=UTC) if moment else None,
     )
-    assert isinstance(data, bytes)
+    if not isinstance(data, bytes):
+        raise TypeError("Typst gave no single PDF")
     result = {"pages": pages, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
     return result, data
 

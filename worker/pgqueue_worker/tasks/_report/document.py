@@ -1,4 +1,4 @@
-"""From payload to the plain data that template.typ draws: texts cleaned, numbers formatted, geometry 0 to 1."""
+"""From payload to what template.typ draws: texts cleaned, numbers formatted, geometry 0 to 1."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from .scale import decimals_of, format_number, needs_groups, scale_for
 __all__ = ["document"]
 
 _LONG_RUN = re.compile(r"\S{31,}")
-# Control characters and unpaired surrogates have no glyph; overrides (U+202D, U+202E) let text lie about itself.
+# Control characters and unpaired surrogates have no glyph; overrides (U+202D, U+202E) reorder what
+# stands around them, so that a name can read as another.
 _UNPRINTABLE = dict.fromkeys(
     [*range(0x20), *range(0x7F, 0xA0), 0x202D, 0x202E, *range(0xD800, 0xE000), 0xFFFE, 0xFFFF],
     "\ufffd",
@@ -37,7 +38,7 @@ def document(payload: ReportPayload) -> dict[str, Any]:
 def _clean(text: str) -> str:
     """The text with a break opportunity in runs that no line could hold."""
     text = text.translate(_UNPRINTABLE)
-    return _LONG_RUN.sub(lambda run: re.sub(r"(.{15})", "\\1\u200b", run[0]), text)
+    return _LONG_RUN.sub(lambda run: re.sub(r"(.{5})", "\\1\u200b", run[0]), text)
 
 
 def _plain(text: str) -> str:

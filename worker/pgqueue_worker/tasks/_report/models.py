@@ -1,4 +1,4 @@
-"""Payload and result of `pdf_report`; their JSON Schema is what the API validates against."""
+"""Payload and result of `pdf_report`; the API validates against their JSON Schema."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class ReportPayload(_Model):
         | SkipJsonSchema[None]
     ) = Field(
         default=None,
-        description="ISO 8601. With a date, the same payload gives the same bytes at every attempt.",
+        description="ISO 8601. With a date, the same payload always gives the same bytes.",
     )
     paper: Literal["a4", "us-letter"] = "a4"
     language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")] = Field(

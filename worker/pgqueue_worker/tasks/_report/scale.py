@@ -43,7 +43,7 @@ def scale_for(values: Sequence[float], *, with_zero: bool) -> Scale:
     return Scale(tuple(round(i * step, 12) for i in range(first, last + 1)), min(places, 12))
 
 
-def decimals_of(value: float | int) -> int:
+def decimals_of(value: float) -> int:
     """How many decimals (0 to 4) show the value."""
     if isinstance(value, int) or value == int(value):
         return 0
@@ -51,12 +51,12 @@ def decimals_of(value: float | int) -> int:
     return len(text) - text.index(".") - 1
 
 
-def format_number(value: float | int, decimals: int, *, grouped: bool = False) -> str:
+def format_number(value: float, decimals: int, *, grouped: bool = False) -> str:
     """The digits, in groups of three when asked, with a real minus sign and no negative zero."""
     text = f"{value:{',' if grouped else ''}.{decimals}f}"
     return text.replace("-", "\u2212") if text.strip("-0.,") else text.lstrip("-")
 
 
-def needs_groups(values: Iterable[float | int]) -> bool:
+def needs_groups(values: Iterable[float]) -> bool:
     """Whether numbers that stand together are grouped: from 10,000 on, so that years are not."""
     return any(abs(value) >= 10_000 for value in values)
