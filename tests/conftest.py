@@ -1,0 +1,98 @@
+"""Fixtures for every test: a server for the run, a migrated database for each test."""
+
+import os
+from collections.abc import Callable, Iterator
+
+import hypothesis
+import psycopg
+import pytest
+
+from pgqueue.embedded import EmbeddedServer
+from pgqueue.migrations import migrate
+from tests import servers
+
+_OF_A_DATABASE = {"server", "template", "database", "private_server"}
+
+hypothesis.settings.register_profile("pgqueue", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("pgqueue")
+
+# What the user of this shell set for their own pgqueue is not for the tests.
+for _name in [*os.environ]:
+    if _name.startswith(("PGQUEUE_", "OTEL_")) and not _name.startswith("PGQUEUE_TEST_"):
+        del os.environ[_name]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--postgres",
+        default=os.environ.get("PGQUEUE_TEST_POSTGRES", "18"),
+        metavar="MAJOR",
+        help="the major version of PostgreSQL to test on (15 to 18)",
+    )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if _OF_A_DATABASE & set(getattr(item, "fixturenames", ())):
+            item.add_marker("database")
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def postgres_major(request: pytest.FixtureRequest) -> str:
+    return str(request.config.getoption("--postgres"))
+
+
+@pytest.fixture(scope="session")
+def server(postgres_major: str) -> Iterator[servers.Server]:
+    """The server of this run. Ask for `database` unless you need databases of your own."""
+    with servers.any_server(postgres_major) as server:
+        assert server.major() == postgres_major, "the tests run on another version than asked for"
+        yield server
+
+
+@pytest.fixture(scope="session")
+def template(server: servers.Server) -> Iterator[str]:
+    """The name of a migrated database, for cloning; nobody may be connected to it."""
+    name = server.create()
+    migrate(server.dsn(name))
+    yield name
+    server.drop(name)
+
+
+@pytest.fixture
+def database(server: servers.Server, template: str) -> Iterator[str]:
+    """The address of a migrated database of this test's own."""
+    name = server.create(template)
+    yield server.dsn(name)
+    server.drop(name)
+
+
+@pytest.fixture
+def connect(database: str) -> Iterator[Callable[..., psycopg.Connection]]:
+    """Open connections to `database`, in autocommit mode, closed after the test."""
+    opened: list[psycopg.Connection] = []
+
+    def connect(**options: object) -> psycopg.Connection:
+        opened.append(psycopg.connect(database, **{"autocommit": True, **options}))
+        return opened[-1]
+
+    yield connect
+    for connection in opened:
+        connection.close()
+
+
+@pytest.fixture
+def private_server(
+    tmp_path_factory: pytest.TempPathFactory, postgres_major: str
+) -> Iterator[EmbeddedServer]:
+    """A migrated server of this test's own, with fsync on, to stop, kill and start again."""
+    directory = tmp_path_factory.mktemp("private")
+    settings = {"shared_buffers": "64MB"}
+    with servers.own_server(directory, postgres_major, settings) as server:
+        migrate(server.dsn())
+        yield server
