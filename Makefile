@@ -1,0 +1,80 @@
+# Everything a contributor needs. Works with GNU make 3.81 (macOS) and later.
+
+PYTHON ?= python3
+POSTGRES ?= 18
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check fmt bench psql lock clean
+
+help: ## show this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+
+setup: $(VENV)/.dev ## make .venv with everything for development
+
+run: $(VENV)/.run ## start PostgreSQL, API and worker here (ARGS="--port 9000 --app shop.tasks:app")
+	@exec $(BIN)/pgqueue up $(ARGS)
+
+test: $(VENV)/.dev ## run the whole suite, then the database tests on PostgreSQL 15 (ARGS=…)
+	$(BIN)/pytest --postgres=$(POSTGRES) $(ARGS)
+	@if [ -x /usr/lib/postgresql/15/bin/initdb ]; then \
+	  set -x; $(BIN)/pytest --postgres=15 -m database $(ARGS); \
+	else \
+	  echo "PostgreSQL 15 is not installed here, so only $(POSTGRES) was tested (CI tests both)."; \
+	fi
+
+check: $(VENV)/.dev ## lint, format, types, import contracts, SQL: what CI runs first
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/sqlfluff lint --processes 0 sql
+
+fmt: $(VENV)/.dev ## format, and mend what can be mended
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+	$(BIN)/sqlfluff fix --processes 0 sql
+
+bench: $(VENV)/.dev ## measure, and print the figures beside PgQueuer's (ARGS=…)
+	$(BIN)/python -m bench $(ARGS)
+
+psql: $(VENV)/.run ## open psql on the queue's database (ARGS="-f queue_health.sql")
+	@exec $(BIN)/pgqueue psql $(ARGS)
+
+lock: $(VENV)/.dev ## bring the lock files up to date (ARGS=--upgrade for newer versions)
+	$(LOCK) --extra embedded --extra otlp --extra tasks --group build \
+	  --output-file requirements.lock
+	$(LOCK) --all-extras --all-groups --constraint requirements.lock \
+	  --output-file requirements-dev.lock
+
+LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+  --generate-hashes --no-emit-index-url --no-annotate --no-header $(ARGS)
+
+clean: ## remove .venv and what the tools left (never .pgqueue/, your data)
+	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# One stamp for what runs, one for development: a first `make run` takes half the time.
+$(VENV)/.run: requirements.lock pyproject.toml | $(VENV)/bin/python
+	@echo "Installing what pgqueue runs on, into $(VENV) (a minute, the first time)"
+	@$(PIP) install --require-hashes --requirement requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation --no-index --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.run
+	@echo "Installing what its development needs, into $(VENV) (a minute, the first time)"
+	@$(PIP) install --require-hashes --requirement requirements-dev.lock
+	@touch $@
+
+$(VENV)/bin/python:
+	@command -v $(PYTHON) >/dev/null || { \
+	  echo "$(PYTHON) is not installed; pgqueue needs Python 3.11 or later." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "pgqueue needs Python 3.11 or later; $(PYTHON) is $$($(PYTHON) -V)." >&2; \
+	  echo "Name a newer one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "$(PYTHON) cannot make virtual environments." >&2; \
+	  echo "On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
