@@ -5,8 +5,10 @@ from __future__ import annotations
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import psycopg
 from psycopg.rows import dict_row
+from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from pgqueue.errors import DatabaseUnavailable, PgQueueError, translate
@@ -31,6 +33,23 @@ _BOUNDS = {
 def connection_arguments(application_name: str) -> dict[str, Any]:
     """Give the arguments that every connection of pgqueue is made with."""
     return {"autocommit": True, "application_name": application_name, **_BOUNDS}
+
+
+def decode(text: str | bytes) -> Any:
+    """Give stored JSON as Python values; what no parser of numbers takes stays text.
+
+    jsonb holds numbers of 131,072 digits: one such payload must not break the reading of others.
+    """
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text if isinstance(text, str) else text.decode()
+
+
+def prepare(connection: psycopg.AsyncConnection[Any]) -> None:
+    """Set up a new connection: statements prepared on first use, JSON read tolerantly."""
+    connection.prepare_threshold = 0
+    set_json_loads(decode, connection)
 
 
 @contextmanager
@@ -77,8 +96,7 @@ class Database:
         )
 
     async def _configure(self, connection: psycopg.AsyncConnection[Any]) -> None:
-        # prepared on first use: every query here is run again and again
-        connection.prepare_threshold = 0
+        prepare(connection)
 
     async def open(self, *, wait: bool = True) -> None:
         """Open the pool; with ``wait`` raise ``DatabaseUnavailable`` unless a connection is made."""
@@ -107,3 +125,49 @@ class Database:
         """Run a named query and give its first row, if any."""
         rows = await self.rows(name, parameters)
         return rows[0] if rows else None
+
+
+class Link:
+    """One connection of its own for one loop: made on first use, made again after it broke.
+
+    Calls on it come one after the other; ``DatabaseUnavailable`` leaves it closed for the next try.
+    """
+
+    def __init__(self, dsn: str, application_name: str, *, options: str = "") -> None:
+        self._dsn = dsn
+        self._arguments = connection_arguments(application_name)
+        self._options = options
+        self._connection: psycopg.AsyncConnection[Any] | None = None
+
+    async def rows(
+        self, name: str, parameters: Mapping[str, Any] | Sequence[Any] = ()
+    ) -> list[tuple[Any, ...]]:
+        """Run a named query and give its rows."""
+        with translated():
+            try:
+                connection = self._connection or await self._connect()
+                cursor = connection.cursor(binary=True)
+                await cursor.execute(query(name), parameters)
+                return await cursor.fetchall() if cursor.description else []
+            except psycopg.OperationalError:
+                await self.close()
+                raise
+            except BaseException:
+                # cancelled in the middle: what the server still does must not meet the next call
+                if self._connection is not None and self._connection.info.transaction_status != 0:
+                    await self.close()
+                raise
+
+    async def close(self) -> None:
+        """Close the connection."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+
+    async def _connect(self) -> psycopg.AsyncConnection[Any]:
+        connection = await psycopg.AsyncConnection.connect(self._dsn, **self._arguments)
+        prepare(connection)
+        if self._options:
+            await connection.execute(query(self._options))
+        self._connection = connection
+        return connection

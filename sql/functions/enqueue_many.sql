@@ -1,5 +1,5 @@
 -- Stores tasks, all or none, in the caller's transaction, and returns their ids in the order given.
--- Each element: type, and optionally payload, queue, priority, run_at, max_attempts, timeout_s, traceparent.
+-- Each element: type, and optionally payload, queue, priority, run_at or delay_s, max_attempts, timeout_s, traceparent.
 -- What is not given comes from the type as its workers published it. Rings no doorbell: see ring().
 create or replace function pgqueue.enqueue_many(
     tasks jsonb, user_id bigint default 0, out ids uuid[], out created_at timestamptz, out queues text[]
@@ -32,12 +32,17 @@ begin
             i.timeout_s,
             i.traceparent,
             case when i.run_at > now then null else nextval('pgqueue.ready_seq') end as seq
-        from rows from (
-            jsonb_to_recordset(tasks) as (
-                type text, payload jsonb, queue text, priority smallint, run_at timestamptz,
-                max_attempts smallint, timeout_s real, traceparent text
+        from (
+            select *, coalesce(given.starts_at, now + given.delay_s * interval '1 second') as run_at
+            from rows from (
+                jsonb_to_recordset(tasks) as (
+                    type text, payload jsonb, queue text, priority smallint, run_at timestamptz, delay_s float8,
+                    max_attempts smallint, timeout_s real, traceparent text
+                )
+            ) with ordinality as given (
+                type, payload, queue, priority, starts_at, delay_s, max_attempts, timeout_s, traceparent, n
             )
-        ) with ordinality as i (type, payload, queue, priority, run_at, max_attempts, timeout_s, traceparent, n)
+        ) as i
         left join lateral (
             select tt.queue, tt.max_attempts from task_type as tt where tt.name = i.type limit 1
         ) as t on true

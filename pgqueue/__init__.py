@@ -1,0 +1,43 @@
+"""pgqueue: a task-queue service that needs PostgreSQL and nothing else."""
+
+from pgqueue.app import PgQueue
+from pgqueue.backoff import Backoff
+from pgqueue.context import Context
+from pgqueue.errors import (
+    Conflict,
+    DatabaseUnavailable,
+    LeaseLost,
+    NotFound,
+    PayloadError,
+    PgQueueError,
+    SchemaMismatch,
+    UsageError,
+)
+from pgqueue.outcomes import Cancel, Retry, Snooze
+from pgqueue.settings import Settings
+from pgqueue.sync import SyncClient
+from pgqueue.task import NewTask, Outcome, Progress, Status, Task
+
+__all__ = [
+    "Backoff",
+    "Cancel",
+    "Conflict",
+    "Context",
+    "DatabaseUnavailable",
+    "LeaseLost",
+    "NewTask",
+    "NotFound",
+    "Outcome",
+    "PayloadError",
+    "PgQueue",
+    "PgQueueError",
+    "Progress",
+    "Retry",
+    "SchemaMismatch",
+    "Settings",
+    "Snooze",
+    "Status",
+    "SyncClient",
+    "Task",
+    "UsageError",
+]

@@ -1,0 +1,252 @@
+"""``PgQueue``: declares task types and is the client of the service."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import UUID
+
+from psycopg.rows import dict_row
+
+from pgqueue import telemetry
+from pgqueue.backoff import Backoff
+from pgqueue.database import Database, translated
+from pgqueue.errors import NotFound, PgQueueError, UsageError
+from pgqueue.handlers import TaskType
+from pgqueue.queries import query
+from pgqueue.settings import Settings
+from pgqueue.task import NewTask, Status, Task, TaskId, encode, seconds
+from pgqueue.watch import Watch
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable
+    from types import TracebackType
+
+    import psycopg
+
+    Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+_CHUNK = 5_000
+
+
+class PgQueue:
+    """Task types, and the way to the queue.
+
+    Connects on first use with ``PGQUEUE_DATABASE_URL`` or the connection string given; use it as an
+    async context manager, or ``close`` it, to give the connections back.
+    """
+
+    def __init__(self, database_url: str | None = None, *, settings: Settings | None = None) -> None:
+        self.types: dict[str, TaskType] = {}
+        self.settings = settings or Settings()
+        self._url = database_url
+        self._database: Database | None = None
+        self._opening = asyncio.Lock()
+
+    def task(
+        self,
+        name: str,
+        *,
+        queue: str = "default",
+        max_attempts: int = 3,
+        timeout: timedelta | float | None = None,
+        backoff: Backoff | None = None,
+        no_retry: tuple[type[BaseException], ...] = (),
+        description: str | None = None,
+    ) -> Callable[[Handler], Handler]:
+        """Declare a type by its handler: ``async def handler(ctx, payload)`` or a plain function.
+
+        The payload's annotation is its schema. ``timeout`` is in seconds or a ``timedelta``;
+        exceptions of ``no_retry`` end the task at once.
+        """
+
+        def declare(handler: Handler) -> Handler:
+            if name in self.types and self.types[name].handler is not handler:
+                message = f"type {name!r} is declared twice"
+                raise UsageError(message, hint="give each type one handler")
+            self.types[name] = TaskType(
+                name=name,
+                handler=handler,
+                queue=queue,
+                max_attempts=max_attempts,
+                timeout_s=seconds(timeout),
+                backoff=backoff or Backoff(),
+                no_retry=no_retry,
+                description=description or (handler.__doc__ or "").strip().split("\n")[0],
+            )
+            return handler
+
+        return declare
+
+    def include(self, other: PgQueue) -> None:
+        """Take over the types of another app; a name declared in both is a ``UsageError``."""
+        for name, kind in other.types.items():
+            if name in self.types and self.types[name].handler is not kind.handler:
+                message = f"type {name!r} is declared twice"
+                raise UsageError(message, hint="give each type one handler")
+            self.types[name] = kind
+
+    async def __aenter__(self) -> PgQueue:
+        """Open the connections."""
+        await self._open()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the connections."""
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections; the next call opens them again."""
+        if self._database is not None:
+            await self._database.close()
+            self._database = None
+
+    async def enqueue(
+        self,
+        type: str,  # noqa: A002  the field's word
+        payload: Any = None,
+        *,
+        connection: psycopg.AsyncConnection[Any] | None = None,
+        **options: Any,
+    ) -> TaskId:
+        """Enqueue a task and give its id; once this returns, it survives any crash.
+
+        ``options`` are those of ``NewTask``: queue, priority, run_at, delay, max_attempts, timeout.
+        With ``connection`` it happens inside the caller's transaction, and only if that commits.
+        """
+        ids = await self.enqueue_many([NewTask(type, payload, **options)], connection=connection)
+        return ids[0]
+
+    async def enqueue_many(
+        self,
+        tasks: Iterable[NewTask | dict[str, Any]],
+        *,
+        connection: psycopg.AsyncConnection[Any] | None = None,
+    ) -> list[TaskId]:
+        """Enqueue many tasks, all or none, and give their ids in the same order."""
+        rows = self._rows(tasks)
+        if not rows:
+            return []
+        if connection is not None:
+            with translated():
+                ids, _ = await self._store(connection, "enqueue_and_ring", rows)
+            return ids
+        async with self._connection() as own:
+            if len(rows) <= _CHUNK:
+                ids, queues = await self._store(own, "enqueue_tasks", rows)
+            else:
+                async with own.transaction():
+                    ids, queues = await self._store(own, "enqueue_tasks", rows)
+            # after commit: NOTIFY inside the writing transaction would serialise commits
+            if queues:
+                await own.execute(query("ring"), {"queues": sorted(queues)})
+        return ids
+
+    async def get(self, id: str | UUID) -> Task:  # noqa: A002  the field's word
+        """Give a task as it stands; ``NotFound`` if there is none."""
+        async with self._connection() as connection:
+            cursor = connection.cursor(row_factory=dict_row)
+            await cursor.execute(query("get_task"), {"id": _uuid(id)})
+            row = await cursor.fetchone()
+        if row is None:
+            message = f"there is no task {id}"
+            raise NotFound(message)
+        return Task(**{**row, "id": str(row["id"])})
+
+    async def wait(self, id: str | UUID, timeout: timedelta | float | None = None) -> Task:  # noqa: A002, ASYNC109
+        """Give the task once it has ended; ``TimeoutError`` after ``timeout``, with the task unharmed."""
+        wanted = _uuid(id)
+        async with asyncio.timeout(seconds(timeout)), Watch(self._dsn()) as watch:
+            while True:
+                task = await self.get(wanted)
+                if task.status.final:
+                    return task
+                await watch.changed(str(wanted))
+
+    async def cancel(self, id: str | UUID, reason: str | None = None) -> Status:  # noqa: A002
+        """Cancel a task and give its status: a waiting one is cancelled, an active one is asked to stop."""
+        async with self._connection() as connection:
+            cursor = await connection.execute(
+                query("cancel_task"), {"id": _uuid(id), "reason": reason}
+            )
+            row = await cursor.fetchone()
+        if row is None or row[0] is None:
+            message = f"there is no task {id}"
+            raise NotFound(message)
+        return Status(row[0])
+
+    async def retry(self, id: str | UUID) -> Status:  # noqa: A002
+        """Run a failed or cancelled task again; ``Conflict`` for one in another status."""
+        async with self._connection() as connection:
+            cursor = await connection.execute(query("retry_task"), {"id": _uuid(id)})
+            row = await cursor.fetchone()
+        if row is None or row[0] is None:
+            message = f"there is no task {id}"
+            raise NotFound(message)
+        return Status(row[0])
+
+    def _rows(self, tasks: Iterable[NewTask | dict[str, Any]]) -> list[dict[str, Any]]:
+        traceparent = telemetry.current_traceparent()
+        rows = []
+        for item in tasks:
+            task = item if isinstance(item, NewTask) else NewTask(**item)
+            kind = self.types.get(task.type)
+            row = task.as_row(traceparent)
+            if kind is not None:
+                row.setdefault("queue", kind.queue)
+                row.setdefault("max_attempts", kind.max_attempts)
+                if kind.payload is not None:
+                    kind.decode(encode(row["payload"]).decode())
+            rows.append(row)
+        return rows
+
+    async def _store(
+        self, connection: psycopg.AsyncConnection[Any], name: str, rows: list[dict[str, Any]]
+    ) -> tuple[list[TaskId], set[str]]:
+        ids: list[TaskId] = []
+        queues: set[str] = set()
+        for start in range(0, len(rows), _CHUNK):
+            tasks = encode(rows[start : start + _CHUNK]).decode()
+            cursor = await connection.execute(query(name), {"tasks": tasks})
+            stored = await cursor.fetchone()
+            assert stored is not None  # a function call gives a row
+            ids.extend(stored[0])
+            queues.update(stored[1] or ())
+        return ids, queues
+
+    def _dsn(self) -> str:
+        return self._url or self.settings.dsn()
+
+    async def _open(self) -> Database:
+        async with self._opening:
+            if self._database is None:
+                database = Database(self._dsn(), application_name="pgqueue client")
+                try:
+                    await database.open()
+                except PgQueueError:
+                    await database.close()
+                    raise
+                self._database = database
+            return self._database
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+        database = self._database or await self._open()
+        async with database.connection() as connection:
+            yield connection
+
+
+def _uuid(value: str | UUID) -> UUID:
+    try:
+        return value if isinstance(value, UUID) else UUID(value)
+    except (ValueError, AttributeError) as error:
+        message = f"{value!r} is no task id"
+        raise UsageError(message, hint="an id is a UUID, as enqueue gave it") from error
+

@@ -1,0 +1,165 @@
+"""Task types: a name, a handler, and how it is run."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import typing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from pydantic import TypeAdapter, ValidationError
+from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnnotation
+
+from pgqueue.backoff import Backoff
+from pgqueue.context import Context
+from pgqueue.errors import PayloadError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Handler = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class TaskType:
+    """A type as its app declares it. ``timeout_s`` is ``None`` for no limit."""
+
+    name: str
+    handler: Handler
+    queue: str
+    max_attempts: int
+    timeout_s: float | None
+    backoff: Backoff
+    description: str
+    no_retry: tuple[type[BaseException], ...] = ()
+    is_async: bool = field(init=False)
+    call: Callable[[Context, Any], Any] = field(init=False, repr=False)
+    payload: TypeAdapter[Any] | None = field(init=False, repr=False)
+    result: TypeAdapter[Any] | None = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Read the handler's signature once, so that a call costs nothing."""
+        call, payload = _bind(self.name, self.handler)
+        hints = _hints(self.handler)
+        object.__setattr__(self, "is_async", _is_async(self.handler))
+        object.__setattr__(self, "call", call)
+        object.__setattr__(self, "payload", _adapter(self.name, payload))
+        object.__setattr__(self, "result", _result_adapter(hints.get("return", Any)))
+
+    def decode(self, text: str) -> Any:
+        """Give the payload as the handler takes it; ``PayloadError`` points at what does not fit."""
+        try:
+            if self.payload is None:
+                return orjson.loads(text)
+            return self.payload.validate_json(text)
+        except ValidationError as error:
+            raise _payload_error(self.name, error) from error
+        except ValueError as error:
+            message = f"the payload cannot be decoded: {error}"
+            raise PayloadError(message, hint="it came in by SQL; send what JSON parsers take") from error
+
+    def published(self) -> dict[str, Any]:
+        """Give what workers publish to the database."""
+        return {
+            "name": self.name,
+            "queue": self.queue,
+            "max_attempts": self.max_attempts,
+            "timeout_s": self.timeout_s,
+            "description": self.description,
+            "payload_schema": _schema(self.payload, "validation"),
+            "result_schema": _schema(self.result, "serialization") or None,
+        }
+
+
+def _is_async(handler: Handler) -> bool:
+    while isinstance(handler, functools.partial):
+        handler = handler.func
+    return asyncio.iscoroutinefunction(handler) or asyncio.iscoroutinefunction(
+        getattr(handler, "__call__", None)  # noqa: B004  an object with an async __call__
+    )
+
+
+def _hints(handler: Handler) -> dict[str, Any]:
+    target = handler.func if isinstance(handler, functools.partial) else handler
+    try:
+        return typing.get_type_hints(target, include_extras=True)
+    except (NameError, TypeError):
+        return dict(getattr(target, "__annotations__", {}))
+
+
+def _bind(name: str, handler: Handler) -> tuple[Callable[[Context, Any], Any], Any]:
+    """Find which parameters take the context and the payload."""
+    hints = _hints(handler)
+    parameters = [
+        p
+        for p in inspect.signature(handler).parameters.values()
+        if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) and p.default is p.empty
+    ]
+    is_context = [
+        hints.get(p.name) in (Context, "Context") or p.name in ("ctx", "context") for p in parameters
+    ]
+    match is_context:
+        case []:
+            return lambda _context, _payload: handler(), Any
+        case [True]:
+            return lambda context, _payload: handler(context), Any
+        case [False]:
+            return lambda _context, payload: handler(payload), hints.get(parameters[0].name, Any)
+        case [_, False]:
+            return handler, hints.get(parameters[1].name, Any)
+        case [False, True]:
+            return (
+                lambda context, payload: handler(payload, context),
+                hints.get(parameters[0].name, Any),
+            )
+        case _:
+            message = f"the handler of {name!r} takes {len(parameters)} arguments"
+            raise UsageError(message, hint="it takes (ctx, payload), either of them, or none")
+
+
+def _adapter(name: str, annotation: Any) -> TypeAdapter[Any] | None:
+    if annotation is Any or isinstance(annotation, str):
+        return None
+    try:
+        return TypeAdapter(annotation)
+    except (PydanticSchemaGenerationError, PydanticUndefinedAnnotation) as error:
+        message = f"the payload of {name!r} is annotated with {annotation!r}, which has no schema"
+        raise UsageError(message, hint="use a pydantic model, a dataclass or JSON's types") from error
+
+
+def _result_adapter(annotation: Any) -> TypeAdapter[Any] | None:
+    if annotation is Any or annotation is None or isinstance(annotation, str):
+        return None
+    try:
+        return TypeAdapter(annotation)
+    except (PydanticSchemaGenerationError, PydanticUndefinedAnnotation):
+        return None  # Retry, Snooze and the like: a result needs no schema
+
+
+def _schema(adapter: TypeAdapter[Any] | None, mode: typing.Literal["validation", "serialization"]) -> dict[str, Any]:
+    if adapter is None:
+        return {}
+    try:
+        return adapter.json_schema(mode=mode)
+    except Exception:  # noqa: BLE001  pydantic has no common error for "this type has no JSON Schema"
+        return {}
+
+
+def _payload_error(name: str, error: ValidationError) -> PayloadError:
+    places = [
+        {"pointer": _pointer(item["loc"]), "message": item["msg"]}
+        for item in error.errors(include_url=False, include_input=False, include_context=False)
+    ]
+    first = places[0]
+    return PayloadError(
+        f"the payload does not fit {name!r}: {first['pointer'] or '/'}: {first['message']}",
+        errors=places,
+        hint=f"{len(places)} places do not fit" if len(places) > 1 else None,
+    )
+
+
+def _pointer(location: tuple[int | str, ...]) -> str:
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)

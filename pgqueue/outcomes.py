@@ -1,0 +1,29 @@
+"""What a handler may return instead of a result: how its attempt ends is a value, not an exception."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """The attempt failed; try again after a delay of its own choosing, while attempts are left."""
+
+    after: timedelta | float
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snooze:
+    """Not now: run again at a time, or after a delay, without charging an attempt."""
+
+    until: datetime | timedelta | float
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Never again: the task ends as cancelled."""
+
+    reason: str | None = None

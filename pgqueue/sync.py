@@ -1,0 +1,96 @@
+"""The same client for code without an event loop: a thin bridge, not a second copy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+from pgqueue.app import PgQueue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from contextlib import AbstractContextManager
+    from datetime import timedelta
+    from types import TracebackType
+    from uuid import UUID
+
+    from pgqueue.settings import Settings
+    from pgqueue.task import NewTask, Status, Task, TaskId
+
+
+class SyncClient:
+    """``PgQueue``'s client for plain functions and threads; a context manager, one for many threads.
+
+    Its calls run on an event loop in a thread of its own and raise what ``PgQueue``'s do. To enqueue
+    inside your own synchronous transaction, call ``select pgqueue.enqueue(…)`` on its connection.
+    """
+
+    def __init__(self, database_url: str | None = None, *, settings: Settings | None = None) -> None:
+        self._url = database_url
+        self._settings = settings
+        self._context: AbstractContextManager[BlockingPortal] | None = None
+        self._portal: BlockingPortal | None = None
+        self._app: PgQueue | None = None
+
+    def __enter__(self) -> SyncClient:
+        """Start the loop and connect."""
+        self._context = start_blocking_portal()
+        self._portal = self._context.__enter__()
+        try:
+            self._app = self._portal.call(self._make)
+            self._portal.call(self._app.__aenter__)
+        except BaseException as error:
+            self._context.__exit__(type(error), error, error.__traceback__)
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Disconnect and stop the loop."""
+        assert self._portal is not None
+        assert self._app is not None
+        assert self._context is not None
+        self._portal.call(self._app.close)
+        self._context.__exit__(kind, error, traceback)
+
+    async def _make(self) -> PgQueue:
+        return PgQueue(self._url, settings=self._settings)
+
+    def enqueue(self, type: str, payload: Any = None, **options: Any) -> TaskId:  # noqa: A002
+        """Do what ``PgQueue.enqueue`` does."""
+        return self._call("enqueue", type, payload, **options)
+
+    def enqueue_many(self, tasks: Iterable[NewTask | dict[str, Any]]) -> list[TaskId]:
+        """Do what ``PgQueue.enqueue_many`` does."""
+        return self._call("enqueue_many", tasks)
+
+    def get(self, id: str | UUID) -> Task:  # noqa: A002
+        """Do what ``PgQueue.get`` does."""
+        return self._call("get", id)
+
+    def wait(self, id: str | UUID, timeout: timedelta | float | None = None) -> Task:  # noqa: A002
+        """Do what ``PgQueue.wait`` does."""
+        return self._call("wait", id, timeout)
+
+    def cancel(self, id: str | UUID, reason: str | None = None) -> Status:  # noqa: A002
+        """Do what ``PgQueue.cancel`` does."""
+        return self._call("cancel", id, reason)
+
+    def retry(self, id: str | UUID) -> Status:  # noqa: A002
+        """Do what ``PgQueue.retry`` does."""
+        return self._call("retry", id)
+
+    def _call(self, name: str, *arguments: Any, **options: Any) -> Any:
+        if self._portal is None or self._app is None:
+            message = "the client is not open"
+            raise RuntimeError(message)
+
+        async def call() -> Any:
+            return await getattr(self._app, name)(*arguments, **options)
+
+        return self._portal.call(call)

@@ -1,0 +1,176 @@
+"""What callers submit and read: ``NewTask``, ``Task`` and their words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, NewType
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field
+
+from pgqueue.errors import UsageError
+
+TaskId = NewType("TaskId", str)
+LeaseId = NewType("LeaseId", int)
+
+type_names = "high, normal, low or 0 (first) to 10 (last)"
+
+PRIORITIES = {"high": 2, "normal": 5, "low": 8}
+
+FINAL = frozenset({"completed", "failed", "cancelled"})
+
+
+class Status(StrEnum):
+    """Where a task is."""
+
+    SCHEDULED = "scheduled"
+    QUEUED = "queued"
+    BLOCKED = "blocked"
+    ACTIVE = "active"
+    RETRYING = "retrying"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def final(self) -> bool:
+        """Whether a task in this status has ended."""
+        return self in FINAL
+
+
+class Outcome(StrEnum):
+    """How an attempt ended."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+    CRASHED = "crashed"
+    CANCELLED = "cancelled"
+    RELEASED = "released"
+    SNOOZED = "snoozed"
+
+
+class Progress(BaseModel):
+    """How far a handler says it is: ``percent`` from 0 to 100."""
+
+    percent: float
+    message: str | None = None
+    at: datetime
+
+
+class Task(BaseModel):
+    """A task as it stands, with the same words as the view ``pgqueue.tasks``."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: TaskId
+    type: str
+    queue: str
+    status: Status
+    status_reason: str | None
+    priority: int
+    payload: Any
+    result: Any
+    error: Any
+    attempt: int
+    max_attempts: int
+    progress: Progress | None
+    created_at: datetime
+    run_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    next_retry_at: datetime | None
+    crash_count: int = Field(default=0)
+    timeout_s: float | None = Field(default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class NewTask:
+    """A task to enqueue. What is ``None`` comes from its type.
+
+    ``payload`` is anything JSON can hold, or a pydantic model; ``run_at`` needs a time zone.
+    """
+
+    type: str
+    payload: Any = None
+    queue: str | None = None
+    priority: int | str | None = None
+    run_at: datetime | None = None
+    delay: timedelta | float | None = None
+    max_attempts: int | None = None
+    timeout: timedelta | float | None = None
+
+    def as_row(self, traceparent: str | None = None) -> dict[str, Any]:
+        """Give the element that ``pgqueue.enqueue_many`` takes; ``UsageError`` if it cannot be one."""
+        if self.run_at is not None and self.delay is not None:
+            message = "run_at and delay are both given"
+            raise UsageError(message, hint="give one of them")
+        if self.run_at is not None and self.run_at.tzinfo is None:
+            message = f"run_at {self.run_at.isoformat()} has no time zone"
+            raise UsageError(message, hint="use an aware datetime, such as datetime.now(UTC) + …")
+        row: dict[str, Any] = {
+            "type": self.type,
+            "payload": {} if self.payload is None else self.payload,
+            "queue": self.queue,
+            "priority": parse_priority(self.priority),
+            "run_at": self.run_at.isoformat() if self.run_at else None,
+            "delay_s": seconds(self.delay),  # by the database's clock
+            "max_attempts": self.max_attempts,
+            "timeout_s": seconds(self.timeout),
+            "traceparent": traceparent,
+        }
+        return {name: value for name, value in row.items() if value is not None}
+
+
+def parse_priority(value: int | str | None) -> int | None:
+    """Give a priority as its number; ``UsageError`` for any other word or number."""
+    if value is None:
+        return None
+    number = PRIORITIES.get(value) if isinstance(value, str) else value
+    if number is None or isinstance(number, bool) or not 0 <= number <= 10:  # noqa: PLR2004
+        message = f"priority {value!r} is none"
+        raise UsageError(message, hint=f"it is {type_names}")
+    return number
+
+
+def seconds(value: timedelta | float | None) -> float | None:
+    """Give a duration in seconds."""
+    return value.total_seconds() if isinstance(value, timedelta) else value
+
+
+def encode(value: object) -> bytes:
+    """Give a value as the JSON that PostgreSQL can store, pydantic models and dataclasses included.
+
+    Raises ``UsageError`` for what JSON or PostgreSQL's jsonb cannot hold: unknown types, lone
+    surrogates, integers beyond 64 bits, NUL characters, nesting too deep.
+    """
+    try:
+        encoded = orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS)
+    except (TypeError, ValueError, RecursionError) as error:
+        message = f"this cannot be stored as JSON: {error}"
+        raise UsageError(message, hint="use what JSON has, or a pydantic model") from error
+    if b"\\u0000" in encoded and _has_nul(orjson.loads(encoded)):
+        message = "this cannot be stored as JSON: PostgreSQL takes no NUL characters"
+        raise UsageError(message, hint="remove them, or encode bytes as base64")
+    return encoded
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, set | frozenset):
+        return sorted(value, key=repr)
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    message = f"{type(value).__name__} is not JSON"
+    raise TypeError(message)
+
+
+def _has_nul(value: object) -> bool:
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, dict):
+        return any(_has_nul(k) or _has_nul(v) for k, v in value.items())
+    return isinstance(value, list) and any(map(_has_nul, value))

@@ -1,0 +1,71 @@
+"""Waiting for a task to change: a hint by NOTIFY where it comes, a look every second in any case."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from pgqueue.database import connection_arguments, translated
+from pgqueue.queries import query
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+_LOOK_S = 1.0
+_TTL_S = 30.0
+
+
+class Watch:
+    """A listening connection for the time of one wait."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._connection: psycopg.AsyncConnection[Any] | None = None
+        self._name = f"wait {socket.gethostname()}:{os.getpid()}:{id(self):x}"
+        self._told = 0.0
+
+    async def __aenter__(self) -> Watch:
+        """Listen, so that nothing is missed between the first look and the wait."""
+        with translated():
+            connection = await psycopg.AsyncConnection.connect(
+                self._dsn, **connection_arguments("pgqueue wait")
+            )
+            self._connection = connection
+            await connection.execute(query("listen_events"))
+            await self._tell(connection, _TTL_S)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop listening."""
+        if self._connection is not None:
+            with suppress(psycopg.Error):
+                await self._tell(self._connection, 0)
+            await self._connection.close()
+
+    async def changed(self, id: str) -> None:  # noqa: A002
+        """Return when the task may have changed, after a second at the latest."""
+        connection = self._connection
+        assert connection is not None
+        with translated():
+            if asyncio.get_running_loop().time() - self._told > _TTL_S / 3:
+                await self._tell(connection, _TTL_S)
+            async for notice in connection.notifies(timeout=_LOOK_S):
+                if id in notice.payload:
+                    return
+
+    async def _tell(self, connection: psycopg.AsyncConnection[Any], seconds: float) -> None:
+        self._told = asyncio.get_running_loop().time()
+        await connection.execute(
+            query("listen_on"),
+            {"name": self._name, "channel": "pgqueue_event", "seconds": seconds},
+        )
