@@ -22,7 +22,7 @@ from weakref import WeakKeyDictionary
 
 from .errors import EngineFailed, InputRefused
 
-__all__ = ["run_in_child"]
+__all__ = ["run_in_child", "settled"]
 
 _T = TypeVar("_T")
 _LINE_LIMIT = 1 << 20
@@ -76,6 +76,22 @@ async def run_in_child(
             noise.cancel()
 
 
+async def settled(future: asyncio.Future[Any], nudge: Callable[[], object] = bool) -> None:
+    """Wait until the future is done, however often this task is cancelled meanwhile.
+
+    `nudge` is called until then, every 20 ms. A cancellation goes on afterwards.
+    """
+    cancelled = False
+    while not future.done():
+        nudge()
+        try:
+            await asyncio.wait({future}, timeout=0.02 if nudge is not bool else None)
+        except asyncio.CancelledError:
+            cancelled = True
+    if cancelled:
+        raise asyncio.CancelledError
+
+
 def _pipe(stream: _T | None) -> _T:
     if stream is None:
         raise EngineFailed("the child has no pipe")
@@ -109,7 +125,7 @@ async def _child(
         finally:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
-            await asyncio.shield(process.wait())
+            await settled(asyncio.ensure_future(process.wait()))
 
 
 def _python_path() -> str:

@@ -7,12 +7,13 @@ The user's own SQL runs in a child process (_sandbox.py says why).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 from pgqueue import Context
 
 from ._aggregation.engine import Aggregation
 from ._aggregation.models import AggregationPayload, AggregationResult
-from ._sandbox import run_in_child
+from ._sandbox import run_in_child, settled
 
 __all__ = ["AggregationPayload", "AggregationResult", "data_aggregation"]
 
@@ -45,9 +46,7 @@ async def _run_in_thread(ctx: Context, payload: AggregationPayload) -> object:
     try:
         return await asyncio.shield(thread)
     except asyncio.CancelledError:
-        while not thread.done():
-            run.stop()
-            await asyncio.wait({thread}, timeout=0.02)
-        if not thread.cancelled():
-            thread.exception()
+        with contextlib.suppress(asyncio.CancelledError):
+            await settled(thread, run.stop)
+        thread.exception()
         raise

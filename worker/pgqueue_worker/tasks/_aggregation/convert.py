@@ -65,9 +65,9 @@ def _passes(parse: Callable[[Any], Any], texts: list[str]) -> bool:
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False)
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text.encode()  # raises for an unpaired surrogate, which "\\ud800" in JSON text makes
+    return text
 
 
 def _integer(value: Any) -> int:

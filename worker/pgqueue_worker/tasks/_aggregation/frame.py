@@ -57,15 +57,19 @@ def read_columns(payload: AggregationPayload) -> list[Column]:
         detect_type = detect
     if len(raw) > MAX_COLUMNS:
         raise InputRefused(f"{len(raw)} columns; at most {MAX_COLUMNS} are allowed")
+    if not all(1 <= len(name) <= 128 and "\x00" not in name and _encodable(name) for name in raw):
+        raise InputRefused("every column needs a name of 1 to 128 characters without NUL")
     if unknown := [name for name in payload.types if name not in raw]:
         raise InputRefused(unknown_columns("types", unknown, raw))
     columns = []
     for name, values in raw.items():
-        if not name or len(name) > 128:
-            raise InputRefused("every column needs a name of 1 to 128 characters")
         kind = payload.types.get(name) or detect_type(values)
         columns.append(Column(name, kind, convert(name, kind, values)))
     return columns
+
+
+def _encodable(name: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in name)
 
 
 def unknown_columns(where: str, missing: Iterable[str], known: Iterable[str]) -> str:

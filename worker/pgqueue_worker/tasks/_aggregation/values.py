@@ -16,14 +16,13 @@ MAX_RESULT_BYTES = 200_000
 MAX_CELL_CHARS = 8_192
 _MAX_DEPTH = 16
 _EXACT = 2**53 - 1
-_UNSTORABLE = {0: "\ufffd", **dict.fromkeys(range(0xD800, 0xE000), "\ufffd")}
 
 
 def json_safe(value: Any, depth: int = 0) -> Any:  # noqa: PLR0911 - one line a type
     """The JSON form of one cell.
 
     NaN and infinities are null; a number that a double would change is text; dates and times are
-    ISO 8601; bytes are base64; characters that PostgreSQL cannot store become U+FFFD.
+    ISO 8601; bytes are base64; NUL, which jsonb cannot hold, becomes U+FFFD.
     """
     if value is None or isinstance(value, bool):
         return value
@@ -45,7 +44,7 @@ def json_safe(value: Any, depth: int = 0) -> Any:  # noqa: PLR0911 - one line a 
 
 
 def _text(value: str) -> str:
-    return value.translate(_UNSTORABLE)
+    return value.replace("\x00", "\ufffd")
 
 
 def _decimal(value: Decimal) -> float | int | str | None:

@@ -11,10 +11,10 @@ from .scale import decimals_of, format_number, needs_groups, scale_for
 __all__ = ["document"]
 
 _LONG_RUN = re.compile(r"\S{31,}")
-# Control characters and unpaired surrogates have no glyph; overrides (U+202D, U+202E) reorder what
+# Control characters have no glyph; overrides (U+202D, U+202E) reorder what
 # stands around them, so that a name can read as another.
 _UNPRINTABLE = dict.fromkeys(
-    [*range(0x20), *range(0x7F, 0xA0), 0x202D, 0x202E, *range(0xD800, 0xE000), 0xFFFE, 0xFFFF],
+    [*range(0x20), *range(0x7F, 0xA0), 0x202D, 0x202E, 0xFFFE, 0xFFFF],
     "\ufffd",
 ) | {0x09: " ", 0x0A: "\n", 0x0D: "", 0x2028: "\n", 0x2029: "\n"}
 

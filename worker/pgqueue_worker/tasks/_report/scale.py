@@ -27,8 +27,9 @@ def scale_for(values: Sequence[float], *, with_zero: bool) -> Scale:
     low, high = min(values, default=0.0), max(values, default=1.0)
     if with_zero:
         low, high = min(low, 0.0), max(high, 0.0)
-    if high - low <= abs(high) * 1e-9:
-        margin = abs(high) * 0.5 or 1.0
+    size = max(abs(low), abs(high))
+    if high - low <= max(size, 1.0) * 1e-9:
+        margin = size * 0.5 if size > 1e-9 else 1.0
         low, high = (
             (low, high + margin) if with_zero and low >= 0 else (low - margin, high + margin)
         )

@@ -1,0 +1,74 @@
+"""Every example of docs/tasks.md is valid, runs, and gives what is printed below it."""
+
+import json
+import re
+from pathlib import Path
+
+import jsonschema_rs
+import pytest
+from pgqueue_worker.tasks.data_aggregation import AggregationPayload, data_aggregation
+from pgqueue_worker.tasks.demo import NoopPayload, SleepPayload, noop, sleep
+from pgqueue_worker.tasks.pdf_report import ReportPayload, pdf_report
+
+from tests.tasks.recording import RecordingContext
+
+TYPES = {
+    "data_aggregation": (data_aggregation, AggregationPayload),
+    "pdf_report": (pdf_report, ReportPayload),
+    "noop": (noop, NoopPayload),
+    "sleep": (sleep, SleepPayload),
+}
+TEXT = (Path(__file__).parents[2] / "docs" / "tasks.md").read_text()
+BLOCKS = [
+    json.loads(block)
+    for block in re.findall(r"^```json\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+]
+EXAMPLES = [
+    (block, following if "type" not in following else None)
+    for block, following in zip(BLOCKS, [*BLOCKS[1:], {"type": ""}], strict=True)
+    if "type" in block
+]
+
+
+def test_the_page_shows_every_type():
+    assert {example["type"] for example, _ in EXAMPLES} == set(TYPES)
+
+
+@pytest.mark.parametrize(("example", "printed"), EXAMPLES)
+async def test_an_example_runs_and_gives_the_result_printed_below_it(example, printed):
+    handler, model = TYPES[example["type"]]
+    assert jsonschema_rs.is_valid(model.model_json_schema(), example["payload"])
+    result = await handler(RecordingContext(), model.model_validate(example["payload"]))
+    if printed is not None:
+        assert json.loads(result.model_dump_json()) == printed
+
+
+ROWS = {"rows": [{"a": 1}]}
+COUNT = {"aggregates": [{"function": "count"}]}
+
+
+@pytest.mark.parametrize(
+    ("model", "payload", "pointer"),
+    [
+        (AggregationPayload, ROWS, []),
+        (AggregationPayload, COUNT, []),
+        (AggregationPayload, ROWS | COUNT | {"csv": "a\n1"}, []),
+        (AggregationPayload, ROWS | COUNT | {"sql": "select 1"}, []),
+        (AggregationPayload, ROWS | {"sql": "select 1", "group_by": ["a"]}, ["group_by"]),
+        (AggregationPayload, ROWS | COUNT | {"limit": 0}, ["limit"]),
+        (AggregationPayload, ROWS | COUNT | {"surprise": 1}, []),
+        (AggregationPayload, {"rows": [{"a": [1]}]} | COUNT, ["rows", 0, "a"]),
+        (
+            AggregationPayload,
+            ROWS | {"aggregates": [{"function": "avrg"}]},
+            ["aggregates", 0, "function"],
+        ),
+        (ReportPayload, {}, []),
+        (ReportPayload, {"title": "t", "date": "July"}, ["date"]),
+        (ReportPayload, {"title": "t", "sections": [{"heading": 5}]}, ["sections", 0, "heading"]),
+        (SleepPayload, {"delay_ms": -1}, ["delay_ms"]),
+    ],
+)
+def test_the_published_schema_refuses_what_is_wrong_and_points_at_it(model, payload, pointer):
+    validator = jsonschema_rs.validator_for(model.model_json_schema())
+    assert pointer in [error.instance_path for error in validator.iter_errors(payload)]
