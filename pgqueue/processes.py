@@ -1,0 +1,158 @@
+"""Processes that live and die together, and the signals that end them."""
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from types import FrameType, TracebackType
+from typing import Self
+
+__all__ = ["Family", "Signals", "Stopped"]
+
+_STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+# Waits for our end, which closes its input, however we end; then it ends the others. `kill 0` is
+# for its own process group, whose number nobody else can get while it lives.
+_GUARD = """
+while read -r pid; do outsider=$pid; done
+[ -n "$outsider" ] && kill -INT "$outsider"
+kill -KILL 0
+"""
+
+
+class Stopped(BaseException):
+    """A signal to stop came inside `Signals.interrupting`."""
+
+
+class Signals:
+    """Counts the signals to stop, and wakes `wait` for them and for the end of a child."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._interrupting = False
+        self._reader, self._writer = socket.socketpair()
+        self._before: dict[signal.Signals, object] = {}
+        self._wakeup_before = -1
+
+    def __enter__(self) -> Self:
+        self._reader.settimeout(0)
+        self._writer.settimeout(0)
+        self._wakeup_before = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+        for number in _STOP:
+            self._before[number] = signal.signal(number, self._on_stop)
+        # Only a signal with a handler wakes.
+        self._before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+        signal.set_wakeup_fd(self._wakeup_before)
+        self._reader.close()
+        self._writer.close()
+
+    @contextlib.contextmanager
+    def interrupting(self) -> Iterator[None]:
+        """Let a signal to stop interrupt what runs inside, by raising `Stopped` there."""
+        self._interrupting = True
+        try:
+            if self.count:
+                raise Stopped
+            yield
+        finally:
+            self._interrupting = False
+
+    def wait(self, seconds: float | None = None) -> None:
+        """Return at the next signal, or at once if one came since the last call."""
+        select.select([self._reader], [], [], seconds)
+        with contextlib.suppress(BlockingIOError):
+            while self._reader.recv(4096):
+                pass
+
+    def _on_stop(self, _number: int, _frame: FrameType | None) -> None:
+        self.count += 1
+        if self._interrupting:
+            self._interrupting = False
+            raise Stopped
+
+
+class Family:
+    """Child processes in a process group of their own.
+
+    None of them, nor of their descendants in the group, outlives the ``with`` block, nor us if we
+    are killed outright. Ctrl-C in a terminal does not reach them: ending them is ours to do.
+    """
+
+    def __init__(self) -> None:
+        self._members: dict[str, subprocess.Popen[bytes]] = {}
+
+    def __enter__(self) -> Self:
+        self._guard = subprocess.Popen(
+            ["/bin/sh", "-c", _GUARD],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            process_group=0,
+        )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.kill()
+        for process in (*self._members.values(), self._guard):
+            process.wait()
+        if self._guard.stdin:
+            self._guard.stdin.close()
+        # What is left are descendants that nobody waits for; they were killed with the rest.
+        deadline = time.monotonic() + 1
+        with contextlib.suppress(ProcessLookupError):
+            while time.monotonic() < deadline:
+                os.killpg(self._guard.pid, 0)
+                time.sleep(0.01)
+
+    def start(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        """Start a member; its output is ours."""
+        self._members[name] = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, env=environment, process_group=self._guard.pid
+        )
+
+    def adopt(self, pid: int) -> None:
+        """Have the process ``pid``, outside the group, interrupted too if we are killed."""
+        assert self._guard.stdin
+        self._guard.stdin.write(f"{pid}\n".encode())
+        self._guard.stdin.flush()
+
+    def ended(self) -> tuple[str, int] | None:
+        """Return the name and exit status of a member that ended, negative for a signal."""
+        for name, process in self._members.items():
+            if (status := process.poll()) is not None:
+                return name, status
+        return None
+
+    def running(self) -> bool:
+        """Tell whether a member runs."""
+        return any(process.poll() is None for process in self._members.values())
+
+    def terminate(self) -> None:
+        """Ask every member to end."""
+        for process in self._members.values():
+            process.terminate()
+
+    def kill(self) -> None:
+        """Kill the whole group."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._guard.pid, signal.SIGKILL)
