@@ -178,12 +178,12 @@ class _Run:
 
     def _drain(self, family: Family) -> None:
         """Let everything come to its end, for as long as that may take and nobody hurries."""
+        hurry_at = min(self._signals.count, 1) + 1  # the first is not about hurry, if there was one
         _say("stopping (once more to hurry)")
-        signals_before = self._signals.count
         family.terminate()
         deadline = time.monotonic() + self._settings.grace_s + _KILL_AFTER_S
         while family.running():
-            if self._signals.count > signals_before or time.monotonic() > deadline:
+            if self._signals.count >= hurry_at or time.monotonic() > deadline:
                 family.kill()
             self._signals.wait(0.5)
 
