@@ -1,16 +1,42 @@
-"""A Context that keeps what a handler reports, for tests that need no database."""
+"""A real Context whose reports are kept in lists, for tests that need no database."""
 
-from dataclasses import dataclass, field
+from pgqueue import Context
+from pgqueue.task import LeaseId, TaskId
 
 
-@dataclass
-class RecordingContext:
-    attempt: int = 1
-    progress_calls: list[tuple[float, str | None]] = field(default_factory=list)
-    artifacts: dict[str, tuple[bytes, str]] = field(default_factory=dict)
+class Recorder:
+    """Where the context reports to."""
 
-    def progress(self, percent: float, message: str | None = None) -> None:
+    def __init__(self):
+        self.progress_calls = []
+        self.artifacts = {}
+
+    def progress(self, context, percent, message):
         self.progress_calls.append((percent, message))
 
-    async def save_artifact(self, name: str, data: bytes, content_type: str) -> None:
+    async def save_artifact(self, context, name, data, content_type):
         self.artifacts[name] = (data, content_type)
+
+
+class RecordingContext(Context):
+    """An attempt of no task that any database knows."""
+
+    def __init__(self, *, attempt=1):
+        self.recorder = Recorder()
+        super().__init__(
+            task_id=TaskId("0198c0de-0000-7000-8000-000000000001"),
+            lease_id=LeaseId(1),
+            attempt=attempt,
+            max_attempts=3,
+            type="any",
+            queue="any",
+            reporter=self.recorder,
+        )
+
+    @property
+    def progress_calls(self):
+        return self.recorder.progress_calls
+
+    @property
+    def artifacts(self):
+        return self.recorder.artifacts

@@ -194,11 +194,10 @@ async def test_columns_whose_names_are_code_are_only_names():
         ({"rows": [{}]}, ["no columns"]),
     ],
 )
-async def test_a_mistake_is_refused_in_words_that_name_it_and_is_not_retried(payload, said):
+async def test_a_mistake_is_refused_in_words_that_name_it(payload, said):
     with pytest.raises(InputRefused) as refusal:
         await run(**{"rows": SALES, "aggregates": [{"function": "count"}]} | payload)
     assert all(part in str(refusal.value) for part in said), str(refusal.value)
-    assert refusal.value.retryable is False
 
 
 @pytest.mark.parametrize(

@@ -5,36 +5,37 @@ import logging
 import pytest
 from pgqueue_worker import tasks
 from pgqueue_worker.tasks.demo import SleepPayload, sleep
+from pgqueue_worker.tasks.errors import EngineFailed, InputRefused
 
+from pgqueue import PgQueue
 from tests.tasks.recording import RecordingContext
 
 
-class RecordingApp:
-    def __init__(self):
-        self.types = {}
-
-    def task(self, name, **options):
-        def keep(handler):
-            self.types[name] = (handler, options)
-            return handler
-
-        return keep
-
-
-def test_all_types_are_registered_with_their_queue_and_limits():
-    app = RecordingApp()
+def test_all_types_are_registered_with_their_queues_and_limits():
+    app = PgQueue()
     tasks.register(app)
     assert set(app.types) == {"noop", "sleep", "data_aggregation", "pdf_report"}
     for name in ("data_aggregation", "pdf_report"):
-        handler, options = app.types[name]
-        assert handler.__name__ == name
-        assert (options["queue"], options["max_attempts"], options["timeout"]) == (name, 3, 60)
-    assert all(options["description"] for _, options in app.types.values())
+        kind = app.types[name]
+        assert (kind.queue, kind.max_attempts, kind.timeout_s) == (name, 3, 60)
+        assert InputRefused in kind.no_retry
+        assert EngineFailed not in kind.no_retry
+
+
+def test_the_published_schemas_are_closed_and_describe_their_keys():
+    app = PgQueue()
+    tasks.register(app)
+    for name in ("data_aggregation", "pdf_report"):
+        published = app.types[name].published()
+        for schema in (published["payload_schema"], published["result_schema"]):
+            assert schema["additionalProperties"] is False
+        described = list(published["payload_schema"]["properties"].values())
+        assert sum("description" in p for p in described) >= len(described) - 2
 
 
 def test_a_type_whose_engine_is_not_installed_is_named_with_the_cure(monkeypatch, caplog):
     monkeypatch.setattr(tasks, "find_spec", lambda name: None if name == "typst" else object())
-    app = RecordingApp()
+    app = PgQueue()
     with caplog.at_level(logging.WARNING):
         tasks.register(app)
     assert "pdf_report" not in app.types

@@ -7,6 +7,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from .errors import InputRefused
+
 if TYPE_CHECKING:
     from pgqueue import PgQueue
 
@@ -38,8 +40,14 @@ def register(app: PgQueue) -> None:
             absent.append(f"{name} (needs {package})")
             continue
         handler = getattr(import_module(f"{__name__}.{name}"), name)
-        describe = _DESCRIPTIONS[name]
-        app.task(name, queue=name, max_attempts=3, timeout=60, description=describe)(handler)
+        app.task(
+            name,
+            queue=name,
+            max_attempts=3,
+            timeout=60,
+            no_retry=(InputRefused,),
+            description=_DESCRIPTIONS[name],
+        )(handler)
     if absent:
         _log.warning(
             "not registered: %s; install them with: pip install 'pgqueue[tasks]'", ", ".join(absent)

@@ -8,13 +8,9 @@ __all__ = ["EngineFailed", "InputRefused"]
 class InputRefused(ValueError):
     """The payload cannot be worked on as it is; the message says what to change.
 
-    Another attempt would end the same way, so ``retryable`` is False.
+    Another attempt would end the same way: the types are registered with ``no_retry`` for it.
     """
-
-    retryable = False
 
 
 class EngineFailed(RuntimeError):
     """The process that runs an engine died or broke its protocol; another attempt may pass."""
-
-    retryable = True

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import duckdb
+
 from pgqueue_worker.tasks.errors import InputRefused
 
 from .frame import Column, read_columns
@@ -18,7 +19,7 @@ from .values import bounded_rows, unique_names
 
 __all__ = ["Aggregation", "Progress"]
 
-Progress = Callable[[float, str], None]
+Progress = Callable[[float, str], object]
 
 _CHUNK = 1024
 

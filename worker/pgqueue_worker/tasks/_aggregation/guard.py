@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import duckdb
+
 from pgqueue_worker.tasks.errors import InputRefused
 
 from .session import plain_message

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 import duckdb
+
 from pgqueue_worker.tasks.errors import InputRefused
 
 from .frame import Column

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import typst
+
 from pgqueue_worker.tasks._child import serve
 
 __all__: list[str] = []
