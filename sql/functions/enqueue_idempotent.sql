@@ -1,0 +1,46 @@
+-- Stores tasks under a client's key, tasks and key in one transaction, so that the same request sent again within
+-- 24 hours gives the same tasks. verdict: stored, replayed, reused (the key came with another request), in_flight.
+-- places: the position of each task among the asked elements of the request; ids has one place for each, null where
+-- the element was refused.
+create or replace function pgqueue.enqueue_idempotent(
+    key text, request_hash bytea, tasks jsonb, places int[], asked int, user_id bigint default 0,
+    out verdict text, out ids uuid[], out created_at timestamptz, out queues text[]
+)
+language plpgsql
+set search_path = pgqueue, pg_catalog, pg_temp
+as $$
+#variable_conflict use_variable
+declare
+    now constant timestamptz := pgqueue.clock();
+    known idempotency;
+    stored record;
+begin
+    queues := '{}';
+    if not pg_try_advisory_xact_lock(hashtextextended('pgqueue:idempotency:' || user_id || ':' || key, 0)) then
+        verdict := 'in_flight';
+        return;
+    end if;
+
+    select * into known from idempotency as i
+    where i.user_id = enqueue_idempotent.user_id and i.key = enqueue_idempotent.key;
+    if found and known.created_at > now - interval '24 hours' then
+        ids := known.task_ids;
+        created_at := known.created_at;
+        verdict := case when known.request_hash = request_hash then 'replayed' else 'reused' end;
+        return;
+    end if;
+
+    select * into stored from enqueue_many(tasks, user_id);
+    ids := array_fill(null::uuid, array[asked]);
+    for n in 1..cardinality(places) loop
+        ids[places[n]] := stored.ids[n];
+    end loop;
+    created_at := stored.created_at;
+    queues := stored.queues;
+    verdict := 'stored';
+    insert into idempotency as i (user_id, key, request_hash, task_ids, created_at)
+    values (user_id, key, request_hash, ids, now)
+    on conflict on constraint idempotency_pkey do update set
+        request_hash = excluded.request_hash, task_ids = excluded.task_ids, created_at = excluded.created_at;
+end
+$$;

@@ -1,0 +1,108 @@
+-- What the HTTP API calls. JSON comes as text that the database made: what tasks hold is never decoded on the way.
+
+-- name: submit_tasks
+select ids::text[], pgqueue.json_time(created_at) as created_at, queues
+from pgqueue.enqueue_many(%(tasks)s::jsonb);
+
+-- name: submit_idempotent
+select verdict, ids::text[], pgqueue.json_time(created_at) as created_at, queues
+from pgqueue.enqueue_idempotent(
+    %(key)s, %(request_hash)s, %(tasks)s::jsonb, %(places)s::int[], %(asked)s
+);
+
+-- name: due_times
+select pgqueue.json_time(pgqueue.clock() + delay_s * interval '1 second') as run_at
+from unnest(%(delays)s::float8[]) with ordinality as d (delay_s, n)
+order by n;
+
+-- name: ring_submitted
+select
+    pgqueue.ring(%(queues)s::text[]),
+    case when exists (
+        select from pgqueue.listener where channel = 'pgqueue_event' and expires_at > pgqueue.clock()
+    ) then pgqueue.announce(%(ids)s::uuid[]) end;
+
+-- name: task_states
+select id::text, queue, type, status, state from pgqueue.task_states(%(ids)s::uuid[]);
+
+-- name: list_tasks
+select items, next_before::text, searched_until
+from pgqueue.list_tasks(
+    %(status)s, %(type)s, %(queue)s, %(from)s::timestamptz, %(to)s::timestamptz, %(before)s::uuid, %(limit)s
+);
+
+-- name: task_changes
+select * from pgqueue.task_changes(%(watched)s::jsonb);
+
+-- name: task_attempts
+select json_build_object(
+    'task_id', a.task_id, 'lease_id', a.lease_id, 'attempt', a.attempt, 'outcome', a.outcome, 'final', a.final,
+    'result', a.result, 'error', a.error, 'worker', a.worker,
+    'started_at', pgqueue.json_time(a.started_at), 'finished_at', pgqueue.json_time(a.finished_at)
+)::text as item
+from pgqueue.attempts as a
+where a.task_id = %(id)s
+order by a.lease_id desc
+limit %(limit)s;
+
+-- name: task_exists
+select 1 as found from pgqueue.task where id = %(id)s;
+
+-- name: task_logs
+select
+    e.lease_id, e.seq,
+    pgqueue.log_json(e.task_id, e.lease_id, e.seq, e.at, e.level, e.message, e.data) as item
+from pgqueue.task_event as e
+where e.task_id = %(id)s and (e.lease_id, e.seq) > (%(lease_id)s, %(seq)s)
+order by e.lease_id, e.seq
+limit %(limit)s;
+
+-- name: task_artifacts
+select json_build_object(
+    'name', name, 'content_type', content_type, 'size', size, 'sha256', encode(sha256, 'hex'),
+    'created_at', pgqueue.json_time(created_at), 'href', '/v1/tasks/' || task_id || '/artifacts/' || name
+)::text as item
+from pgqueue.artifact
+where task_id = %(id)s
+order by name
+limit 1000;
+
+-- name: artifact_head
+select content_type, size, encode(sha256, 'hex') as sha256 from pgqueue.artifact where task_id = %(id)s and name = %(name)s;
+
+-- name: artifact_data
+select data from pgqueue.artifact where task_id = %(id)s and name = %(name)s;
+
+-- name: known_types
+select
+    name, queue, max_attempts, timeout_s, description, payload_schema::text as payload_schema,
+    result_schema::text as result_schema, pgqueue.json_time(updated_at) as updated_at
+from pgqueue.task_type
+order by name;
+
+-- name: list_queues
+select json_build_object(
+    'name', q.name, 'queued', q.queued, 'scheduled', q.scheduled, 'retrying', q.retrying, 'active', q.active,
+    'oldest_queued_at', pgqueue.json_time(q.oldest_queued_at), 'workers', q.workers,
+    'sampled_at', pgqueue.json_time(q.sampled_at), 'created_at', pgqueue.json_time(q.created_at)
+)::text as item
+from pgqueue.queues as q
+where %(name)s::text is null or q.name = %(name)s
+order by q.name
+limit 1000;
+
+-- name: list_workers
+select json_build_object(
+    'id', w.id, 'worker', w.worker, 'state', w.state, 'supervisor', w.supervisor, 'host', w.host, 'pid', w.pid,
+    'version', w.version, 'queues', w.queues, 'types', w.types, 'concurrency', w.concurrency, 'active', w.active,
+    'started_at', pgqueue.json_time(w.started_at), 'heartbeat_at', pgqueue.json_time(w.heartbeat_at),
+    'expires_at', pgqueue.json_time(w.expires_at)
+)::text as item
+from pgqueue.workers as w
+where w.state in ('active', 'draining') or %(all)s
+order by w.id desc
+limit 1000;
+
+-- name: listen_hub
+listen pgqueue_event;
+listen pgqueue_control;
