@@ -46,8 +46,8 @@ psql: $(VENV)/.run ## open psql on the queue's database (ARGS="-f queue_health.s
 lock: $(VENV)/.dev ## bring the lock files up to date (ARGS=--upgrade for newer versions)
 	$(LOCK) --extra embedded --extra otlp --extra tasks --group build \
 	  --output-file requirements.lock
-	$(LOCK) --all-extras --all-groups --constraint requirements.lock \
-	  --output-file requirements-dev.lock
+	$(LOCK) --all-extras --group build --group test --group check --group bench --group lock \
+	  --constraint requirements.lock --output-file requirements-dev.lock
 
 LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
   --generate-hashes --no-emit-index-url --no-annotate --no-header $(ARGS)
