@@ -10,7 +10,7 @@ import structlog
 from pgqueue.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Awaitable, Generator
 
     from pgqueue.task import LeaseId, TaskId
 
@@ -29,14 +29,14 @@ class Reporter(Protocol):
     def event(self, context: Context, level: str, message: str, data: dict[str, Any]) -> None:
         """Take a log line."""
 
-    async def save_artifact(
+    def save_artifact(
         self, context: Context, name: str, data: bytes, content_type: str
-    ) -> None:
+    ) -> Awaitable[None]:
         """Keep a file."""
 
 
-class _Done:
-    """What ``progress`` returns: may be awaited, need not be."""
+class Recorded:
+    """What a report that needs no waiting returns: may be awaited, need not be."""
 
     __slots__ = ()
 
@@ -45,7 +45,7 @@ class _Done:
         yield  # pragma: no cover  (makes this a generator)
 
 
-_DONE = _Done()
+RECORDED = Recorded()
 
 
 class TaskLog:
@@ -123,7 +123,7 @@ class Context:
         self.log = TaskLog(self)
         self._reporter = reporter
 
-    def progress(self, percent: float, message: str | None = None) -> _Done:
+    def progress(self, percent: float, message: str | None = None) -> Recorded:
         """Report how far the attempt is, from 0 to 100, clamped; the latest wins.
 
         Recorded by the call itself, from any thread; awaiting it is optional. It is sent as soon as
@@ -134,14 +134,15 @@ class Context:
             raise UsageError(text, hint="give a percentage from 0 to 100")
         text = None if message is None else str(message)[:_MAX_MESSAGE]
         self._reporter.progress(self, min(100.0, max(0.0, float(percent))), text)
-        return _DONE
+        return RECORDED
 
-    async def save_artifact(self, name: str, data: bytes, content_type: str) -> None:
+    def save_artifact(self, name: str, data: bytes, content_type: str) -> Awaitable[None]:
         """Keep a file with the task, in place of one of the same name: at most 16 MiB.
 
-        Durable when this returns. Raises ``LeaseLost`` when the attempt no longer holds its lease.
+        Await it: it is durable then. In a thread it is durable when the call returns. Raises
+        ``LeaseLost`` when the attempt no longer holds its lease.
         """
         if len(data) > _MAX_ARTIFACT:
             text = f"artifact {name!r} has {len(data):,} bytes"
             raise UsageError(text, hint=f"at most {_MAX_ARTIFACT:,} bytes are kept")
-        await self._reporter.save_artifact(self, name, data, content_type)
+        return self._reporter.save_artifact(self, name, data, content_type)

@@ -133,10 +133,10 @@ class Link:
     Calls on it come one after the other; ``DatabaseUnavailable`` leaves it closed for the next try.
     """
 
-    def __init__(self, dsn: str, application_name: str, *, options: str = "") -> None:
+    def __init__(self, dsn: str, application_name: str, *, setup: str = "") -> None:
         self._dsn = dsn
         self._arguments = connection_arguments(application_name)
-        self._options = options
+        self._setup = setup
         self._connection: psycopg.AsyncConnection[Any] | None = None
 
     async def rows(
@@ -167,7 +167,7 @@ class Link:
     async def _connect(self) -> psycopg.AsyncConnection[Any]:
         connection = await psycopg.AsyncConnection.connect(self._dsn, **self._arguments)
         prepare(connection)
-        if self._options:
-            await connection.execute(query(self._options))
+        if self._setup:
+            await connection.execute(query(self._setup))
         self._connection = connection
         return connection

@@ -6,8 +6,7 @@ create or replace function pgqueue.claim(
     worker bigint, queues text[], priorities smallint[], cursors bigint[], max_tasks int
 ) returns table (
     task_id uuid, lease_id bigint, attempt smallint, budget smallint, priority smallint, seq bigint,
-    queue text, type text, timeout_s real, created_at timestamptz, started_at timestamptz, payload text, traceparent text,
-    watched boolean
+    queue text, type text, timeout_s real, wait_s float8, payload text, traceparent text, watched boolean
 )
 language plpgsql
 set search_path = pgqueue, pg_catalog, pg_temp
@@ -65,7 +64,7 @@ begin
     )
     select
         l.task_id, l.lease_id, (l.attempt + 1)::smallint, l.budget, l.priority, l.seq,
-        l.queue, l.type, l.timeout_s, l.created_at, now, l.payload, l.traceparent,
+        l.queue, l.type, l.timeout_s, date_part('epoch', now - l.ready_at), l.payload, l.traceparent,
         (select exists (select from listener as s where s.channel = 'pgqueue_event' and s.expires_at > now))
     from leased as l;
 end

@@ -1,7 +1,7 @@
 -- Records how attempts ended, each exactly once and only by the holder of its lease, and moves their tokens on:
--- completed, cancelled and spent tasks have none any more, failed ones wait in delayed, released ones are ready again.
+-- completed, cancelled and spent tasks have none any more, failed ones wait in delayed, released ones are ready again (after delay_s, if given).
 -- Each element: task_id, lease_id, outcome, and optionally result, error, retry (false: a failure is final),
--- delay_s (until a retry or after a snooze), reason.
+-- progress (the last, if it was not recorded yet), delay_s or run_at (of a retry or after a snooze), reason.
 -- Returns the lease ids that were refused because they no longer hold, and whether someone watches.
 create or replace function pgqueue.finish(results jsonb, out refused bigint[], out watched boolean)
 language plpgsql
@@ -24,12 +24,12 @@ begin
             select *
             from jsonb_to_recordset(results) as i (
                 task_id uuid, lease_id bigint, outcome text, result jsonb, error jsonb,
-                retry boolean, delay_s float8, reason text
+                retry boolean, delay_s float8, run_at timestamptz, reason text, progress jsonb
             )
             where look = 1 or i.lease_id = any (refused)
         ),
         held as materialized (
-            select i.outcome as said, i.result, i.error, i.retry, i.delay_s, i.reason, r.*
+            select i.outcome as said, i.result, i.error, i.retry, i.delay_s, i.run_at, i.reason, i.progress as last_progress, r.*
             from input as i
             cross join lateral (
                 select r.ctid as at, r.* from running as r where r.task_id = i.task_id and r.lease_id = i.lease_id limit 1
@@ -56,23 +56,23 @@ begin
             )
             select
                 task_id, lease_id, user_id, worker_id, started_at, now, attempt, final, outcome,
-                case when outcome = 'completed' then result end, error, progress
+                case when outcome = 'completed' then result end, error, coalesce(last_progress, progress)
             from settled
         ),
         waiting as (
             insert into delayed (task_id, run_at, priority, attempt, budget, crashes, queue, status, reason)
             select
-                task_id, now + coalesce(delay_s, 0) * interval '1 second', priority,
-                attempt - (outcome = 'snoozed')::int, budget, crashes, queue,
-                case when outcome = 'snoozed' then 'scheduled' else 'retrying' end, reason
+                task_id, coalesce(run_at, now + coalesce(delay_s, 0) * interval '1 second'), priority,
+                attempt - (outcome in ('snoozed', 'released'))::int, budget, crashes, queue,
+                case outcome when 'snoozed' then 'scheduled' when 'released' then 'queued' else 'retrying' end, reason
             from settled
-            where not final and outcome <> 'released'
+            where not final and (outcome <> 'released' or delay_s is not null)
         ),
         released as (
             insert into ready (task_id, ready_at, priority, attempt, budget, crashes, requeued, queue, reason)
             select task_id, now, priority, attempt - 1, budget, crashes, true, queue, reason
             from settled
-            where outcome = 'released' and not final
+            where not final and outcome = 'released' and delay_s is null
         ),
         counted as (
             insert into rollup_flush (minute, created_minute, n, final, queue, type, outcome, waits, runs)

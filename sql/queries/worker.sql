@@ -1,0 +1,70 @@
+-- What workers and supervisors call.
+
+-- name: claim_options
+select set_config('synchronous_commit', 'off', false);  -- a lost claim is a rerun
+
+-- name: claim_tasks
+select
+    task_id::text, lease_id, attempt, budget, priority, seq, queue, type, timeout_s, wait_s, payload, traceparent, watched
+from pgqueue.claim(%(worker)s, %(queues)s, %(priorities)s::smallint[], %(cursors)s::bigint[], %(max_tasks)s);
+
+-- name: finish_attempts
+select refused, watched from pgqueue.finish(%(results)s);
+
+-- name: record_progress
+select refused, watched from pgqueue.record_progress(%(updates)s);
+
+-- name: append_events
+select watched from pgqueue.append_events(%(events)s);
+
+-- name: save_artifact
+select pgqueue.save_artifact(%(task_id)s, %(lease_id)s, %(name)s, %(content_type)s, %(data)s);
+
+-- name: announce_tasks
+select pgqueue.announce(%(ids)s::uuid[]);
+
+-- name: known_queues
+select name from pgqueue.runnable_queues() as name
+union
+select name from pgqueue.queue;
+
+-- name: register_worker
+select pgqueue.register_worker(
+    %(supervisor)s, %(host)s, %(pid)s, %(version)s, %(queues)s, %(types)s, %(concurrency)s, %(lease_s)s
+);
+
+-- name: heartbeat
+select active, cancels from pgqueue.heartbeat(%(workers)s::bigint[], %(lease_s)s);
+
+-- name: set_worker_state
+select pgqueue.set_worker_state(%(worker)s, %(state)s);
+
+-- name: rescue
+select rescued, queues, task_ids from pgqueue.rescue(%(dead)s::bigint[]);
+
+-- name: promote
+select moved, queues, next_due_s from pgqueue.promote(1000);
+
+-- name: fold_rollups
+select pgqueue.fold_rollups();
+
+-- name: sample_queues
+select pgqueue.sample_queues();
+
+-- name: read_samples
+select queue, status, n, extract(epoch from sampled_at - oldest_at)::float8 as age_s from pgqueue.queue_sample;
+
+-- name: prune
+select pgqueue.prune();
+
+-- name: queues_empty
+select pgqueue.queues_empty(%(queues)s);
+
+-- name: listen_ready
+listen pgqueue_ready;
+
+-- name: listen_control
+listen pgqueue_control;
+
+-- name: ping
+select 1;

@@ -1,0 +1,1 @@
+"""The worker side: supervisor, worker processes, maintenance and the built-in types."""

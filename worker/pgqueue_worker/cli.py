@@ -1,0 +1,73 @@
+"""``pgqueue worker``."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+import click
+
+from pgqueue import logs, telemetry
+from pgqueue.settings import Settings
+from pgqueue_worker import metrics as metrics_module
+from pgqueue_worker.metrics import Metrics
+from pgqueue_worker.supervisor import Plan, Supervisor
+
+_METRICS_PORT = 9100
+
+
+@click.command("worker")
+@click.option("--app", help="the app whose types to run, as module:name")
+@click.option("--builtin", is_flag=True, help="run the built-in types beside the app's")
+@click.option("--queues", default="", help="serve only these queues, separated by commas")
+@click.option("--processes", type=click.IntRange(1, 256), default=1, show_default=True)
+@click.option(
+    "--concurrency",
+    type=click.IntRange(1, 10_000),
+    default=10,
+    show_default=True,
+    help="tasks at once in each process",
+)
+@click.option("--burst", is_flag=True, help="exit 0 when the queues are empty")
+@click.option(
+    "--metrics-port",
+    type=click.IntRange(0, 65_535),
+    default=None,
+    help=f"serve Prometheus metrics here; 0: nowhere  [default: {_METRICS_PORT}]",
+)
+def command(
+    *,
+    app: str | None,
+    builtin: bool,
+    queues: str,
+    processes: int,
+    concurrency: int,
+    burst: bool,
+    metrics_port: int | None,
+) -> None:
+    """Run tasks. SIGTERM and Ctrl-C drain; a second one stops at once."""
+    settings = Settings()
+    logs.configure(settings.log_format, settings.log_level)
+    telemetry.configure("pgqueue-supervisor")
+    plan = Plan(
+        dsn=settings.dsn(),
+        app=app,
+        builtin=builtin,
+        queues=tuple(name.strip() for name in queues.split(",") if name.strip()),
+        processes=processes,
+        concurrency=concurrency,
+        burst=burst,
+    )
+    metrics = Metrics()
+    port = _METRICS_PORT if metrics_port is None else metrics_port
+    if port:
+        metrics_module.serve(metrics, port, explicit=metrics_port is not None)
+    raise SystemExit(asyncio.run(_run(plan, settings, metrics)))
+
+
+async def _run(plan: Plan, settings: Settings, metrics: Metrics) -> int:
+    supervisor = Supervisor(plan, settings, metrics)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, supervisor.stop)
+    return await supervisor.run()

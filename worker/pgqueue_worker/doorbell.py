@@ -1,0 +1,66 @@
+"""The one listener of a supervisor: wake-ups and control messages for all its worker processes.
+
+A notification is a hint. After every connect everyone looks once, and workers poll in any case.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from pgqueue.database import connection_arguments, translated
+from pgqueue.errors import DatabaseUnavailable
+from pgqueue.queries import query
+from pgqueue_worker.retrying import Patience
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_CHECK_S = 10.0
+
+
+class Doorbell:
+    """Listens for ever, and connects again when the connection breaks or falls silent."""
+
+    def __init__(
+        self, dsn: str, on_ring: Callable[[list[str]], None], on_control: Callable[[str], None]
+    ) -> None:
+        self._dsn = dsn
+        self._on_ring = on_ring
+        self._on_control = on_control
+        self._patience = Patience("listen")
+        self.connected = False
+
+    async def run(self) -> None:
+        """Listen for ever."""
+        while True:
+            try:
+                with translated():
+                    await self._listen()
+            except (DatabaseUnavailable, TimeoutError) as error:
+                await self._patience.failed(error)
+            finally:
+                self.connected = False
+
+    async def _listen(self) -> None:
+        arguments = connection_arguments("pgqueue listen")
+        async with await psycopg.AsyncConnection.connect(self._dsn, **arguments) as connection:
+            await connection.execute(query("listen_ready"))
+            await connection.execute(query("listen_control"))
+            self.connected = True
+            self._patience.succeeded()
+            self._on_ring([])
+            while True:
+                async for notice in connection.notifies(timeout=_CHECK_S):
+                    self._notice(notice)
+                # nothing for a while: is the other side still there?
+                async with asyncio.timeout(_CHECK_S):
+                    await connection.execute(query("ping"))
+
+    def _notice(self, notice: psycopg.Notify | Any) -> None:
+        if notice.channel == "pgqueue_ready":
+            self._on_ring(notice.payload.split(","))
+        else:
+            self._on_control(notice.payload)

@@ -1,0 +1,117 @@
+"""Background duties that any supervisor may do: each on its own loop, so a stuck one holds up no other.
+
+Two that meet do no harm: the database lets one through or makes them share.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from pgqueue.database import Link
+from pgqueue.errors import DatabaseUnavailable, PgQueueError
+from pgqueue_worker.retrying import Patience
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    Duty = Callable[[Link], Awaitable[float]]
+
+_log = structlog.get_logger("pgqueue.maintenance")
+
+_PROMOTE_S = 0.25
+_RESCUE_S = 1.0
+_FOLD_S = 10.0
+_SAMPLE_S = 5.0
+_HOUSEKEEPING_S = 600.0
+_SHARE = 20  # a duty that took t runs again after 20 t at the earliest
+_DAYS_AHEAD = 8
+
+
+class Maintenance:
+    """The duties of one supervisor."""
+
+    def __init__(
+        self,
+        dsn: str,
+        ring: Callable[[list[str]], None],
+        on_samples: Callable[[list[tuple[Any, ...]]], None],
+    ) -> None:
+        self._dsn = dsn
+        self._ring = ring
+        self._on_samples = on_samples
+
+    async def run(self) -> None:
+        """Do them all, for ever."""
+        duties: dict[str, Duty] = {
+            "promote": self._promote,
+            "rescue": self._rescue,
+            "fold": self._fold,
+            "sample": self._sample,
+            "housekeeping": self._housekeeping,
+        }
+        async with asyncio.TaskGroup() as group:
+            for name, duty in duties.items():
+                group.create_task(self._repeat(name, duty))
+
+    async def _repeat(self, name: str, duty: Duty) -> None:
+        loop = asyncio.get_running_loop()
+        link = Link(self._dsn, f"pgqueue {name}")
+        patience = Patience(name)
+        try:
+            while True:
+                began = loop.time()
+                try:
+                    pause = await duty(link)
+                except DatabaseUnavailable as error:
+                    await patience.failed(error)
+                    continue
+                except PgQueueError as error:
+                    _log.error("duty_failed", duty=name, error=str(error))
+                    pause = 5.0
+                else:
+                    patience.succeeded()
+                pause = max(pause, _SHARE * (loop.time() - began)) if pause else 0
+                await asyncio.sleep(pause * (0.9 + random.random() / 5))  # noqa: S311
+        finally:
+            await link.close()
+
+    async def _promote(self, link: Link) -> float:
+        moved, queues, next_due_s = (await link.rows("promote"))[0]
+        if moved:
+            self._ring(queues)
+            await link.rows("ring", {"queues": queues})
+        if next_due_s is None:
+            return _PROMOTE_S
+        return min(_PROMOTE_S, max(0.0, next_due_s) + 0.001)
+
+    async def _rescue(self, link: Link) -> float:
+        await rescue(link, [])
+        return _RESCUE_S
+
+    async def _fold(self, link: Link) -> float:
+        ((folded,),) = await link.rows("fold_rollups")
+        return 0.05 if folded >= 20_000 else _FOLD_S  # noqa: PLR2004  it takes 20,000 at a time
+
+    async def _sample(self, link: Link) -> float:
+        await link.rows("sample_queues")
+        self._on_samples(await link.rows("read_samples"))
+        return _SAMPLE_S
+
+    async def _housekeeping(self, link: Link) -> float:
+        await link.rows("make_partitions", {"days": _DAYS_AHEAD})
+        await link.rows("prune")
+        return _HOUSEKEEPING_S
+
+
+async def rescue(link: Link, dead: list[int]) -> None:
+    """Take the tasks of dead workers, the named ones and those whose lease ran out."""
+    rescued, queues, task_ids = (await link.rows("rescue", {"dead": dead}))[0]
+    if rescued:
+        _log.warning("tasks_rescued", n=rescued, queues=queues)
+        if queues:
+            await link.rows("ring", {"queues": queues})
+        await link.rows("announce_tasks", {"ids": task_ids})

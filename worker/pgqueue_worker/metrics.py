@@ -1,0 +1,123 @@
+"""Prometheus metrics of a supervisor and its worker processes, served on a port of its own."""
+
+from __future__ import annotations
+
+import errno
+import threading
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from pgqueue.errors import UsageError
+from pgqueue_worker.tally import Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_log = structlog.get_logger("pgqueue.supervisor")
+
+_COUNTERS = {
+    "finished": ("pgqueue_attempts_finished", "Attempts that ended.", ("type", "queue", "outcome")),
+    "claims": ("pgqueue_claims", "Claim calls.", ()),
+    "leases_lost": ("pgqueue_leases_lost", "Finishes refused because the lease was gone.", ()),
+    "database_errors": ("pgqueue_database_errors", "Calls to the database that failed.", ()),
+    "worker_crashes": ("pgqueue_worker_crashes", "Worker processes that died.", ()),
+    "started": ("pgqueue_attempts_started", "Attempts that were claimed.", ("queue",)),
+}
+_HISTOGRAMS = {
+    "run_seconds": ("pgqueue_run_seconds", "How long handlers ran.", ("type", "queue")),
+    "wait_seconds": ("pgqueue_wait_seconds", "How long tasks waited.", ("type", "queue")),
+    "claim_size": ("pgqueue_claim_size", "Tasks a claim gave.", ()),
+    "flush_size": ("pgqueue_flush_size", "Finishes recorded in one call.", ()),
+}
+
+
+class Metrics(Collector):
+    """Sums up what worker processes tell, and the depth of queues as sampled last."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._tally = Tally()
+        self._samples: list[tuple[Any, ...]] = []
+
+    def merge(self, taken: dict[str, Any]) -> None:
+        """Add what a worker process counted."""
+        with self._lock:
+            self._tally.merge(taken)
+
+    def crashed(self) -> None:
+        """Count a worker process that died."""
+        with self._lock:
+            self._tally.count("worker_crashes")
+
+    def sampled(self, samples: list[tuple[Any, ...]]) -> None:
+        """Take the depths and ages of all queues."""
+        with self._lock:
+            self._samples = samples
+
+    def collect(self) -> Iterator[Metric]:
+        """Give everything to Prometheus."""
+        with self._lock:
+            yield from self._counters()
+            yield from self._histograms()
+            yield from self._gauges()
+
+    def _counters(self) -> Iterator[Metric]:
+        for kind, (name, text, labels) in _COUNTERS.items():
+            family = CounterMetricFamily(name, text, labels=labels)
+            for (key, *values), n in self._tally.counters.items():
+                if key == kind:
+                    family.add_metric(values, n)
+            if not labels and not family.samples:
+                family.add_metric([], 0)
+            yield family
+
+    def _histograms(self) -> Iterator[Metric]:
+        for kind, (name, text, labels) in _HISTOGRAMS.items():
+            family = HistogramMetricFamily(name, text, labels=labels)
+            for (key, *values), histogram in self._tally.histograms.items():
+                if key != kind:
+                    continue
+                seen, buckets = 0, []
+                bounds = [*map(str, histogram.bounds), "+Inf"]
+                for bound, n in zip(bounds, histogram.counts, strict=True):
+                    seen += n
+                    buckets.append((bound, float(seen)))
+                family.add_metric(values, buckets, histogram.total)
+            yield family
+
+    def _gauges(self) -> Iterator[Metric]:
+        depth = GaugeMetricFamily(
+            "pgqueue_tasks", "Tasks by queue and status.", labels=("queue", "status")
+        )
+        oldest = GaugeMetricFamily(
+            "pgqueue_oldest_seconds", "Age of the oldest of them.", labels=("queue", "status")
+        )
+        for queue, status, n, age_s in self._samples:
+            depth.add_metric((queue, status), n)
+            oldest.add_metric((queue, status), max(0.0, age_s or 0.0))
+        yield depth
+        yield oldest
+
+
+def serve(metrics: Metrics, port: int, *, explicit: bool) -> None:
+    """Serve on a port; a default port that is taken is left to whoever has it, and said so."""
+    registry = CollectorRegistry()
+    registry.register(metrics)
+    try:
+        start_http_server(port, registry=registry)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE or explicit:
+            message = f"metrics cannot be served on port {port}: {error.strerror}"
+            raise UsageError(message, hint="choose another with --metrics-port, or 0 for none") from error
+        _log.warning("metrics_port_taken", port=port)
+    else:
+        _log.info("metrics_served", port=port)

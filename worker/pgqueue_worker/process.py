@@ -1,0 +1,212 @@
+"""A worker process: claims, runs and finishes, under a supervisor that heartbeats for it.
+
+Started by the supervisor as ``python -m pgqueue_worker.process FD``; it ends when the line over that
+file descriptor does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import socket
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from pgqueue import logs, telemetry
+from pgqueue.database import Link
+from pgqueue.errors import LeaseLost, PgQueueError
+from pgqueue.settings import Settings
+from pgqueue_worker.apps import load
+from pgqueue_worker.claimer import Claimer
+from pgqueue_worker.control import Control
+from pgqueue_worker.finisher import Finisher
+from pgqueue_worker.parent import die_with_parent
+from pgqueue_worker.reporter import Reporter
+from pgqueue_worker.runner import Runner
+from pgqueue_worker.tally import Tally
+
+if TYPE_CHECKING:
+    from pgqueue.app import PgQueue
+
+_log = structlog.get_logger("pgqueue.worker")
+
+_BUSY_S = 1.0
+
+LEASE_LOST = 75  # exit status: EX_TEMPFAIL, start another
+
+
+class _Waiting:
+    """Tells the supervisor when this process waits for work, and when it has had enough for a while."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+        self._told = False
+        self._since: float | None = None
+
+    def note(self, waiting: bool) -> None:  # noqa: FBT001
+        now = asyncio.get_running_loop().time()
+        if waiting:
+            self._since = None
+            if not self._told:
+                self._told = True
+                self._control.send("waiting", waiting=True)
+        elif self._told:
+            if self._since is None:
+                self._since = now
+            elif now - self._since > _BUSY_S:
+                self._told = False
+                self._control.send("waiting", waiting=False)
+
+
+class WorkerProcess:
+    """Wires the loops of one process together."""
+
+    def __init__(self, control: Control, start: dict[str, Any], app: PgQueue) -> None:
+        dsn = start["dsn"]
+        self._control = control
+        self._grace_s: float = start["grace_s"]
+        self._tally = Tally()
+        self._claim_link = Link(dsn, "pgqueue worker claim", setup="claim_options")
+        self._links = [self._claim_link]
+        self._links += [Link(dsn, f"pgqueue worker {name}") for name in ("finish", "report", "file")]
+        finish_link, report_link, file_link = self._links[1:]
+        self._reporter = Reporter(report_link, file_link, self._tally)
+        self._finisher = Finisher(finish_link, self._reporter, self._tally, self._make_room)
+        self._runner = Runner(
+            app.types,
+            start["concurrency"],
+            self._finisher,
+            self._reporter,
+            self._tally,
+            self._make_room,
+        )
+        self._claimer = Claimer(
+            self._claim_link,
+            start["worker_id"],
+            start["queues"] or [kind.queue for kind in app.types.values()] or ["default"],
+            all_queues=not start["queues"],
+            poll_s=start["poll_s"],
+            runner=self._runner,
+            finisher=self._finisher,
+            reporter=self._reporter,
+            tally=self._tally,
+            on_waiting=_Waiting(control).note,
+        )
+
+    async def run(self) -> int:
+        """Work until told to drain; gives the exit status."""
+        helpers = [
+            asyncio.create_task(work)
+            for work in (
+                self._finisher.run(),
+                self._reporter.run(),
+                self._runner.reap(),
+                self._report_tally(),
+            )
+        ]
+        claiming = asyncio.create_task(self._claimer.run())
+        listening = asyncio.create_task(self._obey())
+        try:
+            await asyncio.wait({claiming, listening, *helpers}, return_when=asyncio.FIRST_COMPLETED)
+            for helper in helpers:
+                if helper.done():
+                    helper.result()  # a loop that must not end did: say why, and die
+            if listening.done() and listening.result() == "gone":
+                return 1
+            self._claimer.stop()
+            await claiming
+            await self._runner.drain(self._grace_s)
+            await self._finisher.drained()
+        except LeaseLost as error:
+            _log.warning("worker_lost", error=str(error))
+            return LEASE_LOST
+        finally:
+            for task in (claiming, listening, *helpers):
+                task.cancel()
+            await asyncio.gather(claiming, listening, *helpers, return_exceptions=True)
+        if counted := self._tally.take():
+            self._control.send("tally", tally=counted)
+        for link in self._links:
+            await link.close()
+        return 0
+
+    async def _obey(self) -> str:
+        while True:
+            message = await self._control.receive()
+            match message:
+                case None:
+                    return "gone"
+                case {"kind": "ring", "queues": list(queues)}:
+                    self._claimer.ring(queues)
+                case {"kind": "cancel", "lease_ids": list(lease_ids)}:
+                    for lease_id in lease_ids:
+                        self._runner.interrupt(lease_id, "cancel")
+                case {"kind": "drain"}:
+                    return "drain"
+                case other:
+                    _log.error("message_not_understood", message=other)
+
+    def _make_room(self) -> None:
+        self._claimer.make_room()
+
+    async def _report_tally(self) -> None:
+        while True:
+            await asyncio.sleep(1)
+            if counted := self._tally.take():
+                self._control.send("tally", tally=counted)
+
+
+async def _main(end: socket.socket) -> int:
+    control = await Control.over(end)
+    start = await control.receive()
+    if start is None:
+        return 1
+    settings = Settings()
+    logs.configure(settings.log_format, settings.log_level)
+    telemetry.configure("pgqueue-worker")
+    try:
+        app = load(start["app"], builtin=start["builtin"])
+    except PgQueueError as error:
+        control.send("unfit", error=str(error))
+        return 1
+    types = [kind.published() for kind in app.types.values()]
+    control.send("hello", types=types)
+    registered = await control.receive()
+    if registered is None:
+        return 1
+    structlog.contextvars.bind_contextvars(worker=f"{socket.gethostname()}:{os.getpid()}")
+    process = WorkerProcess(control, {**start, "worker_id": registered["worker_id"]}, app)
+    # what is loaded by now lives for ever: the collector need not look at it again
+    gc.collect()
+    gc.freeze()
+    try:
+        return await process.run()
+    finally:
+        telemetry.shutdown()
+
+
+def main() -> None:
+    """Run on the socket whose file descriptor is the first argument."""
+    die_with_parent()
+    # the terminal's Ctrl-C reaches the whole group: the supervisor decides
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    with suppress(ImportError):
+        import uvloop
+
+        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    status = asyncio.run(_main(socket.socket(fileno=int(sys.argv[1]))))
+    logs_flushed = sys.stdout.flush, sys.stderr.flush
+    for flush in logs_flushed:
+        flush()
+    # threads that ignore their cancel must not hold the process
+    os._exit(status)
+
+
+if __name__ == "__main__":
+    main()

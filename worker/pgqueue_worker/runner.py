@@ -1,0 +1,390 @@
+"""Runs handlers: an asyncio task for each attempt, threads for plain functions.
+
+An attempt ends in exactly one finish, whatever its handler does. Timeouts are enforced by one
+reaper instead of a timer for each attempt: to 50 ms, at no cost a task.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import time
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import structlog
+
+from pgqueue import telemetry
+from pgqueue.context import Context
+from pgqueue.errors import PayloadError, UsageError
+from pgqueue.outcomes import Cancel, Retry, Snooze
+from pgqueue.task import Outcome, encode, seconds
+from pgqueue_worker.failure import describe
+from pgqueue_worker.tally import BUCKETS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pgqueue.handlers import TaskType
+    from pgqueue_worker.finisher import Finisher
+    from pgqueue_worker.lease import Cause, Lease
+    from pgqueue_worker.reporter import Reporter
+    from pgqueue_worker.tally import Tally
+
+_log = structlog.get_logger("pgqueue.task")
+
+_REAP_S = 0.05
+_REMIND_S = 1.0
+_MAX_RESULT = 256 * 1024
+_UNKNOWN_TYPE_S = 15.0
+_PREFETCH_S = 0.02
+_MAX_PREFETCH = 1_000
+
+
+class Runner:
+    """Up to ``concurrency`` attempts at once, and those that wait for a place."""
+
+    def __init__(
+        self,
+        types: Mapping[str, TaskType],
+        concurrency: int,
+        finisher: Finisher,
+        reporter: Reporter,
+        tally: Tally,
+        on_room: Callable[[], None],
+    ) -> None:
+        self._types = types
+        self._concurrency = concurrency
+        self._finisher = finisher
+        self._reporter = reporter
+        self._tally = tally
+        self._on_room = on_room
+        self._loop = asyncio.get_running_loop()
+        self._clean = contextvars.copy_context()
+        self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="pgqueue-handler")
+        self._running: dict[int, Lease] = {}
+        self._waiting: deque[Lease] = deque()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._mean_s = 1.0
+        self._ahead = 0
+        self._quiet = _Quiet()
+
+    @property
+    def room(self) -> int:
+        """How many attempts to claim now, 0 while it is not worth a round trip.
+
+        Held are those that run and what they use up in some 20 ms: so a slow handler's tasks are not
+        taken from other workers, and a fast one never waits for the round trip of a claim.
+        """
+        ahead = self._ahead = min(int(self._concurrency / self._mean_s * _PREFETCH_S), _MAX_PREFETCH)
+        room = self._concurrency + ahead - len(self._running) - len(self._waiting)
+        return room if room * 2 >= ahead else 0
+
+    def take(self, lease: Lease) -> None:
+        """Run an attempt as soon as there is a place."""
+        self._idle.clear()
+        self._reporter.attach(lease)
+        if len(self._running) < self._concurrency:
+            self._start(lease)
+        else:
+            self._waiting.append(lease)
+
+    def interrupt(self, lease_id: int, cause: Cause) -> None:
+        """Ask an attempt to stop, if this process holds it; its finish says why it did."""
+        lease = self._running.get(lease_id)
+        if lease is not None:
+            self._interrupt(lease, cause)
+            return
+        for lease in self._waiting:
+            if lease.lease_id == lease_id:
+                self._waiting.remove(lease)
+                self._put_back(lease, Outcome.CANCELLED)
+                return
+
+    async def drain(self, grace_s: float) -> None:
+        """Give back what has not started, let the rest end, and stop it after the grace."""
+        while self._waiting:
+            self._put_back(self._waiting.popleft(), Outcome.RELEASED)
+        try:
+            async with asyncio.timeout(grace_s):
+                await self._idle.wait()
+        except TimeoutError:
+            for lease in list(self._running.values()):
+                self._interrupt(lease, "drain")
+            with_luck = asyncio.wait_for(self._idle.wait(), 5)
+            try:
+                await with_luck
+            except TimeoutError:
+                _log.warning("handlers_ignore_cancel", n=len(self._running))
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def reap(self) -> None:
+        """Enforce timeouts for ever."""
+        while True:
+            await asyncio.sleep(_REAP_S)
+            now = self._loop.time()
+            for lease in list(self._running.values()):
+                if lease.deadline is not None and now >= lease.deadline:
+                    # a handler that swallowed the cancel is asked again
+                    lease.deadline = now + _REMIND_S
+                    self._interrupt(lease, lease.cause or "timeout")
+
+    def _interrupt(self, lease: Lease, cause: Cause) -> None:
+        if lease.interruptible and lease.running is not None:
+            lease.cause = cause
+            lease.running.cancel()
+
+    def _start(self, lease: Lease) -> None:
+        self._running[lease.lease_id] = lease
+        # each attempt in a context of its own: nothing one handler sets reaches another
+        lease.running = self._loop.create_task(self._attempt(lease), context=self._clean.copy())
+
+    def _next(self) -> None:
+        while self._waiting and len(self._running) < self._concurrency:
+            self._start(self._waiting.popleft())
+        if not self._running:
+            self._idle.set()
+        if len(self._waiting) * 2 <= self._ahead:
+            self._on_room()
+
+    async def _attempt(self, lease: Lease) -> None:
+        started = lease.started_at = self._loop.time()
+        kind = self._types.get(lease.type)
+        if kind is None:
+            result: dict[str, Any] = {
+                "outcome": Outcome.RELEASED,
+                "delay_s": _UNKNOWN_TYPE_S,
+                "reason": f"no handler for type {lease.type!r} on the worker that looked last",
+            }
+        elif telemetry.enabled():
+            result = await self._traced(lease, kind)
+        else:
+            result = await self._execute(lease, kind)
+        took = self._loop.time() - started
+        self._mean_s += (max(took, 1e-5) - self._mean_s) * (0.02 if took < self._mean_s else 0.2)
+        if lease.unsent_events:
+            await self._reporter.sent(lease)
+        self._end(lease, result, took)
+        del self._running[lease.lease_id]
+        self._next()
+
+    async def _traced(self, lease: Lease, kind: TaskType) -> dict[str, Any]:
+        attributes = {
+            "pgqueue.task_id": lease.task_id,
+            "pgqueue.type": lease.type,
+            "pgqueue.queue": lease.queue,
+            "pgqueue.attempt": lease.attempt,
+        }
+        waited = time.time_ns() - int((self._loop.time() - lease.claimed_at) * 1e9)
+        with telemetry.span_from(
+            lease.traceparent, f"claim {lease.type}", attributes, start_ns=waited
+        ) as claim:
+            lease.traceparent = claim.traceparent or lease.traceparent
+        with telemetry.span_from(
+            lease.traceparent, f"run {lease.type}", attributes, kind="consumer"
+        ) as span:
+            result = await self._execute(lease, kind)
+            span.set("pgqueue.outcome", str(result["outcome"]))
+            if "error" in result:
+                span.fail(result["error"]["message"])
+            lease.traceparent = span.traceparent or lease.traceparent
+        return result
+
+    async def _execute(self, lease: Lease, kind: TaskType) -> dict[str, Any]:
+        try:
+            payload = kind.decode(lease.payload)
+        except PayloadError as error:
+            refused = describe(error)
+            refused["type"] = "payload_undecodable" if not error.errors else "payload_invalid"
+            refused["errors"] = error.errors[:20]
+            return {"outcome": Outcome.FAILED, "retry": False, "error": refused}
+        context = Context(
+            task_id=lease.task_id,
+            lease_id=lease.lease_id,
+            attempt=lease.attempt,
+            max_attempts=lease.budget,
+            type=lease.type,
+            queue=lease.queue,
+            reporter=self._reporter,
+        )
+        limit = lease.timeout_s or kind.timeout_s
+        if limit is not None:
+            lease.deadline = lease.started_at + limit
+        lease.interruptible = True
+        try:
+            if kind.is_async:
+                value = await kind.call(context, payload)
+            else:
+                value = await self._in_thread(lease, kind, context, payload)
+            lease.interruptible = False
+            return _ended(value, kind, lease)
+        except asyncio.CancelledError as error:
+            lease.interruptible = False
+            current = asyncio.current_task()
+            if current is not None:
+                while current.cancelling():
+                    current.uncancel()
+            return _interrupted(lease, kind, limit, error)
+        except BaseException as error:  # noqa: BLE001  the border: a handler may raise anything
+            lease.interruptible = False
+            return _failed(error, kind, lease)
+
+    async def _in_thread(
+        self, lease: Lease, kind: TaskType, context: Context, payload: Any
+    ) -> Any:
+        call = contextvars.copy_context().run
+        future = self._loop.run_in_executor(self._threads, call, kind.call, context, payload)
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            if not future.done():
+                # the thread runs on and keeps its place: what it does cannot be stopped from outside
+                lease.interruptible = False
+                _log.warning("thread_ignores_cancel", task_id=lease.task_id, type=lease.type)
+                await asyncio.wait([future])
+                if not future.cancelled():
+                    future.exception()
+            raise
+
+    def _end(self, lease: Lease, result: dict[str, Any], took: float) -> None:
+        outcome: Outcome = result["outcome"]
+        self._tally.count("finished", lease.type, lease.queue, outcome)
+        self._tally.observe(BUCKETS, took, "run_seconds", lease.type, lease.queue)
+        self._tally.observe(BUCKETS, lease.wait_s, "wait_seconds", lease.type, lease.queue)
+        self._say(lease, result, took)
+        self._finish(lease, result)
+
+    def _put_back(self, lease: Lease, outcome: Outcome) -> None:
+        self._finish(lease, {"outcome": outcome})
+
+    def _finish(self, lease: Lease, result: dict[str, Any]) -> None:
+        self._reporter.detach(lease)
+        result["task_id"] = lease.task_id
+        result["lease_id"] = lease.lease_id
+        if lease.progress is not None:
+            result["progress"] = lease.progress
+        if telemetry.enabled():
+            began = time.time_ns()
+            self._finisher.add(result, lambda: _trace_finish(lease, began))
+        else:
+            self._finisher.add(result)
+
+    def _say(self, lease: Lease, result: dict[str, Any], took: float) -> None:
+        outcome: Outcome = result["outcome"]
+        if outcome is Outcome.COMPLETED and not self._quiet.may_speak(self._loop.time()):
+            return
+        error = result.get("error") or {}
+        _log.log(
+            20 if outcome in (Outcome.COMPLETED, Outcome.SNOOZED, Outcome.RELEASED) else 30,
+            f"task_{outcome}",
+            task_id=lease.task_id,
+            type=lease.type,
+            attempt=lease.attempt,
+            queue=lease.queue,
+            seconds=round(took, 4),
+            **({"error": f"{error['type']}: {error['message'][:500]}"} if error else {}),
+            **({"not_logged": n} if (n := self._quiet.take()) else {}),
+        )
+
+
+class _Quiet:
+    """Lets 20 completions a second be logged, and counts the others."""
+
+    def __init__(self) -> None:
+        self._second = 0
+        self._spoken = 0
+        self._unspoken = 0
+
+    def may_speak(self, now: float) -> bool:
+        if int(now) != self._second:
+            self._second, self._spoken = int(now), 0
+        self._spoken += 1
+        if self._spoken > 20:  # noqa: PLR2004
+            self._unspoken += 1
+            return False
+        return True
+
+    def take(self) -> int:
+        unspoken, self._unspoken = self._unspoken, 0
+        return unspoken
+
+
+def _trace_finish(lease: Lease, began: int) -> None:
+    with telemetry.span_from(lease.traceparent, f"finish {lease.type}", start_ns=began):
+        pass
+
+
+def _ended(value: Any, kind: TaskType, lease: Lease) -> dict[str, Any]:
+    match value:
+        case None:
+            return {"outcome": Outcome.COMPLETED}
+        case Retry(after=after, reason=reason):
+            message = reason or "the handler asked for a retry"
+            return {
+                "outcome": Outcome.FAILED,
+                "delay_s": max(0.0, seconds(after) or 0.0),
+                "reason": message,
+                "error": {"type": "Retry", "message": message},
+            }
+        case Snooze(until=until, reason=reason):
+            return {"outcome": Outcome.SNOOZED, "reason": reason, **_when(until)}
+        case Cancel(reason=reason):
+            return {
+                "outcome": Outcome.CANCELLED,
+                "error": {"type": "Cancelled", "message": reason or "cancelled by its handler"},
+            }
+        case _:
+            try:
+                encoded = encode(value)
+                if len(encoded) > _MAX_RESULT:
+                    message = f"the result has {len(encoded):,} bytes"
+                    raise UsageError(message, hint=f"at most {_MAX_RESULT:,}; keep it as an artifact")
+            except UsageError as error:
+                described = {**describe(error), "type": "ResultNotStorable"}
+                return {"outcome": Outcome.FAILED, "retry": False, "error": described}
+            return {"outcome": Outcome.COMPLETED, "result": orjson.Fragment(encoded)}
+
+
+def _when(until: datetime | timedelta | float) -> dict[str, Any]:
+    if isinstance(until, datetime):  # by the database's clock; without a zone it is UTC
+        aware = until if until.tzinfo else until.replace(tzinfo=UTC)
+        return {"run_at": aware.isoformat()}
+    return {"delay_s": max(0.0, seconds(until) or 0.0)}
+
+
+def _interrupted(
+    lease: Lease, kind: TaskType, limit: float | None, error: BaseException
+) -> dict[str, Any]:
+    match lease.cause:
+        case "timeout":
+            return {
+                "outcome": Outcome.TIMED_OUT,
+                "delay_s": kind.backoff.delay(lease.attempt),
+                "error": {
+                    **describe(error, skip_frames=1),
+                    "type": "TimedOut",
+                    "message": f"not done within {limit:g} s",
+                },
+            }
+        case "cancel":
+            return {
+                "outcome": Outcome.CANCELLED,
+                "error": {"type": "Cancelled", "message": "cancelled while it ran"},
+            }
+        case "drain":
+            return {"outcome": Outcome.RELEASED, "reason": "its worker stopped"}
+        case None:  # the handler cancelled itself
+            return _failed(error, kind, lease)
+
+
+def _failed(error: BaseException, kind: TaskType, lease: Lease) -> dict[str, Any]:
+    return {
+        "outcome": Outcome.FAILED,
+        "retry": not (isinstance(error, kind.no_retry) or getattr(error, "no_retry", False)),
+        "delay_s": kind.backoff.delay(lease.attempt),
+        "error": describe(error, skip_frames=1),
+    }
