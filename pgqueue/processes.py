@@ -124,11 +124,12 @@ class Family:
                 os.killpg(self._guard.pid, 0)
                 time.sleep(0.01)
 
-    def start(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        """Start a member; its output is ours."""
-        self._members[name] = subprocess.Popen(
+    def start(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> int:
+        """Start a member, whose output is ours; return its process id."""
+        self._members[name] = process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, env=environment, process_group=self._guard.pid
         )
+        return process.pid
 
     def adopt(self, pid: int) -> None:
         """Have the process ``pid``, outside the group, interrupted too if we are killed."""

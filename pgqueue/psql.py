@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import click
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from pgqueue.embedded import EmbeddedServer, find_binaries
@@ -20,7 +21,7 @@ from pgqueue.errors import UsageError
 from pgqueue.queries import SQL
 from pgqueue.settings import Settings
 
-__all__ = ["psql"]
+__all__ = ["command", "psql"]
 
 # Options of psql that take no argument may stand before the -f that does: -Atf name.sql
 _FILE_OPTION = re.compile(r"-[AEHLSXabelnqstwx01]*f|--file")
@@ -100,3 +101,18 @@ def _find_file(name: str) -> str:
         if candidate.is_file():
             return str(candidate)
     return name
+
+
+@click.command("psql", context_settings={"ignore_unknown_options": True})
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="where the embedded PostgreSQL keeps its data  [default: .pgqueue]",
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def command(*, data_dir: Path | None, arguments: tuple[str, ...]) -> None:
+    """Open psql on the queue's database; ARGUMENTS are psql's own.
+
+    Files of sql/inspect are found by their name: pgqueue psql -f queue_health
+    """
+    sys.exit(psql(data_dir or Path(Settings().data_dir), arguments))

@@ -16,16 +16,20 @@ from collections import deque
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 import click
+import psycopg
 
+from pgqueue.database import connection_arguments
 from pgqueue.embedded import EmbeddedServer
 from pgqueue.errors import DatabaseUnavailable, UsageError
 from pgqueue.migrations import migrate
 from pgqueue.processes import Family, Signals, Stopped
+from pgqueue.queries import query
 from pgqueue.settings import Settings
 
-__all__ = ["Options", "up"]
+__all__ = ["Options", "command", "up"]
 
 _PGQUEUE = (sys.executable, "-m", "pgqueue")
 _METRICS_PORT = 9100
@@ -85,15 +89,16 @@ class _Run:
         host = _reachable(options.host)
         self._url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         self._port = port
-        self._metrics_port = _free_port("127.0.0.1", _METRICS_PORT, or_any=True)
+        self._dsn = ""
+        self._supervisor = ""
 
     def supervise(self, family: Family) -> int:
         """Start everything, watch over it, and drain it; return the exit code."""
         with self._signals.interrupting():
-            dsn = self._database(family)
-            for name in migrate(dsn):
+            self._dsn = self._database(family)
+            for name in migrate(self._dsn):
                 _say(f"migrated {name}")
-        self._start(family, dsn)
+        self._start(family)
         code = self._watch(family)
         self._drain(family)
         return code
@@ -107,20 +112,22 @@ class _Run:
         _say(f"PostgreSQL runs in {self.server.data_dir}")
         return dsn
 
-    def _start(self, family: Family, dsn: str) -> None:
+    def _start(self, family: Family) -> None:
+        options = self._options
         environment = {
             "PGQUEUE_LOG_FORMAT": "text",
             **os.environ,
-            "PGQUEUE_DATABASE_URL": dsn,
+            "PGQUEUE_DATABASE_URL": self._dsn,
             "PYTHONUNBUFFERED": "1",
         }
-        api = [*_PGQUEUE, "api", "--host", self._options.host, "--port", str(self._port)]
-        worker = [*_PGQUEUE, "worker", "--processes", str(self._options.processes)]
-        worker += ["--metrics-port", str(self._metrics_port)]
-        if self._options.app:
-            worker += ["--app", self._options.app]
+        api = [*_PGQUEUE, "api", "--host", options.host, "--port", str(self._port)]
+        worker = [*_PGQUEUE, "worker", "--processes", str(options.processes)]
+        worker += ["--metrics-port", str(_free_port("127.0.0.1", _METRICS_PORT, or_any=True))]
+        if options.app:
+            worker += ["--app", options.app, "--builtin"]
         family.start("API", api, environment)
-        family.start("worker", worker, environment)
+        pid = family.start("worker", worker, environment)
+        self._supervisor = f"{socket.gethostname()}:{pid}"
 
     def _watch(self, family: Family) -> int:
         """Return when it is time to stop, with the exit code."""
@@ -143,21 +150,26 @@ class _Run:
 
     def _waits_for(self) -> str | None:
         """Return what is not ready yet, and why; None if all is."""
-        api = ("API", _reachable(self._options.host), self._port)
-        worker = ("worker", "127.0.0.1", self._metrics_port)
-        for name, host, port in (api, worker):
-            # http.client and not urllib, which would ask the proxies of the environment.
-            connection = http.client.HTTPConnection(host, port, timeout=2)
-            try:
-                connection.request("GET", "/readyz")
-                answer = connection.getresponse()
-                if answer.status != HTTPStatus.OK:
-                    return f"the {name}: {answer.read(500).decode(errors='replace')}"
-            except (OSError, http.client.HTTPException) as error:
-                return f"the {name}: {error}"
-            finally:
-                connection.close()
-        return None
+        # http.client and not urllib, which would ask the proxies of the environment.
+        api = http.client.HTTPConnection(_reachable(self._options.host), self._port, timeout=2)
+        try:
+            api.request("GET", "/readyz")
+            answer = api.getresponse()
+            if answer.status != HTTPStatus.OK:
+                return f"the API: {answer.read(500).decode(errors='replace')}"
+        except (OSError, http.client.HTTPException) as error:
+            return f"the API: {error}"
+        finally:
+            api.close()
+        try:
+            with psycopg.connect(self._dsn, **connection_arguments("pgqueue up")) as connection:
+                supervisor = {"supervisor": self._supervisor}
+                row = connection.execute(query("workers_of_supervisor"), supervisor).fetchone()
+        except psycopg.Error as error:
+            return f"PostgreSQL: {error}"
+        running = row[0] if row else 0
+        wanted = self._options.processes
+        return None if running >= wanted else f"the worker: {running} of {wanted} processes run"
 
     def _keep_server(self, family: Family) -> None:
         """Start PostgreSQL again if it ended, unless it keeps ending."""
@@ -172,7 +184,7 @@ class _Run:
         _say("PostgreSQL ended; it is started again")
         try:
             with self._signals.interrupting():
-                self._database(family)
+                self._dsn = self._database(family)
         except Stopped:
             return
 
@@ -220,3 +232,23 @@ def _tell_end(name: str, status: int) -> int:
 
 def _say(text: str) -> None:
     click.echo(f"pgqueue up: {text}", err=True)
+
+
+@click.command("up")
+@click.option("--host", default="127.0.0.1", show_default=True, help="where the API listens")
+@click.option("--port", type=click.IntRange(0, 65_535), default=8000, show_default=True)
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="where the embedded PostgreSQL keeps its data  [default: .pgqueue]",
+)
+@click.option(
+    "--processes", type=click.IntRange(1, 256), default=1, show_default=True, help="of the worker"
+)
+@click.option("--app", help="an app whose types to run beside the built-in ones: module:name")
+def command(*, data_dir: Path | None, **options: Any) -> None:
+    """Run PostgreSQL, API and worker in one terminal; Ctrl-C drains and stops all.
+
+    PostgreSQL is the embedded one, unless PGQUEUE_DATABASE_URL names another.
+    """
+    sys.exit(up(Options(data_dir=data_dir or Path(Settings().data_dir), **options)))

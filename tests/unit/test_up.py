@@ -19,12 +19,14 @@ from pgqueue.up import Options, up
 
 # Answers /readyz like the API and the worker, drains for DRAIN_S on SIGTERM, has a child.
 STAND_IN = """
-import argparse, http.server, os, signal, subprocess, sys, threading, time
+import argparse, http.server, os, signal, socket, subprocess, sys, threading, time
+import psycopg
 
 parser = argparse.ArgumentParser()
 parser.add_argument("what")
 for name in ("host", "port", "processes", "metrics-port", "app"):
     parser.add_argument(f"--{name}")
+parser.add_argument("--builtin", action="store_true")
 options = parser.parse_args()
 if options.app == "broken:app":
     sys.exit(7)
@@ -52,6 +54,13 @@ def drain(*_):
 
 
 signal.signal(signal.SIGTERM, drain)
+if options.what == "worker":
+    host, pid = socket.gethostname(), os.getpid()
+    with psycopg.connect(os.environ["PGQUEUE_DATABASE_URL"]) as connection:
+        connection.execute(
+            "select pgqueue.register_worker(%s, %s, %s, '0', '{}', '{}', 1, 3600)",
+            [f"{host}:{pid}", host, pid],
+        )
 port = int(options.metrics_port or options.port)
 http.server.HTTPServer(("127.0.0.1", port), Answer).serve_forever()
 """
