@@ -1,5 +1,17 @@
 -- What the HTTP API calls. JSON comes as text that the database made: what tasks hold is never decoded on the way.
 
+-- name: begin
+begin;
+
+-- name: begin_read
+begin read only;
+
+-- name: bound_transaction
+select set_config('statement_timeout', %(milliseconds)s, true), set_config('lock_timeout', '5000', true);
+
+-- name: commit
+commit;
+
 -- name: submit_tasks
 select ids::text[], pgqueue.json_time(created_at) as created_at, queues
 from pgqueue.enqueue_many(%(tasks)s::jsonb);
@@ -106,3 +118,8 @@ limit 1000;
 -- name: listen_hub
 listen pgqueue_event;
 listen pgqueue_control;
+
+-- name: queue_depths
+select queue, status, n, extract(epoch from pgqueue.clock() - oldest_at)::float8 as age_s
+from pgqueue.queue_sample
+order by queue, status;

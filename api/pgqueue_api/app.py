@@ -1,0 +1,128 @@
+"""The ASGI application."""
+
+from __future__ import annotations
+
+import time
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import orjson
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+
+from pgqueue.errors import DatabaseUnavailable
+from pgqueue_api import problems
+from pgqueue_api.routes import ROUTES
+from pgqueue_api.services import Services
+from pgqueue_api.submit import submit_one
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from litestar.types import (
+        LifeSpanReceive,
+        LifeSpanScope,
+        LifeSpanSend,
+        Message,
+        Receive,
+        Scope,
+        Send,
+    )
+
+    from pgqueue.settings import Settings
+    from pgqueue_api.limits import Limits
+
+__all__ = ["Api", "create_app"]
+
+_SECURITY = [
+    (b"strict-transport-security", b"max-age=31536000"),
+    (b"x-frame-options", b"DENY"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+    (b"referrer-policy", b"no-referrer"),
+]
+_POLICY = (
+    b"content-security-policy",
+    b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+)
+
+
+def create_app(settings: Settings, limits: Limits | None = None) -> Api:
+    """Give the application; its lifespan opens and closes what it needs."""
+    return Api(Services(settings, limits))
+
+
+class Api(Litestar):
+    """Litestar, with security headers and metrics on every answer, and a short way for submits."""
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+
+        @asynccontextmanager
+        async def running(_: Litestar) -> AsyncIterator[None]:
+            await services.start()
+            try:
+                yield
+            finally:
+                await services.stop()
+
+        super().__init__(
+            route_handlers=ROUTES,
+            dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
+            exception_handlers={HTTPException: problems.answer, Exception: problems.answer},
+            lifespan=[running],
+            openapi_config=None,
+            logging_config=None,
+        )
+
+    async def __call__(
+        self,
+        scope: Scope | LifeSpanScope,
+        receive: Receive | LifeSpanReceive,
+        send: Send | LifeSpanSend,
+    ) -> None:
+        """Answer a request."""
+        if scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+            return
+        started = time.perf_counter()
+
+        async def send_out(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = [*message["headers"], *_SECURITY]
+                if not any(name.lower() == _POLICY[0] for name, _ in headers):
+                    headers.append(_POLICY)
+                message["headers"] = headers
+                self.services.metrics.observe(
+                    scope["method"],
+                    scope.get("path_template") or "none",
+                    message["status"],
+                    time.perf_counter() - started,
+                )
+            await send(message)
+
+        if scope["path"] == "/v1/tasks" and scope["method"] == "POST":
+            # A third of the CPU that the same takes by way of Litestar's routing and Request
+            scope["path_template"] = "/v1/tasks"
+            await self._submit(scope, receive, send_out)
+        else:
+            await super().__call__(scope, receive, send_out)
+
+    async def _submit(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            answer = await submit_one(self.services, dict(scope["headers"]), receive)
+            status, content, extra = answer.status, answer.content, answer.headers
+            media_type = b"application/json"
+        except Exception as error:  # noqa: BLE001  the border of the process: every error is answered
+            if isinstance(error, DatabaseUnavailable):
+                self.services.metrics.database_errors.inc()
+            status, problem, extra = problems.problem_of(error)
+            content, media_type = orjson.dumps(problem), problems.MEDIA_TYPE.encode()
+        headers = [
+            (b"content-type", media_type),
+            (b"content-length", str(len(content)).encode()),
+            *((name.lower().encode(), value.encode("latin-1")) for name, value in extra.items()),
+        ]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": content, "more_body": False})

@@ -1,0 +1,137 @@
+"""Request bodies: read within bounds, and parsed so that nothing gets in that cannot come out again.
+
+What is stored is what was checked: the parsed value is encoded anew, so a key that comes twice, or
+another parser's idea of a number, makes no difference.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from pgqueue_api.problems import InvalidJson, TooLarge, UnsupportedMedia
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from litestar.types import Receive
+
+__all__ = ["parse", "read", "require_json"]
+
+_LONG_NUMBER = re.compile(rb"\d{19}")
+_I64_MIN, _U64_MAX = -(2**63), 2**64 - 1
+
+
+def require_json(headers: Mapping[bytes, bytes]) -> None:
+    """Raise ``UnsupportedMedia`` unless the body is declared as JSON: no form of a web page can."""
+    declared = headers.get(b"content-type", b"").split(b";", 1)[0].strip().lower()
+    if declared != b"application/json" and not (
+        declared.startswith(b"application/") and declared.endswith(b"+json")
+    ):
+        raise UnsupportedMedia(
+            f"the body is declared as {declared.decode('latin-1')[:100] or 'nothing'}",
+            hint="send it with Content-Type: application/json",
+        )
+
+
+async def read(
+    receive: Receive, headers: Mapping[bytes, bytes], limit: int, within_s: float
+) -> bytes:
+    """Read the whole body of at most ``limit`` bytes; raises ``TooLarge``."""
+    declared = headers.get(b"content-length")
+    if declared is not None and declared.isdigit() and int(declared[:20]) > limit:
+        raise _too_large(limit)
+    message = await receive()
+    if message["type"] == "http.request" and not message.get("more_body"):
+        return _bounded(message.get("body", b""), limit)
+    parts = bytearray()
+    try:
+        async with asyncio.timeout(within_s):
+            while message["type"] == "http.request":
+                parts += message.get("body", b"")
+                _bounded(parts, limit)
+                if not message.get("more_body"):
+                    return bytes(parts)
+                message = await receive()
+    except TimeoutError as error:
+        raise InvalidJson(f"the body did not arrive within {within_s:g} s") from error
+    raise InvalidJson("the client went away in the middle of the body")
+
+
+def parse(body: bytes, depth: int) -> Any:
+    """Give the value of a JSON text, or raise ``InvalidJson``.
+
+    Refused: what is not JSON (NaN and lone surrogates too), numbers that 64 bits cannot hold, NUL
+    characters, and values nested in more than ``depth`` levels.
+    """
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise InvalidJson(
+            f"the body is not JSON: {error}",
+            hint="numbers must fit 64 bits: send larger ones as strings",
+        ) from error
+    if body.count(b"[") + body.count(b"{") > depth:
+        _check_depth(value, depth)
+    if b"\\u0000" in body and _has_nul(value):
+        raise InvalidJson(
+            "a string holds a NUL character, which PostgreSQL cannot store",
+            hint="leave it out, or send bytes as base64",
+        )
+    if _LONG_NUMBER.search(body):
+        json.loads(body, parse_int=_check_int)
+    return value
+
+
+def _bounded(body: Any, limit: int) -> Any:
+    if len(body) > limit:
+        raise _too_large(limit)
+    return body
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(f"the body has more than {limit:,} bytes", hint="send a reference to the data")
+
+
+def _check_depth(value: Any, depth: int) -> None:
+    level = [value]
+    for _ in range(depth + 1):
+        level = [
+            child
+            for parent in level
+            if isinstance(parent, dict | list)
+            for child in (parent.values() if isinstance(parent, dict) else parent)
+        ]
+        if not level:
+            return
+    raise InvalidJson(
+        f"the body is nested in more than {depth} levels", hint="flatten it, or send it as a string"
+    )
+
+
+def _has_nul(value: Any) -> bool:
+    left = [value]
+    while left:
+        item = left.pop()
+        if isinstance(item, str):
+            if "\0" in item:
+                return True
+        elif isinstance(item, dict):
+            left += item.keys()
+            left += item.values()
+        elif isinstance(item, list):
+            left += item
+    return False
+
+
+def _check_int(digits: str) -> int:
+    # orjson makes a float of it, and digits are lost without a word
+    if len(digits) > 20 or not _I64_MIN <= int(digits) <= _U64_MAX:
+        raise InvalidJson(
+            "an integer does not fit 64 bits", hint="send it as a string, or as a float: 1e20"
+        )
+    return 0

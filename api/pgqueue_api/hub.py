@@ -1,0 +1,321 @@
+"""The hub: one LISTEN for the whole process, and one look at PostgreSQL for all who watch a task.
+
+A notification is a hint that a task may have changed; what is said to clients is always the state
+as it was read. All watched tasks are read every second besides, so a lost notification costs a
+second and nothing else. While someone watches, the hub says so in the database, so that workers
+notify; else they save themselves the trouble.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import socket
+from collections import deque
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import psycopg
+
+from pgqueue import logs
+from pgqueue.database import connection_arguments
+from pgqueue.errors import NotFound, PgQueueError
+from pgqueue.queries import query
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterator
+
+    from pgqueue.database import Row
+    from pgqueue_api.limits import Limits
+    from pgqueue_api.links import Links
+    from pgqueue_api.metrics import Metrics
+
+__all__ = ["START", "Hub", "Position", "Watch"]
+
+Position = tuple[int, int]
+"""A log line's place: the lease, and the lease's own counter."""
+
+START: Position = (0, 0)
+
+_LISTEN_S = 30
+_RENEW_S = 10
+_RING = 200
+_READ_AT_ONCE = 500
+_BUSY_SHARE = 10  # polls take at most a tenth of the time, however many watch
+
+_log = logs.get_logger("pgqueue.api")
+
+
+class Watch:
+    """What is known of one watched task, shared by all who watch it."""
+
+    __slots__ = ("ended", "logs", "logs_from", "position", "state", "version", "wakers")
+
+    def __init__(self) -> None:
+        self.wakers: set[asyncio.Event] = set()
+        self.version = ""
+        self.state = b""
+        self.ended = False
+        self.position: Position | None = None
+        """Logs up to here have been read; None before anything was."""
+        self.logs: deque[tuple[Position, bytes]] = deque(maxlen=_RING)
+        self.logs_from: Position = START
+        """``logs`` holds every line after this one, up to ``position``."""
+
+    def take(self, row: Row, since: Position) -> None:
+        """Take over what ``task_changes`` found after a place in the logs."""
+        if row["state"] is not None:
+            self.version, self.state = row["version"], row["state"].encode()
+            self.ended = row["ended"]
+        if self.position is None or since > self.position:
+            return  # lines in between would be missing
+        for position, line in log_lines(row):
+            if position <= self.position:
+                continue
+            if len(self.logs) == _RING:
+                self.logs_from = self.logs[0][0]
+            self.logs.append((position, line))
+            self.position = position
+
+    def start_at(self, position: Position) -> None:
+        """Say up to where the first of its watchers has read the logs."""
+        if self.position is None:
+            self.position = self.logs_from = position
+
+    def wake(self) -> None:
+        """Wake everyone who watches."""
+        for waker in self.wakers:
+            waker.set()
+
+
+class Hub:
+    """Watches tasks for any number of clients."""
+
+    def __init__(
+        self,
+        dsn: str,
+        links: Links,
+        limits: Limits,
+        metrics: Metrics,
+        on_types: Callable[[], None],
+    ) -> None:
+        self._dsn = dsn
+        self._links = links
+        self._limits = limits
+        self._metrics = metrics
+        self._on_types = on_types
+        self._name = f"api {socket.gethostname()}:{os.getpid()}:{random.getrandbits(32):08x}"
+        self._watches: dict[str, Watch] = {}
+        self._changed: dict[str, float] = {}  # id → when the hint came
+        self._look = asyncio.Event()
+        self._someone = asyncio.Event()
+        self._announced = False
+        self.listening = False
+        self.ending = asyncio.Event()
+        self.watchers = 0
+        self.hint_listeners: set[Callable[[list[str]], None]] = set()
+
+    def loops(self) -> list[Coroutine[Any, Any, None]]:
+        """Give the loops that run as long as the process."""
+        return [self._listen(), self._refresh(), self._poll(), self._renew()]
+
+    def end_streams(self) -> None:
+        """Have every stream and every wait end now."""
+        self.ending.set()
+        for watch in self._watches.values():
+            watch.wake()
+
+    async def close(self) -> None:
+        """Tell workers that nobody here watches any more, and close the connections."""
+        if self._announced:
+            try:
+                await self._say_listening(0)
+            except PgQueueError:
+                pass  # it runs out by itself
+        await self._links.close()
+
+    @contextmanager
+    def watching(self, id: str) -> Iterator[tuple[Watch, asyncio.Event]]:
+        """Watch a task over the block: the event is set whenever its state or logs moved on."""
+        watch = self._watches.get(id)
+        if watch is None:
+            watch = self._watches[id] = Watch()
+        waker = asyncio.Event()
+        watch.wakers.add(waker)
+        self.watchers += 1
+        self._someone.set()
+        try:
+            yield watch, waker
+        finally:
+            watch.wakers.discard(waker)
+            self.watchers -= 1
+            if not watch.wakers:
+                self._watches.pop(id, None)
+                self._changed.pop(id, None)
+
+    async def changes(self, id: str, version: str, position: Position) -> Row | None:
+        """Read what is new about one task since a version and a log line; None if nothing is."""
+        rows = await self._links.rows("task_changes", _asked([(id, version, position)]))
+        return rows[0] if rows else None
+
+    async def wait_for_end(self, id: str, seconds: float) -> bytes | None:
+        """Wait until a task has ended, and give its state then or when time is up."""
+        state: bytes | None = None
+        try:
+            async with asyncio.timeout(seconds):
+                with self.watching(id) as (watch, waker):
+                    await self._announce()
+                    row = await self.changes(id, "", START)
+                    if row is None:
+                        raise NotFound(f"there is no task {id}")
+                    watch.start_at(START)
+                    watch.take(row, START)
+                    state = watch.state
+                    while not watch.ended and not self.ending.is_set():
+                        await waker.wait()
+                        waker.clear()
+                        state = watch.state or state
+        except TimeoutError:
+            pass
+        return state
+
+    async def announce_watching(self) -> None:
+        """See to it that workers notify from now on, if the database can be reached."""
+        await self._announce()
+
+    async def _announce(self) -> None:
+        if not self._announced:
+            try:
+                await self._say_listening(_LISTEN_S)
+            except PgQueueError as error:
+                _log.debug("listen_not_said", error=str(error))
+
+    async def _say_listening(self, seconds: float) -> None:
+        await self._links.rows(
+            "listen_on", {"name": self._name, "channel": "pgqueue_event", "seconds": seconds}
+        )
+        self._announced = seconds > 0
+
+    def _has_watchers(self) -> bool:
+        return bool(self._watches or self.hint_listeners)
+
+    async def _renew(self) -> None:
+        """Keep saying that someone watches, while someone does."""
+        while True:
+            await self._someone.wait()
+            try:
+                await self._say_listening(_LISTEN_S if self._has_watchers() else 0)
+            except PgQueueError as error:
+                _log.debug("listen_not_said", error=str(error))
+            if not self._has_watchers():
+                self._someone.clear()
+            await asyncio.sleep(_RENEW_S)
+
+    async def _listen(self) -> None:
+        """Hold the one listening connection; make it again, with jitter, whenever it breaks."""
+        while True:
+            try:
+                connection = await psycopg.AsyncConnection.connect(
+                    self._dsn, **connection_arguments("pgqueue api listen")
+                )
+                async with connection:
+                    await connection.execute(query("listen_hub"))
+                    self._set_listening(listening=True)
+                    self._changed.update(dict.fromkeys(self._watches, self._now()))
+                    self._look.set()
+                    self._on_types()
+                    async for notice in connection.notifies():
+                        self._hear(notice.channel, notice.payload)
+            except (psycopg.Error, OSError) as error:
+                if self.listening:
+                    _log.warning("listener_lost", error=str(error).strip())
+            finally:
+                self._set_listening(listening=False)
+            await asyncio.sleep(random.uniform(0.2, 1.5))  # noqa: S311  spread, not secrecy
+
+    def _set_listening(self, *, listening: bool) -> None:
+        self.listening = listening
+        self._metrics.listening.set(listening)
+
+    def _hear(self, channel: str, payload: str) -> None:
+        if channel == "pgqueue_control":
+            if payload == "types":
+                self._on_types()
+            return
+        ids = payload.split(",")
+        for id in ids:
+            if id in self._watches:
+                self._changed.setdefault(id, self._now())
+                self._look.set()
+        for listener in self.hint_listeners:
+            listener(ids)
+
+    async def _poll(self) -> None:
+        """Mark every watched task to be looked at, about every second."""
+        pause = self._limits.poll_s
+        while True:
+            await self._someone.wait()
+            await asyncio.sleep(pause * random.uniform(0.9, 1.1))  # noqa: S311
+            started = self._now()
+            ids = list(self._watches)
+            for start in range(0, len(ids), _READ_AT_ONCE):
+                await self._read(ids[start : start + _READ_AT_ONCE])
+            pause = max(self._limits.poll_s, (self._now() - started) * _BUSY_SHARE)
+
+    async def _refresh(self) -> None:
+        """Read what notifications have named; what comes meanwhile goes into the next read."""
+        while True:
+            await self._look.wait()
+            self._look.clear()
+            while self._changed:
+                ids = list(self._changed)[:_READ_AT_ONCE]
+                heard = [self._changed.pop(id) for id in ids]
+                if await self._read(ids):
+                    self._metrics.notify_lag.observe(self._now() - min(heard))
+
+    async def _read(self, ids: list[str]) -> bool:
+        """Read what is new about these tasks and wake their watchers."""
+        known = [
+            (id, watch.version, watch.position)
+            for id in ids
+            if (watch := self._watches.get(id)) and watch.position is not None
+        ]
+        if not known:
+            return False
+        since = {id: position for id, _, position in known}
+        try:
+            rows = await self._links.rows("task_changes", _asked(known))
+        except PgQueueError as error:
+            _log.debug("watched_not_read", error=str(error))
+            return False
+        for row in rows:
+            watch = self._watches.get(row["id"])
+            if watch is not None:
+                watch.take(row, since[row["id"]])
+                watch.wake()
+                if row["logs"] and len(row["logs"]) == _RING:
+                    self._changed.setdefault(row["id"], self._now())
+                    self._look.set()
+        return True
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
+
+
+def log_lines(row: Row) -> list[tuple[Position, bytes]]:
+    """Give the log lines of a row of ``task_changes`` with their places."""
+    if row["logs"] is None:
+        return []
+    places = zip(row["log_leases"], row["log_seqs"], strict=True)
+    return list(zip(places, (line.encode() for line in row["logs"]), strict=True))
+
+
+def _asked(watched: list[tuple[str, str, Position]]) -> dict[str, str]:
+    elements = [
+        {"id": id, "version": version, "lease_id": position[0], "seq": position[1]}
+        for id, version, position in watched
+    ]
+    return {"watched": orjson.dumps(elements).decode()}

@@ -1,0 +1,35 @@
+"""What one client may ask for, and how long anything may take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Limits"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Every bound of the API in one place; sizes in bytes, durations in seconds."""
+
+    body: int = 256 * 1024
+    bulk_body: int = 4 * 1024 * 1024
+    bulk_tasks: int = 1_000
+    payload: int = 256 * 1024
+    depth: int = 64
+    page: int = 200
+    wait_s: float = 60
+    """The longest ``Prefer: wait``."""
+    body_s: float = 30
+    """How long a client may take to send its body."""
+    submit_s: float = 15
+    """How long a submit may wait for PostgreSQL."""
+    waiting_submits: int = 10_000
+    streams: int = 12_000
+    queue_streams: int = 100
+    heartbeat_s: float = 15
+    stalled_s: float = 30
+    """A stream whose client takes nothing for so long is cut."""
+    poll_s: float = 1
+    """How often watched tasks are looked at, whatever the notifications say."""
+    types_s: float = 15
+    """How often the published types are read again."""

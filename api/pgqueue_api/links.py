@@ -1,0 +1,135 @@
+"""The API's connections: a few of them, made on use, so that nothing waits for a dead server.
+
+A pool that reconnects in the background backs off while PostgreSQL is down and is late when it is
+back. Here a call finds a live connection or makes one, or fails at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg.pq import TransactionStatus
+from psycopg.rows import dict_row
+
+from pgqueue.database import connection_arguments, prepare, translated
+from pgqueue.queries import query
+from pgqueue_api.problems import DatabaseBusy
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator, Mapping
+
+    from pgqueue.database import Row
+
+__all__ = ["Links"]
+
+_BUSY = (
+    psycopg.errors.QueryCanceled,
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.SerializationFailure,
+)
+
+
+class Links:
+    """At most ``size`` connections that run named queries, each in a transaction with a time limit.
+
+    Raises ``DatabaseUnavailable`` when there is no database, ``DatabaseBusy`` when it does not
+    answer within ``timeout_s``. The limit is set for the transaction only, so that a transaction
+    pooler in between hands it to nobody else.
+    """
+
+    def __init__(
+        self, dsn: str, name: str, *, size: int, timeout_s: float, read_only: bool = False
+    ) -> None:
+        self._dsn = dsn
+        self._name = name
+        self._timeout_s = timeout_s
+        self._begin = "begin_read" if read_only else "begin"
+        self._bounds = {"milliseconds": str(int(timeout_s * 1000))}
+        self._free: asyncio.LifoQueue[psycopg.AsyncConnection[Any] | None] = asyncio.LifoQueue()
+        for _ in range(size):
+            self._free.put_nowait(None)
+
+    async def rows(self, name: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
+        """Run a named query in a transaction of its own and give its rows, after its commit."""
+        async with self._lent() as connection:
+            async with connection.pipeline():
+                await connection.execute(query(self._begin))
+                await connection.execute(query("bound_transaction"), self._bounds)
+                cursor = connection.cursor(row_factory=dict_row)
+                await cursor.execute(query(name), parameters)
+                await connection.execute(query("commit"))
+            return await cursor.fetchall() if cursor.description else []
+
+    async def row(self, name: str, parameters: Mapping[str, Any] | None = None) -> Row | None:
+        """Run a named query and give its first row, if any."""
+        rows = await self.rows(name, parameters)
+        return rows[0] if rows else None
+
+    async def close(self) -> None:
+        """Close what is free; what is lent is closed by its borrower's end."""
+        while not self._free.empty():
+            connection = self._free.get_nowait()
+            if connection is not None:
+                await connection.close()
+
+    @asynccontextmanager
+    async def _lent(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+        patience_s = self._timeout_s + 3
+        try:
+            async with asyncio.timeout(patience_s):
+                connection = await self._free.get()
+        except TimeoutError as error:
+            raise DatabaseBusy("no database connection became free in time") from error
+        usable = False
+        try:
+            with translated(), _busy():
+                async with asyncio.timeout(patience_s):
+                    if connection is not None and not _is_alive(connection):
+                        await connection.close()
+                        connection = None
+                    connection = connection or await self._connect()
+                    try:
+                        yield connection
+                    except psycopg.Error:
+                        if connection.info.transaction_status == TransactionStatus.INERROR:
+                            await connection.rollback()
+                        raise
+                    finally:
+                        usable = connection.info.transaction_status == TransactionStatus.IDLE
+        except TimeoutError as error:
+            raise DatabaseBusy("the database did not answer in time") from error
+        finally:
+            if connection is not None and not usable:
+                await connection.close()
+            self._free.put_nowait(connection if usable else None)
+
+    async def _connect(self) -> psycopg.AsyncConnection[Any]:
+        connection = await psycopg.AsyncConnection.connect(
+            self._dsn, **connection_arguments(self._name)
+        )
+        prepare(connection)
+        return connection
+
+
+@contextmanager
+def _busy() -> Iterator[None]:
+    try:
+        yield
+    except _BUSY as error:
+        raise DatabaseBusy(
+            f"the database did not answer in time: {error.diag.message_primary}"
+        ) from error
+
+
+def _is_alive(connection: psycopg.AsyncConnection[Any]) -> bool:
+    """Say whether the server has said nothing since: what it says unasked is goodbye."""
+    if connection.closed:
+        return False
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return not poll.poll(0)

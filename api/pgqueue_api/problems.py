@@ -1,0 +1,197 @@
+"""Errors as RFC 9457 problems: the one place where an error becomes an answer.
+
+PgQueueError (pgqueue.errors)
+└── UsageError
+    └── Invalid              422  the request's JSON or parameters; ``errors`` points at each place
+        ├── InvalidJson      422  not JSON, or JSON that cannot be stored
+        ├── UnknownType      422  no worker has published such a type
+        └── KeyReused        422  an Idempotency-Key that came with another request
+    ├── TooLarge             413
+    └── UnsupportedMedia     415
+KeyInFlight (Conflict)       409  the first request with this Idempotency-Key still runs
+Overloaded, DatabaseBusy (DatabaseUnavailable)  503
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from litestar import Response
+from litestar.exceptions import HTTPException, ValidationException
+
+from pgqueue import logs
+from pgqueue.errors import Conflict, DatabaseUnavailable, PgQueueError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from litestar import Request
+
+__all__ = [
+    "MEDIA_TYPE",
+    "DatabaseBusy",
+    "Invalid",
+    "InvalidJson",
+    "KeyInFlight",
+    "KeyReused",
+    "Overloaded",
+    "Problem",
+    "TooLarge",
+    "UnknownType",
+    "UnsupportedMedia",
+    "answer",
+    "problem_of",
+]
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_S = 2
+
+Problem = dict[str, Any]
+
+_log = logs.get_logger("pgqueue.api")
+
+
+class Invalid(UsageError):
+    """The request cannot be right."""
+
+    code = "invalid"
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        errors: Sequence[Mapping[str, str]] = (),
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.errors = [dict(error) for error in errors]
+
+
+class InvalidJson(Invalid):
+    """The body is not JSON that can be stored."""
+
+    code = "json_invalid"
+
+
+class UnknownType(Invalid):
+    """No worker has published such a type."""
+
+    code = "unknown_type"
+
+
+class KeyReused(Invalid):
+    """The Idempotency-Key came with another request before."""
+
+    code = "idempotency_key_reused"
+
+
+class KeyInFlight(Conflict):
+    """The first request with this Idempotency-Key is still being worked on."""
+
+    code = "idempotency_key_in_flight"
+
+
+class TooLarge(UsageError):
+    """The body is too large."""
+
+    code = "body_too_large"
+    status = 413
+
+
+class UnsupportedMedia(UsageError):
+    """The body is not declared as JSON."""
+
+    code = "unsupported_media_type"
+    status = 415
+
+
+class Overloaded(DatabaseUnavailable):
+    """More work waits than will be done in time."""
+
+    code = "overloaded"
+
+
+class DatabaseBusy(DatabaseUnavailable):
+    """The database did not answer in time."""
+
+    code = "database_busy"
+
+
+_HTTP_CODES = {
+    400: ("bad_request", None),
+    404: ("not_found", "the paths are listed at /docs"),
+    405: ("method_not_allowed", "the Allow header names the methods"),
+    413: ("body_too_large", None),
+    415: ("unsupported_media_type", "send application/json"),
+}
+
+
+def problem_of(error: Exception) -> tuple[int, Problem, dict[str, str]]:
+    """Give the status, the problem and the extra headers that tell of an error."""
+    headers: dict[str, str] = {}
+    if isinstance(error, PgQueueError):
+        if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
+            headers["Retry-After"] = str(RETRY_AFTER_S)
+        if error.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+            _log.error("request_failed", exc_info=error)
+            return error.status, _internal(), headers
+        return (
+            error.status,
+            _problem(
+                error.status, error.code, error.message, error.hint, getattr(error, "errors", None)
+            ),
+            headers,
+        )
+    if isinstance(error, ValidationException):
+        places = [
+            {"parameter": str(place.get("key", "")), "message": str(place.get("message", ""))}
+            for place in error.extra or []
+            if isinstance(place, dict)
+        ]
+        problem = _problem(422, Invalid.code, "a parameter cannot be right", None, places)
+        return 422, problem, headers
+    if isinstance(error, HTTPException) and error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
+        status = error.status_code
+        code, hint = _HTTP_CODES.get(status, ("http_error", None))
+        headers |= {
+            name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"
+        }
+        title = HTTPStatus(status).phrase
+        return status, _problem(status, code, error.detail or title, hint, None), headers
+    _log.error("request_failed", exc_info=error)
+    return 500, _internal(), headers
+
+
+def answer(_: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """Answer a request of Litestar's with the problem that an error is."""
+    status, problem, headers = problem_of(error)
+    return Response(
+        orjson.dumps(problem), status_code=status, media_type=MEDIA_TYPE, headers=headers
+    )
+
+
+def _internal() -> Problem:
+    return _problem(500, "internal", "something went wrong here", "the log says what", None)
+
+
+def _problem(
+    status: int,
+    code: str,
+    detail: str,
+    hint: str | None,
+    errors: Sequence[Mapping[str, str]] | None,
+) -> Problem:
+    problem: Problem = {
+        "type": f"/docs#{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "code": code,
+        "detail": detail,
+    }
+    if hint:
+        problem["hint"] = hint
+    if errors:
+        problem["errors"] = errors
+    return problem

@@ -1,0 +1,48 @@
+"""/healthz, /readyz, /metrics: what orchestrators and Prometheus ask."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from litestar import Response, get
+
+from pgqueue import migrations
+from pgqueue.errors import DatabaseUnavailable, PgQueueError
+from pgqueue_api.json_answers import json_answer
+from pgqueue_api.metrics import CONTENT_TYPE
+from pgqueue_api.services import Services
+
+__all__ = ["ROUTES"]
+
+Json = Response[bytes]
+
+
+@get("/healthz")
+async def healthz() -> Json:
+    """Say that this process is alive; asks nobody else."""
+    return json_answer(b'{"status":"alive"}')
+
+
+@get("/readyz")
+async def readyz(services: Services) -> Json:
+    """Say whether requests can be served: database, schema, listener."""
+    found = await services.health.row("schema_version")
+    migrations.check(found and found["version"], found and found["min_code"])
+    if not services.hub.listening:
+        raise DatabaseUnavailable("notifications cannot arrive: the listener is not connected")
+    assert found is not None
+    return json_answer(orjson.dumps({"status": "ready", "schema": found["version"]}))
+
+
+@get("/metrics")
+async def metrics(services: Services) -> Json:
+    """Give the metrics of this process, and the depth of the queues where it can be had."""
+    try:
+        services.metrics.set_depths(await services.health.rows("queue_depths"))
+    except PgQueueError:
+        services.metrics.set_depths(())
+    return Response(services.metrics.expose(), media_type=CONTENT_TYPE)
+
+
+ROUTES: list[Any] = [healthz, readyz, metrics]

@@ -1,0 +1,60 @@
+"""/v1/queues, /v1/workers, /v1/types: what there is."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from litestar import Response, get
+from litestar.params import Parameter
+
+from pgqueue.errors import NotFound
+from pgqueue_api.json_answers import items, json_answer
+from pgqueue_api.services import Services
+
+__all__ = ["ROUTES"]
+
+Json = Response[bytes]
+
+
+@get("/v1/queues")
+async def list_queues(services: Services) -> Json:
+    """Give the queues with their depth, as it was sampled last."""
+    rows = await services.reads.rows("list_queues", {"name": None})
+    return items([row["item"] for row in rows])
+
+
+@get("/v1/queues/{name:str}")
+async def get_queue(name: str, services: Services) -> Json:
+    """Give one queue."""
+    row = await services.reads.row("list_queues", {"name": name.replace("\0", "")})
+    if row is None:
+        raise NotFound(f"there is no queue {name[:100]!r}")
+    return json_answer(row["item"].encode())
+
+
+@get("/v1/workers")
+async def list_workers(
+    services: Services,
+    all: Annotated[bool, Parameter(query="all")] = False,  # noqa: FBT002
+) -> Json:
+    """Give the worker processes; with ``all`` those that are gone, too."""
+    rows = await services.reads.rows("list_workers", {"all": all})
+    return items([row["item"] for row in rows])
+
+
+@get("/v1/types")
+async def list_types(services: Services) -> Json:
+    """Give the types that workers have published."""
+    return items([kind.item for kind in await services.registry.all()])
+
+
+@get("/v1/types/{name:str}")
+async def get_type(name: str, services: Services) -> Json:
+    """Give one type with the schema of its payload."""
+    for kind in await services.registry.all():
+        if kind.name == name:
+            return json_answer(kind.item)
+    raise NotFound(f"there is no type {name[:100]!r}", hint="GET /v1/types lists them")
+
+
+ROUTES: list[Any] = [list_queues, get_queue, list_workers, list_types, get_type]

@@ -1,0 +1,257 @@
+"""/v1/tasks: submit, read, list, cancel, retry, watch."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from litestar import Request, Response, get, post
+from litestar.params import Parameter
+
+from pgqueue.errors import NotFound
+from pgqueue_api import body
+from pgqueue_api.json_answers import items, json_answer
+from pgqueue_api.problems import Invalid
+from pgqueue_api.services import Services
+from pgqueue_api.streams import EventStream, open_task_stream, parse_position
+from pgqueue_api.submit import Answer, submit_bulk, submit_one
+
+__all__ = ["ROUTES"]
+
+AnyRequest = Request[Any, Any, Any]
+Json = Response[bytes]
+StatusName = Literal[
+    "scheduled", "queued", "blocked", "active", "retrying", "completed", "failed", "cancelled"
+]
+
+
+@post("/v1/tasks", status_code=201)
+async def submit(request: AnyRequest, services: Services) -> Json:
+    """Store a task. The application answers most of these before they get here: see app.py."""
+    return _answered(await submit_one(services, dict(request.scope["headers"]), request.receive))
+
+
+@post("/v1/tasks/bulk", status_code=200)
+async def submit_many(request: AnyRequest, services: Services) -> Json:
+    """Store up to 1,000 tasks."""
+    return _answered(await submit_bulk(services, dict(request.scope["headers"]), request.receive))
+
+
+@get("/v1/tasks")
+async def list_tasks(
+    services: Services,
+    type: Annotated[str | None, Parameter(query="type", max_length=100)] = None,
+    queue: Annotated[str | None, Parameter(query="queue", max_length=100)] = None,
+    status: Annotated[StatusName | None, Parameter(query="status")] = None,
+    from_time: Annotated[str | None, Parameter(query="from", max_length=40)] = None,
+    to_time: Annotated[str | None, Parameter(query="to", max_length=40)] = None,
+    cursor: Annotated[str | None, Parameter(query="cursor", max_length=40)] = None,
+    limit: Annotated[int, Parameter(query="limit", ge=1, le=200)] = 50,
+) -> Json:
+    """Give a page of tasks, newest first."""
+    row = await services.reads.row(
+        "list_tasks",
+        {
+            "type": _plain(type, "type"),
+            "queue": _plain(queue, "queue"),
+            "status": status,
+            "from": _time(from_time, "from"),
+            "to": _time(to_time, "to"),
+            "before": _decode(cursor),
+            "limit": limit,
+        },
+    )
+    assert row is not None
+    return items(
+        row["items"], next=_encode(row["next_before"]), searched_until=row["searched_until"]
+    )
+
+
+@get("/v1/tasks/{id:uuid}")
+async def get_task(id: UUID, services: Services) -> Json:
+    """Give a task as it stands."""
+    return json_answer(await _state(services, id))
+
+
+@post("/v1/tasks/{id:uuid}/cancel", status_code=200)
+async def cancel_task(id: UUID, request: AnyRequest, services: Services) -> Json:
+    """Cancel a task that waits, or ask an active one to stop."""
+    row = await services.writes.row(
+        "cancel_task", {"id": id, "reason": await _reason(request, services)}
+    )
+    return await _after(services, id, row and row["cancel"])
+
+
+@post("/v1/tasks/{id:uuid}/retry", status_code=200)
+async def retry_task(id: UUID, request: AnyRequest, services: Services) -> Json:
+    """Run a failed or cancelled task again, or a retrying one now."""
+    row = await services.writes.row("retry_task", {"id": id})
+    return await _after(services, id, row and row["retry"])
+
+
+@get("/v1/tasks/{id:uuid}/attempts")
+async def list_attempts(id: UUID, services: Services) -> Json:
+    """Give every start of a task, latest first."""
+    return await _list_of_task(services, "task_attempts", id, {"limit": 1000})
+
+
+@get("/v1/tasks/{id:uuid}/logs")
+async def list_logs(
+    id: UUID,
+    services: Services,
+    cursor: Annotated[str | None, Parameter(query="cursor", max_length=40)] = None,
+    limit: Annotated[int, Parameter(query="limit", ge=1, le=200)] = 100,
+) -> Json:
+    """Give what the handler logged, in order."""
+    lease_id, seq = parse_position(cursor)
+    rows = await services.reads.rows(
+        "task_logs", {"id": id, "lease_id": lease_id, "seq": seq, "limit": limit + 1}
+    )
+    if not rows:
+        await _exists(services, id)
+    page = rows[:limit]
+    more = f"{page[-1]['lease_id']}-{page[-1]['seq']}" if len(rows) > limit else None
+    return items([row["item"] for row in page], next=more)
+
+
+@get("/v1/tasks/{id:uuid}/artifacts")
+async def list_artifacts(id: UUID, services: Services) -> Json:
+    """Give the files of a task."""
+    return await _list_of_task(services, "task_artifacts", id, {})
+
+
+@get("/v1/tasks/{id:uuid}/artifacts/{name:str}")
+async def get_artifact(id: UUID, name: str, request: AnyRequest, services: Services) -> Json:
+    """Give a file that the task made, to be shown but never to run as a page of this site."""
+    key = {"id": id, "name": _plain(name, "name")}
+    head = await services.reads.row("artifact_head", key)
+    if head is None:
+        raise NotFound(f"task {id} has no artifact {name[:100]!r}")
+    headers = {
+        "ETag": f'"{head["sha256"]}"',
+        "Content-Disposition": f'inline; filename="{name}"',
+        "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'",
+        "Cache-Control": "private, no-cache",
+    }
+    known = [
+        tag.strip().removeprefix("W/")
+        for tag in request.headers.get("if-none-match", "").split(",")
+    ]
+    if headers["ETag"] in known or known == ["*"]:
+        return Response(b"", status_code=304, headers=headers)
+    row = await services.reads.row("artifact_data", key)
+    if row is None:
+        raise NotFound(f"task {id} has no artifact {name[:100]!r}")
+    return Response(row["data"], media_type=head["content_type"], headers=headers)
+
+
+@get("/v1/tasks/{id:uuid}/events")
+async def watch_task(id: UUID, request: AnyRequest, services: Services) -> EventStream:
+    """Send the task's state, progress and logs as they change, until it has ended."""
+    return await open_task_stream(services, str(id), request.headers.get("last-event-id"))
+
+
+ROUTES = [
+    submit,
+    submit_many,
+    list_tasks,
+    get_task,
+    cancel_task,
+    retry_task,
+    list_attempts,
+    list_logs,
+    list_artifacts,
+    get_artifact,
+    watch_task,
+]
+
+
+def _answered(answer: Answer) -> Json:
+    return Response(
+        answer.content,
+        status_code=answer.status,
+        media_type="application/json",
+        headers=answer.headers,
+    )
+
+
+async def _state(services: Services, id: UUID) -> bytes:
+    row = await services.reads.row("task_states", {"ids": [id]})
+    if row is None:
+        raise NotFound(f"there is no task {id}")
+    state: str = row["state"]
+    return state.encode()
+
+
+async def _after(services: Services, id: UUID, status: str | None) -> Json:
+    if status is None:
+        raise NotFound(f"there is no task {id}")
+    # on the writing side: a replica for reads may be a moment behind
+    [row] = await services.writes.rows("task_states", {"ids": [id]})
+    return json_answer(row["state"].encode())
+
+
+async def _list_of_task(services: Services, name: str, id: UUID, more: dict[str, int]) -> Json:
+    rows = await services.reads.rows(name, {"id": id, **more})
+    if not rows:
+        await _exists(services, id)
+    return items([row["item"] for row in rows])
+
+
+async def _exists(services: Services, id: UUID) -> None:
+    if await services.reads.row("task_exists", {"id": id}) is None:
+        raise NotFound(f"there is no task {id}")
+
+
+async def _reason(request: AnyRequest, services: Services) -> str | None:
+    headers = dict(request.scope["headers"])
+    content = await body.read(request.receive, headers, 10_000, services.limits.body_s)
+    if not content.strip():
+        return None
+    body.require_json(headers)
+    given = body.parse(content, 1)
+    reason = given.get("reason") if isinstance(given, dict) else given
+    if not isinstance(given, dict) or set(given) - {"reason"} or not isinstance(reason, str | None):
+        raise Invalid('this is not {"reason": "…"}')
+    return reason[:1000] if reason else None
+
+
+def _plain(text: str | None, parameter: str) -> str | None:
+    if text is not None and "\0" in text:
+        raise _wrong(parameter, "NUL characters are not allowed")
+    return text
+
+
+def _time(text: str | None, parameter: str) -> str | None:
+    if text is None:
+        return None
+    try:
+        # a plus sign that was not escaped arrives as a space
+        at = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
+    except (ValueError, OverflowError) as error:
+        raise _wrong(parameter, "this is not a time such as 2026-01-02T03:04:05Z") from error
+
+
+def _encode(before: str | None) -> str | None:
+    if before is None:
+        return None
+    return base64.urlsafe_b64encode(UUID(before).bytes).decode().rstrip("=")
+
+
+def _decode(cursor: str | None) -> UUID | None:
+    if cursor is None:
+        return None
+    try:
+        return UUID(bytes=base64.b64decode(cursor + "==", altchars=b"-_", validate=True))
+    except (ValueError, binascii.Error) as error:
+        raise _wrong("cursor", "this is no cursor that a page gave as next") from error
+
+
+def _wrong(parameter: str, message: str) -> Invalid:
+    return Invalid(
+        "a parameter cannot be right", errors=[{"parameter": parameter, "message": message}]
+    )

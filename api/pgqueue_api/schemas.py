@@ -1,0 +1,359 @@
+"""JSON Schemas of what the API takes and gives.
+
+The OpenAPI document shows them, requests are checked against them, and tests hold the answers
+against them: there is no second description that could say something else.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["BULK", "COMPONENTS", "NEW_TASK"]
+
+Schema = dict[str, Any]
+
+STATUSES = (
+    "scheduled",
+    "queued",
+    "blocked",
+    "active",
+    "retrying",
+    "completed",
+    "failed",
+    "cancelled",
+)
+OUTCOMES = ("completed", "failed", "timed_out", "crashed", "cancelled", "released", "snoozed")
+MOST_DELAY_S = 10 * 365 * 86_400
+EXAMPLE_ID = "019b2f6e-8a3c-7d12-8000-0a1b2c3d4e5f"
+_LONGEST_TIMEOUT_S = 30 * 86_400
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _object(properties: Schema, description: str, *optional: str, **more: Any) -> Schema:
+    return {
+        "type": "object",
+        "description": description,
+        "required": [name for name in properties if name not in optional],
+        "properties": properties,
+        **more,
+    }
+
+
+def _items(of: Schema, description: str) -> Schema:
+    return _object({"items": {"type": "array", "items": of}}, description)
+
+
+def _nullable(schema: Schema, description: str = "") -> Schema:
+    described = {"description": description} if description else {}
+    if isinstance(schema.get("type"), str) and "enum" not in schema:
+        return {**schema, "type": [schema["type"], "null"], **described}
+    return {"anyOf": [schema, {"type": "null"}], **described}
+
+
+def _time(description: str) -> Schema:
+    return {"type": "string", "format": "date-time", "description": description}
+
+
+_TYPE = {"type": "string", "minLength": 1, "maxLength": 100}
+_QUEUE = {
+    "type": "string",
+    "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.:@-]{0,99}$",
+    "description": "the type's own queue if not given",
+}
+_COUNT = {"type": "integer", "minimum": 0}
+_ANYTHING: Schema = {"description": "any JSON"}
+
+NEW_TASK = _object(
+    {
+        "type": {**_TYPE, "description": "which handler runs it"},
+        "payload": {
+            "type": "object",
+            "description": "what the handler gets; checked against the type's schema",
+        },
+        "queue": _nullable(_QUEUE),
+        "priority": {
+            "description": "0 (first) to 10 (last); high is 2, normal is 5, low is 8",
+            "anyOf": [
+                {"type": "integer", "minimum": 0, "maximum": 10},
+                {"enum": ["high", "normal", "low"]},
+                {"type": "null"},
+            ],
+        },
+        "run_at": _nullable(_time("when to run it at the earliest (RFC 3339)")),
+        "delay_s": {
+            "type": ["number", "null"],
+            "minimum": 0,
+            "maximum": MOST_DELAY_S,
+            "description": "seconds from now until it runs at the earliest; instead of run_at",
+        },
+        "max_attempts": {"type": ["integer", "null"], "minimum": 1, "maximum": 1000},
+        "timeout_s": {
+            "type": ["number", "null"],
+            "exclusiveMinimum": 0.001,
+            "maximum": _LONGEST_TIMEOUT_S,
+            "description": "how long an attempt may take",
+        },
+    },
+    "A task to run.",
+    *("payload", "queue", "priority", "run_at", "delay_s", "max_attempts", "timeout_s"),
+    additionalProperties=False,
+    examples=[{"type": "sleep", "payload": {"delay_ms": 2000}, "priority": "high"}],
+)
+
+BULK = _object(
+    {
+        "tasks": {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": 1000,
+            "items": _ref("NewTask"),
+        }
+    },
+    "Up to 1,000 tasks.",
+    additionalProperties=False,
+    examples=[{"tasks": [{"type": "noop"}, {"type": "sleep", "payload": {"delay_ms": 100}}]}],
+)
+
+_PROGRESS = _nullable(
+    _object(
+        {
+            "percent": {"type": ["number", "null"]},
+            "message": {"type": ["string", "null"]},
+            "at": _nullable(_time("when the handler said so")),
+        },
+        "how far the handler says it is",
+    )
+)
+
+_TASK = _object(
+    {
+        "id": {"type": "string", "format": "uuid"},
+        "type": _TYPE,
+        "queue": {"type": "string"},
+        "status": {"enum": list(STATUSES)},
+        "status_reason": {"type": ["string", "null"], "description": "why, in plain words"},
+        "priority": {"type": "integer"},
+        "payload": _ANYTHING,
+        "result": {"description": "what the handler returned; null until completed"},
+        "error": {"description": "why it failed, as {type, message, traceback}; null if not"},
+        "attempt": {**_COUNT, "description": "starts so far"},
+        "max_attempts": _COUNT,
+        "progress": _PROGRESS,
+        "created_at": _time("when it was enqueued"),
+        "run_at": _nullable(_time("when it runs at the earliest; null: at once")),
+        "started_at": _nullable(_time("when its latest attempt started")),
+        "finished_at": _nullable(_time("when it ended")),
+        "next_retry_at": _nullable(_time("when it is tried again")),
+        "crash_count": {**_COUNT, "description": "how often a worker died over it"},
+        "timeout_s": {"type": ["number", "null"]},
+    },
+    "A task as it stands.",
+    examples=[
+        {
+            "id": EXAMPLE_ID,
+            "type": "sleep",
+            "queue": "default",
+            "status": "queued",
+            "status_reason": None,
+            "priority": 2,
+            "payload": {"delay_ms": 2000},
+            "result": None,
+            "error": None,
+            "attempt": 0,
+            "max_attempts": 3,
+            "progress": None,
+            "created_at": "2026-01-02T03:04:05.678901Z",
+            "run_at": None,
+            "started_at": None,
+            "finished_at": None,
+            "next_retry_at": None,
+            "crash_count": 0,
+            "timeout_s": None,
+        }
+    ],
+)
+
+_PROBLEM = _object(
+    {
+        "type": {"type": "string", "description": "where the problem is explained"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "code": {"type": "string", "description": "stable, for programs"},
+        "detail": {"type": "string", "description": "what happened, for people"},
+        "hint": {"type": "string", "description": "what to do about it"},
+        "errors": {
+            "type": "array",
+            "items": _object(
+                {
+                    "pointer": {"type": "string", "description": "a JSON pointer into the body"},
+                    "parameter": {"type": "string", "description": "or a parameter's name"},
+                    "message": {"type": "string"},
+                },
+                "a place that is wrong",
+                *("pointer", "parameter"),
+            ),
+        },
+    },
+    "An error (RFC 9457).",
+    *("hint", "errors"),
+    examples=[
+        {
+            "type": "/docs#payload_invalid",
+            "title": "Unprocessable Entity",
+            "status": 422,
+            "code": "payload_invalid",
+            "detail": "the payload does not fit the schema of 'sleep'",
+            "hint": "GET /v1/types/sleep shows the schema",
+            "errors": [
+                {"pointer": "/payload/delay_ms", "message": '"soon" is not of type "integer"'}
+            ],
+        }
+    ],
+)
+
+COMPONENTS: dict[str, Schema] = {
+    "NewTask": NEW_TASK,
+    "Bulk": BULK,
+    "Task": _TASK,
+    "Problem": _PROBLEM,
+    "TaskPage": _object(
+        {
+            "items": {"type": "array", "items": _ref("Task")},
+            "next": {
+                "type": ["string", "null"],
+                "description": "the cursor of the next page; null when all has been searched",
+            },
+            "searched_until": _nullable(
+                _time("every match created since then has been given; null: there is no older one")
+            ),
+        },
+        "A page of tasks, newest first. It may hold fewer than asked for, or none, and still have "
+        "a next one: a page searches for half a second at most and holds some 4 MiB at most.",
+    ),
+    "BulkResult": _object(
+        {
+            "accepted": _COUNT,
+            "refused": _COUNT,
+            "items": {
+                "type": "array",
+                "description": "one for each task, in the order given",
+                "items": _object(
+                    {
+                        "ok": {"type": "boolean"},
+                        "id": {"type": "string", "format": "uuid"},
+                        "task": _ref("Task"),
+                        "problem": _ref("Problem"),
+                    },
+                    "a task, or the problem with it",
+                    *("id", "task", "problem"),
+                ),
+            },
+        },
+        "What became of each.",
+    ),
+    "Attempts": _items(
+        _object(
+            {
+                "task_id": {"type": "string", "format": "uuid"},
+                "lease_id": {"type": "integer"},
+                "attempt": _COUNT,
+                "outcome": {"enum": [*OUTCOMES, None], "description": "null while it runs"},
+                "final": {"type": "boolean", "description": "whether it ended the task"},
+                "result": _ANYTHING,
+                "error": _ANYTHING,
+                "worker": {"type": ["string", "null"]},
+                "started_at": _nullable(_time("")),
+                "finished_at": _nullable(_time("")),
+            },
+            "a start of the task",
+        ),
+        "Every start of a task, latest first.",
+    ),
+    "Log": _object(
+        {
+            "task_id": {"type": "string", "format": "uuid"},
+            "lease_id": {"type": "integer"},
+            "seq": {"type": "integer", "description": "the lease's own counter"},
+            "at": _nullable(_time("")),
+            "level": {"type": "string"},
+            "message": {"type": "string"},
+            "data": _ANYTHING,
+        },
+        "A line that a handler logged.",
+    ),
+    "Logs": _object(
+        {
+            "items": {"type": "array", "items": _ref("Log")},
+            "next": {"type": ["string", "null"], "description": "the cursor of the next page"},
+        },
+        "What the handler logged, in order.",
+    ),
+    "Artifacts": _items(
+        _object(
+            {
+                "name": {"type": "string"},
+                "content_type": {"type": "string"},
+                "size": _COUNT,
+                "sha256": {"type": "string"},
+                "created_at": _nullable(_time("")),
+                "href": {"type": "string"},
+            },
+            "a file that a handler made",
+        ),
+        "The files of a task.",
+    ),
+    "Queue": _object(
+        {
+            "name": {"type": "string"},
+            "queued": _COUNT,
+            "scheduled": _COUNT,
+            "retrying": _COUNT,
+            "active": _COUNT,
+            "oldest_queued_at": _nullable(_time("")),
+            "workers": {**_COUNT, "description": "active workers that serve it"},
+            "sampled_at": _nullable(_time("when the counts were taken; null: never yet")),
+            "created_at": _nullable(_time("")),
+        },
+        "A queue; its counts are sampled every few seconds.",
+    ),
+    "Queues": _items(_ref("Queue"), "The queues, by name."),
+    "Workers": _items(
+        _object(
+            {
+                "id": {"type": "integer"},
+                "worker": {"type": "string", "description": "host:pid"},
+                "state": {"enum": ["active", "draining", "stopped", "lost"]},
+                "supervisor": {"type": "string"},
+                "host": {"type": "string"},
+                "pid": {"type": "integer"},
+                "version": {"type": "string"},
+                "queues": {"type": "array", "items": {"type": "string"}},
+                "types": {"type": "array", "items": {"type": "string"}},
+                "concurrency": {"type": "integer"},
+                "active": _COUNT,
+                "started_at": _nullable(_time("")),
+                "heartbeat_at": _nullable(_time("")),
+                "expires_at": _nullable(_time("its leases hold until then")),
+            },
+            "a worker process",
+        ),
+        "Worker processes, latest first.",
+    ),
+    "Type": _object(
+        {
+            "name": _TYPE,
+            "queue": {"type": "string"},
+            "max_attempts": _COUNT,
+            "timeout_s": {"type": ["number", "null"]},
+            "description": {"type": "string"},
+            "payload_schema": {"type": ["object", "boolean"]},
+            "result_schema": {"type": ["object", "boolean", "null"]},
+            "updated_at": _nullable(_time("")),
+        },
+        "A type that workers have published.",
+    ),
+    "Types": _items(_ref("Type"), "The types, by name."),
+}

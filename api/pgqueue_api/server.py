@@ -1,0 +1,75 @@
+"""The HTTP server of one API process."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from pgqueue import logs, telemetry
+from pgqueue_api.app import create_app
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Iterator
+
+    from pgqueue.settings import Settings
+    from pgqueue_api.app import Api
+
+__all__ = ["Server", "serve"]
+
+_log = logs.get_logger("pgqueue.api")
+
+
+class Server(uvicorn.Server):
+    """uvicorn that ends the event streams first, so that a stop need not wait for them."""
+
+    def __init__(self, app: Api, host: str, port: int, grace_s: float) -> None:
+        self._app = app
+        super().__init__(
+            uvicorn.Config(
+                app,
+                host=host,
+                port=port,
+                loop="uvloop",
+                http="httptools",
+                ws="none",
+                lifespan="on",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_keep_alive=75,
+                timeout_graceful_shutdown=max(1, int(grace_s)),
+            )
+        )
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop on SIGINT and SIGTERM, and let the process exit with 0 afterwards."""
+        loop = asyncio.get_running_loop()
+        signals = (signal.SIGINT, signal.SIGTERM)
+        for number in signals:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in signals:
+                loop.remove_signal_handler(number)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the streams, answer what is under way, stop."""
+        self._app.services.hub.end_streams()
+        await super().shutdown(sockets)
+
+
+def serve(host: str, port: int, settings: Settings) -> None:
+    """Serve until SIGINT or SIGTERM; requests under way are answered within the grace."""
+    logs.configure(settings.log_format, settings.log_level)
+    telemetry.configure("pgqueue-api")
+    try:
+        Server(create_app(settings), host, port, settings.grace_s).run()
+    finally:
+        telemetry.shutdown()

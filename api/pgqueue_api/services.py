@@ -1,0 +1,65 @@
+"""What the routes of one process share: connections, types, the group commit, the hub."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from pgqueue_api.hub import Hub
+from pgqueue_api.limits import Limits
+from pgqueue_api.links import Links
+from pgqueue_api.metrics import Metrics
+from pgqueue_api.registry import Registry
+from pgqueue_api.submitter import Doorbell, Submitter
+
+if TYPE_CHECKING:
+    from pgqueue.settings import Settings
+
+__all__ = ["Services"]
+
+
+class Services:
+    """Everything between the routes and PostgreSQL. Works, and says 503, without a database."""
+
+    def __init__(self, settings: Settings, limits: Limits | None = None) -> None:
+        dsn = settings.dsn()
+        self.limits = limits or Limits()
+        self.metrics = Metrics()
+        # reads never wait behind writes, nor health behind either
+        self.reads = Links(dsn, "pgqueue api reads", size=4, timeout_s=2, read_only=True)
+        self.writes = Links(dsn, "pgqueue api writes", size=4, timeout_s=10)
+        self.health = Links(dsn, "pgqueue api health", size=1, timeout_s=2, read_only=True)
+        self.doorbell = Doorbell(dsn)
+        self.submitter = Submitter(dsn, self.doorbell, self.limits, self.metrics)
+        self.registry = Registry(self.reads, self.limits.types_s)
+        self.hub = Hub(
+            settings.listen_url or dsn,
+            Links(dsn, "pgqueue api hub", size=2, timeout_s=5),
+            self.limits,
+            self.metrics,
+            on_types=self.registry.expire,
+        )
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Start what runs beside the requests; does not wait for the database."""
+        self.registry.expire()
+        self._tasks = [
+            asyncio.create_task(self.registry.keep_fresh()),
+            *(asyncio.create_task(loop) for loop in self.hub.loops()),
+        ]
+
+    async def stop(self) -> None:
+        """Store what waits, then close every connection."""
+        self.hub.end_streams()
+        await self.submitter.close()
+        await self.doorbell.close()
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+        await self.hub.close()
+        for links in (self.reads, self.writes, self.health):
+            await links.close()

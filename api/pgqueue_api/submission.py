@@ -1,0 +1,160 @@
+"""One submitted task: checked here, stored by PostgreSQL, answered from both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import jsonschema_rs
+import orjson
+
+from pgqueue.errors import PayloadError
+from pgqueue.task import PRIORITIES
+from pgqueue_api.problems import Invalid
+from pgqueue_api.registry import explain
+from pgqueue_api.schemas import NEW_TASK
+
+if TYPE_CHECKING:
+    from pgqueue_api.registry import TaskType
+
+__all__ = ["Submission", "check", "json_time"]
+
+_NEW_TASK = jsonschema_rs.validator_for(NEW_TASK, offline=True)
+_EMPTY: dict[str, Any] = {}
+_NORMAL = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A task that may be stored: ``element`` is what ``pgqueue.enqueue_many`` takes."""
+
+    kind: TaskType
+    element: bytes
+    queue: str
+    priority: int
+    payload: bytes
+    max_attempts: int
+    timeout_s: float | None
+    run_at: datetime | None
+    delay_s: float | None
+
+    def as_task(self, id: str, created_at: str) -> bytes:
+        """Give the task as JSON, as it stands right after it was stored."""
+        run_at = self.run_at
+        created = None
+        if self.delay_s is not None:
+            created = datetime.fromisoformat(created_at)
+            run_at = created + timedelta(seconds=self.delay_s)
+        waits = run_at is not None and run_at > (created or datetime.fromisoformat(created_at))
+        return orjson.dumps(
+            {
+                "id": id,
+                "type": self.kind.name,
+                "queue": self.queue,
+                "status": "scheduled" if waits else "queued",
+                "status_reason": _reason(run_at) if waits and run_at else None,
+                "priority": self.priority,
+                "payload": orjson.Fragment(self.payload),
+                "result": None,
+                "error": None,
+                "attempt": 0,
+                "max_attempts": self.max_attempts,
+                "progress": None,
+                "created_at": created_at,
+                "run_at": json_time(run_at) if run_at else None,
+                "started_at": None,
+                "finished_at": None,
+                "next_retry_at": None,
+                "crash_count": 0,
+                "timeout_s": self.timeout_s,
+            }
+        )
+
+
+def check_shape(raw: Any, prefix: str = "") -> None:
+    """Raise ``Invalid`` unless the value has the shape of a new task."""
+    if not _NEW_TASK.is_valid(raw):
+        raise Invalid(
+            "this is not a task", errors=explain(_NEW_TASK, raw, prefix), hint="see /docs"
+        )
+
+
+def check(
+    raw: dict[str, Any],
+    kind: TaskType,
+    traceparent: str | None,
+    longest_payload: int,
+    prefix: str = "",
+) -> Submission:
+    """Give the submission that a value of the right shape is, or raise what is wrong with it."""
+    payload = raw.get("payload", _EMPTY)
+    kind.check(payload, prefix + "/payload")
+    text = orjson.dumps(payload)
+    if len(text) > longest_payload:
+        raise PayloadError(
+            f"the payload has more than {longest_payload:,} bytes",
+            errors=[{"pointer": prefix + "/payload", "message": "too large"}],
+        )
+    priority = raw.get("priority")
+    if priority is None:
+        priority = _NORMAL
+    elif isinstance(priority, str):
+        priority = PRIORITIES[priority]
+    queue = raw.get("queue") or kind.queue
+    max_attempts = raw.get("max_attempts")
+    max_attempts = kind.max_attempts if max_attempts is None else int(max_attempts)
+    element: dict[str, Any] = {
+        "type": kind.name,
+        "payload": orjson.Fragment(text),
+        "queue": queue,
+        "priority": int(priority),
+        "max_attempts": max_attempts,
+    }
+    run_at, delay_s, timeout_s = raw.get("run_at"), raw.get("delay_s"), raw.get("timeout_s")
+    due: datetime | None = None
+    if run_at is not None:
+        if delay_s is not None:
+            raise _wrong(prefix + "/delay_s", "run_at is given too: give one of them")
+        due = _parse_time(run_at, prefix + "/run_at")
+        element["run_at"] = json_time(due)
+    elif delay_s is not None:
+        element["delay_s"] = delay_s
+    if timeout_s is not None:
+        element["timeout_s"] = timeout_s
+    if traceparent is not None:
+        element["traceparent"] = traceparent
+    return Submission(
+        kind,
+        orjson.dumps(element),
+        queue,
+        int(priority),
+        text,
+        max_attempts,
+        timeout_s,
+        due,
+        delay_s,
+    )
+
+
+def json_time(at: datetime) -> str:
+    """Give a time as JSON carries it here: RFC 3339 in UTC, to the microsecond."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _parse_time(text: str, pointer: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+        if at.tzinfo is not None:
+            return at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise _wrong(pointer, "this is not a time with a time zone: 2026-01-02T03:04:05Z is one")
+
+
+def _wrong(pointer: str, message: str) -> Invalid:
+    return Invalid("this is not a task", errors=[{"pointer": pointer, "message": message}])
+
+
+def _reason(run_at: datetime) -> str:
+    return f"waits until {run_at.astimezone(UTC).strftime('%Y-%m-%dT%H:%M:%SZ')}"
