@@ -4,7 +4,8 @@ PostgreSQL refuses to run as root. Started by root it runs as the owner of its c
 ``postgres``, else as ``nobody``. Such a user often cannot enter the project (``/root`` is closed to
 others), and opening those directories is not ours to do. Where it is needed, and only there,
 PostgreSQL keeps one capability of root instead: to search directories (``dac_read_search``;
-``dac_override`` in containers that were given only that).
+``dac_override`` in containers that were given only that). PostgreSQL asks access(2) for its own
+programs, which ignores the capabilities of ordinary users unless ``no_setuid_fixup`` is set.
 
 On Linux PostgreSQL also gets a parent-death signal, so that it shuts down (fast, not crashing) when
 the process that started it is killed. The kernel ties it to the starting *thread*: start the server
@@ -13,6 +14,7 @@ from the main thread, or one that lives as long.
 
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import sys
@@ -35,13 +37,13 @@ class Account:
     gid: int
     prefix: tuple[str, ...]
     version: str
-    """What ``postgres --version`` says under this account, for example ``18.6``."""
+    """Of PostgreSQL, for example ``18.6``."""
 
     @classmethod
     def choose(cls, data_dir: Path, cluster: Path, binaries: Path) -> "Account":
         """Return the account with the fewest rights under which PostgreSQL starts.
 
-        Each candidate is tried for real: enter ``data_dir`` and run ``postgres --version``.
+        Each candidate is tried for real: enter ``data_dir``, and find all programs and files.
 
         Raises:
             UsageError: if none works; the hint says what to change.
@@ -49,8 +51,8 @@ class Account:
         uid, gid = _identity(cluster)
         problem = ""
         for prefix in _prefixes(uid, gid):
-            script = 'cd -- "$1" && exec "$2" --version'
-            paths = (str(data_dir), str(binaries / "postgres"))
+            script = 'cd -- "$1" && exec "$2" --show -D "$3" 2>&1'
+            paths = (str(data_dir), str(binaries / "initdb"), str(cluster))
             probe = subprocess.run(
                 [*prefix, "/bin/sh", "-c", script, "probe", *paths],
                 capture_output=True,
@@ -58,9 +60,10 @@ class Account:
                 check=False,
                 cwd="/",
             )
-            if probe.returncode == 0:
-                return cls(uid, gid, prefix, probe.stdout.split()[2])
-            problem = probe.stderr.strip() or problem
+            version = re.search(r"^VERSION=(\S+)$", probe.stdout, re.MULTILINE)
+            if probe.returncode == 0 and version:
+                return cls(uid, gid, prefix, version[1])
+            problem = (probe.stdout + probe.stderr).strip() or problem
         raise UsageError(
             f"PostgreSQL cannot be started as user {_name(uid)}: {problem}",
             hint="Move the project to a directory that this user may enter, run pgqueue as an "
@@ -108,7 +111,7 @@ def _prefixes(uid: int, gid: int) -> Iterator[tuple[str, ...]]:
     yield (*change, "--pdeathsig", "INT")
     for capability in _CAPABILITIES:
         kept = (f"--inh-caps=-all,+{capability}", f"--ambient-caps=+{capability}")
-        yield (*change, *kept, "--pdeathsig", "INT")
+        yield (*change, "--securebits=+no_setuid_fixup", *kept, "--pdeathsig", "INT")
 
 
 def _name(uid: int) -> str:

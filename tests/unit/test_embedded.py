@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pgqueue.embedded import EmbeddedServer
+from pgqueue.embedded import EmbeddedServer, find_binaries
 from pgqueue.errors import DatabaseUnavailable, UsageError
 
 # fsync off: nothing here crashes the machine, only processes.
@@ -28,7 +28,11 @@ import sys
 from pathlib import Path
 from pgqueue.embedded import EmbeddedServer
 
-server = EmbeddedServer(Path(sys.argv[1]), settings={"fsync": "off", "shared_buffers": "16MB"})
+server = EmbeddedServer(
+    Path(sys.argv[1]),
+    binaries=Path(sys.argv[2]),
+    settings={"fsync": "off", "shared_buffers": "16MB"},
+)
 print(server.start(), server.pid, flush=True)
 sys.stdin.read()
 server.stop()
@@ -76,10 +80,12 @@ def capabilities(pid: int) -> int:
     return int(status.partition("CapEff:")[2].split()[0], 16)
 
 
-def own(data_dir: Path, *prefix: str) -> tuple[subprocess.Popen[str], str, int]:
+def own(
+    data_dir: Path, *prefix: str, binaries: Path | None = None
+) -> tuple[subprocess.Popen[str], str, int]:
     """Start a process that owns a server; return it, the address and the server's pid."""
     process = subprocess.Popen(
-        [*prefix, sys.executable, "-c", OWNER, str(data_dir)],
+        [*prefix, sys.executable, "-c", OWNER, str(data_dir), str(binaries or find_binaries())],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -261,18 +267,47 @@ def test_a_missing_extra_is_named_with_the_command_that_installs_it(
     assert "pip install 'pgqueue[embedded]'" in str(raised.value.hint)
 
 
-@root_on_linux
-def test_root_runs_it_as_a_user_without_rights(server: EmbeddedServer) -> None:
-    assert server.pid
-    assert Path(f"/proc/{server.pid}").stat().st_uid != 0
-    assert capabilities(server.pid) == 0
+def copy_programs(directory: Path) -> Path:
+    """Copy PostgreSQL's programs, wherever this checkout is; return where they are."""
+    package = find_binaries().parents[1]
+    for part in (package, package.with_name(f"{package.name}.libs")):
+        shutil.copytree(part, directory / part.name)
+    return directory / package.name / "pginstall/bin"
+
+
+@pytest.fixture
+def open_programs(data_dir: Path) -> Path:
+    """PostgreSQL's programs where everyone may run them."""
+    return copy_programs(data_dir.parent)
+
+
+@pytest.fixture
+def closed(tmp_path: Path) -> Path:
+    """A directory of root's that is closed to others."""
+    directory = tmp_path / "closed"
+    directory.mkdir(mode=0o700)
+    return directory
+
+
+@pytest.fixture
+def closed_programs(closed: Path) -> Path:
+    """PostgreSQL's programs in a directory that is closed to others."""
+    return copy_programs(closed)
 
 
 @root_on_linux
-def test_root_runs_it_in_a_closed_directory_and_opens_none(tmp_path: Path) -> None:
-    closed = tmp_path / "closed"
-    closed.mkdir(mode=0o700)
-    with EmbeddedServer(closed / "data", settings=FAST) as server:
+def test_root_runs_it_as_a_user_without_rights(data_dir: Path, open_programs: Path) -> None:
+    with EmbeddedServer(data_dir, binaries=open_programs, settings=FAST) as server:
+        assert server.pid
+        assert Path(f"/proc/{server.pid}").stat().st_uid != 0
+        assert capabilities(server.pid) == 0
+
+
+@root_on_linux
+def test_root_runs_it_in_a_closed_directory_and_opens_none(
+    closed: Path, closed_programs: Path
+) -> None:
+    with EmbeddedServer(closed / "data", binaries=closed_programs, settings=FAST) as server:
         assert server.pid
         assert capabilities(server.pid) == 1 << 2  # CAP_DAC_READ_SEARCH and nothing else
         assert value(server.dsn(), "select 1") == 1
@@ -280,11 +315,21 @@ def test_root_runs_it_in_a_closed_directory_and_opens_none(tmp_path: Path) -> No
 
 
 @root_on_linux
-def test_root_with_the_rights_of_a_container_runs_it_in_a_closed_directory(tmp_path: Path) -> None:
-    closed = tmp_path / "closed"
-    closed.mkdir(mode=0o700)
+def test_it_shuts_down_with_its_owner_in_a_closed_directory_too(
+    closed: Path, closed_programs: Path
+) -> None:
+    process, _, pid = own(closed / "data", binaries=closed_programs)
+    process.kill()
+    process.communicate()
+    wait_until(lambda: not alive(pid))
+
+
+@root_on_linux
+def test_root_with_the_rights_of_a_container_runs_it_in_a_closed_directory(
+    closed: Path, closed_programs: Path
+) -> None:
     drop = ("setpriv", "--bounding-set=-dac_read_search", "--inh-caps=-dac_read_search")
-    process, dsn, pid = own(closed / "data", *drop)
+    process, dsn, pid = own(closed / "data", *drop, binaries=closed_programs)
     assert capabilities(pid) == 1 << 1  # CAP_DAC_OVERRIDE
     assert value(dsn, "select 1") == 1
     end(process)
@@ -292,21 +337,21 @@ def test_root_with_the_rights_of_a_container_runs_it_in_a_closed_directory(tmp_p
 
 
 @root_on_linux
-def test_an_ordinary_user_runs_it_as_themselves(data_dir: Path) -> None:
+def test_an_ordinary_user_runs_it_as_themselves(data_dir: Path, open_programs: Path) -> None:
     home = data_dir / "home"
     home.mkdir(parents=True)
     os.chown(home, 65534, 65534)
     home.chmod(0o700)
     become = ordinary_user()
-    process, dsn, pid = own(home / "data", *become)
+    process, dsn, pid = own(home / "data", *become, binaries=open_programs)
     assert Path(f"/proc/{pid}").stat().st_uid == 65534
     assert value(dsn, "select 1") == 1
     end(process)
     # Root carries on where the user left, and takes nothing away from them.
-    with EmbeddedServer(home / "data", settings=FAST) as server:
+    with EmbeddedServer(home / "data", binaries=open_programs, settings=FAST) as server:
         assert server.pid
         assert Path(f"/proc/{server.pid}").stat().st_uid == 65534
-    process, _, _ = own(home / "data", *become)
+    process, _, _ = own(home / "data", *become, binaries=open_programs)
     end(process)
 
 
