@@ -140,13 +140,10 @@ class PgQueue:
             return ids
         async with self._connection() as own:
             if len(rows) <= _CHUNK:
+                return await self._store_and_ring(own, rows)
+            async with own.transaction():
                 ids, queues = await self._store(own, "enqueue_tasks", rows)
-            else:
-                async with own.transaction():
-                    ids, queues = await self._store(own, "enqueue_tasks", rows)
-            # after commit: NOTIFY inside the writing transaction would serialise commits
-            if queues:
-                await own.execute(query("ring"), {"queues": sorted(queues)})
+            await own.execute(query("ring"), {"queues": sorted(queues)})
         return ids
 
     async def get(self, id: str | UUID) -> Task:  # noqa: A002  the field's word
@@ -206,6 +203,26 @@ class PgQueue:
                     kind.decode(encode(row["payload"]).decode())
             rows.append(row)
         return rows
+
+    async def _store_and_ring(
+        self, connection: psycopg.AsyncConnection[Any], rows: list[dict[str, Any]]
+    ) -> list[TaskId]:
+        """Store in one transaction and ring in a second, in one round trip.
+
+        NOTIFY inside the writing transaction would serialise commits. Workers know the queues of
+        their types; the others are named here.
+        """
+        queues = sorted({row.get("queue", "default") for row in rows})
+        async with connection.pipeline() as pipeline:
+            cursor = await connection.execute(
+                query("enqueue_tasks"), {"tasks": encode(rows).decode()}
+            )
+            await pipeline.sync()
+            await connection.execute(query("ring"), {"queues": queues})
+        stored = await cursor.fetchone()
+        assert stored is not None  # a function call gives a row
+        ids: list[TaskId] = stored[0]
+        return ids
 
     async def _store(
         self, connection: psycopg.AsyncConnection[Any], name: str, rows: list[dict[str, Any]]

@@ -1,10 +1,10 @@
--- Leases up to max_tasks runnable tasks to a worker, first by the order of the pairs given (queue and priority),
--- then by seq; the rows come back in no order. Each pair has its cursor: tokens at or below it are not looked at, so that dead tokens under a held
--- snapshot cost nothing; correctness never depends on it, since the worker sweeps from 0 every so often.
+-- Leases up to max_tasks runnable tasks of these queues to a worker, first by priority, then in the order of the queues
+-- given, then by seq; the rows come back in no order. cursors has a seq for each priority and queue (all queues of priority 0
+-- first): tokens at or below it are not looked at, so that dead tokens under a held snapshot cost nothing. Correctness
+-- never depends on cursors: null looks at all, and a worker sweeps so every so often.
 -- Raises PQ001 when the worker is no longer active: its leases have gone to others.
-create or replace function pgqueue.claim(
-    worker bigint, queues text[], priorities smallint[], cursors bigint[], max_tasks int
-) returns table (
+create or replace function pgqueue.claim(worker bigint, queues text[], cursors bigint[], max_tasks int)
+returns table (
     task_id uuid, lease_id bigint, attempt smallint, budget smallint, priority smallint, seq bigint,
     queue text, type text, timeout_s real, wait_s float8, payload text, traceparent text, watched boolean
 )
@@ -16,29 +16,43 @@ as $$
 #variable_conflict use_column
 declare
     now constant timestamptz := pgqueue.clock();
+    width constant int := cardinality(queues);
+    picked tid[];
+    ids uuid[];
+    lowest uuid;
+    highest uuid;
 begin
     if not exists (select from worker as w where w.id = claim.worker and w.state = 'active' and w.expires_at > now) then
         raise exception 'worker % is not active', claim.worker
             using errcode = 'PQ001', hint = 'its lease ran out and its tasks went to others: register it again';
     end if;
 
-    return query
-    with picked as materialized (
-        select token.at
-        from unnest(queues, priorities, cursors) as pair (queue, priority, cursor)
+    select array_agg(token.at), array_agg(token.task_id) into picked, ids
+    from (
+        select found.at, found.task_id
+        from generate_series(0, 11 * width - 1) as pair
         cross join lateral (
-            select r.ctid as at
+            select r.ctid as at, r.task_id
             from ready as r
-            where r.queue = pair.queue and r.priority = pair.priority and r.seq > pair.cursor
+            where r.queue = queues[pair % width + 1] and r.priority = pair / width
+                and r.seq > coalesce(cursors[pair + 1], 0)
             order by r.seq
             limit max_tasks
             for update skip locked
-        ) as token
+        ) as found
         limit max_tasks
-    ),
-    taken as (
+    ) as token;
+    if picked is null then
+        return;
+    end if;
+
+    -- bounds that are known before the join let the executor open the one or two days that it needs, not all
+    select min(id::text)::uuid, max(id::text)::uuid into lowest, highest from unnest(ids) as id;
+
+    return query
+    with taken as (
         delete from ready as r
-        where r.ctid = any (array(select at from picked))
+        where r.ctid = any (picked)
         returning r.seq, r.task_id, r.ready_at, r.priority, r.attempt, r.budget, r.crashes, r.queue
     ),
     leased as materialized (
@@ -48,7 +62,9 @@ begin
         from taken
         cross join lateral (
             select f.type, f.user_id, f.timeout_s, f.created_at, f.payload, f.traceparent
-            from task as f where f.id = taken.task_id limit 1
+            from task as f
+            where f.id = taken.task_id and f.id >= lowest and f.id <= highest
+            limit 1
         ) as t
     ),
     started as (

@@ -128,15 +128,13 @@ class Claimer:
             self._queues_due = loop.time() + self._poll_s
         # the queues take turns within a priority
         self._queues.append(self._queues.pop(0))
-        pairs = [(priority, queue) for priority in _PRIORITIES for queue in self._queues]
         began = loop.time()
         rows = await self._link.rows(
             "claim_tasks",
             {
                 "worker": self._worker_id,
-                "queues": [queue for _, queue in pairs],
-                "priorities": [priority for priority, _ in pairs],
-                "cursors": [0 if sweeps else self._cursors.get(pair, 0) for pair in pairs],
+                "queues": self._queues,
+                "cursors": None if sweeps else self._array_of_cursors(),
                 "max_tasks": limit,
             },
         )
@@ -176,6 +174,12 @@ class Claimer:
         if rows[0][12]:
             self._reporter.announce([row[0] for row in rows])
         return len(rows)
+
+    def _array_of_cursors(self) -> str:
+        # PostgreSQL's own form: psycopg takes 100 µs to adapt such a list
+        cursors = self._cursors
+        seqs = (str(cursors.get((p, q), 0)) for p in _PRIORITIES for q in self._queues)
+        return "{" + ",".join(seqs) + "}"
 
     def _serve(self, queues: Iterable[str]) -> None:
         for queue in queues:
