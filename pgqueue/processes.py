@@ -1,6 +1,7 @@
 """Processes that live and die together, and the signals that end them."""
 
 import contextlib
+import math
 import os
 import select
 import signal
@@ -13,6 +14,7 @@ from typing import Self
 
 __all__ = ["Family", "Signals", "Stopped"]
 
+_AT_ONCE_S = 0.5
 _STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 # Waits for our end, which closes its input, however we end; then it ends the others. `kill 0` is
@@ -29,10 +31,15 @@ class Stopped(BaseException):
 
 
 class Signals:
-    """Counts the signals to stop, and wakes `wait` for them and for the end of a child."""
+    """Counts the signals to stop, and wakes `wait` for them and for the end of a child.
+
+    Those within half a second count as one: `make`, `timeout` and the like send to a process and
+    to its group, which is nobody's wish to hurry.
+    """
 
     def __init__(self) -> None:
         self.count = 0
+        self._counted_at = -math.inf
         self._interrupting = False
         self._reader, self._writer = socket.socketpair()
         self._before: dict[signal.Signals, object] = {}
@@ -79,6 +86,10 @@ class Signals:
                 pass
 
     def _on_stop(self, _number: int, _frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if now - self._counted_at < _AT_ONCE_S:
+            return
+        self._counted_at = now
         self.count += 1
         if self._interrupting:
             self._interrupting = False
