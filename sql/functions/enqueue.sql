@@ -7,7 +7,7 @@ create or replace function pgqueue.enqueue(
     priority int default null,
     run_at timestamptz default null,
     max_attempts int default null,
-    timeout_s real default null
+    timeout_s float8 default null
 ) returns uuid
 language plpgsql
 set search_path = pgqueue, pg_catalog, pg_temp

@@ -14,6 +14,7 @@ declare
     now constant timestamptz := pgqueue.clock();
     owner constant bigint := user_id;
     bits constant bigint := id_bits(now);
+    impossible boolean;
 begin
     if to_regclass('pgqueue.task' || to_char((now + interval '1 hour') at time zone 'utc', '_YYYYMMDD')) is null then
         perform ensure_partitions((now at time zone 'utc')::date, 2);
@@ -70,8 +71,16 @@ begin
     select
         coalesce(array_agg(id order by n), '{}'),
         now,
-        coalesce(array_agg(distinct queue) filter (where seq is not null), '{}')
-    into ids, created_at, queues
+        coalesce(array_agg(distinct queue) filter (where seq is not null), '{}'),
+        -- NaN and infinite seconds are more than any number
+        bool_or(run_at < 'epoch' or run_at >= '9999-01-01 00:00Z' or timeout_s > 1e9)
+    into ids, created_at, queues, impossible
     from input;
+
+    if impossible then
+        -- one of them, once stored, would break the claim of its whole queue, or every program that reads it
+        raise exception 'a run_at or a timeout is out of range'
+            using errcode = 'PQ004', hint = 'run_at is in the years 1970 to 9998, a timeout at most 1e9 seconds';
+    end if;
 end
 $$;
