@@ -1,0 +1,83 @@
+-- What must hold at any moment between two transitions: a row for each rule that a task breaks. None is right.
+with place as (
+    select
+        t.id, t.seq, t.max_attempts,
+        (select count(*) from pgqueue.ready as r where r.task_id = t.id) as ready,
+        (select count(*) from pgqueue.delayed as d where d.task_id = t.id) as delayed,
+        (select count(*) from pgqueue.running as r where r.task_id = t.id) as running,
+        last.final, last.outcome, last.lease_id
+    from pgqueue.task as t
+    left join lateral (
+        select a.* from pgqueue.attempt as a where a.task_id = t.id order by a.lease_id desc limit 1
+    ) as last on true
+),
+token as (
+    select task_id, attempt, budget, crashes from pgqueue.ready
+    union all
+    select task_id, attempt, budget, crashes from pgqueue.delayed
+    union all
+    select task_id, attempt - 1, budget, crashes from pgqueue.running
+),
+ended as (
+    select outcome, count(*) as n from place where ready + delayed + running = 0 group by outcome
+),
+tried as (
+    select outcome, count(*) as n from pgqueue.attempt where not final group by outcome
+),
+counted as (
+    select outcome, final, sum(n) as n
+    from (
+        select outcome, final, n from pgqueue.rollup
+        union all
+        select outcome, final, n from pgqueue.rollup_flush
+    ) as kept
+    group by outcome, final
+    having sum(n) <> 0
+)
+select 'is in more than one place' as rule, id::text as what from place where ready + delayed + running > 1
+union all
+select 'has no token and did not end', id::text from place where ready + delayed + running = 0 and final is not true
+union all
+select 'has ended and waits at its first place', id::text
+from place
+join pgqueue.ready as r on r.task_id = id and not r.requeued
+where final
+union all
+select 'has a fresh token that its fact does not name', r.task_id::text
+from pgqueue.ready as r
+left join pgqueue.task as t on t.id = r.task_id and t.seq = r.seq
+where not r.requeued and t.id is null
+union all
+select 'has a token and no fact', task_id::text from token where not exists (select from pgqueue.task where id = task_id)
+union all
+select 'may start more often than its budget', task_id::text from token where attempt >= budget or attempt < 0
+union all
+select 'crashed too often', task_id::text from token where crashes not between 0 and 2
+union all
+select 'holds a lease that is not the newest', r.task_id::text
+from pgqueue.running as r
+join pgqueue.attempt as a on a.task_id = r.task_id and a.lease_id >= r.lease_id
+union all
+select 'two tasks hold one lease', lease_id::text from pgqueue.running group by lease_id having count(*) > 1
+union all
+select 'is shown as ' || v.status, v.id::text
+from pgqueue.tasks as v
+join place as p on p.id = v.id
+left join pgqueue.delayed as d on d.task_id = v.id
+where v.status is distinct from case
+    when p.running = 1 then 'active'
+    when p.delayed = 1 then d.status
+    when p.ready = 1 then 'queued'
+    when p.outcome in ('completed', 'cancelled') then p.outcome
+    else 'failed'
+end
+union all
+select 'ended tasks are miscounted', coalesce(e.outcome, c.outcome)
+from ended as e
+full join (select * from counted where final) as c on c.outcome = e.outcome
+where e.n is distinct from c.n
+union all
+select 'attempts are miscounted', coalesce(t.outcome, c.outcome)
+from tried as t
+full join (select * from counted where not final) as c on c.outcome = t.outcome
+where t.n is distinct from c.n

@@ -1,0 +1,190 @@
+"""The SQL contract, called as any client would: by its functions."""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+import psycopg
+from psycopg.rows import dict_row
+
+INVARIANTS = (Path(__file__).parent / "invariants.sql").read_text()
+_PATIENCE_S = 20
+
+
+class Queue:
+    """A queue in a database of its own, and as many sessions on it as a race needs."""
+
+    def __init__(self, connect: Callable[..., psycopg.Connection], threads: ThreadPoolExecutor):
+        self.connect = connect
+        self.connection = connect()
+        self._threads = threads
+
+    def on(self, connection: psycopg.Connection) -> "Queue":
+        """The same queue through another session."""
+        other = object.__new__(Queue)
+        other.__dict__.update(self.__dict__, connection=connection)
+        return other
+
+    def session(self) -> "Queue":
+        """The same queue through a session of its own."""
+        return self.on(self.connect())
+
+    def rows(self, statement: str, *parameters: Any) -> list[dict[str, Any]]:
+        with self.connection.cursor(row_factory=dict_row) as cursor:
+            cursor.execute(statement, parameters or None)
+            return cursor.fetchall() if cursor.description else []
+
+    def row(self, statement: str, *parameters: Any) -> dict[str, Any]:
+        (row,) = self.rows(statement, *parameters)
+        return row
+
+    def value(self, statement: str, *parameters: Any) -> Any:
+        (value,) = self.row(statement, *parameters).values()
+        return value
+
+    def values(self, statement: str, *parameters: Any) -> list[Any]:
+        return [next(iter(row.values())) for row in self.rows(statement, *parameters)]
+
+    def count(self, table: str) -> int:
+        return self.value(f"select count(*) from pgqueue.{table}")
+
+    # transitions
+
+    def enqueue(self, type: str = "t", **options: Any) -> str:
+        named = ", ".join(f"{name} => %s" for name in options)
+        separator = ", " if named else ""
+        return self.value(
+            f"select pgqueue.enqueue(%s{separator}{named})::text", type, *options.values()
+        )
+
+    def enqueue_many(self, *tasks: dict[str, Any]) -> list[str]:
+        return self.value(
+            "select ids::text[] from pgqueue.enqueue_many(%s)", orjson.dumps(tasks).decode()
+        )
+
+    def worker(self, lease_s: float = 15, queues: tuple[str, ...] = ("default",)) -> int:
+        return self.value(
+            "select pgqueue.register_worker('sup:1', 'host', 7, '1', %s, '{}', 10, %s)",
+            list(queues),
+            lease_s,
+        )
+
+    def claim(
+        self,
+        worker: int,
+        max_tasks: int = 100,
+        queues: tuple[str, ...] = ("default",),
+        cursors: dict[tuple[str, int], int] | None = None,
+    ) -> list[dict[str, Any]]:
+        known = cursors or {}
+        rows = self.rows(
+            "select * from pgqueue.claim(%s, %s::text[], %s::bigint[], %s)",
+            worker,
+            list(queues),
+            [known.get((queue, n), 0) for n in range(11) for queue in queues] if known else None,
+            max_tasks,
+        )
+        for row in rows:
+            row["task_id"] = str(row["task_id"])
+        return sorted(rows, key=lambda row: (row["priority"], row["seq"]))
+
+    def claimed(self, worker: int, max_tasks: int = 100, **options: Any) -> list[str]:
+        return [lease["task_id"] for lease in self.claim(worker, max_tasks, **options)]
+
+    def start(self, worker: int, **options: Any) -> dict[str, Any]:
+        """Enqueue a task and claim it: gives its lease."""
+        id = self.enqueue(**options)
+        queue = (options.get("queue") or "default",)
+        (lease,) = [row for row in self.claim(worker, queues=queue) if row["task_id"] == id]
+        return lease
+
+    def finish(self, lease: dict[str, Any], outcome: str = "completed", **more: Any) -> list[int]:
+        """Finish one attempt; gives the leases that were refused."""
+        return self.finish_many({**_of(lease), "outcome": outcome, **more})
+
+    def finish_many(self, *results: dict[str, Any]) -> list[int]:
+        return self.value(
+            "select refused from pgqueue.finish(%s)", orjson.dumps(results, default=str).decode()
+        )
+
+    def cancel(self, id: str, reason: str | None = None) -> str | None:
+        return self.value("select pgqueue.cancel(%s, %s)", id, reason)
+
+    def retry(self, id: str) -> str | None:
+        return self.value("select pgqueue.retry(%s)", id)
+
+    def promote(self, max_tasks: int = 1000) -> dict[str, Any]:
+        return self.row("select * from pgqueue.promote(%s)", max_tasks)
+
+    def rescue(self, *dead: int) -> int:
+        return self.value("select rescued from pgqueue.rescue(%s::bigint[])", list(dead))
+
+    def heartbeat(self, *workers: int, lease_s: float = 15) -> dict[str, Any]:
+        return self.row(
+            "select * from pgqueue.heartbeat(%s::bigint[], %s)", list(workers), lease_s
+        )
+
+    def progress(self, *updates: dict[str, Any]) -> list[int]:
+        return self.value(
+            "select refused from pgqueue.record_progress(%s)", orjson.dumps(updates).decode()
+        )
+
+    def shift_clock(self, seconds: float) -> None:
+        self.value(
+            "select pgqueue.shift_clock(make_interval(secs => %s))::text", float(seconds)
+        )
+
+    # looks
+
+    def task(self, id: str) -> dict[str, Any]:
+        return self.row("select * from pgqueue.tasks where id = %s", id)
+
+    def status(self, id: str) -> str:
+        return self.task(id)["status"]
+
+    def attempts(self, id: str) -> list[dict[str, Any]]:
+        return self.rows("select * from pgqueue.attempt where task_id = %s order by lease_id", id)
+
+    def broken_rules(self) -> list[dict[str, Any]]:
+        return self.rows(INVARIANTS)
+
+    # races
+
+    @contextmanager
+    def holding(self) -> Iterator["Queue"]:
+        """A session in a transaction that commits when the block ends."""
+        other = self.session()
+        with other.connection.transaction():
+            yield other
+
+    def blocked(self, call: Callable[["Queue"], Any]) -> "Future[Any]":
+        """Start a call in a session of its own; return once it waits for a lock of another."""
+        other = self.session()
+        future = self._threads.submit(call, other)
+        self.until(
+            "select exists (select from pg_stat_activity where pid = %s and wait_event_type = 'Lock')",
+            other.connection.info.backend_pid,
+            unless=future,
+        )
+        return future
+
+    def at_once(self, n: int, call: Callable[["Queue"], Any]) -> list[Any]:
+        """Make a call in n sessions at once and give what each returned."""
+        sessions = [self.session() for _ in range(n)]
+        return [f.result(_PATIENCE_S) for f in [self._threads.submit(call, s) for s in sessions]]
+
+    def until(self, condition: str, *parameters: Any, unless: "Future[Any] | None" = None) -> None:
+        """Ask until a condition holds."""
+        deadline = time.monotonic() + _PATIENCE_S
+        while not self.value(condition, *parameters):
+            if unless is not None and unless.done():
+                raise AssertionError(f"did not wait but returned {unless.result()}")
+            assert time.monotonic() < deadline, condition
+
+
+def _of(lease: dict[str, Any]) -> dict[str, Any]:
+    return {"task_id": lease["task_id"], "lease_id": lease["lease_id"]}
