@@ -1,4 +1,5 @@
--- Folds what finish flushes appended into one row a minute and kind, and returns how many flush rows it took.
+-- Folds what finish flushes appended into one row a minute and kind, and one an hour and kind, and returns how many
+-- flush rows it took.
 -- One folder at a time; who finds another at it does nothing.
 create or replace function pgqueue.fold_rollups(max_rows int default 20000) returns int
 language plpgsql
@@ -57,6 +58,33 @@ begin
         insert into rollup as kept (minute, created_minute, queue, type, outcome, final, n, waits, runs)
         select minute, created_minute, queue, type, outcome, final, n, waits, runs from folded
         on conflict on constraint rollup_pkey do update set
+            n = kept.n + excluded.n,
+            waits = array(select a + b from unnest(kept.waits, excluded.waits) as x (a, b)),
+            runs = array(select a + b from unnest(kept.runs, excluded.runs) as x (a, b))
+    ),
+    by_hour as (
+        select
+            t.hour, t.queue, t.type, t.outcome, t.final, t.n,
+            array_agg(h.wait order by h.bucket) as waits, array_agg(h.run order by h.bucket) as runs
+        from (
+            select date_bin('1 hour', minute, 'epoch') as hour, queue, type, outcome, final, sum(n) as n
+            from folded
+            group by hour, queue, type, outcome, final
+        ) as t
+        join (
+            select
+                date_bin('1 hour', f.minute, 'epoch') as hour, f.queue, f.type, f.outcome, f.final, b.bucket,
+                sum(b.wait)::bigint as wait, sum(b.run)::bigint as run
+            from folded as f
+            cross join lateral unnest(f.waits, f.runs) with ordinality as b (wait, run, bucket)
+            group by hour, f.queue, f.type, f.outcome, f.final, b.bucket
+        ) as h using (hour, queue, type, outcome, final)
+        group by t.hour, t.queue, t.type, t.outcome, t.final, t.n
+    ),
+    stored_by_hour as (
+        insert into rollup_hour as kept (hour, queue, type, outcome, final, n, waits, runs)
+        select hour, queue, type, outcome, final, n, waits, runs from by_hour
+        on conflict on constraint rollup_hour_pkey do update set
             n = kept.n + excluded.n,
             waits = array(select a + b from unnest(kept.waits, excluded.waits) as x (a, b)),
             runs = array(select a + b from unnest(kept.runs, excluded.runs) as x (a, b))

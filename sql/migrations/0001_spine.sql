@@ -215,6 +215,19 @@ create table rollup (
     primary key (minute, created_minute, queue, type, outcome, final)
 );
 
+-- The same by the hour: what figures over days are added up from.
+create table rollup_hour (
+    hour timestamptz not null,
+    queue text not null,
+    type text not null,
+    outcome text not null,
+    final boolean not null,
+    n bigint not null,
+    waits bigint[] not null,
+    runs bigint[] not null,
+    primary key (hour, queue, type, outcome, final)
+) with (fillfactor = 50);
+
 create index rollup_zone on rollup (created_minute, outcome, type, queue);
 
 -- Depth and oldest age of each queue, sampled by one writer every few seconds.

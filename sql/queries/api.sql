@@ -123,3 +123,6 @@ listen pgqueue_control;
 select queue, status, n, extract(epoch from pgqueue.clock() - oldest_at)::float8 as age_s
 from pgqueue.queue_sample
 order by queue, status;
+
+-- name: stats
+select pgqueue.stats(%(window_s)s::int, %(type)s::text, %(queue)s::text, %(uptime_s)s::float8) as item;
