@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import orjson
 from litestar import Litestar
 from litestar.di import Provide
+from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException
 
 from pgqueue.errors import DatabaseUnavailable
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from litestar.types import (
+        HTTPScope,
         LifeSpanReceive,
         LifeSpanScope,
         LifeSpanSend,
@@ -83,9 +85,14 @@ class Api(Litestar):
         send: Send | LifeSpanSend,
     ) -> None:
         """Answer a request."""
-        if scope["type"] != "http":
+        if scope["type"] == ScopeType.HTTP:
+            await self._answer(
+                cast("HTTPScope", scope), cast("Receive", receive), cast("Send", send)
+            )
+        else:
             await super().__call__(scope, receive, send)
-            return
+
+    async def _answer(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
 
         async def send_out(message: Message) -> None:
@@ -109,7 +116,7 @@ class Api(Litestar):
         else:
             await super().__call__(scope, receive, send_out)
 
-    async def _submit(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _submit(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         try:
             answer = await submit_one(self.services, dict(scope["headers"]), receive)
             status, content, extra = answer.status, answer.content, answer.headers

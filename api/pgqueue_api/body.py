@@ -1,4 +1,4 @@
-"""Request bodies: read within bounds, and parsed so that nothing gets in that cannot come out again.
+"""Request bodies: read within bounds, and parsed so that what gets in can come out again.
 
 What is stored is what was checked: the parsed value is encoded anew, so a key that comes twice, or
 another parser's idea of a number, makes no difference.
@@ -47,13 +47,15 @@ async def read(
         raise _too_large(limit)
     message = await receive()
     if message["type"] == "http.request" and not message.get("more_body"):
-        return _bounded(message.get("body", b""), limit)
+        content: bytes = message.get("body", b"")
+        _bound(content, limit)
+        return content
     parts = bytearray()
     try:
         async with asyncio.timeout(within_s):
             while message["type"] == "http.request":
                 parts += message.get("body", b"")
-                _bounded(parts, limit)
+                _bound(parts, limit)
                 if not message.get("more_body"):
                     return bytes(parts)
                 message = await receive()
@@ -87,10 +89,9 @@ def parse(body: bytes, depth: int) -> Any:
     return value
 
 
-def _bounded(body: Any, limit: int) -> Any:
-    if len(body) > limit:
+def _bound(content: bytes | bytearray, limit: int) -> None:
+    if len(content) > limit:
         raise _too_large(limit)
-    return body
 
 
 def _too_large(limit: int) -> TooLarge:

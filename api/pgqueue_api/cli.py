@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from pgqueue.settings import Settings
+from pgqueue_api.server import serve
 
 __all__ = ["command"]
 
@@ -14,6 +15,4 @@ __all__ = ["command"]
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
 def command(host: str, port: int) -> None:
     """Serve the HTTP API until SIGINT or SIGTERM."""
-    from pgqueue_api.server import serve
-
     serve(host, port, Settings())

@@ -13,7 +13,7 @@ import os
 import random
 import socket
 from collections import deque
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -130,10 +130,8 @@ class Hub:
     async def close(self) -> None:
         """Tell workers that nobody here watches any more, and close the connections."""
         if self._announced:
-            try:
+            with suppress(PgQueueError):  # it runs out by itself
                 await self._say_listening(0)
-            except PgQueueError:
-                pass  # it runs out by itself
         await self._links.close()
 
     @contextmanager
@@ -166,7 +164,7 @@ class Hub:
         try:
             async with asyncio.timeout(seconds):
                 with self.watching(id) as (watch, waker):
-                    await self._announce()
+                    await self.announce_watching()
                     row = await self.changes(id, "", START)
                     if row is None:
                         raise NotFound(f"there is no task {id}")
@@ -183,9 +181,6 @@ class Hub:
 
     async def announce_watching(self) -> None:
         """See to it that workers notify from now on, if the database can be reached."""
-        await self._announce()
-
-    async def _announce(self) -> None:
         if not self._announced:
             try:
                 await self._say_listening(_LISTEN_S)

@@ -1,3 +1,478 @@
-"""The OpenAPI document."""
+"""The OpenAPI 3.1 document, written once from the schemas that the API itself uses.
 
-DOCUMENT = b"{}"
+Litestar could derive one from handler signatures, but the handlers here give out JSON that
+PostgreSQL wrote: there are no Python models to derive from. Tests hold the document against the
+routes (each is described, nothing else is) and against the answers (schemathesis).
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import orjson
+
+from pgqueue_api.problems import MEDIA_TYPE, RETRY_AFTER_S
+from pgqueue_api.schemas import COMPONENTS, EXAMPLE_ID, MOST_WAIT_S, STATUSES, Schema
+
+__all__ = ["DOCUMENT", "document"]
+
+_PROBLEMS = {
+    404: "There is no such thing.",
+    405: "The path knows other methods: see Allow.",
+    409: "The state of the thing forbids it, or the first request with this key still runs.",
+    413: "The body is too large.",
+    415: "The body is not declared as JSON.",
+    422: "The request cannot be right; `errors` points at each place.",
+    503: "PostgreSQL is not available: try again. Whether a submit was stored is unknown: use an "
+    "Idempotency-Key to be able to send it again.",
+}
+
+_DESCRIPTION = """\
+Submit tasks, watch them live, and manage them. Errors are problems (RFC 9457) with a stable `code`.
+Times are RFC 3339 in UTC. Lists have opaque cursors: pass `next` as `cursor` until it is null.
+"""
+
+
+def _parameter(
+    place: str, name: str, schema: Schema, description: str, **more: Any
+) -> dict[str, Any]:
+    return {"in": place, "name": name, "description": description, "schema": schema, **more}
+
+
+_ID = _parameter(
+    "path",
+    "id",
+    {"type": "string", "format": "uuid"},
+    "the task's id",
+    required=True,
+    example=EXAMPLE_ID,
+)
+_NAME = _parameter(
+    "path",
+    "name",
+    {"type": "string", "minLength": 1, "maxLength": 100},
+    "its name",
+    required=True,
+    example="default",
+)
+_KEY = _parameter(
+    "header",
+    "Idempotency-Key",
+    {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$"},
+    "names this request: sent again within 24 hours it gives the same tasks and stores none",
+)
+_PREFER = _parameter(
+    "header",
+    "Prefer",
+    {"type": "string"},
+    f"`wait=N`: answer when the task has ended, or after N ≤ {MOST_WAIT_S} seconds as it stands",
+    example="wait=30",
+)
+_TRACEPARENT = _parameter(
+    "header",
+    "traceparent",
+    {"type": "string"},
+    "W3C trace context, which travels with the task",
+)
+_LAST_EVENT_ID = _parameter(
+    "header",
+    "Last-Event-ID",
+    {"type": "string"},
+    "where to go on in the logs: the `id` of the last frame that came",
+)
+_CURSOR = _parameter(
+    "query", "cursor", {"type": "string", "maxLength": 200}, "`next` of the page before"
+)
+
+
+def _limit(default: int) -> dict[str, Any]:
+    schema = {"type": "integer", "minimum": 1, "maximum": 200, "default": default}
+    return _parameter("query", "limit", schema, "how many at most")
+
+
+def _filter(name: str, schema: Schema, description: str) -> dict[str, Any]:
+    return _parameter("query", name, schema, description)
+
+
+_TEXT = {"type": "string", "maxLength": 100}
+_TIME = {"type": "string", "format": "date-time"}
+_TASK_FILTERS = [
+    _filter("type", _TEXT, "only this type"),
+    _filter("queue", _TEXT, "only this queue"),
+    _filter("status", {"enum": list(STATUSES)}, "only this status"),
+    _filter("from", _TIME, "created at or after"),
+    _filter("to", _TIME, "created before"),
+]
+
+
+def _content(name: str, description: str, **headers: str) -> dict[str, Any]:
+    response: dict[str, Any] = {
+        "description": description,
+        "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}},
+    }
+    if headers:
+        response["headers"] = {
+            header.replace("_", "-"): {"description": text, "schema": {"type": "string"}}
+            for header, text in headers.items()
+        }
+    return response
+
+
+def _other(media_type: str, description: str, schema: Schema | None = None) -> dict[str, Any]:
+    return {
+        "description": description,
+        "content": {media_type: {"schema": schema or {"type": "string"}}},
+    }
+
+
+def _operation(
+    tag: str,
+    id: str,
+    summary: str,
+    description: str,
+    responses: dict[int, dict[str, Any]],
+    *problems: int,
+    parameters: list[dict[str, Any]] | None = None,
+    takes: str | None = None,
+) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "tags": [tag],
+        "operationId": id,
+        "summary": summary,
+        "description": description,
+        "responses": {
+            **{str(status): response for status, response in responses.items()},
+            **{
+                str(status): {"$ref": f"#/components/responses/Problem{status}"}
+                for status in sorted({*problems})
+            },
+        },
+    }
+    if parameters:
+        operation["parameters"] = parameters
+    if takes:
+        operation["requestBody"] = {
+            "required": takes != "Reason",
+            "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{takes}"}}},
+        }
+    return operation
+
+
+_LOCATION = "the task's path"
+_SSE = "Server-sent events."
+
+_PATHS: dict[str, dict[str, Any]] = {
+    "/v1/tasks": {
+        "post": _operation(
+            "tasks",
+            "submit",
+            "Submit a task",
+            "Answers once the task is durable: it survives the crash of any process.",
+            {
+                201: _content(
+                    "Task",
+                    "Stored.",
+                    Location=_LOCATION,
+                    Idempotent_Replayed="`true` when it was stored before, under the same key",
+                    Preference_Applied="what of `Prefer` was heard",
+                )
+            },
+            *(409, 413, 415, 422, 503),
+            parameters=[_KEY, _PREFER, _TRACEPARENT],
+            takes="NewTask",
+        ),
+        "get": _operation(
+            "tasks",
+            "list_tasks",
+            "List tasks, newest first",
+            "Never scans without bound: see `searched_until`.",
+            {200: _content("TaskPage", "A page.")},
+            *(422, 503),
+            parameters=[*_TASK_FILTERS, _CURSOR, _limit(50)],
+        ),
+    },
+    "/v1/tasks/bulk": {
+        "post": _operation(
+            "tasks",
+            "submit_bulk",
+            "Submit up to 1,000 tasks",
+            "Each is accepted or refused by itself.",
+            {
+                200: _content(
+                    "BulkResult",
+                    "What became of each, in the order given.",
+                    Idempotent_Replayed="`true` when they were stored before, under the same key",
+                )
+            },
+            *(409, 413, 415, 422, 503),
+            parameters=[_KEY, _TRACEPARENT],
+            takes="Bulk",
+        )
+    },
+    "/v1/tasks/{id}": {
+        "get": _operation(
+            "tasks",
+            "get_task",
+            "Read a task",
+            "As it stands now.",
+            {200: _content("Task", "The task.")},
+            *(404, 503),
+            parameters=[_ID],
+        )
+    },
+    "/v1/tasks/{id}/cancel": {
+        "post": _operation(
+            "tasks",
+            "cancel_task",
+            "Cancel a task",
+            "One that waits is cancelled at once; an active one is asked to stop and is cancelled "
+            "when its handler has; a finished one stays what it is.",
+            {200: _content("Task", "The task afterwards.")},
+            *(404, 413, 415, 422, 503),
+            parameters=[_ID],
+            takes="Reason",
+        )
+    },
+    "/v1/tasks/{id}/retry": {
+        "post": _operation(
+            "tasks",
+            "retry_task",
+            "Run a task again",
+            "A failed or cancelled one anew, a retrying one now.",
+            {200: _content("Task", "The task afterwards.")},
+            *(404, 409, 503),
+            parameters=[_ID],
+        )
+    },
+    "/v1/tasks/{id}/attempts": {
+        "get": _operation(
+            "tasks",
+            "list_attempts",
+            "List a task's attempts",
+            "Latest first, the one that runs included.",
+            {200: _content("Attempts", "Every start.")},
+            *(404, 503),
+            parameters=[_ID],
+        )
+    },
+    "/v1/tasks/{id}/logs": {
+        "get": _operation(
+            "tasks",
+            "list_logs",
+            "List what the handler logged",
+            "In order.",
+            {200: _content("Logs", "A page.")},
+            *(404, 422, 503),
+            parameters=[_ID, _CURSOR, _limit(100)],
+        )
+    },
+    "/v1/tasks/{id}/artifacts": {
+        "get": _operation(
+            "tasks",
+            "list_artifacts",
+            "List a task's files",
+            "By name.",
+            {200: _content("Artifacts", "The files.")},
+            *(404, 503),
+            parameters=[_ID],
+        )
+    },
+    "/v1/tasks/{id}/artifacts/{name}": {
+        "get": _operation(
+            "tasks",
+            "get_artifact",
+            "Read a file",
+            "With its own content type; the ETag is its SHA-256.",
+            {
+                200: _other("*/*", "The file.", {"type": "string", "format": "binary"}),
+                304: {"description": "Unchanged since `If-None-Match`."},
+            },
+            *(404, 422, 503),
+            parameters=[_ID, {**_NAME, "example": "report.pdf"}],
+        )
+    },
+    "/v1/tasks/{id}/events": {
+        "get": _operation(
+            "events",
+            "watch_task",
+            "Watch a task",
+            "Frames: `snapshot` first, then `status`, `progress` and `log`, at the end `end`. Each "
+            "but `log` carries the whole task as JSON. A comment comes every 15 s.",
+            {200: _other("text/event-stream", _SSE)},
+            *(404, 503),
+            parameters=[_ID, _LAST_EVENT_ID],
+        )
+    },
+    "/v1/events": {
+        "get": _operation(
+            "events",
+            "watch_tasks",
+            "Watch all tasks, those of a queue, or those of a type",
+            "Frames: `snapshot` first and every few seconds (`queues`, with their depth, and "
+            "`active` tasks), then `status`, `progress` and `log` of the tasks. Where more changes "
+            "than can be shown, the newest state of a part is.",
+            {200: _other("text/event-stream", _SSE)},
+            *(422, 503),
+            parameters=[*_TASK_FILTERS[:2], _LAST_EVENT_ID],
+        )
+    },
+    "/v1/queues": {
+        "get": _operation(
+            "overview",
+            "list_queues",
+            "List queues",
+            "With their depth, sampled every few seconds.",
+            {200: _content("Queues", "The queues.")},
+            503,
+        )
+    },
+    "/v1/queues/{name}": {
+        "get": _operation(
+            "overview",
+            "get_queue",
+            "Read a queue",
+            "With its depth, sampled every few seconds.",
+            {200: _content("Queue", "The queue.")},
+            *(404, 422, 503),
+            parameters=[_NAME],
+        )
+    },
+    "/v1/workers": {
+        "get": _operation(
+            "overview",
+            "list_workers",
+            "List worker processes",
+            "Those that run; with `all` those that are gone, too.",
+            {200: _content("Workers", "The workers.")},
+            *(422, 503),
+            parameters=[_filter("all", {"type": "boolean", "default": False}, "the gone, too")],
+        )
+    },
+    "/v1/types": {
+        "get": _operation(
+            "overview",
+            "list_types",
+            "List types",
+            "As workers have published them, with the schema of their payload.",
+            {200: _content("Types", "The types.")},
+            503,
+        )
+    },
+    "/v1/types/{name}": {
+        "get": _operation(
+            "overview",
+            "get_type",
+            "Read a type",
+            "With the schema of its payload.",
+            {200: _content("Type", "The type.")},
+            *(404, 422, 503),
+            parameters=[{**_NAME, "example": "sleep"}],
+        )
+    },
+    "/v1/stats": {
+        "get": _operation(
+            "overview",
+            "get_stats",
+            "Read figures",
+            "Counts, success rate, throughput, waits and runs, the last 7 days. From the roll-up: "
+            "it costs the same however many tasks there are.",
+            {200: _content("Stats", "The figures.")},
+            *(422, 503),
+            parameters=[
+                _filter(
+                    "window_s",
+                    {"type": "integer", "minimum": 60, "maximum": 604_800, "default": 3600},
+                    "how far back rates and percentiles look, in seconds",
+                ),
+                *_TASK_FILTERS[:2],
+            ],
+        )
+    },
+    "/healthz": {
+        "get": _operation(
+            "operation",
+            "healthz",
+            "Alive?",
+            "Asks nobody else.",
+            {200: _other("application/json", "Yes.", {"type": "object"})},
+        )
+    },
+    "/readyz": {
+        "get": _operation(
+            "operation",
+            "readyz",
+            "Ready?",
+            "Database reachable, schema fitting, notifications arriving.",
+            {200: _other("application/json", "Yes.", {"type": "object"})},
+            503,
+        )
+    },
+    "/metrics": {
+        "get": _operation(
+            "operation",
+            "metrics",
+            "Prometheus metrics",
+            "Of this process, and the depth of the queues.",
+            {200: _other("text/plain", "The metrics.")},
+        )
+    },
+    "/openapi.json": {
+        "get": _operation(
+            "operation",
+            "openapi",
+            "This document",
+            "OpenAPI 3.1.",
+            {200: _other("application/json", "The document.", {"type": "object"})},
+        )
+    },
+    "/docs": {
+        "get": _operation(
+            "operation",
+            "docs",
+            "This document, for people",
+            "Works offline.",
+            {200: _other("text/html", "The page.")},
+        )
+    },
+}
+
+
+def document() -> dict[str, Any]:
+    """Give the document."""
+    try:
+        release = version("pgqueue")
+    except PackageNotFoundError:
+        release = "0"
+    problem = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    responses: dict[str, Any] = {
+        f"Problem{status}": {"description": text, "content": {MEDIA_TYPE: problem}}
+        for status, text in _PROBLEMS.items()
+    }
+    responses["Problem503"]["headers"] = {
+        "Retry-After": {
+            "description": "seconds",
+            "schema": {"type": "integer", "examples": [RETRY_AFTER_S]},
+        }
+    }
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "pgqueue",
+            "version": release,
+            "description": _DESCRIPTION,
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": "/"}],
+        "tags": [
+            {"name": "tasks", "description": "Submit, read and manage tasks."},
+            {"name": "events", "description": "Watch tasks live."},
+            {"name": "overview", "description": "Queues, workers, types, figures."},
+            {"name": "operation", "description": "For orchestrators and people."},
+        ],
+        "paths": _PATHS,
+        "components": {"schemas": COMPONENTS, "responses": responses},
+    }
+
+
+DOCUMENT = orjson.dumps(document())

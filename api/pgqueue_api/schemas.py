@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["BULK", "COMPONENTS", "NEW_TASK"]
+__all__ = ["BULK", "COMPONENTS", "EXAMPLE_ID", "MOST_WAIT_S", "NEW_TASK", "STATUSES", "Schema"]
 
 Schema = dict[str, Any]
 
@@ -23,6 +23,7 @@ STATUSES = (
     "cancelled",
 )
 OUTCOMES = ("completed", "failed", "timed_out", "crashed", "cancelled", "released", "snoozed")
+MOST_WAIT_S = 60
 MOST_DELAY_S = 10 * 365 * 86_400
 EXAMPLE_ID = "019b2f6e-8a3c-7d12-8000-0a1b2c3d4e5f"
 _LONGEST_TIMEOUT_S = 30 * 86_400
@@ -356,4 +357,55 @@ COMPONENTS: dict[str, Schema] = {
         "A type that workers have published.",
     ),
     "Types": _items(_ref("Type"), "The types, by name."),
+    "Reason": _object(
+        {"reason": {"type": ["string", "null"], "description": "why, shown as status_reason"}},
+        "Why.",
+        "reason",
+        additionalProperties=False,
+        examples=[{"reason": "ordered by mistake"}],
+    ),
+    "Stats": _object(
+        {
+            "at": _time("when"),
+            "uptime_s": {"type": "number", "description": "of the API process that answers"},
+            "window_s": _COUNT,
+            "counts": {
+                "type": "object",
+                "description": "tasks by status: live ones as sampled, ended ones by the roll-up",
+                "additionalProperties": {"type": "integer"},
+            },
+            "active_workers": _COUNT,
+            "success_rate": {
+                "type": ["number", "null"],
+                "description": "completed among the completed and failed of the window; null: none",
+            },
+            "throughput_per_s": {"type": "number", "description": "tasks that ended in the window"},
+            "wait_s": _ref("Percentiles"),
+            "run_s": _ref("Percentiles"),
+            "days": {
+                "type": "array",
+                "description": "the last 7 days in UTC, oldest first",
+                "items": _object(
+                    {
+                        "day": {"type": "string", "format": "date"},
+                        "completed": {"type": "integer"},
+                        "failed": {"type": "integer"},
+                        "cancelled": {"type": "integer"},
+                    },
+                    "a day",
+                ),
+            },
+            "sampled_at": _nullable(_time("when live tasks were counted; null: never yet")),
+        },
+        "Figures of the service.",
+    ),
+    "Percentiles": _object(
+        {
+            "n": _COUNT,
+            "p50": {"type": ["number", "null"]},
+            "p95": {"type": ["number", "null"]},
+            "p99": {"type": ["number", "null"]},
+        },
+        "In seconds, from a histogram whose buckets double: within a factor of 1.5 or so.",
+    ),
 }

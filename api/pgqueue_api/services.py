@@ -11,6 +11,7 @@ from pgqueue_api.limits import Limits
 from pgqueue_api.links import Links
 from pgqueue_api.metrics import Metrics
 from pgqueue_api.registry import Registry
+from pgqueue_api.stats import Stats
 from pgqueue_api.submitter import Doorbell, Submitter
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Services:
         self.doorbell = Doorbell(dsn)
         self.submitter = Submitter(dsn, self.doorbell, self.limits, self.metrics)
         self.registry = Registry(self.reads, self.limits.types_s)
+        self.stats = Stats(self.reads)
         self.hub = Hub(
             settings.listen_url or dsn,
             Links(dsn, "pgqueue api hub", size=2, timeout_s=5),

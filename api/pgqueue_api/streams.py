@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import re
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pgqueue import logs
@@ -23,10 +24,9 @@ if TYPE_CHECKING:
 
     from litestar.types import Receive, Scope, Send
 
-    from pgqueue.database import Row
     from pgqueue_api.services import Services
 
-__all__ = ["EventStream", "frame", "open_task_stream", "parse_position"]
+__all__ = ["EventStream", "chained", "frame", "open_task_stream", "parse_position"]
 
 _HEARTBEAT = b": \n\n"
 _PAGE = 200
@@ -55,7 +55,7 @@ class EventStream:
         self._kind = kind
         self._frames = frames
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
         """Send everything until the end."""
         limits, gauge = self._services.limits, self._services.metrics.streams.labels(self._kind)
         gauge.inc()
@@ -91,101 +91,115 @@ async def open_task_stream(services: Services, id: str, last_event_id: str | Non
     hub = services.hub
     if hub.watchers >= services.limits.streams:
         raise Overloaded(f"{hub.watchers:,} streams are open", hint="poll GET /v1/tasks/{id}")
-    frames = _task_frames(hub, id, parse_position(last_event_id), services.limits.heartbeat_s)
-    first = await anext(frames)
-    return EventStream(services, "task", _chain(first, frames))
+    frames = _TaskStream(
+        hub, id, parse_position(last_event_id), services.limits.heartbeat_s
+    ).frames()
+    return EventStream(services, "task", chained(await anext(frames), frames))
 
 
-async def _task_frames(
-    hub: Hub, id: str, position: Position, heartbeat_s: float
-) -> AsyncGenerator[bytes, None]:
-    """Give snapshot, logs, changes of state, and the end, from a place in the logs on."""
-    version = ""
-    state = b""
-    ended = first = True
-    with hub.watching(id) as (watch, waker):
-        await hub.announce_watching()
-        while not hub.ending.is_set():
-            waker.clear()
-            if first or watch.position is None or position < watch.logs_from:
+@dataclass(slots=True)
+class _TaskStream:
+    """One client's view of one task: the state and the place in the logs that it has been given."""
+
+    hub: Hub
+    id: str
+    position: Position
+    heartbeat_s: float
+    version: str = ""
+    state: bytes = b""
+    ended: bool = False
+
+    async def frames(self) -> AsyncGenerator[bytes, None]:
+        """Give snapshot, logs, changes of state, and the end."""
+        with self.hub.watching(self.id) as (watch, waker):
+            await self.hub.announce_watching()
+            news = await self._read(watch)
+            if news is None:
+                raise NotFound(f"there is no task {self.id}")
+            yield b"retry: 2000\n\n" + self._told(news)
+            while not self._complete(news) and not self.hub.ending.is_set():
+                if news is None or len(news.lines) < _PAGE:
+                    async for beat in self._idle(waker):
+                        yield beat
+                waker.clear()
                 try:
-                    row = await hub.changes(id, version, position)
+                    news = await self._news(watch)
                 except DatabaseUnavailable:
-                    if first:
-                        raise
                     yield b": the database is not available\n\n"
                     await asyncio.sleep(1)
+                    waker.set()
                     continue
-                if row is None and first:
-                    raise NotFound(f"there is no task {id}")
-                news = _News.read(row, watch, position)
-            else:
-                news = _News.shared(watch, version, position)
+                if news is not None and (told := self._told(news)):
+                    yield told
+            yield frame("end", self.state) if self.ended else b": the server is stopping\n\n"
 
-            parts: list[bytes] = []
-            if first and news.state:
-                parts += [b"retry: 2000\n\n", frame("snapshot", news.state)]
-            for position, line in news.lines:
-                parts.append(frame("log", line, f"{position[0]}-{position[1]}"))
-            if news.state:
-                if not first:
-                    moved = _status(version) != _status(news.version)
-                    parts.append(frame("status" if moved else "progress", news.state))
-                version, state, ended = news.version, news.state, news.ended
-            full = len(news.lines) >= _PAGE
-            if ended and not full:
-                parts.append(frame("end", state))
-            if parts:
-                yield b"".join(parts)
-            if ended and not full:
-                return
-            first = False
-            while not full and not waker.is_set() and not hub.ending.is_set():
-                try:
-                    async with asyncio.timeout(heartbeat_s):
-                        await waker.wait()
-                except TimeoutError:
-                    yield _HEARTBEAT
-        yield b": the server is stopping\n\n"
+    def _complete(self, news: _News | None) -> bool:
+        return self.ended and (news is None or len(news.lines) < _PAGE)
 
+    async def _idle(self, waker: asyncio.Event) -> AsyncGenerator[bytes, None]:
+        """Wait for something new, with a heartbeat now and then."""
+        while not waker.is_set() and not self.hub.ending.is_set():
+            try:
+                async with asyncio.timeout(self.heartbeat_s):
+                    await waker.wait()
+            except TimeoutError:
+                yield _HEARTBEAT
 
-class _News:
-    """What a client has not seen yet; ``state`` is empty where it is unchanged."""
+    async def _news(self, watch: Watch) -> _News | None:
+        """Give what is new, from what the hub has read for all if that reaches back far enough."""
+        if watch.position is None or self.position < watch.logs_from:
+            return await self._read(watch)
+        return _News(
+            watch.version,
+            watch.state if watch.version != self.version else b"",
+            watch.ended,
+            [line for line in watch.logs if line[0] > self.position],
+        )
 
-    __slots__ = ("ended", "lines", "state", "version")
-
-    def __init__(
-        self, version: str, state: bytes, ended: bool, lines: list[tuple[Position, bytes]]
-    ) -> None:
-        self.version = version
-        self.state = state
-        self.ended = ended
-        self.lines = lines
-
-    @classmethod
-    def read(cls, row: Row | None, watch: Watch, since: Position) -> _News:
-        """From a read of the client's own, which serves the others too."""
+    async def _read(self, watch: Watch) -> _News | None:
+        """Read what is new, and give it to the others too; None if there is nothing."""
+        row = await self.hub.changes(self.id, self.version, self.position)
         if row is None:
-            return cls("", b"", False, [])  # noqa: FBT003
-        watch.start_at(since)
-        watch.take(row, since)
+            return None
+        # a place beyond the end, which any client may claim, would hide the lines to come
+        self.position = min(self.position, (row["last_lease"], row["last_seq"]))
+        watch.start_at(self.position)
+        watch.take(row, self.position)
         watch.wake()
         state = row["state"].encode() if row["state"] is not None else b""
-        return cls(row["version"], state, row["ended"], log_lines(row))
+        return _News(row["version"], state, row["ended"], log_lines(row))
 
-    @classmethod
-    def shared(cls, watch: Watch, version: str, since: Position) -> _News:
-        """From what the hub has read for all."""
-        lines = [line for line in watch.logs if line[0] > since]
-        state = watch.state if watch.version != version else b""
-        return cls(watch.version, state, watch.ended, lines)
+    def _told(self, news: _News) -> bytes:
+        """Give the frames of what is new, and take it as told."""
+        parts = [frame("log", line, f"{lease_id}-{seq}") for (lease_id, seq), line in news.lines]
+        if news.lines:
+            self.position = news.lines[-1][0]
+        if news.state:
+            if not self.version:
+                parts.insert(0, frame("snapshot", news.state))
+            else:
+                moved = _status(self.version) != _status(news.version)
+                parts.append(frame("status" if moved else "progress", news.state))
+            self.version, self.state, self.ended = news.version, news.state, news.ended
+        return b"".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class _News:
+    """What a client has not been told yet; ``state`` is empty where it is unchanged."""
+
+    version: str
+    state: bytes
+    ended: bool
+    lines: list[tuple[Position, bytes]]
 
 
 def _status(version: str) -> str:
     return version.split("|", 1)[0]
 
 
-async def _chain(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+async def chained(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """Give the first item, then the rest."""
     async with aclosing(rest):
         yield first
         async for item in rest:

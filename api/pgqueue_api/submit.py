@@ -41,6 +41,18 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class _Request:
+    services: Services
+    headers: Headers
+    content: bytes
+
+    @property
+    def traceparent(self) -> str | None:
+        given = self.headers.get(b"traceparent")
+        return None if given is None else telemetry.parse(given.decode("latin-1"))
+
+
 async def submit_one(services: Services, headers: Headers, receive: Receive) -> Answer:
     """Store one task and answer with it, or with its end if the client prefers to wait."""
     limits = services.limits
@@ -49,36 +61,27 @@ async def submit_one(services: Services, headers: Headers, receive: Receive) -> 
     raw = body.parse(content, limits.depth + 1)
     check_shape(raw)
     kind = services.registry.known(raw["type"]) or await services.registry.find(raw["type"])
-    parent = (
-        telemetry.parse(headers[b"traceparent"].decode("latin-1"))
-        if (b"traceparent" in headers)
-        else None
-    )
+    request = _Request(services, headers, content)
     if not telemetry.enabled():
-        answer = await _store_one(services, headers, content, raw, kind, parent)
+        answer = await _store_one(request, raw, kind, request.traceparent)
     else:
         attributes = {"pgqueue.type": kind.name}
-        with telemetry.span_from(parent, "submit", attributes, kind="producer") as span:
-            answer = await _store_one(services, headers, content, raw, kind, span.traceparent)
+        with telemetry.span_from(
+            request.traceparent, "submit", attributes, kind="producer"
+        ) as span:
+            answer = await _store_one(request, raw, kind, span.traceparent)
     if b"prefer" in headers:
         await _wait(services, headers[b"prefer"], answer)
     return answer
 
 
 async def _store_one(
-    services: Services,
-    headers: Headers,
-    content: bytes,
-    raw: dict[str, Any],
-    kind: TaskType,
-    traceparent: str | None,
+    request: _Request, raw: dict[str, Any], kind: TaskType, traceparent: str | None
 ) -> Answer:
+    services = request.services
     submission = check(raw, kind, traceparent, services.limits.payload)
-    if b"idempotency-key" in headers:
-        key = _key(headers)
-        ids, created_at, replayed = await _store_once(
-            services, key, b"one", content, [submission], [1], 1
-        )
+    if b"idempotency-key" in request.headers:
+        ids, created_at, replayed = await _store_once(request, [submission], [1], 1)
         id = str(ids[0])
         if replayed:
             replay = {"Location": f"/v1/tasks/{id}", "Idempotent-Replayed": "true"}
@@ -95,15 +98,17 @@ async def submit_bulk(services: Services, headers: Headers, receive: Receive) ->
     content = await body.read(receive, headers, limits.bulk_body, limits.body_s)
     raw = body.parse(content, limits.depth + 3)
     tasks = _tasks_of(raw, limits.bulk_tasks)
-    parent = telemetry.parse(headers.get(b"traceparent", b"").decode("latin-1"))
-    with telemetry.span_from(parent, "submit", {"pgqueue.tasks": len(tasks)}, kind="producer") as s:
+    request = _Request(services, headers, content)
+    with telemetry.span_from(
+        request.traceparent, "submit", {"pgqueue.tasks": len(tasks)}, kind="producer"
+    ) as span:
         checked = [
-            await _check(services, task, f"/tasks/{n}", s.traceparent)
+            await _check(services, task, f"/tasks/{n}", span.traceparent)
             for n, task in enumerate(tasks)
         ]
         extra: dict[str, str] = {}
         if b"idempotency-key" in headers:
-            outcomes, replayed = await _store_bulk_once(services, headers, content, checked)
+            outcomes, replayed = await _store_bulk_once(request, checked)
             if replayed:
                 extra["Idempotent-Replayed"] = "true"
         else:
@@ -170,14 +175,12 @@ async def _store_bulk(services: Services, checked: Sequence[Submission | Problem
 
 
 async def _store_bulk_once(
-    services: Services, headers: Headers, content: bytes, checked: Sequence[Submission | Problem]
+    request: _Request, checked: Sequence[Submission | Problem]
 ) -> tuple[list[Outcome], bool]:
     places = [n for n, one in enumerate(checked, 1) if isinstance(one, Submission)]
     good = [one for one in checked if isinstance(one, Submission)]
-    ids, created_at, replayed = await _store_once(
-        services, _key(headers), b"bulk", content, good, places, len(checked)
-    )
-    states = await _states(services, [id for id in ids if id]) if replayed else {}
+    ids, created_at, replayed = await _store_once(request, good, places, len(checked))
+    states = await _states(request.services, [id for id in ids if id]) if replayed else {}
     outcomes: list[Outcome] = []
     for id, one in zip(ids, checked, strict=True):
         if id is None:
@@ -191,20 +194,14 @@ async def _store_bulk_once(
 
 
 async def _store_once(
-    services: Services,
-    key: str,
-    kind: bytes,
-    content: bytes,
-    submissions: Sequence[Submission],
-    places: Sequence[int],
-    asked: int,
+    request: _Request, submissions: Sequence[Submission], places: Sequence[int], asked: int
 ) -> tuple[list[str | None], str, bool]:
     """Store tasks under a key; give their ids by place, and whether they were there before."""
-    row = await services.writes.row(
+    row = await request.services.writes.row(
         "submit_idempotent",
         {
-            "key": key,
-            "request_hash": hashlib.sha256(kind + b"\0" + content).digest(),
+            "key": _key(request.headers),
+            "request_hash": hashlib.sha256(request.content).digest(),
             "tasks": (b"[" + b",".join(one.element for one in submissions) + b"]").decode(),
             "places": places,
             "asked": asked,
@@ -216,7 +213,7 @@ async def _store_once(
     if row["verdict"] == "reused":
         raise KeyReused(hint="use a new key for a new request")
     if row["queues"]:
-        services.doorbell.ring(row["queues"], [id for id in row["ids"] if id])
+        request.services.doorbell.ring(row["queues"], [id for id in row["ids"] if id])
     return row["ids"], row["created_at"], row["verdict"] == "replayed"
 
 

@@ -1,8 +1,10 @@
 -- What is new about watched tasks. Each element: id, version (of the state known), lease_id and seq (of the last log
--- known). Gives a row for each task whose state or logs moved on: its state if that did, and at most max_logs logs.
+-- known). Gives a row for each task whose state or logs moved on: its state if that did, at most max_logs logs, and
+-- where the logs end now.
 create or replace function pgqueue.task_changes(watched jsonb, max_logs int default 200)
 returns table (
-    id text, version text, ended boolean, state text, log_leases bigint[], log_seqs int[], logs text[]
+    id text, version text, ended boolean, state text, log_leases bigint[], log_seqs int[], logs text[],
+    last_lease bigint, last_seq int
 )
 language plpgsql stable
 set search_path = pgqueue, pg_catalog, pg_temp
@@ -15,7 +17,7 @@ begin
     select
         t.id::text, t.version, t.status in ('completed', 'failed', 'cancelled'),
         case when t.version is distinct from w.version then (select s.state from task_states(array[t.id]) as s) end,
-        l.leases, l.seqs, l.logs
+        l.leases, l.seqs, l.logs, coalesce(z.lease_id, 0), coalesce(z.seq, 0)
     from jsonb_to_recordset(watched) as w (id uuid, version text, lease_id bigint, seq int)
     cross join lateral (
         select
@@ -37,6 +39,12 @@ begin
             limit max_logs
         ) as e
     ) as l
+    left join lateral (
+        select k.lease_id, k.seq from task_event as k
+        where k.task_id = w.id
+        order by k.lease_id desc, k.seq desc
+        limit 1
+    ) as z on true
     where t.version is distinct from w.version or l.seqs is not null;
 end
 $$;

@@ -126,3 +126,17 @@ order by queue, status;
 
 -- name: stats
 select pgqueue.stats(%(window_s)s::int, %(type)s::text, %(queue)s::text, %(uptime_s)s::float8) as item;
+
+-- name: queue_activity
+select snapshot, active from pgqueue.queue_activity(%(queue)s, %(type)s, %(limit)s);
+
+-- name: tail_logs
+select xid::text, task_id::text, lease_id, seq, line
+from pgqueue.tail_logs(
+    %(xid)s::xid8, %(task_id)s::uuid, %(lease_id)s, %(seq)s, %(queue)s, %(type)s, %(limit)s
+);
+
+-- name: changed_states
+select s.id::text, s.status, s.state
+from pgqueue.task_states(%(ids)s::uuid[]) as s
+where (%(queue)s::text is null or s.queue = %(queue)s) and (%(type)s::text is null or s.type = %(type)s);

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pgqueue_api.routes import docs, health, overview, tasks
+from pgqueue_api.routes import docs, events, health, overview, tasks
 
 __all__ = ["ROUTES"]
 
-ROUTES = [*tasks.ROUTES, *overview.ROUTES, *health.ROUTES, *docs.ROUTES]
+ROUTES = [*tasks.ROUTES, *events.ROUTES, *overview.ROUTES, *health.ROUTES, *docs.ROUTES]

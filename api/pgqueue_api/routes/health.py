@@ -28,10 +28,10 @@ async def healthz() -> Json:
 async def readyz(services: Services) -> Json:
     """Say whether requests can be served: database, schema, listener."""
     found = await services.health.row("schema_version")
-    migrations.check(found and found["version"], found and found["min_code"])
+    assert found is not None
+    migrations.check(found["version"], found["min_code"])
     if not services.hub.listening:
         raise DatabaseUnavailable("notifications cannot arrive: the listener is not connected")
-    assert found is not None
     return json_answer(orjson.dumps({"status": "ready", "schema": found["version"]}))
 
 

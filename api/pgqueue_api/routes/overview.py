@@ -1,4 +1,4 @@
-"""/v1/queues, /v1/workers, /v1/types: what there is."""
+"""/v1/queues, /v1/workers, /v1/types, /v1/stats: what there is."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from litestar.params import Parameter
 
 from pgqueue.errors import NotFound
 from pgqueue_api.json_answers import items, json_answer
+from pgqueue_api.parameters import plain
 from pgqueue_api.services import Services
 
 __all__ = ["ROUTES"]
@@ -26,7 +27,7 @@ async def list_queues(services: Services) -> Json:
 @get("/v1/queues/{name:str}")
 async def get_queue(name: str, services: Services) -> Json:
     """Give one queue."""
-    row = await services.reads.row("list_queues", {"name": name.replace("\0", "")})
+    row = await services.reads.row("list_queues", {"name": plain(name, "name")})
     if row is None:
         raise NotFound(f"there is no queue {name[:100]!r}")
     return json_answer(row["item"].encode())
@@ -57,4 +58,17 @@ async def get_type(name: str, services: Services) -> Json:
     raise NotFound(f"there is no type {name[:100]!r}", hint="GET /v1/types lists them")
 
 
-ROUTES: list[Any] = [list_queues, get_queue, list_workers, list_types, get_type]
+@get("/v1/stats")
+async def get_stats(
+    services: Services,
+    window_s: Annotated[int, Parameter(query="window_s", ge=60, le=604_800)] = 3600,
+    queue: Annotated[str | None, Parameter(query="queue", max_length=100)] = None,
+    type: Annotated[str | None, Parameter(query="type", max_length=100)] = None,
+) -> Json:
+    """Give the figures of the service."""
+    return json_answer(
+        await services.stats.get(window_s, plain(type, "type"), plain(queue, "queue"))
+    )
+
+
+ROUTES: list[Any] = [get_stats, list_queues, get_queue, list_workers, list_types, get_type]

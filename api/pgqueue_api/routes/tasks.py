@@ -1,10 +1,9 @@
-"""/v1/tasks: submit, read, list, cancel, retry, watch."""
+"""/v1/tasks: submit, read, list, cancel, retry."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -14,9 +13,10 @@ from litestar.params import Parameter
 from pgqueue.errors import NotFound
 from pgqueue_api import body
 from pgqueue_api.json_answers import items, json_answer
+from pgqueue_api.parameters import plain, time_of, wrong
 from pgqueue_api.problems import Invalid
 from pgqueue_api.services import Services
-from pgqueue_api.streams import EventStream, open_task_stream, parse_position
+from pgqueue_api.streams import parse_position
 from pgqueue_api.submit import Answer, submit_bulk, submit_one
 
 __all__ = ["ROUTES"]
@@ -42,6 +42,7 @@ async def submit_many(request: AnyRequest, services: Services) -> Json:
 
 @get("/v1/tasks")
 async def list_tasks(
+    *,
     services: Services,
     type: Annotated[str | None, Parameter(query="type", max_length=100)] = None,
     queue: Annotated[str | None, Parameter(query="queue", max_length=100)] = None,
@@ -55,11 +56,11 @@ async def list_tasks(
     row = await services.reads.row(
         "list_tasks",
         {
-            "type": _plain(type, "type"),
-            "queue": _plain(queue, "queue"),
+            "type": plain(type, "type"),
+            "queue": plain(queue, "queue"),
             "status": status,
-            "from": _time(from_time, "from"),
-            "to": _time(to_time, "to"),
+            "from": time_of(from_time, "from"),
+            "to": time_of(to_time, "to"),
             "before": _decode(cursor),
             "limit": limit,
         },
@@ -82,14 +83,14 @@ async def cancel_task(id: UUID, request: AnyRequest, services: Services) -> Json
     row = await services.writes.row(
         "cancel_task", {"id": id, "reason": await _reason(request, services)}
     )
-    return await _after(services, id, row and row["cancel"])
+    return await _after(services, id, row["cancel"] if row else None)
 
 
 @post("/v1/tasks/{id:uuid}/retry", status_code=200)
-async def retry_task(id: UUID, request: AnyRequest, services: Services) -> Json:
+async def retry_task(id: UUID, services: Services) -> Json:
     """Run a failed or cancelled task again, or a retrying one now."""
     row = await services.writes.row("retry_task", {"id": id})
-    return await _after(services, id, row and row["retry"])
+    return await _after(services, id, row["retry"] if row else None)
 
 
 @get("/v1/tasks/{id:uuid}/attempts")
@@ -126,7 +127,7 @@ async def list_artifacts(id: UUID, services: Services) -> Json:
 @get("/v1/tasks/{id:uuid}/artifacts/{name:str}")
 async def get_artifact(id: UUID, name: str, request: AnyRequest, services: Services) -> Json:
     """Give a file that the task made, to be shown but never to run as a page of this site."""
-    key = {"id": id, "name": _plain(name, "name")}
+    key = {"id": id, "name": plain(name, "name")}
     head = await services.reads.row("artifact_head", key)
     if head is None:
         raise NotFound(f"task {id} has no artifact {name[:100]!r}")
@@ -148,12 +149,6 @@ async def get_artifact(id: UUID, name: str, request: AnyRequest, services: Servi
     return Response(row["data"], media_type=head["content_type"], headers=headers)
 
 
-@get("/v1/tasks/{id:uuid}/events")
-async def watch_task(id: UUID, request: AnyRequest, services: Services) -> EventStream:
-    """Send the task's state, progress and logs as they change, until it has ended."""
-    return await open_task_stream(services, str(id), request.headers.get("last-event-id"))
-
-
 ROUTES = [
     submit,
     submit_many,
@@ -165,7 +160,6 @@ ROUTES = [
     list_logs,
     list_artifacts,
     get_artifact,
-    watch_task,
 ]
 
 
@@ -219,23 +213,6 @@ async def _reason(request: AnyRequest, services: Services) -> str | None:
     return reason[:1000] if reason else None
 
 
-def _plain(text: str | None, parameter: str) -> str | None:
-    if text is not None and "\0" in text:
-        raise _wrong(parameter, "NUL characters are not allowed")
-    return text
-
-
-def _time(text: str | None, parameter: str) -> str | None:
-    if text is None:
-        return None
-    try:
-        # a plus sign that was not escaped arrives as a space
-        at = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
-    except (ValueError, OverflowError) as error:
-        raise _wrong(parameter, "this is not a time such as 2026-01-02T03:04:05Z") from error
-
-
 def _encode(before: str | None) -> str | None:
     if before is None:
         return None
@@ -248,10 +225,4 @@ def _decode(cursor: str | None) -> UUID | None:
     try:
         return UUID(bytes=base64.b64decode(cursor + "==", altchars=b"-_", validate=True))
     except (ValueError, binascii.Error) as error:
-        raise _wrong("cursor", "this is no cursor that a page gave as next") from error
-
-
-def _wrong(parameter: str, message: str) -> Invalid:
-    return Invalid(
-        "a parameter cannot be right", errors=[{"parameter": parameter, "message": message}]
-    )
+        raise wrong("cursor", "this is no cursor that a page gave as next") from error
