@@ -38,10 +38,10 @@ _PATIENCE_S = 15
 _RESTARTS, _RESTARTS_WITHIN_S = 3, 60
 
 _TRY = """\
-try:   curl -sS {url}/v1/tasks -H 'content-type: application/json' \\
-         -d '{{"type": "sleep", "payload": {{"delay_ms": 2000}}}}'
+try:   curl -sS {url}/v1/tasks -H 'content-type: application/json' -d '{task}'
 watch: curl -sSN {url}/v1/tasks/ID/events
 docs:  {url}/docs"""
+_TASK = '{"type": "sleep", "payload": {"delay_ms": 2000}}'
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ class _Run:
                 waits_for = self._waits_for()
                 if ready := waits_for is None:
                     click.echo(f"ready {self._url}")
-                    click.echo(_TRY.format(url=self._url))
+                    click.echo(_TRY.format(url=self._url, task=_TASK))
                 elif not patience_lost and time.monotonic() - begin > _PATIENCE_S:
                     _say(f"still waits for {waits_for}")
                     patience_lost = True

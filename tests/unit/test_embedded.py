@@ -5,8 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -14,6 +13,7 @@ import pytest
 
 from pgqueue.embedded import EmbeddedServer, find_binaries
 from pgqueue.errors import DatabaseUnavailable, UsageError
+from tests.processes import alive, wait_until
 
 # fsync off: nothing here crashes the machine, only processes.
 FAST = {"fsync": "off", "shared_buffers": "16MB"}
@@ -51,22 +51,6 @@ def data_dir(tmp_path: Path) -> Path:
 def server(data_dir: Path) -> Iterator[EmbeddedServer]:
     with EmbeddedServer(data_dir, settings=FAST) as server:
         yield server
-
-
-def alive(pid: int) -> bool:
-    """Whether the process runs; one that only waits to be reaped does not."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state != "Z"
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
 
 
 def value(dsn: str, query: str) -> object:

@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 from pgqueue.embedded import EmbeddedServer
 from pgqueue.errors import UsageError
 from pgqueue.up import Options, up
+from tests.processes import alive, free_port, wait_until
 
 # Answers /readyz like the API and the worker, drains for DRAIN_S on SIGTERM, has a child.
 STAND_IN = """
@@ -75,28 +75,6 @@ pgqueue.up._PGQUEUE = (sys.executable, sys.argv[1])
 app = sys.argv[4] if len(sys.argv) > 4 else None
 sys.exit(up(Options(port=int(sys.argv[2]), data_dir=Path(sys.argv[3]), app=app)))
 """
-
-
-def alive(pid: int) -> bool:
-    """Whether the process runs; one that only waits to be reaped does not."""
-    try:
-        os.kill(pid, 0)
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass
