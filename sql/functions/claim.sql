@@ -2,7 +2,7 @@
 -- given, then by seq; the rows come back in no order. cursors has a seq for each priority and queue (all queues of priority 0
 -- first): tokens at or below it are not looked at, so that dead tokens under a held snapshot cost nothing. Correctness
 -- never depends on cursors: null looks at all, and a worker sweeps so every so often.
--- Raises PQ001 when the worker is no longer active: its leases have gone to others.
+-- A draining worker gets none. Raises PQ001 when the worker is no longer active: its leases have gone to others.
 create or replace function pgqueue.claim(worker bigint, queues text[], cursors bigint[], max_tasks int)
 returns table (
     task_id uuid, lease_id bigint, attempt smallint, budget smallint, priority smallint, seq bigint,
@@ -17,12 +17,16 @@ as $$
 declare
     now constant timestamptz := pgqueue.clock();
     width constant int := cardinality(queues);
+    state text;
     picked tid[];
     ids uuid[];
     lowest uuid;
     highest uuid;
 begin
-    if not exists (select from worker as w where w.id = claim.worker and w.state = 'active' and w.expires_at > now) then
+    select w.state into state from worker as w where w.id = claim.worker and w.expires_at > now;
+    if state = 'draining' then
+        return;
+    elsif state is distinct from 'active' then
         raise exception 'worker % is not active', claim.worker
             using errcode = 'PQ001', hint = 'its lease ran out and its tasks went to others: register it again';
     end if;

@@ -1,0 +1,185 @@
+"""The app that the tests' workers run. Handlers wait at gates, never for a time."""
+
+import asyncio
+import os
+import threading
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from pgqueue import Backoff, Cancel, Context, PgQueue, Retry, Snooze
+
+app = PgQueue()
+GATES = Path(os.environ.get("TEST_GATES", "/nonexistent"))
+NOW = Backoff(kind="fixed", base=0)
+
+
+class Order(BaseModel):
+    number: int
+
+
+def passed(name: str) -> None:
+    """Leave a mark that a test waits for."""
+    (GATES / name).touch()
+
+
+async def opened(name: str) -> None:
+    """Wait for a test to open a gate."""
+    while not (GATES / name).exists():
+        await asyncio.sleep(0.01)
+
+
+@app.task("echo", backoff=NOW)
+async def echo(ctx: Context, payload: dict) -> dict:
+    return {"payload": payload, "attempt": ctx.attempt, "type": ctx.type, "queue": ctx.queue}
+
+
+@app.task("plain")
+def plain(ctx: Context, payload: dict) -> str:
+    ctx.progress(50, "half")
+    ctx.log.info("in a thread", thread=threading.current_thread().name)
+    ctx.save_artifact("thread.txt", b"from a thread", "text/plain")
+    return threading.current_thread().name
+
+
+@app.task("order")
+async def order(ctx: Context, payload: Order) -> Order:
+    return Order(number=payload.number + 1)
+
+
+@app.task("gate", max_attempts=5, backoff=NOW)
+async def gate(ctx: Context, payload: dict) -> str:
+    passed(f"{payload['name']}-in-{ctx.attempt}")
+    await opened(f"{payload['name']}-out")
+    return "through"
+
+
+@app.task("report")
+async def report(ctx: Context, payload: dict) -> str:
+    for step in range(1, 4):
+        ctx.log.info(f"step {step}", step=step)
+        await ctx.progress(step * 25, f"step {step}")
+    await ctx.save_artifact("note.txt", b"hello", "text/plain")
+    await opened("report-out")
+    return "reported"
+
+
+@app.task("fail", backoff=NOW)
+async def fail(ctx: Context, payload: dict) -> None:
+    if ctx.attempt <= payload.get("times", 99):
+        message = f"attempt {ctx.attempt}"
+        raise LookupError(message)
+
+
+@app.task("final", no_retry=(KeyError,))
+async def final(ctx: Context, payload: dict) -> None:
+    raise KeyError("never again")
+
+
+@app.task("slow", timeout=0.2, max_attempts=1)
+async def slow(ctx: Context, payload: dict) -> None:
+    await asyncio.sleep(3600)
+
+
+@app.task("deaf", timeout=0.2, max_attempts=1)
+async def deaf(ctx: Context, payload: dict) -> None:
+    """Swallow the first cancel, obey the second."""
+    try:
+        await asyncio.sleep(3600)
+    except asyncio.CancelledError:
+        await asyncio.sleep(3600)
+
+
+@app.task("retry")
+async def retry(ctx: Context, payload: dict) -> object:
+    return "done" if ctx.attempt > 1 else Retry(after=0, reason="not yet")
+
+
+@app.task("snooze", max_attempts=1)
+async def snooze(ctx: Context, payload: dict) -> object:
+    mark = GATES / "snoozed"
+    if mark.exists():
+        return ctx.attempt
+    mark.touch()
+    return Snooze(until=0, reason="later")
+
+
+@app.task("quit")
+async def quit_(ctx: Context, payload: dict) -> object:
+    return Cancel("no use")
+
+
+@app.task("die")
+async def die(ctx: Context, payload: dict) -> None:
+    os._exit(1)
+
+
+@app.task("block")
+async def block(ctx: Context, payload: dict) -> str:
+    """Hold the event loop itself until the gate opens."""
+    passed("block-in")
+    while not (GATES / "block-out").exists():
+        pass
+    return "unharmed"
+
+
+class Rude(Exception):  # noqa: N818
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+class Unprintable:
+    pass
+
+
+def _deep() -> list:
+    value: list = []
+    for _ in range(100_000):
+        value = [value]
+    return value
+
+
+HOSTILE = {
+    "nul": lambda: "a\0b",
+    "surrogate": lambda: "\ud800",
+    "nan": lambda: float("nan"),
+    "huge_int": lambda: 10**400,
+    "object": Unprintable,
+    "deep": _deep,
+    "large": lambda: "x" * 300_000,
+    "bytes": lambda: b"\xff",
+    "set": lambda: {1, 2},
+    "nul_key": lambda: {"a\0": 1},
+}
+RAISED = {
+    "nul": lambda: ValueError("a\0b"),
+    "surrogate": lambda: ValueError("\ud800"),
+    "rude": Rude,
+    "exit": lambda: SystemExit(3),
+    "interrupt": KeyboardInterrupt,
+    "cancelled": asyncio.CancelledError,
+    "long": lambda: ValueError("y" * 1_000_000),
+    "group": lambda: BaseExceptionGroup("many", [ValueError("one"), KeyboardInterrupt()]),
+}
+
+
+@app.task("hostile", max_attempts=1)
+async def hostile(ctx: Context, payload: dict) -> object:
+    if "raises" in payload:
+        raise RAISED[payload["raises"]]()
+    return HOSTILE[payload["returns"]]()
+
+
+@app.task("ledger", max_attempts=5, backoff=NOW)
+async def ledger(ctx: Context, payload: dict) -> int:
+    """Write down each execution, as the ledger checker wants it."""
+    await asyncio.sleep(payload.get("seconds", 0))
+    return ctx.lease_id
+
+
+leaked: dict[str, str] = {}
+
+
+@app.task("environment")
+async def environment(ctx: Context, payload: dict) -> dict:
+    return {"value": os.environ.get(payload["name"])}
