@@ -5,7 +5,7 @@
 -- A draining worker gets none. Raises PQ001 when the worker is no longer active: its leases have gone to others.
 create or replace function pgqueue.claim(worker bigint, queues text[], cursors bigint[], max_tasks int)
 returns table (
-    task_id uuid, lease_id bigint, attempt smallint, budget smallint, priority smallint, seq bigint,
+    task_id uuid, lease_id bigint, attempt smallint, budget smallint, crashes smallint, priority smallint, seq bigint,
     queue text, type text, timeout_s real, wait_s float8, payload text, traceparent text, watched boolean
 )
 language plpgsql
@@ -83,7 +83,7 @@ begin
         from leased as l
     )
     select
-        l.task_id, l.lease_id, (l.attempt + 1)::smallint, l.budget, l.priority, l.seq,
+        l.task_id, l.lease_id, (l.attempt + 1)::smallint, l.budget, l.crashes, l.priority, l.seq,
         l.queue, l.type, l.timeout_s, date_part('epoch', now - l.ready_at), l.payload, l.traceparent,
         (select exists (select from listener as s where s.channel = 'pgqueue_event' and s.expires_at > now))
     from leased as l;

@@ -5,7 +5,8 @@ select set_config('synchronous_commit', 'off', false);  -- a lost claim is a rer
 
 -- name: claim_tasks
 select
-    task_id::text, lease_id, attempt, budget, priority, seq, queue, type, timeout_s, wait_s, payload, traceparent, watched
+    task_id::text, lease_id, attempt, budget, crashes, priority, seq, queue, type, timeout_s, wait_s, payload,
+    traceparent, watched
 from pgqueue.claim(%(worker)s, %(queues)s, %(cursors)s::bigint[], %(max_tasks)s);
 
 -- name: finish_attempts

@@ -147,32 +147,17 @@ class Claimer:
         self._on_waiting(False)
         self._tally.observe(SIZES, len(rows), "claim_size")
         rows.sort(key=_order)
+        leases = [Lease(*row[:6], *row[7:13], claimed_at=now) for row in rows]
         started: dict[str, int] = {}
-        for row in rows:
-            pair = (row[4], row[6])
-            started[row[6]] = started.get(row[6], 0) + 1
-            if row[5] > self._cursors.get(pair, 0):
-                self._cursors[pair] = row[5]
-            self._runner.take(
-                Lease(
-                    task_id=row[0],
-                    lease_id=row[1],
-                    attempt=row[2],
-                    budget=row[3],
-                    priority=row[4],
-                    queue=row[6],
-                    type=row[7],
-                    timeout_s=row[8],
-                    wait_s=row[9],
-                    payload=row[10],
-                    traceparent=row[11],
-                    claimed_at=now,
-                )
-            )
+        for lease, row in zip(leases, rows, strict=True):
+            pair, seq = (lease.priority, lease.queue), row[6]
+            self._cursors[pair] = max(seq, self._cursors.get(pair, 0))
+            started[lease.queue] = started.get(lease.queue, 0) + 1
+        self._runner.take(leases)
         for queue, n in started.items():
             self._tally.count("started", queue, n=n)
-        if rows[0][12]:
-            self._reporter.announce([row[0] for row in rows])
+        if rows[0][13]:
+            self._reporter.announce([lease.task_id for lease in leases])
         return len(rows)
 
     def _array_of_cursors(self) -> str:
@@ -188,4 +173,4 @@ class Claimer:
 
 
 def _order(row: tuple[object, ...]) -> tuple[object, object]:
-    return row[4], row[5]
+    return row[5], row[6]

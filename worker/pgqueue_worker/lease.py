@@ -19,6 +19,7 @@ class Lease:
     lease_id: LeaseId
     attempt: int
     budget: int
+    crashes: int
     priority: int
     queue: str
     type: str

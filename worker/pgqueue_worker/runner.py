@@ -42,6 +42,7 @@ _MAX_RESULT = 256 * 1024
 _UNKNOWN_TYPE_S = 15.0
 _PREFETCH_S = 0.02
 _MAX_PREFETCH = 1_000
+_SUSPECT = 2  # crashes after which a task runs alone: one more is its last
 
 
 class Runner:
@@ -67,6 +68,7 @@ class Runner:
         self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="pgqueue-handler")
         self._running: dict[int, Lease] = {}
         self._waiting: deque[Lease] = deque()
+        self._suspect: Lease | None = None
         self._idle = asyncio.Event()
         self._idle.set()
         self._mean_s = 1.0
@@ -81,17 +83,27 @@ class Runner:
         taken from other workers, and a fast one never waits for the round trip of a claim.
         """
         ahead = self._ahead = min(int(self._concurrency / self._mean_s * _PREFETCH_S), _MAX_PREFETCH)
+        if self._suspect is not None:
+            return 0
         room = self._concurrency + ahead - len(self._running) - len(self._waiting)
         return room if room * 2 >= ahead else 0
 
-    def take(self, lease: Lease) -> None:
-        """Run an attempt as soon as there is a place."""
+    def take(self, leases: list[Lease]) -> None:
+        """Run attempts as soon as there is a place.
+
+        One whose task took down its process twice runs alone: if it is the one that kills, nobody
+        else is charged for the third crash.
+        """
         self._idle.clear()
-        self._reporter.attach(lease)
-        if len(self._running) < self._concurrency:
-            self._start(lease)
-        else:
-            self._waiting.append(lease)
+        for lease in leases:
+            self._reporter.attach(lease)
+            if lease.crashes < _SUSPECT:
+                self._waiting.append(lease)
+            elif self._suspect is None:
+                self._suspect = lease
+            else:
+                self._put_back(lease, Outcome.RELEASED, "waits to run alone after two crashes")
+        self._next()
 
     def interrupt(self, lease_id: int, cause: Cause) -> None:
         """Ask an attempt to stop, if this process holds it; its finish says why it did."""
@@ -103,12 +115,15 @@ class Runner:
             if lease.lease_id == lease_id:
                 self._waiting.remove(lease)
                 self._put_back(lease, Outcome.CANCELLED)
-                return
+                return  # a suspect that has not started is cancelled when it ends
 
     async def drain(self, grace_s: float) -> None:
         """Give back what has not started, let the rest end, and stop it after the grace."""
         while self._waiting:
             self._put_back(self._waiting.popleft(), Outcome.RELEASED)
+        if self._suspect is not None and self._suspect.lease_id not in self._running:
+            self._put_back(self._suspect, Outcome.RELEASED)
+            self._suspect = None
         try:
             async with asyncio.timeout(grace_s):
                 await self._idle.wait()
@@ -146,12 +161,18 @@ class Runner:
     def _next(self) -> None:
         while self._waiting and len(self._running) < self._concurrency:
             self._start(self._waiting.popleft())
+        if self._suspect is not None:
+            if not self._running:
+                self._start(self._suspect)
+            return
         if not self._running:
             self._idle.set()
         if len(self._waiting) * 2 <= self._ahead:
             self._on_room()
 
     async def _attempt(self, lease: Lease) -> None:
+        if lease is self._suspect:
+            await self._finisher.drained()
         started = lease.started_at = self._loop.time()
         kind = self._types.get(lease.type)
         if kind is None:
@@ -169,6 +190,9 @@ class Runner:
         if lease.unsent_events:
             await self._reporter.sent(lease)
         self._end(lease, result, took)
+        if lease is self._suspect:
+            await self._finisher.drained()
+            self._suspect = None
         del self._running[lease.lease_id]
         self._next()
 
@@ -258,8 +282,8 @@ class Runner:
         self._say(lease, result, took)
         self._finish(lease, result)
 
-    def _put_back(self, lease: Lease, outcome: Outcome) -> None:
-        self._finish(lease, {"outcome": outcome})
+    def _put_back(self, lease: Lease, outcome: Outcome, reason: str | None = None) -> None:
+        self._finish(lease, {"outcome": outcome, "reason": reason})
 
     def _finish(self, lease: Lease, result: dict[str, Any]) -> None:
         self._reporter.detach(lease)
