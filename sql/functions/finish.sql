@@ -56,7 +56,7 @@ begin
             )
             select
                 task_id, lease_id, user_id, worker_id, started_at, now, attempt, final, outcome,
-                case when outcome = 'completed' then result end, error, coalesce(last_progress, progress)
+                case when outcome = 'completed' then result end, error, coalesce(last_progress || jsonb_build_object('at', now), progress)
             from settled
         ),
         waiting as (
