@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from pgqueue_api.problems import MEDIA_TYPE, RETRY_AFTER_S
+from pgqueue_api.problems import MEDIA_TYPE, PROBLEM_CODES, RETRY_AFTER_S
 from pgqueue_api.schemas import COMPONENTS, EXAMPLE_ID, MOST_WAIT_S, STATUSES, Schema
 
 __all__ = ["DOCUMENT", "document"]
@@ -457,6 +457,7 @@ def document() -> dict[str, Any]:
     }
     return {
         "openapi": "3.1.0",
+        "x-problems": PROBLEM_CODES,
         "info": {
             "title": "pgqueue",
             "version": release,

@@ -22,7 +22,15 @@ from litestar import Response
 from litestar.exceptions import HTTPException, ValidationException
 
 from pgqueue import logs
-from pgqueue.errors import Conflict, DatabaseUnavailable, PgQueueError, UsageError
+from pgqueue.errors import (
+    Conflict,
+    DatabaseUnavailable,
+    NotFound,
+    PayloadError,
+    PgQueueError,
+    SchemaMismatch,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,6 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MEDIA_TYPE",
+    "PROBLEM_CODES",
     "DatabaseBusy",
     "Invalid",
     "InvalidJson",
@@ -118,6 +127,31 @@ class DatabaseBusy(DatabaseUnavailable):
 
     code = "database_busy"
 
+
+PROBLEM_CODES: dict[str, dict[str, Any]] = {
+    kind.code: {"status": kind.status, "description": description}
+    for kind, description in (
+        (NotFound, "There is no such thing, or no such path. Ids are kept as long as their day."),
+        (Invalid, "The request cannot be right: `errors` points at each place."),
+        (InvalidJson, "The body is not JSON, or holds what PostgreSQL cannot store."),
+        (PayloadError, "The payload does not fit the schema that the type's workers published."),
+        (UnknownType, "No worker has published the type: start one, or mind the spelling."),
+        (UsageError, "PostgreSQL refused a value: the detail says which bound it broke."),
+        (KeyReused, "The Idempotency-Key came with another body within 24 hours: use a new one."),
+        (KeyInFlight, "The first request with this key still runs: ask again in a moment."),
+        (Conflict, "The state of the task forbids it, such as the retry of a completed one."),
+        (TooLarge, "256 KiB is the most for one task, 4 MiB for many: send a reference."),
+        (UnsupportedMedia, "Send `Content-Type: application/json`."),
+        (DatabaseUnavailable, "PostgreSQL cannot be reached: try again after `Retry-After`."),
+        (DatabaseBusy, "PostgreSQL did not answer in time: try again after `Retry-After`."),
+        (Overloaded, "More waits than can be done in time: try again after `Retry-After`."),
+        (SchemaMismatch, "The database has another version of the schema: `pgqueue migrate`."),
+    )
+} | {
+    "bad_request": {"status": 400, "description": "The request is not HTTP as it should be."},
+    "method_not_allowed": {"status": 405, "description": "The `Allow` header names the methods."},
+    "internal": {"status": 500, "description": "A bug of ours: the log says what happened."},
+}
 
 _HTTP_CODES = {
     400: ("bad_request", None),

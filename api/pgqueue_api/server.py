@@ -29,6 +29,8 @@ class Server(uvicorn.Server):
 
     def __init__(self, app: Api, host: str, port: int, grace_s: float) -> None:
         self._app = app
+        self.ready = asyncio.Event()
+        """Set when requests are taken."""
         super().__init__(
             uvicorn.Config(
                 app,
@@ -59,6 +61,17 @@ class Server(uvicorn.Server):
         finally:
             for number in signals:
                 loop.remove_signal_handler(number)
+
+    @property
+    def url(self) -> str:
+        """Where it listens, once it is ready; with port 0 the system has chosen one."""
+        host, port = self.servers[0].sockets[0].getsockname()[:2]
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to take requests."""
+        await super().startup(sockets)
+        self.ready.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the streams, answer what is under way, stop."""

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from litestar import Request, get
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import FromPath, QueryParameter
 
 from pgqueue_api.parameters import plain
 from pgqueue_api.queue_stream import open_queue_stream
@@ -19,7 +20,9 @@ AnyRequest = Request[Any, Any, Any]
 
 
 @get("/v1/tasks/{id:uuid}/events")
-async def watch_task(id: UUID, request: AnyRequest, services: Services) -> EventStream:
+async def watch_task(
+    id: FromPath[UUID], request: AnyRequest, services: NamedDependency[Services]
+) -> EventStream:
     """Send the task's state, progress and logs as they change, until it has ended."""
     return await open_task_stream(services, str(id), request.headers.get("last-event-id"))
 
@@ -27,9 +30,9 @@ async def watch_task(id: UUID, request: AnyRequest, services: Services) -> Event
 @get("/v1/events")
 async def watch_tasks(
     request: AnyRequest,
-    services: Services,
-    queue: Annotated[str | None, Parameter(query="queue", max_length=100)] = None,
-    type: Annotated[str | None, Parameter(query="type", max_length=100)] = None,
+    services: NamedDependency[Services],
+    queue: Annotated[str | None, QueryParameter(name="queue", max_length=100)] = None,
+    type: Annotated[str | None, QueryParameter(name="type", max_length=100)] = None,
 ) -> EventStream:
     """Send the states, progress and logs of many tasks as they change."""
     return await open_queue_stream(

@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 from litestar import Response, get
+from litestar.di import NamedDependency
 
 from pgqueue import migrations
 from pgqueue.errors import DatabaseUnavailable, PgQueueError
@@ -25,7 +26,7 @@ async def healthz() -> Json:
 
 
 @get("/readyz")
-async def readyz(services: Services) -> Json:
+async def readyz(services: NamedDependency[Services]) -> Json:
     """Say whether requests can be served: database, schema, listener."""
     found = await services.health.row("schema_version")
     assert found is not None
@@ -36,7 +37,7 @@ async def readyz(services: Services) -> Json:
 
 
 @get("/metrics")
-async def metrics(services: Services) -> Json:
+async def metrics(services: NamedDependency[Services]) -> Json:
     """Give the metrics of this process, and the depth of the queues where it can be had."""
     try:
         services.metrics.set_depths(await services.health.rows("queue_depths"))

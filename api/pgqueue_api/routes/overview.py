@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from litestar import Response, get
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import FromPath, QueryParameter
 
 from pgqueue.errors import NotFound
 from pgqueue_api.json_answers import items, json_answer
@@ -18,14 +19,14 @@ Json = Response[bytes]
 
 
 @get("/v1/queues")
-async def list_queues(services: Services) -> Json:
+async def list_queues(services: NamedDependency[Services]) -> Json:
     """Give the queues with their depth, as it was sampled last."""
     rows = await services.reads.rows("list_queues", {"name": None})
     return items([row["item"] for row in rows])
 
 
 @get("/v1/queues/{name:str}")
-async def get_queue(name: str, services: Services) -> Json:
+async def get_queue(name: FromPath[str], services: NamedDependency[Services]) -> Json:
     """Give one queue."""
     row = await services.reads.row("list_queues", {"name": plain(name, "name")})
     if row is None:
@@ -35,8 +36,8 @@ async def get_queue(name: str, services: Services) -> Json:
 
 @get("/v1/workers")
 async def list_workers(
-    services: Services,
-    all: Annotated[bool, Parameter(query="all")] = False,  # noqa: FBT002
+    services: NamedDependency[Services],
+    all: Annotated[bool, QueryParameter(name="all")] = False,  # noqa: FBT002
 ) -> Json:
     """Give the worker processes; with ``all`` those that are gone, too."""
     rows = await services.reads.rows("list_workers", {"all": all})
@@ -44,13 +45,13 @@ async def list_workers(
 
 
 @get("/v1/types")
-async def list_types(services: Services) -> Json:
+async def list_types(services: NamedDependency[Services]) -> Json:
     """Give the types that workers have published."""
     return items([kind.item for kind in await services.registry.all()])
 
 
 @get("/v1/types/{name:str}")
-async def get_type(name: str, services: Services) -> Json:
+async def get_type(name: FromPath[str], services: NamedDependency[Services]) -> Json:
     """Give one type with the schema of its payload."""
     for kind in await services.registry.all():
         if kind.name == name:
@@ -60,10 +61,10 @@ async def get_type(name: str, services: Services) -> Json:
 
 @get("/v1/stats")
 async def get_stats(
-    services: Services,
-    window_s: Annotated[int, Parameter(query="window_s", ge=60, le=604_800)] = 3600,
-    queue: Annotated[str | None, Parameter(query="queue", max_length=100)] = None,
-    type: Annotated[str | None, Parameter(query="type", max_length=100)] = None,
+    services: NamedDependency[Services],
+    window_s: Annotated[int, QueryParameter(name="window_s", ge=60, le=604_800)] = 3600,
+    queue: Annotated[str | None, QueryParameter(name="queue", max_length=100)] = None,
+    type: Annotated[str | None, QueryParameter(name="type", max_length=100)] = None,
 ) -> Json:
     """Give the figures of the service."""
     return json_answer(

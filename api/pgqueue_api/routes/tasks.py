@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from litestar import Request, Response, get, post
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import FromPath, QueryParameter
 
 from pgqueue.errors import NotFound
 from pgqueue_api import body
@@ -29,13 +30,13 @@ StatusName = Literal[
 
 
 @post("/v1/tasks", status_code=201)
-async def submit(request: AnyRequest, services: Services) -> Json:
+async def submit(request: AnyRequest, services: NamedDependency[Services]) -> Json:
     """Store a task. The application answers most of these before they get here: see app.py."""
     return _answered(await submit_one(services, dict(request.scope["headers"]), request.receive))
 
 
 @post("/v1/tasks/bulk", status_code=200)
-async def submit_many(request: AnyRequest, services: Services) -> Json:
+async def submit_many(request: AnyRequest, services: NamedDependency[Services]) -> Json:
     """Store up to 1,000 tasks."""
     return _answered(await submit_bulk(services, dict(request.scope["headers"]), request.receive))
 
@@ -43,14 +44,14 @@ async def submit_many(request: AnyRequest, services: Services) -> Json:
 @get("/v1/tasks")
 async def list_tasks(
     *,
-    services: Services,
-    type: Annotated[str | None, Parameter(query="type", max_length=100)] = None,
-    queue: Annotated[str | None, Parameter(query="queue", max_length=100)] = None,
-    status: Annotated[StatusName | None, Parameter(query="status")] = None,
-    from_time: Annotated[str | None, Parameter(query="from", max_length=40)] = None,
-    to_time: Annotated[str | None, Parameter(query="to", max_length=40)] = None,
-    cursor: Annotated[str | None, Parameter(query="cursor", max_length=40)] = None,
-    limit: Annotated[int, Parameter(query="limit", ge=1, le=200)] = 50,
+    services: NamedDependency[Services],
+    type: Annotated[str | None, QueryParameter(name="type", max_length=100)] = None,
+    queue: Annotated[str | None, QueryParameter(name="queue", max_length=100)] = None,
+    status: Annotated[StatusName | None, QueryParameter(name="status")] = None,
+    from_time: Annotated[str | None, QueryParameter(name="from", max_length=40)] = None,
+    to_time: Annotated[str | None, QueryParameter(name="to", max_length=40)] = None,
+    cursor: Annotated[str | None, QueryParameter(name="cursor", max_length=40)] = None,
+    limit: Annotated[int, QueryParameter(name="limit", ge=1, le=200)] = 50,
 ) -> Json:
     """Give a page of tasks, newest first."""
     row = await services.reads.row(
@@ -72,13 +73,15 @@ async def list_tasks(
 
 
 @get("/v1/tasks/{id:uuid}")
-async def get_task(id: UUID, services: Services) -> Json:
+async def get_task(id: FromPath[UUID], services: NamedDependency[Services]) -> Json:
     """Give a task as it stands."""
     return json_answer(await _state(services, id))
 
 
 @post("/v1/tasks/{id:uuid}/cancel", status_code=200)
-async def cancel_task(id: UUID, request: AnyRequest, services: Services) -> Json:
+async def cancel_task(
+    id: FromPath[UUID], request: AnyRequest, services: NamedDependency[Services]
+) -> Json:
     """Cancel a task that waits, or ask an active one to stop."""
     row = await services.writes.row(
         "cancel_task", {"id": id, "reason": await _reason(request, services)}
@@ -87,24 +90,24 @@ async def cancel_task(id: UUID, request: AnyRequest, services: Services) -> Json
 
 
 @post("/v1/tasks/{id:uuid}/retry", status_code=200)
-async def retry_task(id: UUID, services: Services) -> Json:
+async def retry_task(id: FromPath[UUID], services: NamedDependency[Services]) -> Json:
     """Run a failed or cancelled task again, or a retrying one now."""
     row = await services.writes.row("retry_task", {"id": id})
     return await _after(services, id, row["retry"] if row else None)
 
 
 @get("/v1/tasks/{id:uuid}/attempts")
-async def list_attempts(id: UUID, services: Services) -> Json:
+async def list_attempts(id: FromPath[UUID], services: NamedDependency[Services]) -> Json:
     """Give every start of a task, latest first."""
     return await _list_of_task(services, "task_attempts", id, {"limit": 1000})
 
 
 @get("/v1/tasks/{id:uuid}/logs")
 async def list_logs(
-    id: UUID,
-    services: Services,
-    cursor: Annotated[str | None, Parameter(query="cursor", max_length=40)] = None,
-    limit: Annotated[int, Parameter(query="limit", ge=1, le=200)] = 100,
+    id: FromPath[UUID],
+    services: NamedDependency[Services],
+    cursor: Annotated[str | None, QueryParameter(name="cursor", max_length=40)] = None,
+    limit: Annotated[int, QueryParameter(name="limit", ge=1, le=200)] = 100,
 ) -> Json:
     """Give what the handler logged, in order."""
     lease_id, seq = parse_position(cursor)
@@ -119,13 +122,18 @@ async def list_logs(
 
 
 @get("/v1/tasks/{id:uuid}/artifacts")
-async def list_artifacts(id: UUID, services: Services) -> Json:
+async def list_artifacts(id: FromPath[UUID], services: NamedDependency[Services]) -> Json:
     """Give the files of a task."""
     return await _list_of_task(services, "task_artifacts", id, {})
 
 
 @get("/v1/tasks/{id:uuid}/artifacts/{name:str}")
-async def get_artifact(id: UUID, name: str, request: AnyRequest, services: Services) -> Json:
+async def get_artifact(
+    id: FromPath[UUID],
+    name: FromPath[str],
+    request: AnyRequest,
+    services: NamedDependency[Services],
+) -> Json:
     """Give a file that the task made, to be shown but never to run as a page of this site."""
     key = {"id": id, "name": plain(name, "name")}
     head = await services.reads.row("artifact_head", key)
