@@ -1,0 +1,1 @@
+"""Benchmarks: ``make bench`` measures pgqueue beside PgQueuer (docs/bench.md)."""

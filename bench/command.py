@@ -1,0 +1,153 @@
+"""The command line: what to measure, how often, and the report."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from bench import drain, held_snapshot, latency
+from bench.load import PAYLOAD_BYTES
+from bench.pgqueue_system import Pgqueue
+from bench.pgqueuer_system import PgQueuerSystem
+from bench.report import Goal, Row, Runs, Section, medians, render, save
+from bench.server import SETTINGS, Server, fresh_server
+from bench.systems import System
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much to measure."""
+
+    runs: int
+    tasks: int
+    seconds: float
+    held_tasks: int
+    held_step: int
+
+
+FULL = Size(3, 50_000, 20, held_snapshot.TASKS, held_snapshot.STEP)
+QUICK = Size(1, 10_000, 3, 100_000, 20_000)
+
+DRAIN = Section(
+    "drain",
+    "Bulk enqueue, then drain by one worker process",
+    [
+        Row("enqueue_per_s", "enqueue, tasks/s"),
+        Row("drain_per_s", "drain, tasks/s"),
+        Row("server_us_enqueue", "server CPU, enqueue, µs/task", 1),
+        Row("server_us_drain", "server CPU, claim + finish, µs/task", 1),
+        Row("server_us", "server CPU, all, µs/task", 1),
+        Row("client_us_enqueue", "client CPU, enqueue, µs/task", 1),
+        Row("client_us_drain", "client CPU, drain, µs/task", 1),
+        Row("wal_enqueue", "WAL, enqueue, bytes/task"),
+        Row("wal_drain", "WAL, claim + finish, bytes/task"),
+        Row("wal", "WAL, all, bytes/task"),
+    ],
+    [
+        Goal(
+            "drain ≥ 1.5 × PgQueuer",
+            lambda m: m["pgqueue"]["drain_per_s"] >= 1.5 * m["PgQueuer"]["drain_per_s"],
+        ),
+        Goal("server CPU ≤ 20 µs a task", lambda m: m["pgqueue"]["server_us"] <= 20),
+        Goal("WAL ≤ 1,200 bytes a task", lambda m: m["pgqueue"]["wal"] <= 1_200),
+    ],
+)
+LATENCY = Section(
+    "latency",
+    f"From enqueue to the start of the handler, at {latency.RATE} tasks/s",
+    [Row("p50_ms", "p50, ms", 2), Row("p99_ms", "p99, ms", 2), Row("max_ms", "max, ms", 1)],
+    [
+        Goal("p50 ≤ 2 ms", lambda m: m["pgqueue"]["p50_ms"] <= 2),
+        Goal("p99 ≤ 6 ms", lambda m: m["pgqueue"]["p99_ms"] <= 6),
+    ],
+)
+HELD = Section(
+    "held",
+    "Drain under a held snapshot, first and last step",
+    [
+        Row("calls_us_first", "first: claim and finish calls, µs/task", 1),
+        Row("calls_us_last", "last: claim and finish calls, µs/task", 1),
+        Row("calls_us_ratio", "last : first", 2),
+        Row("server_us_first", "first: server CPU, µs/task", 1),
+        Row("server_us_last", "last: server CPU, µs/task", 1),
+        Row("server_us_ratio", "last : first", 2),
+    ],
+    [
+        Goal("claim and finish calls ≤ 1.5 ×", lambda m: m["pgqueue"]["calls_us_ratio"] <= 1.5),
+        Goal("server CPU ≤ 1.5 ×", lambda m: m["pgqueue"]["server_us_ratio"] <= 1.5),
+    ],
+)
+
+Measure = Callable[[Server, System, Size], dict[str, float]]
+BENCHMARKS: dict[str, tuple[Section, Measure]] = {
+    "drain": (DRAIN, lambda server, system, size: drain.measure(server, system, size.tasks)),
+    "latency": (
+        LATENCY,
+        lambda server, system, size: latency.measure(server, system, size.seconds),
+    ),
+    "held": (
+        HELD,
+        lambda server, system, size: held_snapshot.measure(
+            server, system, size.held_tasks, size.held_step
+        ),
+    ),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure what the arguments ask for."""
+    options = _parse(arguments)
+    preset = QUICK if options.quick else FULL
+    size = Size(
+        options.runs or preset.runs,
+        options.tasks or preset.tasks,
+        options.seconds or preset.seconds,
+        options.held_tasks or preset.held_tasks,
+        min(options.held_tasks // 2, preset.held_step) if options.held_tasks else preset.held_step,
+    )
+    systems: list[System] = [Pgqueue(), PgQueuerSystem()]
+    with fresh_server() as server:
+        about = _about(server, systems, size)
+        print("\n".join(f"{name}: {value}" for name, value in about.items()), end="\n\n")
+        measured: dict[str, Runs] = {}
+        goals: dict[str, bool] = {}
+        for name in options.only or BENCHMARKS:
+            section, measure = BENCHMARKS[name]
+            runs: dict[str, list[dict[str, float]]] = defaultdict(list)
+            for _ in range(size.runs):
+                for system in systems:  # in turn: what disturbs one disturbs the other
+                    runs[system.name].append(measure(server, system, size))
+            measured[name] = runs
+            goals |= {goal.text: goal.met(medians(runs)) for goal in section.goals}
+            print(render(section, runs), flush=True)
+    print(f"Figures: {save(about, measured, goals)}")
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one small run of each: a smoke test")
+    parser.add_argument("--only", action="append", choices=BENCHMARKS, help="measure only this")
+    parser.add_argument("--runs", type=int, help=f"of each benchmark [{FULL.runs}]")
+    parser.add_argument("--tasks", type=int, help=f"to enqueue and drain [{FULL.tasks:,}]")
+    parser.add_argument("--seconds", type=float, help=f"of measuring latency [{FULL.seconds}]")
+    parser.add_argument(
+        "--held-tasks", type=int, help=f"under the held snapshot [{FULL.held_tasks:,}]"
+    )
+    return parser.parse_args(arguments)
+
+
+def _about(server: Server, systems: Sequence[System], size: Size) -> dict[str, object]:
+    settings = ", ".join(f"{name} {value}" for name, value in SETTINGS.items())
+    return {
+        "machine": f"{os.cpu_count()} CPUs, {platform.platform()}",
+        "Python": platform.python_version(),
+        "PostgreSQL": f"{server.value('show server_version')}; {settings}",
+        **{f"{s.name} {version(s.name.lower())}": s.settings for s in systems},
+        "load": f"{size.tasks:,} no-op tasks, {PAYLOAD_BYTES} bytes of payload",
+        "load average": " ".join(f"{load:.1f}" for load in os.getloadavg()),
+    }

@@ -1,0 +1,86 @@
+"""From enqueue to the start of the handler, at a steady rate that leaves everyone mostly idle."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import uvloop
+
+from bench.server import Server
+from bench.systems import Producer, System, environment
+
+RATE = 200
+_WARM_UP = 100
+_LIMIT_S = 60
+
+
+def measure(server: Server, system: System, seconds: float) -> dict[str, float]:
+    """Give the percentiles of one run, in milliseconds."""
+    tasks = round(RATE * seconds)
+    with server.database("bench") as dsn, tempfile.TemporaryDirectory() as directory:
+        starts = Path(directory) / "starts"
+        starts.touch()
+        system.install(dsn)
+        worker = subprocess.Popen(
+            system.worker(drain=False), env=environment(system.environment(dsn), starts)
+        )
+        try:
+            sent = uvloop.run(_run(system, dsn, starts, tasks))
+        finally:
+            worker.terminate()
+            try:
+                worker.wait(_LIMIT_S)
+            except subprocess.TimeoutExpired:
+                worker.kill()
+        started = _read(starts)
+    waits = sorted((started[number] - at) / 1e6 for number, at in sent.items())
+    percentiles = statistics.quantiles(waits, n=100, method="inclusive")
+    return {"p50_ms": percentiles[49], "p99_ms": percentiles[98], "max_ms": waits[-1]}
+
+
+async def _run(system: System, dsn: str, starts: Path, tasks: int) -> dict[int, int]:
+    """Enqueue at the rate, and give when each call was made (monotonic ns) after the warm-up."""
+    async with system.producer(dsn) as producer:
+        await producer.enqueue_stamp(0)
+        await _until(starts, 1)  # the worker is up
+        await _send(producer, range(1, 1 + _WARM_UP))
+        await _until(starts, 1 + _WARM_UP)
+        first = 1 + _WARM_UP
+        sent = await _send(producer, range(first, first + tasks))
+        await _until(starts, first + tasks)
+    return sent
+
+
+async def _send(producer: Producer, numbers: range) -> dict[int, int]:
+    sent: dict[int, int] = {}
+
+    async def one(number: int) -> None:
+        sent[number] = time.monotonic_ns()
+        await producer.enqueue_stamp(number)
+
+    began = time.monotonic()
+    async with asyncio.TaskGroup() as calls:
+        for n, number in enumerate(numbers):
+            await asyncio.sleep(began + n / RATE - time.monotonic())
+            calls.create_task(one(number))
+    return sent
+
+
+async def _until(starts: Path, n: int) -> None:
+    async with asyncio.timeout(_LIMIT_S):
+        while len(_read(starts)) < n:  # noqa: ASYNC110  the other process writes a file
+            await asyncio.sleep(0.1)
+
+
+def _read(starts: Path) -> dict[int, int]:
+    """Give when each task started first."""
+    started: dict[int, int] = {}
+    for line in starts.read_text().splitlines():
+        number, at = line.split()
+        started.setdefault(int(number), int(at))
+    return started

@@ -1,0 +1,51 @@
+"""pgqueue, as its README says to run it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from bench.load import payload
+from pgqueue import NewTask, PgQueue
+from pgqueue.migrations import migrate
+
+
+class _Producer:
+    def __init__(self, app: PgQueue) -> None:
+        self._app = app
+
+    async def enqueue_many(self, numbers: Sequence[int]) -> None:
+        await self._app.enqueue_many([NewTask("noop", payload(number)) for number in numbers])
+
+    async def enqueue_stamp(self, number: int) -> None:
+        await self._app.enqueue("stamp", payload(number))
+
+
+class Pgqueue:
+    """One worker process with the default settings."""
+
+    name = "pgqueue"
+    settings = "defaults (concurrency 10); enqueue_many of 1,000; psycopg, uvloop"
+    calls = ("pgqueue.claim", "pgqueue.finish")
+    span = """
+        select extract(epoch from max(finished_at) - min(started_at))::float8, count(*)
+        from pgqueue.attempt where outcome = 'completed'
+    """
+
+    def install(self, dsn: str) -> None:
+        migrate(dsn)
+
+    @asynccontextmanager
+    async def producer(self, dsn: str) -> AsyncIterator[_Producer]:
+        async with PgQueue(dsn) as app:
+            yield _Producer(app)
+
+    def worker(self, *, drain: bool) -> list[str]:
+        command = [str(Path(sys.executable).with_name("pgqueue")), "worker"]
+        command += ["--app", "bench.handlers:app", "--metrics-port", "0"]
+        return [*command, "--burst"] if drain else command
+
+    def environment(self, dsn: str) -> dict[str, str]:
+        return {"PGQUEUE_DATABASE_URL": dsn, "PGQUEUE_LOG_LEVEL": "warning"}
