@@ -4,6 +4,7 @@ create or replace function pgqueue.heartbeat(workers bigint[], lease_s float8, o
 language plpgsql
 set search_path = pgqueue, pg_catalog, pg_temp
 set enable_seqscan = off
+set jit = off  -- before 18 a plan that must do what is set off "costs" 10¹⁰, so every call would be compiled: 3 s
 as $$
 #variable_conflict use_column
 declare
