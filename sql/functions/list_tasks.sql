@@ -12,12 +12,13 @@ language plpgsql stable
 set search_path = pgqueue, pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
+set jit = off  -- before 18 a plan that must do what is set off "costs" 10¹⁰, so every call would be compiled: 3 s
 as $$
 #variable_conflict use_variable
 declare
     deadline constant timestamptz := clock_timestamp() + budget_ms * interval '1 millisecond';
     low constant uuid := first_id_at(greatest(from_at, 'epoch'));
-    high constant uuid := least(before, first_id_at(least(to_at, clock() + interval '1 day')));
+    high constant uuid := least(before, first_id_at(greatest('epoch', least(to_at, clock() + interval '1 day'))));
     outcomes constant text[] := case
         when status is null then array['completed', 'cancelled', 'failed', 'timed_out', 'crashed']
         when status = 'failed' then array['failed', 'timed_out', 'crashed']

@@ -140,6 +140,7 @@ async def get_artifact(
     if head is None:
         raise NotFound(f"task {id} has no artifact {name[:100]!r}")
     headers = {
+        "Content-Type": head["content_type"],
         "ETag": f'"{head["sha256"]}"',
         "Content-Disposition": f'inline; filename="{name}"',
         "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'",
@@ -154,7 +155,7 @@ async def get_artifact(
     row = await services.reads.row("artifact_data", key)
     if row is None:
         raise NotFound(f"task {id} has no artifact {name[:100]!r}")
-    return Response(row["data"], media_type=head["content_type"], headers=headers)
+    return Response(row["data"], headers=headers)
 
 
 ROUTES = [
