@@ -8,7 +8,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -44,18 +44,23 @@ class Service:
 
     port: int
     data_dir: Path
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[bytes]
     mark: str
-    said: list[str] = field(default_factory=list)
+    output: Path
+    read: int = 0
 
     def until(self, start: str) -> None:
-        """Read its output up to a line that starts so."""
-        assert self.process.stdout
-        for line in self.process.stdout:
-            self.said.append(line)
-            if line.startswith(start):
-                return
-        raise AssertionError("".join(self.said))
+        """Wait for a line of its output that starts so, after the last that was waited for."""
+
+        def found() -> bool:
+            for line in self.output.read_text()[self.read :].splitlines(keepends=True):
+                self.read += len(line) if line.endswith("\n") else 0
+                if line.startswith(start) and line.endswith("\n"):
+                    return True
+            assert self.process.poll() is None, "it ended"
+            return False
+
+        wait_until(found, 40)
 
     def ready(self) -> "Service":
         self.until(f"ready http://127.0.0.1:{self.port}\n")
@@ -87,12 +92,16 @@ class Service:
         command = [*PGQUEUE, "psql", "--data-dir", str(self.data_dir), *arguments]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
-    def stop(self, number: signal.Signals = signal.SIGTERM) -> str:
-        """Send a signal, wait for the end; return what was said meanwhile."""
+    def ended(self) -> tuple[int, str]:
+        """Wait for its end; return the exit code and all that it said."""
+        code = self.process.wait(timeout=45)
+        return code, self.output.read_text()
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """Send a signal, and see it end well."""
         self.process.send_signal(number)
-        said, _ = self.process.communicate(timeout=45)
-        assert self.process.returncode == 0, "".join(self.said) + said
-        return said
+        code, _ = self.ended()
+        assert code == 0
 
 
 Start = Callable[..., Service]
@@ -111,22 +120,23 @@ def start(tmp_path: Path) -> Iterator[Start]:
         mark = f"mark-{uuid.uuid4()}"
         port = free_port()
         options = ["--port", str(port), "--data-dir", str(data_dir), *arguments]
-        process = subprocess.Popen(
-            [*(command or [*PGQUEUE, "up"]), *options],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            cwd=tmp_path,
-            env={**os.environ, "TEST_MARK": mark, **environment},
-        )
-        services.append(Service(port, data_dir, process, mark))
+        output = tmp_path / f"output-{len(services)}"
+        with output.open("w") as file:
+            process = subprocess.Popen(
+                [*(command or [*PGQUEUE, "up"]), *options],
+                stdout=file,
+                stderr=file,
+                cwd=tmp_path,
+                env={**os.environ, "TEST_MARK": mark, **environment},
+            )
+        services.append(Service(port, data_dir, process, mark, output))
         return services[-1]
 
     yield start
     for service in services:
-        if service.process.returncode is None:
-            service.process.kill()
-            service.process.communicate()
+        service.process.kill()
+        service.process.wait()
+        print(f"\n--- the output of {service.mark}\n{service.output.read_text()}")
 
 
 def remains(service: Service) -> list[str]:
@@ -174,8 +184,8 @@ def test_types_of_an_app_run_beside_the_built_in_ones_with_their_environment(
 
 def test_an_app_that_is_not_there_is_named_and_ends_everything(start: Start) -> None:
     service = start("--app", "nowhere.tasks:app")
-    said, _ = service.process.communicate(timeout=40)
-    assert service.process.returncode == 1
+    code, said = service.ended()
+    assert code == 1
     assert "nowhere" in said
     assert "Traceback" not in said
     assert not remains(service)
@@ -186,7 +196,7 @@ def test_killed_outright_it_leaves_nothing_and_loses_nothing(start: Start) -> No
     id = service.submit("sleep", {"delay_ms": 3000})
     wait_until(lambda: service.task(id)["status"] == "active")
     service.process.kill()
-    service.process.communicate()
+    service.process.wait()
     wait_until(lambda: not remains(service), 10)
     service = start().ready()
     assert service.finished(id)["status"] == "completed"
@@ -229,31 +239,20 @@ def test_a_port_in_use_is_told_in_two_lines_before_anything_starts(
 def test_a_second_one_over_the_same_data_is_refused(start: Start) -> None:
     first = start().ready()
     second = start()
-    said, _ = second.process.communicate(timeout=20)
-    assert second.process.returncode == 1
+    code, said = second.ended()
+    assert code == 1
     assert f"(process {first.process.pid})" in said
     assert first.finished(first.submit("noop", {}))["status"] == "completed"
     first.stop()
 
 
-def test_make_run_ends_with_its_signal_and_leaves_nothing(tmp_path: Path) -> None:
-    mark = f"mark-{uuid.uuid4()}"
-    port = free_port()
-    stamp = f"{sys.prefix}/.run"
-    process = subprocess.Popen(
-        [
-            *("make", "--no-print-directory", "-C", str(TOP), "-o", stamp, "run"),
-            f"VENV={sys.prefix}",
-            f"ARGS=--port {port} --data-dir {tmp_path}/data",
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env={**os.environ, "TEST_MARK": mark},
-    )
-    service = Service(port, tmp_path / "data", process, mark).ready()
-    process.terminate()
-    process.communicate(timeout=45)
+def test_make_run_ends_with_its_signal_and_leaves_nothing(start: Start) -> None:
+    # The environment of this test run is what `make setup` would make; it is not made again.
+    make = f"make --no-print-directory -C '{TOP}' -o '{sys.prefix}/.run' VENV='{sys.prefix}' run"
+    service = start(command=["sh", "-c", f'exec {make} "ARGS=$*"', "sh"])
+    service.ready()
+    service.process.terminate()
+    service.process.wait(timeout=45)
     wait_until(lambda: not remains(service), 10)
 
 
