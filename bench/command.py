@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from bench import drain, held_snapshot, latency
+from bench import drain, held_snapshot, http_api, latency
 from bench.load import PAYLOAD_BYTES
 from bench.pgqueue_system import Pgqueue
 from bench.pgqueuer_system import PgQueuerSystem
@@ -26,12 +26,13 @@ class Size:
     runs: int
     tasks: int
     seconds: float
+    http_seconds: float
     held_tasks: int
     held_step: int
 
 
-FULL = Size(3, 50_000, 20, held_snapshot.TASKS, held_snapshot.STEP)
-QUICK = Size(1, 10_000, 3, 100_000, 20_000)
+FULL = Size(3, 50_000, 20, 5, held_snapshot.TASKS, held_snapshot.STEP)
+QUICK = Size(1, 10_000, 3, 1, 100_000, 20_000)
 
 DRAIN = Section(
     "drain",
@@ -83,15 +84,44 @@ HELD = Section(
     ],
 )
 
-Measure = Callable[[Server, System, Size], dict[str, float]]
-BENCHMARKS: dict[str, tuple[Section, Measure]] = {
-    "drain": (DRAIN, lambda server, system, size: drain.measure(server, system, size.tasks)),
-    "latency": (
-        LATENCY,
-        lambda server, system, size: latency.measure(server, system, size.seconds),
+HTTP = Section(
+    "http",
+    f"Durable submits over HTTP, one API process, {http_api.CONNECTIONS} connections",
+    [
+        Row("posts_per_s", "submits/s"),
+        Row("p50_ms", "p50, ms", 1),
+        Row("p99_ms", "p99, ms", 1),
+        Row("server_us", "server CPU, µs/submit", 1),
+    ],
+    [Goal("≥ 5,000 submits a second", lambda m: m["pgqueue"]["posts_per_s"] >= 5_000)],
+)
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """What is measured: its part of the report, of which systems, and how."""
+
+    section: Section
+    systems: Sequence[System]
+    measure: Callable[[Server, System, Size], dict[str, float]]
+
+
+BOTH: tuple[System, ...] = (PGQUEUE := Pgqueue(), PgQueuerSystem())
+BENCHMARKS = {
+    "drain": Benchmark(
+        DRAIN, BOTH, lambda server, system, size: drain.measure(server, system, size.tasks)
     ),
-    "held": (
+    "latency": Benchmark(
+        LATENCY, BOTH, lambda server, system, size: latency.measure(server, system, size.seconds)
+    ),
+    "http": Benchmark(
+        HTTP,
+        (PGQUEUE,),
+        lambda server, system, size: http_api.measure(server, system, size.http_seconds),
+    ),
+    "held": Benchmark(
         HELD,
+        BOTH,
         lambda server, system, size: held_snapshot.measure(
             server, system, size.held_tasks, size.held_step
         ),
@@ -107,24 +137,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
         options.runs or preset.runs,
         options.tasks or preset.tasks,
         options.seconds or preset.seconds,
+        min(options.seconds or preset.http_seconds, preset.http_seconds),
         options.held_tasks or preset.held_tasks,
         min(options.held_tasks // 2, preset.held_step) if options.held_tasks else preset.held_step,
     )
-    systems: list[System] = [Pgqueue(), PgQueuerSystem()]
     with fresh_server() as server:
-        about = _about(server, systems, size)
+        about = _about(server, size)
         print("\n".join(f"{name}: {value}" for name, value in about.items()), end="\n\n")
         measured: dict[str, Runs] = {}
         goals: dict[str, bool] = {}
         for name in options.only or BENCHMARKS:
-            section, measure = BENCHMARKS[name]
+            benchmark = BENCHMARKS[name]
             runs: dict[str, list[dict[str, float]]] = defaultdict(list)
             for _ in range(size.runs):
-                for system in systems:  # in turn: what disturbs one disturbs the other
-                    runs[system.name].append(measure(server, system, size))
+                for system in benchmark.systems:  # in turn: what disturbs one disturbs the other
+                    runs[system.name].append(benchmark.measure(server, system, size))
             measured[name] = runs
-            goals |= {goal.text: goal.met(medians(runs)) for goal in section.goals}
-            print(render(section, runs), flush=True)
+            goals |= {goal.text: goal.met(medians(runs)) for goal in benchmark.section.goals}
+            print(render(benchmark.section, runs), flush=True)
     print(f"Figures: {save(about, measured, goals)}")
 
 
@@ -134,20 +164,20 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", action="append", choices=BENCHMARKS, help="measure only this")
     parser.add_argument("--runs", type=int, help=f"of each benchmark [{FULL.runs}]")
     parser.add_argument("--tasks", type=int, help=f"to enqueue and drain [{FULL.tasks:,}]")
-    parser.add_argument("--seconds", type=float, help=f"of measuring latency [{FULL.seconds}]")
+    parser.add_argument("--seconds", type=float, help=f"of measuring latency [{FULL.seconds:g}]")
     parser.add_argument(
         "--held-tasks", type=int, help=f"under the held snapshot [{FULL.held_tasks:,}]"
     )
     return parser.parse_args(arguments)
 
 
-def _about(server: Server, systems: Sequence[System], size: Size) -> dict[str, object]:
+def _about(server: Server, size: Size) -> dict[str, object]:
     settings = ", ".join(f"{name} {value}" for name, value in SETTINGS.items())
     return {
         "machine": f"{os.cpu_count()} CPUs, {platform.platform()}",
         "Python": platform.python_version(),
         "PostgreSQL": f"{server.value('show server_version')}; {settings}",
-        **{f"{s.name} {version(s.name.lower())}": s.settings for s in systems},
+        **{f"{s.name} {version(s.name.lower())}": s.settings for s in BOTH},
         "load": f"{size.tasks:,} no-op tasks, {PAYLOAD_BYTES} bytes of payload",
         "load average": " ".join(f"{load:.1f}" for load in os.getloadavg()),
     }
