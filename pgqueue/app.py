@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 from uuid import UUID
 
 from psycopg.rows import dict_row
@@ -38,7 +38,9 @@ class PgQueue:
     async context manager, or ``close`` it, to give the connections back.
     """
 
-    def __init__(self, database_url: str | None = None, *, settings: Settings | None = None) -> None:
+    def __init__(
+        self, database_url: str | None = None, *, settings: Settings | None = None
+    ) -> None:
         self.types: dict[str, TaskType] = {}
         self.settings = settings or Settings()
         self._url = database_url
@@ -88,7 +90,7 @@ class PgQueue:
                 raise UsageError(message, hint="give each type one handler")
             self.types[name] = kind
 
-    async def __aenter__(self) -> PgQueue:
+    async def __aenter__(self) -> Self:
         """Open the connections."""
         await self._open()
         return self
@@ -110,7 +112,7 @@ class PgQueue:
 
     async def enqueue(
         self,
-        type: str,  # noqa: A002  the field's word
+        type: str,
         payload: Any = None,
         *,
         connection: psycopg.AsyncConnection[Any] | None = None,
@@ -146,7 +148,7 @@ class PgQueue:
             await own.execute(query("ring"), {"queues": sorted(queues)})
         return ids
 
-    async def get(self, id: str | UUID) -> Task:  # noqa: A002  the field's word
+    async def get(self, id: str | UUID) -> Task:
         """Give a task as it stands; ``NotFound`` if there is none."""
         async with self._connection() as connection:
             cursor = connection.cursor(row_factory=dict_row)
@@ -157,8 +159,8 @@ class PgQueue:
             raise NotFound(message)
         return Task(**{**row, "id": str(row["id"])})
 
-    async def wait(self, id: str | UUID, timeout: timedelta | float | None = None) -> Task:  # noqa: A002, ASYNC109
-        """Give the task once it has ended; ``TimeoutError`` after ``timeout``, with the task unharmed."""
+    async def wait(self, id: str | UUID, timeout: timedelta | float | None = None) -> Task:
+        """Give the task once it has ended, or raise ``TimeoutError``: the task goes on."""
         wanted = _uuid(id)
         async with asyncio.timeout(seconds(timeout)), Watch(self._dsn()) as watch:
             while True:
@@ -167,8 +169,8 @@ class PgQueue:
                     return task
                 await watch.changed(str(wanted))
 
-    async def cancel(self, id: str | UUID, reason: str | None = None) -> Status:  # noqa: A002
-        """Cancel a task and give its status: a waiting one is cancelled, an active one is asked to stop."""
+    async def cancel(self, id: str | UUID, reason: str | None = None) -> Status:
+        """Cancel a task that waits, ask one that runs to stop, and give its status."""
         async with self._connection() as connection:
             cursor = await connection.execute(
                 query("cancel_task"), {"id": _uuid(id), "reason": reason}
@@ -179,7 +181,7 @@ class PgQueue:
             raise NotFound(message)
         return Status(row[0])
 
-    async def retry(self, id: str | UUID) -> Status:  # noqa: A002
+    async def retry(self, id: str | UUID) -> Status:
         """Run a failed or cancelled task again; ``Conflict`` for one in another status."""
         async with self._connection() as connection:
             cursor = await connection.execute(query("retry_task"), {"id": _uuid(id)})
@@ -266,4 +268,3 @@ def _uuid(value: str | UUID) -> UUID:
     except (ValueError, AttributeError) as error:
         message = f"{value!r} is no task id"
         raise UsageError(message, hint="an id is a UUID, as enqueue gave it") from error
-

@@ -10,7 +10,7 @@ import click
 
 from pgqueue.errors import PgQueueError
 
-# name → where its click command lives; imported when it is called, so the library needs neither side
+# name → where its click command lives: imported when called, so the library needs neither side
 _COMMANDS = {
     "api": ("pgqueue_api.cli", "Serve the HTTP API."),
     "migrate": ("pgqueue.commands", "Bring the database's schema up to date."),

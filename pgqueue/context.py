@@ -110,7 +110,7 @@ class Context:
         lease_id: LeaseId,
         attempt: int,
         max_attempts: int,
-        type: str,  # noqa: A002  the field's word
+        type: str,
         queue: str,
         reporter: Reporter,
     ) -> None:
@@ -130,8 +130,8 @@ class Context:
         the one before it has been, so a handler may report as often as it likes.
         """
         if math.isnan(percent):
-            text = "progress is not a number"
-            raise UsageError(text, hint="give a percentage from 0 to 100")
+            unknown = "progress is not a number"
+            raise UsageError(unknown, hint="give a percentage from 0 to 100")
         text = None if message is None else str(message)[:_MAX_MESSAGE]
         self._reporter.progress(self, min(100.0, max(0.0, float(percent))), text)
         return RECORDED

@@ -11,7 +11,7 @@ from psycopg.rows import dict_row
 from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from pgqueue.errors import DatabaseUnavailable, PgQueueError, translate
+from pgqueue.errors import DatabaseUnavailable, translate
 from pgqueue.queries import query
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class Database:
         prepare(connection)
 
     async def open(self, *, wait: bool = True) -> None:
-        """Open the pool; with ``wait`` raise ``DatabaseUnavailable`` unless a connection is made."""
+        """Open the pool; with ``wait``, raise ``DatabaseUnavailable`` unless one is made."""
         with translated():
             await self._pool.open(wait=wait)
 

@@ -50,7 +50,7 @@ class TaskType:
         object.__setattr__(self, "result", _result_adapter(hints.get("return", Any)))
 
     def decode(self, text: str) -> Any:
-        """Give the payload as the handler takes it; ``PayloadError`` points at what does not fit."""
+        """Give the payload as the handler takes it; ``PayloadError`` says what does not fit."""
         try:
             if self.payload is None:
                 return orjson.loads(text)
@@ -59,7 +59,9 @@ class TaskType:
             raise _payload_error(self.name, error) from error
         except ValueError as error:
             message = f"the payload cannot be decoded: {error}"
-            raise PayloadError(message, hint="it came in by SQL; send what JSON parsers take") from error
+            raise PayloadError(
+                message, hint="it came in by SQL; send what JSON parsers take"
+            ) from error
 
     def published(self) -> dict[str, Any]:
         """Give what workers publish to the database."""
@@ -99,7 +101,8 @@ def _bind(name: str, handler: Handler) -> tuple[Callable[[Context, Any], Any], A
         if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) and p.default is p.empty
     ]
     is_context = [
-        hints.get(p.name) in (Context, "Context") or p.name in ("ctx", "context") for p in parameters
+        hints.get(p.name) in (Context, "Context") or p.name in ("ctx", "context")
+        for p in parameters
     ]
     match is_context:
         case []:
@@ -127,7 +130,9 @@ def _adapter(name: str, annotation: Any) -> TypeAdapter[Any] | None:
         return TypeAdapter(annotation)
     except (PydanticSchemaGenerationError, PydanticUndefinedAnnotation) as error:
         message = f"the payload of {name!r} is annotated with {annotation!r}, which has no schema"
-        raise UsageError(message, hint="use a pydantic model, a dataclass or JSON's types") from error
+        raise UsageError(
+            message, hint="use a pydantic model, a dataclass or JSON's types"
+        ) from error
 
 
 def _result_adapter(annotation: Any) -> TypeAdapter[Any] | None:
@@ -139,7 +144,9 @@ def _result_adapter(annotation: Any) -> TypeAdapter[Any] | None:
         return None  # Retry, Snooze and the like: a result needs no schema
 
 
-def _schema(adapter: TypeAdapter[Any] | None, mode: typing.Literal["validation", "serialization"]) -> dict[str, Any]:
+def _schema(
+    adapter: TypeAdapter[Any] | None, mode: typing.Literal["validation", "serialization"]
+) -> dict[str, Any]:
     if adapter is None:
         return {}
     try:

@@ -54,7 +54,10 @@ def migrate(dsn: str) -> list[str]:
 
     Raises ``SchemaMismatch`` when the schema is newer and no longer allows this code.
     """
-    with translated(), psycopg.connect(dsn, **connection_arguments("pgqueue migrate")) as connection:
+    with (
+        translated(),
+        psycopg.connect(dsn, **connection_arguments("pgqueue migrate")) as connection,
+    ):
         for tries_left in reversed(range(_LOCK_TRIES)):
             try:
                 return _migrate(connection)

@@ -1,4 +1,4 @@
-"""What a handler may return instead of a result: how its attempt ends is a value, not an exception."""
+"""What a handler may return instead of a result: an ending is a value, not an exception."""
 
 from __future__ import annotations
 

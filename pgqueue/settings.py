@@ -7,6 +7,8 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from pgqueue.errors import UsageError
+
 
 class Settings(BaseSettings):
     """What a process of pgqueue may be told. Durations are in seconds."""
@@ -14,13 +16,16 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="PGQUEUE_", extra="ignore", frozen=True)
 
     database_url: str | None = Field(
-        default=None, description="libpq connection string; without one, the embedded server is used"
+        default=None,
+        description="libpq connection string; `pgqueue up` does without one",
     )
     listen_url: str | None = Field(
         default=None,
-        description="a direct connection for LISTEN, where database_url goes through a transaction pooler",
+        description="a direct connection for LISTEN, where database_url is a transaction pooler's",
     )
-    data_dir: str = Field(default=".pgqueue", description="where the embedded server keeps its data")
+    data_dir: str = Field(
+        default=".pgqueue", description="where the embedded server keeps its data"
+    )
 
     log_format: Literal["json", "text", "auto"] = Field(
         default="auto", description="auto: text on a terminal, JSON elsewhere"
@@ -28,15 +33,17 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     lease_s: float = Field(default=15, gt=0, description="how long a silent worker keeps its tasks")
-    heartbeat_s: float = Field(default=5, gt=0, description="how often a supervisor renews its leases")
+    heartbeat_s: float = Field(
+        default=5, gt=0, description="how often a supervisor renews its leases"
+    )
     poll_s: float = Field(default=1, gt=0, description="an idle worker looks at least this often")
-    grace_s: float = Field(default=30, ge=0, description="how long a drain waits for running handlers")
+    grace_s: float = Field(
+        default=30, ge=0, description="how long a drain waits for running handlers"
+    )
 
     def dsn(self) -> str:
         """Give the connection string, or say how to set one."""
         if self.database_url is None:
-            from pgqueue.errors import UsageError
-
             message = "no database is named"
             raise UsageError(
                 message,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from pgqueue.app import PgQueue
+from pgqueue.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Coroutine, Iterable
     from contextlib import AbstractContextManager
     from datetime import timedelta
     from types import TracebackType
@@ -18,22 +19,27 @@ if TYPE_CHECKING:
     from pgqueue.settings import Settings
     from pgqueue.task import NewTask, Status, Task, TaskId
 
+Answer = TypeVar("Answer")
+
 
 class SyncClient:
-    """``PgQueue``'s client for plain functions and threads; a context manager, one for many threads.
+    """``PgQueue``'s client for plain functions: a context manager, one for many threads.
 
-    Its calls run on an event loop in a thread of its own and raise what ``PgQueue``'s do. To enqueue
-    inside your own synchronous transaction, call ``select pgqueue.enqueue(…)`` on its connection.
+    Its calls run on an event loop in a thread of its own and raise what ``PgQueue``'s do. To
+    enqueue inside your own synchronous transaction, call ``select pgqueue.enqueue(…)`` on its
+    connection.
     """
 
-    def __init__(self, database_url: str | None = None, *, settings: Settings | None = None) -> None:
+    def __init__(
+        self, database_url: str | None = None, *, settings: Settings | None = None
+    ) -> None:
         self._url = database_url
         self._settings = settings
         self._context: AbstractContextManager[BlockingPortal] | None = None
         self._portal: BlockingPortal | None = None
         self._app: PgQueue | None = None
 
-    def __enter__(self) -> SyncClient:
+    def __enter__(self) -> Self:
         """Start the loop and connect."""
         self._context = start_blocking_portal()
         self._portal = self._context.__enter__()
@@ -61,36 +67,35 @@ class SyncClient:
     async def _make(self) -> PgQueue:
         return PgQueue(self._url, settings=self._settings)
 
-    def enqueue(self, type: str, payload: Any = None, **options: Any) -> TaskId:  # noqa: A002
+    def enqueue(self, type: str, payload: Any = None, **options: Any) -> TaskId:
         """Do what ``PgQueue.enqueue`` does."""
-        return self._call("enqueue", type, payload, **options)
+        return self._call(lambda app: app.enqueue(type, payload, **options))
 
     def enqueue_many(self, tasks: Iterable[NewTask | dict[str, Any]]) -> list[TaskId]:
         """Do what ``PgQueue.enqueue_many`` does."""
-        return self._call("enqueue_many", tasks)
+        return self._call(lambda app: app.enqueue_many(tasks))
 
-    def get(self, id: str | UUID) -> Task:  # noqa: A002
+    def get(self, id: str | UUID) -> Task:
         """Do what ``PgQueue.get`` does."""
-        return self._call("get", id)
+        return self._call(lambda app: app.get(id))
 
-    def wait(self, id: str | UUID, timeout: timedelta | float | None = None) -> Task:  # noqa: A002
+    def wait(self, id: str | UUID, timeout: timedelta | float | None = None) -> Task:
         """Do what ``PgQueue.wait`` does."""
-        return self._call("wait", id, timeout)
+        return self._call(lambda app: app.wait(id, timeout))
 
-    def cancel(self, id: str | UUID, reason: str | None = None) -> Status:  # noqa: A002
+    def cancel(self, id: str | UUID, reason: str | None = None) -> Status:
         """Do what ``PgQueue.cancel`` does."""
-        return self._call("cancel", id, reason)
+        return self._call(lambda app: app.cancel(id, reason))
 
-    def retry(self, id: str | UUID) -> Status:  # noqa: A002
+    def retry(self, id: str | UUID) -> Status:
         """Do what ``PgQueue.retry`` does."""
-        return self._call("retry", id)
+        return self._call(lambda app: app.retry(id))
 
-    def _call(self, name: str, *arguments: Any, **options: Any) -> Any:
+    def _call(self, call: Callable[[PgQueue], Coroutine[Any, Any, Answer]]) -> Answer:
         if self._portal is None or self._app is None:
             message = "the client is not open"
-            raise RuntimeError(message)
-
-        async def call() -> Any:
-            return await getattr(self._app, name)(*arguments, **options)
-
-        return self._portal.call(call)
+            raise UsageError(
+                message, hint="use it as a context manager: with SyncClient(…) as client"
+            )
+        answer: Answer = self._portal.call(call, self._app)
+        return answer

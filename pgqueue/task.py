@@ -103,7 +103,7 @@ class NewTask:
     timeout: timedelta | float | None = None
 
     def as_row(self, traceparent: str | None = None) -> dict[str, Any]:
-        """Give the element that ``pgqueue.enqueue_many`` takes; ``UsageError`` if it cannot be one."""
+        """Give the element that ``pgqueue.enqueue_many`` takes, or raise ``UsageError``."""
         if self.run_at is not None and self.delay is not None:
             message = "run_at and delay are both given"
             raise UsageError(message, hint="give one of them")
@@ -129,7 +129,7 @@ def parse_priority(value: int | str | None) -> int | None:
     if value is None:
         return None
     number = PRIORITIES.get(value) if isinstance(value, str) else value
-    if number is None or isinstance(number, bool) or not 0 <= number <= 10:  # noqa: PLR2004
+    if number is None or isinstance(number, bool) or not 0 <= number <= 10:
         message = f"priority {value!r} is none"
         raise UsageError(message, hint=f"it is {type_names}")
     return number

@@ -1,4 +1,4 @@
-"""Waiting for a task to change: a hint by NOTIFY where it comes, a look every second in any case."""
+"""Waiting for a task to change: a hint by NOTIFY if it comes, a look every second anyway."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import psycopg
 
@@ -29,7 +29,7 @@ class Watch:
         self._name = f"wait {socket.gethostname()}:{os.getpid()}:{id(self):x}"
         self._told = 0.0
 
-    async def __aenter__(self) -> Watch:
+    async def __aenter__(self) -> Self:
         """Listen, so that nothing is missed between the first look and the wait."""
         with translated():
             connection = await psycopg.AsyncConnection.connect(
@@ -52,7 +52,7 @@ class Watch:
                 await self._tell(self._connection, 0)
             await self._connection.close()
 
-    async def changed(self, id: str) -> None:  # noqa: A002
+    async def changed(self, id: str) -> None:
         """Return when the task may have changed, after a second at the latest."""
         connection = self._connection
         assert connection is not None

@@ -38,7 +38,9 @@ class Bench:
         self.workers: list[subprocess.Popen[str]] = []
         self.connection = psycopg.connect(dsn, autocommit=True, row_factory=dict_row)
 
-    def start(self, *arguments: str, wait: bool = True, **environment: str) -> subprocess.Popen[str]:
+    def start(
+        self, *arguments: str, wait: bool = True, **environment: str
+    ) -> subprocess.Popen[str]:
         """Start `pgqueue worker` with the handlers of these tests."""
         before = self.value("select count(*) from pgqueue.worker")
         with (self.folder / f"worker-{len(self.workers)}.log").open("w") as log:

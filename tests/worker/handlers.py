@@ -57,7 +57,8 @@ async def gate(ctx: Context, payload: dict) -> str:
 @app.task("report")
 async def report(ctx: Context, payload: dict) -> str:
     for step in range(1, 4):
-        ctx.log.info(f"step {step}", step=step)
+        message = f"step {step}"
+        ctx.log.info(message, step=step)
         await ctx.progress(step * 25, f"step {step}")
     await ctx.save_artifact("note.txt", b"hello", "text/plain")
     await opened("report-out")
@@ -88,6 +89,13 @@ async def deaf(ctx: Context, payload: dict) -> None:
         await asyncio.sleep(3600)
     except asyncio.CancelledError:
         await asyncio.sleep(3600)
+
+
+@app.task("stubborn", timeout=0.2, max_attempts=1)
+def stubborn(ctx: Context, payload: dict) -> None:
+    """A thread that does not know of cancels."""
+    while not (GATES / "stubborn-out").exists():
+        threading.Event().wait(0.01)
 
 
 @app.task("retry")
@@ -123,7 +131,7 @@ async def block(ctx: Context, payload: dict) -> str:
     return "unharmed"
 
 
-class Rude(Exception):  # noqa: N818
+class Rude(Exception):
     def __str__(self) -> str:
         raise RuntimeError("no words")
 
@@ -166,7 +174,8 @@ RAISED = {
 @app.task("hostile", max_attempts=1)
 async def hostile(ctx: Context, payload: dict) -> object:
     if "raises" in payload:
-        raise RAISED[payload["raises"]]()
+        error = RAISED[payload["raises"]]()
+        raise error
     return HOSTILE[payload["returns"]]()
 
 

@@ -113,9 +113,7 @@ def test_a_handler_that_holds_the_event_loop_is_not_rescued(bench: Bench) -> Non
     bench.passed("block-in")
     renewed = "select expires_at from pgqueue.worker"
     first = bench.value(renewed)
-    eventually(
-        lambda: (bench.value(renewed) - first).total_seconds() > 15, "ten leases pass", 60
-    )
+    eventually(lambda: (bench.value(renewed) - first).total_seconds() > 15, "ten leases pass", 60)
     bench.open("block-out")
     assert bench.ended(task)["result"] == "unharmed"
     assert [a["outcome"] for a in bench.attempts(task)] == ["completed"]

@@ -104,6 +104,17 @@ def test_a_handler_that_is_not_done_in_time_is_cancelled(bench: Bench, type: str
     assert [a["outcome"] for a in bench.attempts(task)] == ["timed_out"]
 
 
+def test_a_thread_that_is_not_done_in_time_times_out_and_keeps_its_place(bench: Bench) -> None:
+    bench.start("--concurrency", "1")
+    task = bench.enqueue("stubborn")
+    ended = bench.ended(task)
+    assert (ended["status"], ended["error"]["type"]) == ("failed", "TimedOut")
+    other = bench.enqueue("echo")
+    assert bench.task(other)["status"] == "queued"
+    bench.open("stubborn-out")
+    assert bench.ended(other)["status"] == "completed"
+
+
 def test_the_timeout_of_a_task_goes_before_that_of_its_type(bench: Bench) -> None:
     bench.start()
     ended = bench.ended(bench.enqueue("gate", {"name": "t"}, timeout_s=0.1, max_attempts=1))

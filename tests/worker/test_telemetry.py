@@ -9,11 +9,11 @@ import orjson
 import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from pgqueue_worker.control import Control
+from pgqueue_worker.process import WorkerProcess
 
 from pgqueue import Context, PgQueue, telemetry
 from pgqueue.database import Link
-from pgqueue_worker.control import Control
-from pgqueue_worker.process import WorkerProcess
 from tests.worker.conftest import Bench, eventually
 
 
@@ -29,8 +29,14 @@ async def work(app: PgQueue, dsn: str, until: asyncio.Event) -> None:
     """Run a worker process's loops in this one."""
     link = Link(dsn, "test")
     registration = {
-        **{"supervisor": "test", "host": "test", "pid": 1, "version": "0"},
-        **{"queues": [], "types": [], "concurrency": 5, "lease_s": 60.0},
+        "supervisor": "test",
+        "host": "test",
+        "pid": 1,
+        "version": "0",
+        "queues": [],
+        "types": [],
+        "concurrency": 5,
+        "lease_s": 60.0,
     }
     ((worker_id,),) = await link.rows("register_worker", registration)
     await link.close()

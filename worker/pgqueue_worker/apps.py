@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
+from pathlib import Path
 
 from pgqueue.app import PgQueue
 from pgqueue.errors import UsageError
@@ -29,8 +29,9 @@ def load(target: str | None, *, builtin: bool) -> PgQueue:
 
 def _find(target: str) -> PgQueue:
     module_name, _, name = target.partition(":")
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
@@ -19,7 +19,7 @@ from pgqueue_worker.retrying import Patience
 from pgqueue_worker.tally import SIZES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from pgqueue.database import Link
     from pgqueue_worker.finisher import Finisher
@@ -33,6 +33,13 @@ _MAX_CLAIM = 500
 _MAX_UNRECORDED = 2_000
 _PRIORITIES = range(11)
 _SWEEP_SHARE = 20  # a sweep that took t comes again after 20 t
+
+
+class Notice(Protocol):
+    """Who is told when the loop waits for work, and when it got some."""
+
+    def __call__(self, *, waiting: bool) -> None:
+        """Take the notice."""
 
 
 class Claimer:
@@ -50,7 +57,7 @@ class Claimer:
         finisher: Finisher,
         reporter: Reporter,
         tally: Tally,
-        on_waiting: Callable[[bool], None],
+        on_waiting: Notice,
     ) -> None:
         self._link = link
         self._worker_id = worker_id
@@ -114,7 +121,7 @@ class Claimer:
         if not nothing_missed:
             pause = min(pause, max(0.0, self._sweep_due - loop.time()))
         if nothing_missed:
-            self._on_waiting(True)
+            self._on_waiting(waiting=True)
         try:
             async with asyncio.timeout(pause):
                 await self._bell.wait()
@@ -144,10 +151,10 @@ class Claimer:
         self._tally.count("claims")
         if not rows:
             return 0
-        self._on_waiting(False)
+        self._on_waiting(waiting=False)
         self._tally.observe(SIZES, len(rows), "claim_size")
         rows.sort(key=_order)
-        leases = [Lease(*row[:6], *row[7:13], claimed_at=now) for row in rows]
+        leases = [Lease.claimed(row, now) for row in rows]
         started: dict[str, int] = {}
         for lease, row in zip(leases, rows, strict=True):
             pair, seq = (lease.priority, lease.queue), row[6]

@@ -1,4 +1,4 @@
-"""The line between a supervisor and its worker process: JSON objects, one a line, over a socket pair."""
+"""The line between a supervisor and its worker process: JSON objects over a socket pair."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ _MAX_TRACEBACK = 64 * 1024
 
 
 def describe(error: BaseException, *, skip_frames: int = 0) -> dict[str, Any]:
-    """Give type, message and traceback. The first frames may be skipped: they are the worker's own."""
+    """Give type, message and traceback, without the first frames: those are the worker's own."""
     frames = error.__traceback__
     for _ in range(skip_frames):
         if frames is not None and frames.tb_next is not None:

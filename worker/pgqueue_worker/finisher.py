@@ -1,4 +1,4 @@
-"""Records how attempts ended: what has gathered goes in one call when the call before it is back."""
+"""Records how attempts ended: what has gathered goes in one call when the last is back."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from pgqueue.task import LeaseId, TaskId
@@ -35,5 +35,26 @@ class Lease:
     cause: Cause | None = None  # why it was interrupted
     last_seq: int = 0  # of the events that it logged
     unsent_events: int = 0
+    stray: asyncio.Future[Any] | None = None  # the thread of a handler that did not stop
     progress: dict[str, Any] | None = None  # the latest that is not recorded yet
-    finish_span: Any = field(default=None)
+
+    @classmethod
+    def claimed(cls, row: tuple[Any, ...], now: float) -> Lease:
+        """Read a row of the query ``claim_tasks``; its seq and the watchers are the claimer's."""
+        task_id, lease_id, attempt, budget, crashes, priority, _seq, *rest = row
+        queue, type_, timeout_s, wait_s, payload, traceparent, _watched = rest
+        return cls(
+            task_id=task_id,
+            lease_id=lease_id,
+            attempt=attempt,
+            budget=budget,
+            crashes=crashes,
+            priority=priority,
+            queue=queue,
+            type=type_,
+            timeout_s=timeout_s,
+            wait_s=wait_s,
+            payload=payload,
+            traceparent=traceparent,
+            claimed_at=now,
+        )

@@ -1,4 +1,4 @@
-"""Background duties that any supervisor may do: each on its own loop, so a stuck one holds up no other.
+"""Background duties that any supervisor may do, each on its own loop: none holds up another.
 
 Two that meet do no harm: the database lets one through or makes them share.
 """
@@ -86,7 +86,7 @@ class Maintenance:
             await link.rows("ring", {"queues": queues})
         if next_due_s is None:
             return _PROMOTE_S
-        return min(_PROMOTE_S, max(0.0, next_due_s) + 0.001)
+        return min(_PROMOTE_S, max(0.0, float(next_due_s)) + 0.001)
 
     async def _rescue(self, link: Link) -> float:
         await rescue(link, [])
@@ -94,7 +94,7 @@ class Maintenance:
 
     async def _fold(self, link: Link) -> float:
         ((folded,),) = await link.rows("fold_rollups")
-        return 0.05 if folded >= 20_000 else _FOLD_S  # noqa: PLR2004  it takes 20,000 at a time
+        return 0.05 if folded >= 20_000 else _FOLD_S
 
     async def _sample(self, link: Link) -> float:
         await link.rows("sample_queues")

@@ -117,7 +117,9 @@ def serve(metrics: Metrics, port: int, *, explicit: bool) -> None:
     except OSError as error:
         if error.errno != errno.EADDRINUSE or explicit:
             message = f"metrics cannot be served on port {port}: {error.strerror}"
-            raise UsageError(message, hint="choose another with --metrics-port, or 0 for none") from error
+            raise UsageError(
+                message, hint="choose another with --metrics-port, or 0 for none"
+            ) from error
         _log.warning("metrics_port_taken", port=port)
     else:
         _log.info("metrics_served", port=port)

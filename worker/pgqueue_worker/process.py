@@ -1,7 +1,7 @@
 """A worker process: claims, runs and finishes, under a supervisor that heartbeats for it.
 
-Started by the supervisor as ``python -m pgqueue_worker.process FD``; it ends when the line over that
-file descriptor does.
+Started by the supervisor as ``python -m pgqueue_worker.process FD``; it ends when the line over
+that file descriptor does.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import os
 import signal
 import socket
 import sys
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import structlog
+import uvloop
 
 from pgqueue import logs, telemetry
 from pgqueue.database import Link
@@ -41,14 +41,14 @@ LEASE_LOST = 75  # exit status: EX_TEMPFAIL, start another
 
 
 class _Waiting:
-    """Tells the supervisor when this process waits for work, and when it has had enough for a while."""
+    """Tells the supervisor when this process waits for work, and when it has had enough."""
 
     def __init__(self, control: Control) -> None:
         self._control = control
         self._told = False
         self._since: float | None = None
 
-    def note(self, waiting: bool) -> None:  # noqa: FBT001
+    def note(self, *, waiting: bool) -> None:
         now = asyncio.get_running_loop().time()
         if waiting:
             self._since = None
@@ -73,17 +73,19 @@ class WorkerProcess:
         self._tally = Tally()
         self._claim_link = Link(dsn, "pgqueue worker claim", setup="claim_options")
         self._links = [self._claim_link]
-        self._links += [Link(dsn, f"pgqueue worker {name}") for name in ("finish", "report", "file")]
+        self._links += [
+            Link(dsn, f"pgqueue worker {name}") for name in ("finish", "report", "file")
+        ]
         finish_link, report_link, file_link = self._links[1:]
         self._reporter = Reporter(report_link, file_link, self._tally)
         self._finisher = Finisher(finish_link, self._reporter, self._tally, self._make_room)
         self._runner = Runner(
             app.types,
-            start["concurrency"],
-            self._finisher,
-            self._reporter,
-            self._tally,
-            self._make_room,
+            concurrency=start["concurrency"],
+            finisher=self._finisher,
+            reporter=self._reporter,
+            tally=self._tally,
+            on_room=self._make_room,
         )
         self._claimer = Claimer(
             self._claim_link,
@@ -196,14 +198,9 @@ def main() -> None:
     # the terminal's Ctrl-C reaches the whole group: the supervisor decides
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    with suppress(ImportError):
-        import uvloop
-
-        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-    status = asyncio.run(_main(socket.socket(fileno=int(sys.argv[1]))))
-    logs_flushed = sys.stdout.flush, sys.stderr.flush
-    for flush in logs_flushed:
-        flush()
+    status = uvloop.run(_main(socket.socket(fileno=int(sys.argv[1]))))
+    sys.stdout.flush()
+    sys.stderr.flush()
     # threads that ignore their cancel must not hold the process
     os._exit(status)
 

@@ -1,4 +1,4 @@
-"""Sends what handlers report while they run: progress, log lines, artifacts, and that tasks changed.
+"""Sends what handlers report while they run: progress, log lines, artifacts, changes.
 
 Progress is coalesced: the latest of each attempt, sent when the call before it is back.
 """
@@ -34,7 +34,7 @@ _MAX_DATA = 16 * 1024
 
 
 class Reporter:
-    """The reporting side of every context of this process; its methods may be called from any thread."""
+    """The reporting side of every context of this process, callable from any thread."""
 
     def __init__(self, link: Link, files: Link, tally: Tally) -> None:
         self._link = link

@@ -11,18 +11,16 @@ import contextvars
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import orjson
 import structlog
 
 from pgqueue import telemetry
 from pgqueue.context import Context
-from pgqueue.errors import PayloadError, UsageError
-from pgqueue.outcomes import Cancel, Retry, Snooze
-from pgqueue.task import Outcome, encode, seconds
-from pgqueue_worker.failure import describe
+from pgqueue.errors import PayloadError
+from pgqueue.task import Outcome
+from pgqueue_worker import ending
+from pgqueue_worker.quiet import Quiet
 from pgqueue_worker.tally import BUCKETS
 
 if TYPE_CHECKING:
@@ -38,8 +36,6 @@ _log = structlog.get_logger("pgqueue.task")
 
 _REAP_S = 0.05
 _REMIND_S = 1.0
-_MAX_RESULT = 256 * 1024
-_UNKNOWN_TYPE_S = 15.0
 _PREFETCH_S = 0.02
 _MAX_PREFETCH = 1_000
 _SUSPECT = 2  # crashes after which a task runs alone: one more is its last
@@ -51,6 +47,7 @@ class Runner:
     def __init__(
         self,
         types: Mapping[str, TaskType],
+        *,
         concurrency: int,
         finisher: Finisher,
         reporter: Reporter,
@@ -73,16 +70,18 @@ class Runner:
         self._idle.set()
         self._mean_s = 1.0
         self._ahead = 0
-        self._quiet = _Quiet()
+        self._quiet = Quiet()
 
     @property
     def room(self) -> int:
         """How many attempts to claim now, 0 while it is not worth a round trip.
 
-        Held are those that run and what they use up in some 20 ms: so a slow handler's tasks are not
-        taken from other workers, and a fast one never waits for the round trip of a claim.
+        Held are those that run and what they use up in some 20 ms: so a slow handler's tasks are
+        not taken from other workers, and a fast one never waits for the round trip of a claim.
         """
-        ahead = self._ahead = min(int(self._concurrency / self._mean_s * _PREFETCH_S), _MAX_PREFETCH)
+        ahead = self._ahead = min(
+            int(self._concurrency / self._mean_s * _PREFETCH_S), _MAX_PREFETCH
+        )
         if self._suspect is not None:
             return 0
         room = self._concurrency + ahead - len(self._running) - len(self._waiting)
@@ -176,11 +175,7 @@ class Runner:
         started = lease.started_at = self._loop.time()
         kind = self._types.get(lease.type)
         if kind is None:
-            result: dict[str, Any] = {
-                "outcome": Outcome.RELEASED,
-                "delay_s": _UNKNOWN_TYPE_S,
-                "reason": f"no handler for type {lease.type!r} on the worker that looked last",
-            }
+            result = ending.unknown(lease)
         elif telemetry.enabled():
             result = await self._traced(lease, kind)
         else:
@@ -193,6 +188,8 @@ class Runner:
         if lease is self._suspect:
             await self._finisher.drained()
             self._suspect = None
+        if lease.stray is not None:
+            await asyncio.gather(lease.stray, return_exceptions=True)
         del self._running[lease.lease_id]
         self._next()
 
@@ -222,10 +219,7 @@ class Runner:
         try:
             payload = kind.decode(lease.payload)
         except PayloadError as error:
-            refused = describe(error)
-            refused["type"] = "payload_undecodable" if not error.errors else "payload_invalid"
-            refused["errors"] = error.errors[:20]
-            return {"outcome": Outcome.FAILED, "retry": False, "error": refused}
+            return ending.refused(error)
         context = Context(
             task_id=lease.task_id,
             lease_id=lease.lease_id,
@@ -245,33 +239,28 @@ class Runner:
             else:
                 value = await self._in_thread(lease, kind, context, payload)
             lease.interruptible = False
-            return _ended(value, kind, lease)
+            return ending.returned(value)
         except asyncio.CancelledError as error:
             lease.interruptible = False
             current = asyncio.current_task()
             if current is not None:
                 while current.cancelling():
                     current.uncancel()
-            return _interrupted(lease, kind, limit, error)
+            return ending.interrupted(error, kind, lease, limit)
         except BaseException as error:  # noqa: BLE001  the border: a handler may raise anything
             lease.interruptible = False
-            return _failed(error, kind, lease)
+            return ending.raised(error, kind, lease)
 
-    async def _in_thread(
-        self, lease: Lease, kind: TaskType, context: Context, payload: Any
-    ) -> Any:
+    async def _in_thread(self, lease: Lease, kind: TaskType, context: Context, payload: Any) -> Any:
         call = contextvars.copy_context().run
         future = self._loop.run_in_executor(self._threads, call, kind.call, context, payload)
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
             if not future.done():
-                # the thread runs on and keeps its place: what it does cannot be stopped from outside
-                lease.interruptible = False
+                # what a thread does cannot be stopped from outside: it runs on and keeps its place
+                lease.stray = future
                 _log.warning("thread_ignores_cancel", task_id=lease.task_id, type=lease.type)
-                await asyncio.wait([future])
-                if not future.cancelled():
-                    future.exception()
             raise
 
     def _end(self, lease: Lease, result: dict[str, Any], took: float) -> None:
@@ -315,100 +304,6 @@ class Runner:
         )
 
 
-class _Quiet:
-    """Lets 20 completions a second be logged, and counts the others."""
-
-    def __init__(self) -> None:
-        self._second = 0
-        self._spoken = 0
-        self._unspoken = 0
-
-    def may_speak(self, now: float) -> bool:
-        if int(now) != self._second:
-            self._second, self._spoken = int(now), 0
-        self._spoken += 1
-        if self._spoken > 20:  # noqa: PLR2004
-            self._unspoken += 1
-            return False
-        return True
-
-    def take(self) -> int:
-        unspoken, self._unspoken = self._unspoken, 0
-        return unspoken
-
-
 def _trace_finish(lease: Lease, began: int) -> None:
     with telemetry.span_from(lease.traceparent, f"finish {lease.type}", start_ns=began):
         pass
-
-
-def _ended(value: Any, kind: TaskType, lease: Lease) -> dict[str, Any]:
-    match value:
-        case None:
-            return {"outcome": Outcome.COMPLETED}
-        case Retry(after=after, reason=reason):
-            message = reason or "the handler asked for a retry"
-            return {
-                "outcome": Outcome.FAILED,
-                "delay_s": max(0.0, seconds(after) or 0.0),
-                "reason": message,
-                "error": {"type": "Retry", "message": message},
-            }
-        case Snooze(until=until, reason=reason):
-            return {"outcome": Outcome.SNOOZED, "reason": reason, **_when(until)}
-        case Cancel(reason=reason):
-            return {
-                "outcome": Outcome.CANCELLED,
-                "error": {"type": "Cancelled", "message": reason or "cancelled by its handler"},
-            }
-        case _:
-            try:
-                encoded = encode(value)
-                if len(encoded) > _MAX_RESULT:
-                    message = f"the result has {len(encoded):,} bytes"
-                    raise UsageError(message, hint=f"at most {_MAX_RESULT:,}; keep it as an artifact")
-            except UsageError as error:
-                described = {**describe(error), "type": "ResultNotStorable"}
-                return {"outcome": Outcome.FAILED, "retry": False, "error": described}
-            return {"outcome": Outcome.COMPLETED, "result": orjson.Fragment(encoded)}
-
-
-def _when(until: datetime | timedelta | float) -> dict[str, Any]:
-    if isinstance(until, datetime):  # by the database's clock; without a zone it is UTC
-        aware = until if until.tzinfo else until.replace(tzinfo=UTC)
-        return {"run_at": aware.isoformat()}
-    return {"delay_s": max(0.0, seconds(until) or 0.0)}
-
-
-def _interrupted(
-    lease: Lease, kind: TaskType, limit: float | None, error: BaseException
-) -> dict[str, Any]:
-    match lease.cause:
-        case "timeout":
-            return {
-                "outcome": Outcome.TIMED_OUT,
-                "delay_s": kind.backoff.delay(lease.attempt),
-                "error": {
-                    **describe(error, skip_frames=1),
-                    "type": "TimedOut",
-                    "message": f"not done within {limit:g} s",
-                },
-            }
-        case "cancel":
-            return {
-                "outcome": Outcome.CANCELLED,
-                "error": {"type": "Cancelled", "message": "cancelled while it ran"},
-            }
-        case "drain":
-            return {"outcome": Outcome.RELEASED, "reason": "its worker stopped"}
-        case None:  # the handler cancelled itself
-            return _failed(error, kind, lease)
-
-
-def _failed(error: BaseException, kind: TaskType, lease: Lease) -> dict[str, Any]:
-    return {
-        "outcome": Outcome.FAILED,
-        "retry": not (isinstance(error, kind.no_retry) or getattr(error, "no_retry", False)),
-        "delay_s": kind.backoff.delay(lease.attempt),
-        "error": describe(error, skip_frames=1),
-    }

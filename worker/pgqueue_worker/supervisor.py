@@ -1,8 +1,8 @@
 """The parent of worker processes: starts them, heartbeats for them, wakes them and buries them.
 
 A handler that blocks its process's event loop cannot stop heartbeats: they are sent from here. A
-process that dies is seen by ``waitpid`` and its tasks run again at once; when the supervisor dies its
-processes die with it, and their tasks run again when the lease has run out.
+process that dies is seen by ``waitpid`` and its tasks run again at once; when the supervisor dies
+its processes die with it, and their tasks run again when the lease has run out.
 """
 
 from __future__ import annotations

@@ -1,0 +1,119 @@
+"""How an attempt ends: what its handler returned or raised, as the finish that is recorded."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from pgqueue.errors import PayloadError, UsageError
+from pgqueue.outcomes import Cancel, Retry, Snooze
+from pgqueue.task import Outcome, encode, seconds
+from pgqueue_worker.failure import describe
+
+if TYPE_CHECKING:
+    from pgqueue.handlers import TaskType
+    from pgqueue_worker.lease import Lease
+
+_MAX_RESULT = 256 * 1024
+_UNKNOWN_TYPE_S = 15.0
+
+
+def returned(value: Any) -> dict[str, Any]:
+    """End an attempt by what its handler returned."""
+    match value:
+        case None:
+            return {"outcome": Outcome.COMPLETED}
+        case Retry(after=after, reason=reason):
+            message = reason or "the handler asked for a retry"
+            return {
+                "outcome": Outcome.FAILED,
+                "delay_s": max(0.0, seconds(after) or 0.0),
+                "reason": message,
+                "error": {"type": "Retry", "message": message},
+            }
+        case Snooze(until=until, reason=reason):
+            return {"outcome": Outcome.SNOOZED, "reason": reason, **_when(until)}
+        case Cancel(reason=reason):
+            return {
+                "outcome": Outcome.CANCELLED,
+                "error": {"type": "Cancelled", "message": reason or "cancelled by its handler"},
+            }
+        case _:
+            return _stored(value)
+
+
+def raised(error: BaseException, kind: TaskType, lease: Lease) -> dict[str, Any]:
+    """End an attempt by the exception that left its handler."""
+    return {
+        "outcome": Outcome.FAILED,
+        "retry": not isinstance(error, kind.no_retry),
+        "delay_s": kind.backoff.delay(lease.attempt),
+        "error": describe(error, skip_frames=1),
+    }
+
+
+def refused(error: PayloadError) -> dict[str, Any]:
+    """End an attempt whose payload does not fit its type: no other attempt could end otherwise."""
+    described = describe(error)
+    described["type"] = "payload_invalid" if error.errors else "payload_undecodable"
+    described["errors"] = error.errors[:20]
+    return {"outcome": Outcome.FAILED, "retry": False, "error": described}
+
+
+def interrupted(
+    error: BaseException, kind: TaskType, lease: Lease, limit_s: float | None
+) -> dict[str, Any]:
+    """End an attempt that was cancelled, by why it was."""
+    match lease.cause:
+        case "timeout":
+            return {
+                "outcome": Outcome.TIMED_OUT,
+                "delay_s": kind.backoff.delay(lease.attempt),
+                "error": {
+                    **describe(error, skip_frames=1),
+                    "type": "TimedOut",
+                    "message": f"not done within {limit_s:g} s",
+                },
+            }
+        case "cancel":
+            return {
+                "outcome": Outcome.CANCELLED,
+                "error": {"type": "Cancelled", "message": "cancelled while it ran"},
+            }
+        case "drain":
+            return {"outcome": Outcome.RELEASED, "reason": "its worker stopped"}
+        case None:  # the handler cancelled itself
+            return raised(error, kind, lease)
+
+
+def unknown(lease: Lease) -> dict[str, Any]:
+    """Give back a task whose type nobody here handles: it waits for a worker that does."""
+    return {
+        "outcome": Outcome.RELEASED,
+        "delay_s": _UNKNOWN_TYPE_S,
+        "reason": f"no handler for type {lease.type!r} on the worker that looked last",
+    }
+
+
+def _stored(value: Any) -> dict[str, Any]:
+    try:
+        encoded = encode(value)
+        if len(encoded) <= _MAX_RESULT:
+            return {"outcome": Outcome.COMPLETED, "result": orjson.Fragment(encoded)}
+        error = UsageError(
+            f"the result has {len(encoded):,} bytes",
+            hint=f"at most {_MAX_RESULT:,} are kept; save it as an artifact",
+        )
+    except UsageError as not_json:
+        error = not_json
+    described = {**describe(error), "type": "ResultNotStorable"}
+    return {"outcome": Outcome.FAILED, "retry": False, "error": described}
+
+
+def _when(until: datetime | timedelta | float) -> dict[str, Any]:
+    if isinstance(until, datetime):  # by the database's clock; without a zone it is UTC
+        aware = until if until.tzinfo else until.replace(tzinfo=UTC)
+        return {"run_at": aware.isoformat()}
+    return {"delay_s": max(0.0, seconds(until) or 0.0)}
