@@ -125,7 +125,15 @@ def test_a_cursor_is_of_its_queue_and_priority(queue: Queue) -> None:
     assert queue.claimed(worker, queues=("a", "b")) == [a]
 
 
-@pytest.mark.parametrize("state", ["draining", "stopped", "lost", "unknown", "expired"])
+def test_a_draining_worker_is_given_nothing(queue: Queue) -> None:
+    id = queue.enqueue()
+    worker = queue.worker()
+    queue.rows("select pgqueue.set_worker_state(%s, 'draining')", worker)
+    assert queue.claimed(worker) == []
+    assert queue.status(id) == "queued"
+
+
+@pytest.mark.parametrize("state", ["stopped", "lost", "unknown", "expired"])
 def test_a_worker_that_is_not_active_claims_nothing(queue: Queue, state: str) -> None:
     id = queue.enqueue()
     worker = queue.worker()
