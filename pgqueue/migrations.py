@@ -86,11 +86,9 @@ def check(version: int | None, min_code: int | None) -> None:
 
 def _migrate(connection: psycopg.Connection[Any]) -> list[str]:
     applied: list[str] = []
-    fresh = False
     with connection.transaction():
         connection.execute(query("lock_migrations"))
         if not _one(connection, "schema_exists"):
-            fresh = True
             connection.execute(query("create_schema"))
     while True:
         with connection.transaction():
@@ -104,7 +102,7 @@ def _migrate(connection: psycopg.Connection[Any]) -> list[str]:
             if not waiting:
                 break
             migration = waiting[0]
-            if fresh and not applied:
+            if version is None:
                 _replace_functions(connection)  # the first tables' checks use them
             text = migration.file.read_text()
             found = re.search(r"^-- min_code: (\d+)", text, re.MULTILINE)
