@@ -4,6 +4,8 @@ create or replace function pgqueue.record_progress(updates jsonb, out refused bi
 language plpgsql
 set search_path = pgqueue, pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
+set enable_hashjoin = off  -- it read all that runs, however little was reported
+set enable_mergejoin = off
 set enable_seqscan = off
 set jit = off  -- before 18 a plan that must do what is set off "costs" 10¹⁰, so every call would be compiled: 3 s
 as $$
