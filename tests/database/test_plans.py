@@ -1,0 +1,229 @@
+"""What a transition touches: never more than its batch, whatever the planner believes."""
+
+import orjson
+import pytest
+
+from tests.database.queue import Queue
+
+BATCH = 50
+FACTS_AND_TOKENS = ("task", "attempt", "task_event", "ready", "delayed", "running")
+
+
+class Touched:
+    """What a session reads of the facts and tokens between `with` and its end."""
+
+    def __init__(self, queue: Queue) -> None:
+        self._queue = queue
+        self.scanned: set[str] = set()
+        self.rows = 0
+
+    def __enter__(self) -> "Touched":
+        # in one transaction, so that nothing is sent off to the collector in between
+        self._transaction = self._queue.connection.transaction()
+        self._transaction.__enter__()
+        self._before = self._counters()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        after = self._counters()
+        for name, (scans, rows) in after.items():
+            scans_before, rows_before = self._before.get(name, (0, 0))
+            self.rows += rows - rows_before
+            if scans > scans_before:
+                self.scanned.add(name)
+        self._transaction.__exit__(*error)
+
+    def _counters(self) -> dict[str, tuple[int, int]]:
+        rows = self._queue.rows(
+            """select relname::text as name, coalesce(seq_scan, 0) as scans,
+               coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) as rows
+               from pg_stat_xact_user_tables where schemaname = 'pgqueue'"""
+        )
+        return {
+            row["name"]: (row["scans"], row["rows"])
+            for row in rows
+            if row["name"].startswith(FACTS_AND_TOKENS)
+        }
+
+
+def _results(leases: list[dict], outcome: str) -> str:
+    return orjson.dumps(
+        [
+            {"task_id": lease["task_id"], "lease_id": lease["lease_id"], "outcome": outcome, "delay_s": 5}
+            for lease in leases
+        ]
+    ).decode()
+
+
+def _fill(queue: Queue) -> int:
+    """Make history and a backlog; gives an active worker."""
+    worker = queue.worker(1e6)
+    queue.enqueue_many(*[{"type": "t"}] * 4000)
+    for outcome in ("completed", "completed", "failed"):
+        leases = queue.claim(worker, 800)
+        queue.value("select refused from pgqueue.finish(%s)", _results(leases, outcome))
+    queue.claim(worker, 600)
+    queue.enqueue_many(*[{"type": "t", "delay_s": 9_000}] * 500)
+    return worker
+
+
+def _never_analysed(queue: Queue) -> int:
+    return _fill(queue)
+
+
+def _analysed_while_empty(queue: Queue) -> int:
+    queue.rows("vacuum analyze")
+    return _fill(queue)
+
+
+def _analysed_while_full(queue: Queue) -> int:
+    worker = _fill(queue)
+    queue.rows("analyze")
+    return worker
+
+
+def _bloated(queue: Queue) -> int:
+    """Far more dead tokens than live ones, which a held snapshot keeps."""
+    holder = queue.session()
+    holder.rows("begin isolation level repeatable read")
+    holder.value("select count(*) from pgqueue.task")
+    worker = _fill(queue)
+    queue.rows("vacuum analyze")
+    leases = queue.claim(worker, 5000)
+    queue.value("select refused from pgqueue.finish(%s)", _results(leases, "completed"))
+    queue.rows("vacuum analyze pgqueue.ready")
+    queue.enqueue_many(*[{"type": "t"}] * 200)
+    return worker
+
+
+@pytest.mark.parametrize(
+    "state", [_never_analysed, _analysed_while_empty, _analysed_while_full, _bloated]
+)
+def test_no_transition_scans_a_table_or_touches_more_than_its_batch(
+    queue: Queue, state: object
+) -> None:
+    worker = state(queue)
+    touched: dict[str, Touched] = {}
+
+    def measured(name: str, call: object) -> object:
+        with Touched(queue) as touched[name]:
+            return call()
+
+    ids = measured("enqueue_many", lambda: queue.enqueue_many(*[{"type": "t"}] * BATCH))
+    leases = measured("claim", lambda: queue.claim(worker, BATCH))
+    assert len(leases) == len(ids) == BATCH
+    measured(
+        "record_progress",
+        lambda: queue.progress(
+            *[{"task_id": x["task_id"], "lease_id": x["lease_id"], "percent": 1} for x in leases]
+        ),
+    )
+    for outcome, part in (("completed", leases[:20]), ("failed", leases[20:35]), ("released", leases[35:])):
+        refused = measured(
+            f"finish as {outcome}",
+            lambda part=part, outcome=outcome: queue.value(
+                "select refused from pgqueue.finish(%s)", _results(part, outcome)
+            ),
+        )
+        assert refused == []
+    queue.shift_clock(9_001)
+    assert measured("promote", lambda: queue.promote(BATCH))["moved"] == BATCH
+    names = "select * from pgqueue.runnable_queues()"
+    assert measured("runnable_queues", lambda: queue.values(names)) == ["default"]
+    measured("heartbeat", lambda: queue.heartbeat(worker))
+    measured("cancel", lambda: queue.cancel(ids[-1]))
+    measured("get", lambda: queue.task(ids[0]))
+
+    assert {name: seen.scanned for name, seen in touched.items() if seen.scanned} == {}
+    allowed = {"cancel": 12, "get": 8, "heartbeat": 0, "runnable_queues": 4}
+    too_many = {
+        name: seen.rows for name, seen in touched.items() if seen.rows > allowed.get(name, 4 * BATCH)
+    }
+    assert too_many == {}
+
+
+def test_a_session_that_planned_on_empty_tables_does_not_suffer_later(queue: Queue) -> None:
+    worker = queue.worker(1e6)
+    for _ in range(7):  # past the five executions after which a plan is kept
+        queue.finish(queue.start(worker))
+        queue.promote()
+    queue.enqueue_many(*[{"type": "t"}] * 4000)
+    queue.claim(worker, 2000)
+    with Touched(queue) as seen:
+        leases = queue.claim(worker, BATCH)
+        queue.value("select refused from pgqueue.finish(%s)", _results(leases, "completed"))
+    assert seen.scanned == set()
+    assert seen.rows <= 6 * BATCH
+
+
+def _blocks(queue: Queue, statement: str, *parameters: object) -> int:
+    """Run a statement and give the blocks that it touched, whatever it called."""
+    (plan,) = queue.value(f"explain (analyze, buffers, format json) {statement}", *parameters)
+    return plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"]
+
+
+def _entries_read(queue: Queue) -> int:
+    """Give the entries of the order of ready that were ever looked at, the dead included."""
+    queue.value("select pg_stat_force_next_flush()::text")
+    return queue.value(
+        "select idx_tup_read from pg_stat_user_indexes where indexrelname = 'ready_order'"
+    )
+
+
+def _drain(queue: Queue, use_cursor: bool) -> list[tuple[int, int, int]]:
+    """Drain under a held snapshot, 100 at a time.
+
+    Gives for each round the index entries and the blocks that its claim touched, and the blocks
+    that its finish did.
+    """
+    queue.enqueue_many(*[{"type": "t"}] * 5000)
+    holder = queue.session()
+    holder.rows("begin isolation level repeatable read")
+    holder.value("select count(*) from pgqueue.task")
+    worker = queue.worker(1e6)
+    cursors = [0] * 11
+    rounds = []
+    entries = _entries_read(queue)
+    while queue.value("select exists (select from pgqueue.ready)"):
+        claim = "select * from pgqueue.claim(%s, '{default}', %s::bigint[], 100)"
+        claimed = _blocks(queue, claim, worker, cursors)
+        before, entries = entries, _entries_read(queue)
+        results = queue.value(
+            """select jsonb_agg(jsonb_build_object('task_id', r.task_id, 'lease_id', r.lease_id,
+               'outcome', 'completed'))::text from pgqueue.running as r"""
+        )
+        if use_cursor:
+            cursors[5] = queue.value(
+                "select max(seq) from pgqueue.running as r join pgqueue.task on id = r.task_id"
+            )
+        finished = _blocks(queue, "select * from pgqueue.finish(%s)", results)
+        rounds.append((entries - before, claimed, finished))
+        entries = _entries_read(queue)
+    assert len(rounds) == 50
+    return rounds
+
+
+@pytest.mark.timeout(120)
+def test_claim_and_finish_cost_the_same_however_long_a_snapshot_is_held(queue: Queue) -> None:
+    rounds = _drain(queue, use_cursor=True)
+    assert max(entries for entries, _, _ in rounds) <= 101
+    for kind in (1, 2):
+        early = sorted(row[kind] for row in rounds[5:15])[5]
+        late = sorted(row[kind] for row in rounds[-10:])[5]
+        assert late <= 1.5 * early, ("claim", "finish")[kind - 1]
+
+
+@pytest.mark.timeout(120)
+def test_without_its_cursor_a_claim_would_wade_through_the_dead(queue: Queue) -> None:
+    rounds = _drain(queue, use_cursor=False)
+    assert rounds[-1][0] > 4000
+
+
+def test_what_turns_plans_off_turns_their_compilation_off_too(queue: Queue) -> None:
+    """Before PostgreSQL 18 what is off costs 10¹⁰, which sets JIT on: 3 s for each call."""
+    compiled = queue.values(
+        """select proname::text from pg_proc
+           where pronamespace = 'pgqueue'::regnamespace
+               and 'enable_seqscan=off' = any (proconfig) and not 'jit=off' = any (proconfig)"""
+    )
+    assert compiled == []
