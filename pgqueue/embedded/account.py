@@ -60,7 +60,7 @@ class Account:
                 check=False,
                 cwd="/",
             )
-            version = re.search(r"^VERSION=(\S+)$", probe.stdout, re.MULTILINE)
+            version = re.search(r"^VERSION=(\S+)", probe.stdout, re.MULTILINE)
             if probe.returncode == 0 and version:
                 return cls(uid, gid, prefix, version[1])
             problem = (probe.stdout + probe.stderr).strip() or problem
