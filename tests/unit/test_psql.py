@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pgqueue.embedded import EmbeddedServer
+from pgqueue.migrations import migrate
 from pgqueue.psql import _find_files
 from pgqueue.queries import SQL
 
@@ -45,12 +46,12 @@ def test_it_uses_the_server_that_runs(private_server: EmbeddedServer) -> None:
     assert private_server.pid == pid
 
 
-def test_it_starts_the_server_for_the_time_of_the_call(private_server: EmbeddedServer) -> None:
-    private_server.stop()
-    data_dir = private_server.data_dir
-    ran = psql(data_dir, "-At", said="select count(*) from pgqueue.tasks;\n")
+def test_it_starts_the_server_for_the_time_of_the_call(tmp_path: Path) -> None:
+    with EmbeddedServer(tmp_path) as server:
+        migrate(server.dsn())
+    ran = psql(tmp_path, "-At", said="select count(*) from pgqueue.tasks;\n")
     assert (ran.returncode, ran.stdout) == (0, "0\n"), ran.stderr
-    assert not (data_dir / "postgresql/postmaster.pid").exists()
+    assert not (tmp_path / "postgresql/postmaster.pid").exists()
 
 
 def test_it_uses_the_database_that_is_named(database: str, tmp_path: Path) -> None:
