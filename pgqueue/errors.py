@@ -106,9 +106,12 @@ _BY_SQLSTATE: dict[str, type[PgQueueError]] = {
     "PQ002": NotFound,
     "PQ003": Conflict,
     "PQ004": UsageError,
+    "23502": UsageError,  # not_null_violation: what must be given was not
+    "23502": UsageError,  # not_null_violation
     "23514": UsageError,  # check_violation: a bound of the schema
     "22003": UsageError,  # numeric_value_out_of_range
     "22P02": UsageError,  # invalid_text_representation
+    "22021": UsageError,  # character_not_in_repertoire: NUL in a text
     "22P05": UsageError,  # untranslatable_character: NUL in a jsonb string
     "22008": UsageError,  # datetime_field_overflow
     "22007": UsageError,  # invalid_datetime_format
@@ -123,11 +126,6 @@ _UNAVAILABLE_CLASSES = ("08", "53", "57P")  # connection, resources (disk full, 
 
 _CHECKS = {
     "task_payload_bounds": "a payload is at most 256 KiB and 64 levels deep",
-    "task_priority_range": "a priority is between 0 (first) and 10 (last)",
-    "task_max_attempts_range": "max_attempts is between 1 and 1000",
-    "task_timeout_positive": "a timeout is more than 0 seconds",
-    "task_queue_length": "a queue's name has 1 to 100 characters",
-    "task_type_length": "a type's name has 1 to 100 characters",
     "artifact_name_plain": "an artifact's name is 1 to 100 of A-Z a-z 0-9 . _ -",
     "artifact_size_bound": "an artifact is at most 16 MiB",
 }
@@ -136,15 +134,18 @@ _CHECKS = {
 def translate(error: psycopg.Error) -> PgQueueError:
     """Give the error of this tree that a database error stands for.
 
-    An error without a SQLSTATE came from the connection itself.
+    An error without a SQLSTATE came from the driver: a value that it cannot send, or the connection.
     """
     state = error.sqlstate
-    if state is None or state.startswith(_UNAVAILABLE_CLASSES):
+    if state is None and isinstance(error, psycopg.DataError):
+        return UsageError(_first_line(error), hint="PostgreSQL has no such value")
+    lost = state is None and isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+    if lost or (state or "").startswith(_UNAVAILABLE_CLASSES):
         return DatabaseUnavailable(
             f"PostgreSQL is not available: {_first_line(error)}",
             hint="check that it runs and that PGQUEUE_DATABASE_URL is right; pgqueue tries again",
         )
-    kind = _BY_SQLSTATE.get(state, PgQueueError)
+    kind = _BY_SQLSTATE.get(state or "", PgQueueError)
     if kind is SchemaMismatch:
         return SchemaMismatch(_first_line(error), hint="run `pgqueue migrate`")
     check = _CHECKS.get(error.diag.constraint_name or "")
