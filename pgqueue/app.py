@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from uuid import UUID
 
-from psycopg.rows import dict_row
+from psycopg.rows import dict_row, tuple_row
 
 from pgqueue import telemetry
 from pgqueue.backoff import Backoff
@@ -162,7 +162,7 @@ class PgQueue:
     async def wait(self, id: str | UUID, timeout: timedelta | float | None = None) -> Task:
         """Give the task once it has ended, or raise ``TimeoutError``: the task goes on."""
         wanted = _uuid(id)
-        async with asyncio.timeout(seconds(timeout)), Watch(self._dsn()) as watch:
+        async with asyncio.timeout(seconds(timeout)), Watch(self._listen_dsn()) as watch:
             while True:
                 task = await self.get(wanted)
                 if task.status.final:
@@ -233,7 +233,8 @@ class PgQueue:
         queues: set[str] = set()
         for start in range(0, len(rows), _CHUNK):
             tasks = encode(rows[start : start + _CHUNK]).decode()
-            cursor = await connection.execute(query(name), {"tasks": tasks})
+            cursor = connection.cursor(row_factory=tuple_row)  # the caller's own may give dicts
+            await cursor.execute(query(name), {"tasks": tasks})
             stored = await cursor.fetchone()
             assert stored is not None  # a function call gives a row
             ids.extend(stored[0])
@@ -242,6 +243,9 @@ class PgQueue:
 
     def _dsn(self) -> str:
         return self._url or self.settings.dsn()
+
+    def _listen_dsn(self) -> str:
+        return self.settings.listen_url or self._dsn()
 
     async def _open(self) -> Database:
         async with self._opening:
@@ -265,6 +269,6 @@ class PgQueue:
 def _uuid(value: str | UUID) -> UUID:
     try:
         return value if isinstance(value, UUID) else UUID(value)
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, TypeError) as error:
         message = f"{value!r} is no task id"
         raise UsageError(message, hint="an id is a UUID, as enqueue gave it") from error
