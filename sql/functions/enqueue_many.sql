@@ -73,15 +73,23 @@ begin
         coalesce(array_agg(id order by n), '{}'),
         now,
         coalesce(array_agg(distinct queue) filter (where seq is not null), '{}'),
+        -- here and not in constraints: those are read from the catalogue again by every insert.
         -- NaN and infinite seconds are more than any number
-        bool_or(run_at < 'epoch' or run_at >= '9999-01-01 00:00Z' or timeout_s > 1e9)
+        bool_or(
+            priority not between 0 and 10
+            or max_attempts not between 1 and 1000
+            or length(queue) not between 1 and 100
+            or length(type) not between 1 and 100
+            or timeout_s <= 0 or timeout_s > 1e9
+            or run_at < 'epoch' or run_at >= '9999-01-01 00:00Z'
+        )
     into ids, created_at, queues, impossible
     from input;
 
     if impossible then
-        -- one of them, once stored, would break the claim of its whole queue, or every program that reads it
-        raise exception 'a run_at or a timeout is out of range'
-            using errcode = 'PQ004', hint = 'run_at is in the years 1970 to 9998, a timeout at most 1e9 seconds';
+        raise exception 'a value is out of range'
+            using errcode = 'PQ004', hint = 'priority is 0 (first) to 10 (last), max_attempts 1 to 1000, timeout_s more than 0 '
+                'and at most 1e9, run_at in the years 1970 to 9998, the name of a queue or a type 1 to 100 characters long';
     end if;
 end
 $$;

@@ -21,11 +21,6 @@ create table task (
     payload jsonb not null,
     batch_id uuid,
     traceparent text,
-    constraint task_priority_range check (priority between 0 and 10),
-    constraint task_max_attempts_range check (max_attempts between 1 and 1000),
-    constraint task_timeout_positive check (timeout_s > 0),
-    constraint task_queue_length check (length(queue) between 1 and 100),
-    constraint task_type_length check (length(type) between 1 and 100),
     -- 64 levels of nesting take more than 500 bytes of jsonb, so a small payload needs no closer look
     constraint task_payload_bounds check (pg_column_size(payload) <= 500 or payload_fits(payload))
 ) partition by range (id);

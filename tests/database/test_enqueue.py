@@ -58,7 +58,9 @@ def test_a_task_of_the_future_is_scheduled_and_cannot_be_claimed(queue: Queue) -
     assert queue.claimed(queue.worker()) == []
 
 
-@pytest.mark.parametrize("option", [{"delay_s": 0}, {"delay_s": -5}, {"run_at": "2001-01-01T00:00Z"}])
+@pytest.mark.parametrize(
+    "option", [{"delay_s": 0}, {"delay_s": -5}, {"run_at": "2001-01-01T00:00Z"}]
+)
 def test_a_task_of_the_past_is_queued_at_once(queue: Queue, option: dict) -> None:
     (id,) = queue.enqueue_many({"type": "t", **option})
     assert queue.status(id) == "queued"
@@ -74,24 +76,26 @@ def test_a_delay_counts_from_the_databases_clock(queue: Queue) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "constraint"),
+    "options",
     [
-        ({"priority": -1}, "task_priority_range"),
-        ({"priority": 11}, "task_priority_range"),
-        ({"max_attempts": 0}, "task_max_attempts_range"),
-        ({"max_attempts": 1001}, "task_max_attempts_range"),
-        ({"timeout_s": 0}, "task_timeout_positive"),
-        ({"timeout_s": -1}, "task_timeout_positive"),
-        ({"queue": ""}, "task_queue_length"),
-        ({"queue": "q" * 101}, "task_queue_length"),
-        ({"type": ""}, "task_type_length"),
-        ({"type": "t" * 101}, "task_type_length"),
+        {"priority": -1},
+        {"priority": 11},
+        {"max_attempts": 0},
+        {"max_attempts": 1001},
+        {"timeout_s": 0},
+        {"timeout_s": -1},
+        {"queue": ""},
+        {"queue": "q" * 101},
+        {"type": ""},
+        {"type": "t" * 101},
     ],
+    ids=str,
 )
-def test_what_is_out_of_bounds_is_refused(queue: Queue, options: dict, constraint: str) -> None:
-    with pytest.raises(psycopg.errors.CheckViolation) as caught:
+def test_what_is_out_of_bounds_is_refused(queue: Queue, options: dict) -> None:
+    with pytest.raises(psycopg.Error) as caught:
         queue.enqueue(**options)
-    assert caught.value.diag.constraint_name == constraint
+    assert caught.value.sqlstate == "PQ004"
+    assert next(iter(options)) in caught.value.diag.message_hint
 
 
 @pytest.mark.parametrize("priority", [0, 10])
@@ -124,7 +128,9 @@ def test_a_timeout_that_would_break_every_claim_is_refused(queue: Queue, timeout
 
 def test_one_bad_task_refuses_the_whole_call(queue: Queue) -> None:
     with pytest.raises(psycopg.errors.CheckViolation):
-        queue.enqueue_many({"type": "a"}, {"type": "b", "delay_s": 9}, {"type": "c", "priority": 11})
+        queue.enqueue_many(
+            {"type": "a"}, {"type": "b", "delay_s": 9}, {"type": "c", "priority": 11}
+        )
     assert queue.count("task") == queue.count("ready") == queue.count("delayed") == 0
 
 
