@@ -34,7 +34,7 @@ begin
             using errcode = 'PQ001', hint = 'its lease ran out and its tasks went to others: register it again';
     end if;
 
-    select array_agg(token.at), array_agg(token.task_id) into picked, ids
+    select array_agg(token.at), array_agg(token.task_id order by token.task_id) into picked, ids
     from (
         select found.at, found.task_id
         from generate_series(0, 11 * width - 1) as pair
@@ -54,7 +54,8 @@ begin
     end if;
 
     -- bounds that are known before the join let the executor open the one or two days that it needs, not all
-    select min(id::text)::uuid, max(id::text)::uuid into lowest, highest from unnest(ids) as id;
+    lowest := ids[1];
+    highest := ids[cardinality(ids)];
 
     return query
     with taken as (
