@@ -51,7 +51,7 @@ _log = logs.get_logger("pgqueue.api")
 class Watch:
     """What is known of one watched task, shared by all who watch it."""
 
-    __slots__ = ("ended", "logs", "logs_from", "position", "state", "version", "wakers")
+    __slots__ = ("end", "ended", "logs", "logs_from", "position", "state", "version", "wakers")
 
     def __init__(self) -> None:
         self.wakers: set[asyncio.Event] = set()
@@ -60,6 +60,8 @@ class Watch:
         self.ended = False
         self.position: Position | None = None
         """Logs up to here have been read; None before anything was."""
+        self.end: Position = START
+        """Where the logs ended at the last read."""
         self.logs: deque[tuple[Position, bytes]] = deque(maxlen=_RING)
         self.logs_from: Position = START
         """``logs`` holds every line after this one, up to ``position``."""
@@ -69,6 +71,7 @@ class Watch:
         if row["state"] is not None:
             self.version, self.state = row["version"], row["state"].encode()
             self.ended = row["ended"]
+        self.end = (row["last_lease"], row["last_seq"])
         if self.position is None or since > self.position:
             return  # lines in between would be missing
         for position, line in log_lines(row):
@@ -78,6 +81,12 @@ class Watch:
                 self.logs_from = self.logs[0][0]
             self.logs.append((position, line))
             self.position = position
+
+    def reaches_back_to(self, position: Position) -> bool:
+        """Say whether every line after a place is at hand here."""
+        return (
+            self.position is not None and self.logs_from <= position and self.position >= self.end
+        )
 
     def start_at(self, position: Position) -> None:
         """Say up to where the first of its watchers has read the logs."""
@@ -290,7 +299,7 @@ class Hub:
             if watch is not None:
                 watch.take(row, since[row["id"]])
                 watch.wake()
-                if row["logs"] and len(row["logs"]) == _RING:
+                if row["logs"] and watch.position is not None and watch.position < watch.end:
                     self._changed.setdefault(row["id"], self._now())
                     self._look.set()
         return True

@@ -81,9 +81,11 @@ class _Stream:
         hub.hint_listeners.add(self.hear)
         try:
             await hub.announce_watching()
-            await self._logs()
+            if self.place.xid is None:
+                await self._logs()  # gives no lines, but the place to begin at
             snapshot, _ = await self._look()
-            yield b"retry: 2000\n\n" + snapshot
+            first = frame("snapshot", snapshot, str(self.place))
+            yield b"".join([b"retry: 2000\n\n", first, *await self._logs()])
             spoke_at = snapped_at = looked_at = loop.time()
             while not hub.ending.is_set():
                 await self._pause(max(0.0, looked_at + limits.poll_s - loop.time()))
@@ -100,7 +102,7 @@ class _Stream:
                     parts.append(b": the database is not available\n\n")
                     looked_at = loop.time()
                 if loop.time() >= snapped_at + _SNAPSHOT_EVERY_S:
-                    parts.append(snapshot)
+                    parts.append(frame("snapshot", snapshot, str(self.place)))
                     snapped_at = loop.time()
                 if parts or loop.time() >= spoke_at + limits.heartbeat_s:
                     yield b"".join(parts) or b": \n\n"
@@ -127,7 +129,7 @@ class _Stream:
         assert row is not None
         before, self.active = self.active, set(row["active"])
         ids = [*(before - self.active), *row["active"]]
-        return frame("snapshot", row["snapshot"].encode(), str(self.place)), ids
+        return row["snapshot"].encode(), ids
 
     async def _states(self, ids: Iterable[str]) -> list[bytes]:
         asked = list(ids)

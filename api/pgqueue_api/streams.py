@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["EventStream", "chained", "frame", "open_task_stream", "parse_position"]
 
 _HEARTBEAT = b": \n\n"
-_PAGE = 200
 _POSITION = re.compile(r"(\d{1,18})-(\d{1,9})")
 
 _log = logs.get_logger("pgqueue.api")
@@ -108,6 +107,8 @@ class _TaskStream:
     version: str = ""
     state: bytes = b""
     ended: bool = False
+    end: Position = START
+    """Where the logs ended when they were read last."""
 
     async def frames(self) -> AsyncGenerator[bytes, None]:
         """Give snapshot, logs, changes of state, and the end."""
@@ -117,8 +118,8 @@ class _TaskStream:
             if news is None:
                 raise NotFound(f"there is no task {self.id}")
             yield b"retry: 2000\n\n" + self._told(news)
-            while not self._complete(news) and not self.hub.ending.is_set():
-                if news is None or len(news.lines) < _PAGE:
+            while not (self.ended and self._caught_up) and not self.hub.ending.is_set():
+                if self._caught_up:
                     async for beat in self._idle(waker):
                         yield beat
                 waker.clear()
@@ -133,8 +134,9 @@ class _TaskStream:
                     yield told
             yield frame("end", self.state) if self.ended else b": the server is stopping\n\n"
 
-    def _complete(self, news: _News | None) -> bool:
-        return self.ended and (news is None or len(news.lines) < _PAGE)
+    @property
+    def _caught_up(self) -> bool:
+        return self.position >= self.end
 
     async def _idle(self, waker: asyncio.Event) -> AsyncGenerator[bytes, None]:
         """Wait for something new, with a heartbeat now and then."""
@@ -147,33 +149,37 @@ class _TaskStream:
 
     async def _news(self, watch: Watch) -> _News | None:
         """Give what is new, from what the hub has read for all if that reaches back far enough."""
-        if watch.position is None or self.position < watch.logs_from:
+        if not self._caught_up or not watch.reaches_back_to(self.position):
             return await self._read(watch)
         return _News(
             watch.version,
             watch.state if watch.version != self.version else b"",
             watch.ended,
             [line for line in watch.logs if line[0] > self.position],
+            watch.end,
         )
 
     async def _read(self, watch: Watch) -> _News | None:
         """Read what is new, and give it to the others too; None if there is nothing."""
         row = await self.hub.changes(self.id, self.version, self.position)
         if row is None:
+            self.end = self.position
             return None
+        end = (row["last_lease"], row["last_seq"])
         # a place beyond the end, which any client may claim, would hide the lines to come
-        self.position = min(self.position, (row["last_lease"], row["last_seq"]))
+        self.position = min(self.position, end)
         watch.start_at(self.position)
         watch.take(row, self.position)
         watch.wake()
         state = row["state"].encode() if row["state"] is not None else b""
-        return _News(row["version"], state, row["ended"], log_lines(row))
+        return _News(row["version"], state, row["ended"], log_lines(row), end)
 
     def _told(self, news: _News) -> bytes:
         """Give the frames of what is new, and take it as told."""
         parts = [frame("log", line, f"{lease_id}-{seq}") for (lease_id, seq), line in news.lines]
         if news.lines:
             self.position = news.lines[-1][0]
+        self.end = news.end
         if news.state:
             if not self.version:
                 parts.insert(0, frame("snapshot", news.state))
@@ -192,6 +198,7 @@ class _News:
     state: bytes
     ended: bool
     lines: list[tuple[Position, bytes]]
+    end: Position
 
 
 def _status(version: str) -> str:

@@ -101,7 +101,7 @@ begin
                     and (stats.queue is null or w.queues = '{}' or stats.queue = any (w.queues))
             ),
             'success_rate', round(ended.completed / nullif(ended.completed + ended.failed, 0), 6),
-            'throughput_per_s', round(ended.total / extract(epoch from now - since), 3),
+            'throughput_per_s', round(ended.total / extract(epoch from now - since), 6),
             'wait_s', json_build_object(
                 'n', (select sum(c) from unnest(waits) as c),
                 'p50', percentile(waits, 0.5), 'p95', percentile(waits, 0.95), 'p99', percentile(waits, 0.99)

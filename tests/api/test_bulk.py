@@ -52,7 +52,8 @@ async def test_a_task_that_only_postgresql_refuses_is_refused_alone(client: http
 
 
 @pytest.mark.parametrize(
-    "body", [{}, [], {"tasks": []}, {"tasks": {}}, {"tasks": [{}], "more": 1}, {"tasks": [{}] * 1001}]
+    "body",
+    [{}, [], {"tasks": []}, {"tasks": {}}, {"tasks": [{}], "more": 1}, {"tasks": [{}] * 1001}],
 )
 async def test_another_shape_or_number_is_refused_as_a_whole(client: httpx.AsyncClient, body):
     answer = await client.post("/v1/tasks/bulk", json=body)

@@ -228,7 +228,8 @@ async def test_logs_come_in_order_page_by_page(client: httpx.AsyncClient, worker
     while True:
         page = (
             await client.get(
-                f"/v1/tasks/{id}/logs", params={"limit": 3, **({"cursor": cursor} if cursor else {})}
+                f"/v1/tasks/{id}/logs",
+                params={"limit": 3, **({"cursor": cursor} if cursor else {})},
             )
         ).json()
         lines += page["items"]
