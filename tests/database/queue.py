@@ -124,9 +124,7 @@ class Queue:
         return self.value("select rescued from pgqueue.rescue(%s::bigint[])", list(dead))
 
     def heartbeat(self, *workers: int, lease_s: float = 15) -> dict[str, Any]:
-        return self.row(
-            "select * from pgqueue.heartbeat(%s::bigint[], %s)", list(workers), lease_s
-        )
+        return self.row("select * from pgqueue.heartbeat(%s::bigint[], %s)", list(workers), lease_s)
 
     def progress(self, *updates: dict[str, Any]) -> list[int]:
         return self.value(
@@ -134,9 +132,7 @@ class Queue:
         )
 
     def shift_clock(self, seconds: float) -> None:
-        self.value(
-            "select pgqueue.shift_clock(make_interval(secs => %s))::text", float(seconds)
-        )
+        self.value("select pgqueue.shift_clock(make_interval(secs => %s))::text", float(seconds))
 
     # looks
 
@@ -166,7 +162,9 @@ class Queue:
         other = self.session()
         future = self._threads.submit(call, other)
         self.until(
-            "select exists (select from pg_stat_activity where pid = %s and wait_event_type = 'Lock')",
+            """select exists (
+                   select from pg_stat_activity where pid = %s and wait_event_type = 'Lock'
+               )""",
             other.connection.info.backend_pid,
             unless=future,
         )

@@ -117,7 +117,9 @@ def test_a_claim_looks_above_its_cursor_only_and_the_sweep_finds_the_rest(queue:
 
 def test_a_cursor_is_of_its_queue_and_priority(queue: Queue) -> None:
     a, b, c = queue.enqueue_many(
-        {"type": "t", "queue": "a"}, {"type": "t", "queue": "b"}, {"type": "t", "queue": "a", "priority": 6}
+        {"type": "t", "queue": "a"},
+        {"type": "t", "queue": "b"},
+        {"type": "t", "queue": "a", "priority": 6},
     )
     worker = queue.worker()
     claimed = queue.claimed(worker, queues=("a", "b"), cursors={("a", 5): 10**9})

@@ -10,7 +10,8 @@ FACTS = ("task", "attempt", "task_event", "artifact")
 
 def _partitions(queue: Queue, fact: str) -> list[str]:
     return queue.values(
-        "select inhrelid::regclass::text from pg_inherits where inhparent = %s::regclass order by 1",
+        """select inhrelid::regclass::text from pg_inherits
+           where inhparent = %s::regclass order by 1""",
         f"pgqueue.{fact}",
     )
 
@@ -69,7 +70,9 @@ def test_an_enqueue_makes_the_partitions_that_maintenance_did_not(queue: Queue) 
     assert queue.finish(first) == []
     assert queue.finish(second, "failed") == []
     assert [queue.status(id) for id in ids] == ["completed", "retrying"]
-    later = date.fromisoformat(str(queue.value("select (pgqueue.clock() at time zone 'utc')::date")))
+    later = date.fromisoformat(
+        str(queue.value("select (pgqueue.clock() at time zone 'utc')::date"))
+    )
     assert f"pgqueue.task_{later:%Y%m%d}" in _partitions(queue, "task")
 
 
@@ -101,7 +104,9 @@ def test_pruning_deletes_what_has_had_its_time_and_nothing_else(queue: Queue) ->
     gone, lives = queue.worker(), queue.worker(lease_s=1e9)
     queue.rescue(gone)
     queue.value("select pgqueue.listen('me', 'pgqueue_event', 30)::text")
-    enqueue = "select verdict from pgqueue.enqueue_idempotent(%s, 'h', '[{\"type\": \"t\"}]', '{1}', 1)"
+    enqueue = (
+        "select verdict from pgqueue.enqueue_idempotent(%s, 'h', '[{\"type\": \"t\"}]', '{1}', 1)"
+    )
     queue.value(enqueue, "old")
     prune = "select pgqueue.prune()::text"
     queue.value(prune)

@@ -30,7 +30,8 @@ def test_a_fresh_database_gets_every_migration_and_works(empty: str) -> None:
 
 
 def test_migrating_again_changes_nothing(database: str) -> None:
-    objects = "select oid, xmin::text from pg_proc where pronamespace = 'pgqueue'::regnamespace order by 1"
+    objects = """select oid, xmin::text from pg_proc
+                 where pronamespace = 'pgqueue'::regnamespace order by 1"""
     with psycopg.connect(database, autocommit=True) as connection:
         before = connection.execute(objects).fetchall()
         assert migrate(database) == []
@@ -86,7 +87,9 @@ def test_a_newer_schema_that_allows_this_code_is_left_alone(queue: Queue, databa
 
 
 def test_a_newer_schema_that_needs_newer_code_is_refused(queue: Queue, database: str) -> None:
-    queue.rows("insert into pgqueue.migration (version, name, min_code) values (9999, 'later', 9999)")
+    queue.rows(
+        "insert into pgqueue.migration (version, name, min_code) values (9999, 'later', 9999)"
+    )
     with pytest.raises(SchemaMismatch) as caught:
         migrate(database)
     assert caught.value.hint == "upgrade pgqueue"

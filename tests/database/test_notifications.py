@@ -1,4 +1,4 @@
-"""Notifications: only while someone listens, never too long, never in the writers' own transaction."""
+"""Notifications: only while someone listens, never too long, never by the writers themselves."""
 
 from collections.abc import Callable
 

@@ -1,5 +1,7 @@
 """What a transition touches: never more than its batch, whatever the planner believes."""
 
+from typing import Self
+
 import orjson
 import pytest
 
@@ -17,7 +19,7 @@ class Touched:
         self.scanned: set[str] = set()
         self.rows = 0
 
-    def __enter__(self) -> "Touched":
+    def __enter__(self) -> Self:
         # in one transaction, so that nothing is sent off to the collector in between
         self._transaction = self._queue.connection.transaction()
         self._transaction.__enter__()
@@ -49,7 +51,12 @@ class Touched:
 def _results(leases: list[dict], outcome: str) -> str:
     return orjson.dumps(
         [
-            {"task_id": lease["task_id"], "lease_id": lease["lease_id"], "outcome": outcome, "delay_s": 5}
+            {
+                "task_id": lease["task_id"],
+                "lease_id": lease["lease_id"],
+                "outcome": outcome,
+                "delay_s": 5,
+            }
             for lease in leases
         ]
     ).decode()
@@ -118,7 +125,11 @@ def test_no_transition_scans_a_table_or_touches_more_than_its_batch(
             *[{"task_id": x["task_id"], "lease_id": x["lease_id"], "percent": 1} for x in leases]
         ),
     )
-    for outcome, part in (("completed", leases[:20]), ("failed", leases[20:35]), ("released", leases[35:])):
+    for outcome, part in (
+        ("completed", leases[:20]),
+        ("failed", leases[20:35]),
+        ("released", leases[35:]),
+    ):
         refused = measured(
             f"finish as {outcome}",
             lambda part=part, outcome=outcome: queue.value(
@@ -137,7 +148,9 @@ def test_no_transition_scans_a_table_or_touches_more_than_its_batch(
     assert {name: seen.scanned for name, seen in touched.items() if seen.scanned} == {}
     allowed = {"cancel": 12, "get": 8, "heartbeat": 0, "runnable_queues": 4}
     too_many = {
-        name: seen.rows for name, seen in touched.items() if seen.rows > allowed.get(name, 4 * BATCH)
+        name: seen.rows
+        for name, seen in touched.items()
+        if seen.rows > allowed.get(name, 4 * BATCH)
     }
     assert too_many == {}
 

@@ -14,7 +14,7 @@ STORABLE = {
     "a long integer": f'{{"x": {"9" * 5000}}}',
     "60 levels": "[" * 60 + "1" + "]" * 60,
     "64 levels": '{"a":' * 64 + "1" + "}" * 64,
-    "every kind of key": '{"": 1, "__proto__": {}, "a.b": [], "%s": null, "\'; drop table task": 1}',
+    "odd keys": '{"": 1, "__proto__": {}, "a.b": [], "%s": null, "\'; drop table task": 1}',
     "text beyond the basic plane": '"\\ud83d\\ude00 \U0001f600"',
     "a null": "null",
     "262,144 bytes": '"' + "x" * 262_142 + '"',

@@ -135,7 +135,9 @@ def test_a_flush_is_one_row_a_kind_and_not_one_a_task(queue: Queue) -> None:
 
 def test_samples_hold_the_depth_and_age_of_every_queue(queue: Queue) -> None:
     worker = queue.worker(lease_s=1e6)
-    queue.enqueue_many(*[{"type": "t", "queue": "a"}] * 3, {"type": "t", "queue": "b", "delay_s": 60})
+    queue.enqueue_many(
+        *[{"type": "t", "queue": "a"}] * 3, {"type": "t", "queue": "b", "delay_s": 60}
+    )
     lease = queue.start(worker, queue="b")
     retried = queue.start(worker, queue="b")
     queue.finish(retried, "failed", delay_s=60)

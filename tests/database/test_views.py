@@ -5,8 +5,8 @@ import pytest
 from tests.database.queue import Queue
 
 COLUMNS = {
-    "tasks": "id type queue status status_reason priority payload result error attempt max_attempts "
-    "progress created_at run_at started_at finished_at",
+    "tasks": "id type queue status status_reason priority payload result error attempt "
+    "max_attempts progress created_at run_at started_at finished_at",
     "attempts": "task_id lease_id attempt outcome error started_at finished_at worker",
     "events": "task_id lease_id seq at level message data",
     "queues": "name queued scheduled retrying active sampled_at workers",
@@ -42,7 +42,9 @@ def test_every_status_is_reached_and_counted(queue: Queue) -> None:
         ids[outcome] = lease["task_id"]
     ids["cancelled"] = queue.enqueue()
     queue.cancel(ids["cancelled"])
-    assert queue.rows("select status, count(*)::int as n from pgqueue.tasks group by 1 order by 1") == [
+    assert queue.rows(
+        "select status, count(*)::int as n from pgqueue.tasks group by 1 order by 1"
+    ) == [
         {"status": status, "n": 2 if status == "failed" else 1}
         for status in sorted({*ids} - {"timed_out"})
     ]

@@ -1,0 +1,121 @@
+"""Waiting for a task: told by a notification, and finding out without one."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from pgqueue import DatabaseUnavailable, PgQueue, Settings, Status, watch
+from pgqueue import app as app_module
+from tests.database.queue import Queue
+
+
+async def _listening(queue: Queue, sessions: int = 1) -> None:
+    """Return once the waiter listens and has had its first look."""
+    idle = """select count(*) >= %s from pg_stat_activity
+              where application_name = 'pgqueue wait' and datname = current_database()
+                  and state = 'idle' and query ilike '%%pgqueue.listen%%'"""
+    while not await asyncio.to_thread(queue.value, idle, sessions):
+        pass
+
+
+async def test_a_wait_ends_with_its_task(app: PgQueue, queue: Queue) -> None:
+    id = await app.enqueue("t")
+    (lease,) = queue.claim(queue.worker())
+    waiting = asyncio.ensure_future(app.wait(id, timeout=30))
+    await _listening(queue)
+    queue.finish(lease, result=7)
+    queue.value("select pgqueue.announce(%s::uuid[])::text", [id])
+    task = await waiting
+    assert (task.status, task.result) == (Status.COMPLETED, 7)
+
+
+async def test_a_wait_for_an_ended_task_returns_at_once(app: PgQueue) -> None:
+    id = await app.enqueue("t")
+    await app.cancel(id)
+    assert (await app.wait(id, timeout=10)).status == Status.CANCELLED
+
+
+async def test_a_lost_notification_is_healed_by_a_look(app: PgQueue, queue: Queue) -> None:
+    id = await app.enqueue("t")
+    (lease,) = queue.claim(queue.worker())
+    waiting = asyncio.ensure_future(app.wait(id, timeout=30))
+    await _listening(queue)
+    queue.finish(lease)  # and nobody announces it
+    assert (await waiting).status == Status.COMPLETED
+
+
+async def test_a_notification_and_not_the_next_look_ends_the_wait(
+    app: PgQueue, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "_LOOK_S", 3600.0)
+    id, other = await app.enqueue("t"), await app.enqueue("t")
+    waiting = asyncio.ensure_future(app.wait(id, timeout=30))
+    await _listening(queue)
+    await app.cancel(other)  # which announces the other
+    assert not waiting.done()
+    await app.cancel(id)
+    assert (await waiting).status == Status.CANCELLED
+
+
+@pytest.mark.parametrize("timeout", [0.05, timedelta(milliseconds=50)])
+async def test_a_wait_that_takes_too_long_leaves_the_task_alone(
+    app: PgQueue, timeout: object
+) -> None:
+    id = await app.enqueue("t")
+    with pytest.raises(TimeoutError):
+        await app.wait(id, timeout=timeout)
+    assert (await app.get(id)).status == Status.QUEUED
+
+
+async def test_a_wait_leaves_no_listener_and_no_session_behind(app: PgQueue, queue: Queue) -> None:
+    id = await app.enqueue("t")
+    waiting = asyncio.ensure_future(app.wait(id))
+    await _listening(queue)
+    listening = "select exists (select from pgqueue.listener where expires_at > pgqueue.clock())"
+    assert queue.value(listening)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert not queue.value(listening)
+    queue.until(
+        """select not exists (select from pg_stat_activity
+           where application_name = 'pgqueue wait' and datname = current_database())"""
+    )
+
+
+async def test_many_may_wait_at_once(app: PgQueue, queue: Queue) -> None:
+    ids = [await app.enqueue("t", n) for n in range(10)]
+    waits = [asyncio.ensure_future(app.wait(id, timeout=30)) for id in ids for _ in range(2)]
+    await _listening(queue, 20)
+    for id in reversed(ids):
+        await app.cancel(id)
+    assert [task.id for task in await asyncio.gather(*waits)] == [
+        id for id in ids for _ in range(2)
+    ]
+
+
+async def test_a_wait_whose_session_is_cut_says_so(app: PgQueue, queue: Queue) -> None:
+    id = await app.enqueue("t")
+    waiting = asyncio.ensure_future(app.wait(id, timeout=30))
+    await _listening(queue)
+    queue.value(
+        """select count(pg_terminate_backend(pid)) from pg_stat_activity
+           where application_name = 'pgqueue wait' and datname = current_database()"""
+    )
+    with pytest.raises(DatabaseUnavailable):
+        await waiting
+
+
+async def test_a_wait_listens_past_the_pooler_where_one_is_named(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used = []
+    monkeypatch.setattr(app_module, "Watch", lambda dsn: used.append(dsn) or watch.Watch(dsn))
+    direct = make_conninfo(database, keepalives=1)
+    async with PgQueue(settings=Settings(database_url=database, listen_url=direct)) as app:
+        id = await app.enqueue("t")
+        await app.cancel(id)
+        await app.wait(id, timeout=30)
+    assert used == [direct]

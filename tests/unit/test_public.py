@@ -1,0 +1,57 @@
+"""What `import pgqueue` offers, and nothing else."""
+
+import inspect
+import subprocess
+import sys
+
+import pgqueue
+
+
+def test_all_names_what_is_public_and_is_sorted() -> None:
+    public = {
+        name
+        for name, value in vars(pgqueue).items()
+        if not name.startswith("_") and not inspect.ismodule(value)
+    }
+    assert set(pgqueue.__all__) == public
+    assert pgqueue.__all__ == sorted(pgqueue.__all__)
+
+
+def test_everything_public_says_what_it_is() -> None:
+    undocumented = [name for name in pgqueue.__all__ if not getattr(pgqueue, name).__doc__]
+    assert undocumented == []
+
+
+def test_every_public_method_says_what_it_does() -> None:
+    silent = [
+        f"{name}.{member}"
+        for name in ("PgQueue", "SyncClient", "Context", "Backoff", "NewTask")
+        for member, value in vars(getattr(pgqueue, name)).items()
+        if inspect.isfunction(value) and not member.startswith("_") and not value.__doc__
+    ]
+    assert silent == []
+
+
+def test_the_synchronous_client_has_the_calls_of_the_other() -> None:
+    calls = {"enqueue", "enqueue_many", "get", "wait", "cancel", "retry"}
+    for call in calls:
+        one, other = getattr(pgqueue.PgQueue, call), getattr(pgqueue.SyncClient, call)
+        theirs = set(inspect.signature(one).parameters) - {"connection"}
+        assert theirs == set(inspect.signature(other).parameters), call
+
+
+def test_the_package_is_typed() -> None:
+    from importlib.resources import files
+
+    assert (files("pgqueue") / "py.typed").is_file()
+
+
+def test_importing_the_library_imports_no_server_and_no_framework() -> None:
+    script = (
+        "import sys, pgqueue; print([n for n in ('litestar', 'uvicorn', 'duckdb', 'typst', "
+        "'pgqueue_api', 'pgqueue_worker', 'opentelemetry.sdk') if n in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
