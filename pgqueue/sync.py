@@ -47,7 +47,8 @@ class SyncClient:
             self._app = self._portal.call(self._make)
             self._portal.call(self._app.__aenter__)
         except BaseException as error:
-            self._context.__exit__(type(error), error, error.__traceback__)
+            context, self._context, self._portal = self._context, None, None
+            context.__exit__(type(error), error, error.__traceback__)
             raise
         return self
 
@@ -61,8 +62,11 @@ class SyncClient:
         assert self._portal is not None
         assert self._app is not None
         assert self._context is not None
-        self._portal.call(self._app.close)
-        self._context.__exit__(kind, error, traceback)
+        try:
+            self._portal.call(self._app.close)
+        finally:
+            context, self._context, self._portal, self._app = self._context, None, None, None
+            context.__exit__(kind, error, traceback)
 
     async def _make(self) -> PgQueue:
         return PgQueue(self._url, settings=self._settings)
