@@ -107,7 +107,6 @@ _BY_SQLSTATE: dict[str, type[PgQueueError]] = {
     "PQ003": Conflict,
     "PQ004": UsageError,
     "23502": UsageError,  # not_null_violation: what must be given was not
-    "23502": UsageError,  # not_null_violation
     "23514": UsageError,  # check_violation: a bound of the schema
     "22003": UsageError,  # numeric_value_out_of_range
     "22P02": UsageError,  # invalid_text_representation
