@@ -127,10 +127,11 @@ def test_a_timeout_that_would_break_every_claim_is_refused(queue: Queue, timeout
 
 
 def test_one_bad_task_refuses_the_whole_call(queue: Queue) -> None:
-    with pytest.raises(psycopg.errors.CheckViolation):
+    with pytest.raises(psycopg.Error) as caught:
         queue.enqueue_many(
             {"type": "a"}, {"type": "b", "delay_s": 9}, {"type": "c", "priority": 11}
         )
+    assert caught.value.sqlstate == "PQ004"
     assert queue.count("task") == queue.count("ready") == queue.count("delayed") == 0
 
 
