@@ -30,7 +30,7 @@ def measure(server: Server, system: System, seconds: float) -> dict[str, float]:
             system.worker(drain=False), env=environment(system.environment(dsn), starts)
         )
         try:
-            sent = uvloop.run(_run(system, dsn, starts, tasks))
+            sent, durable, cpu_s = uvloop.run(_run(server, system, dsn, starts, tasks))
         finally:
             worker.terminate()
             try:
@@ -40,35 +40,49 @@ def measure(server: Server, system: System, seconds: float) -> dict[str, float]:
         started = _read(starts)
     waits = sorted((started[number] - at) / 1e6 for number, at in sent.items())
     percentiles = statistics.quantiles(waits, n=100, method="inclusive")
-    return {"p50_ms": percentiles[49], "p99_ms": percentiles[98], "max_ms": waits[-1]}
+    calls = [(durable[number] - at) / 1e6 for number, at in sent.items()]
+    return {
+        "p50_ms": percentiles[49],
+        "p99_ms": percentiles[98],
+        "max_ms": waits[-1],
+        "enqueue_p50_ms": statistics.median(calls),
+        "server_us": 1e6 * cpu_s / tasks,
+    }
 
 
-async def _run(system: System, dsn: str, starts: Path, tasks: int) -> dict[int, int]:
-    """Enqueue at the rate, and give when each call was made (monotonic ns) after the warm-up."""
+async def _run(
+    server: Server, system: System, dsn: str, starts: Path, tasks: int
+) -> tuple[dict[int, int], dict[int, int], float]:
+    """Enqueue at the rate, warmed up; give when each call began and ended, and the CPU seconds."""
     async with system.producer(dsn) as producer:
         await producer.enqueue_stamp(0)
         await _until(starts, 1)  # the worker is up
         await _send(producer, range(1, 1 + _WARM_UP))
         await _until(starts, 1 + _WARM_UP)
         first = 1 + _WARM_UP
-        sent = await _send(producer, range(first, first + tasks))
+        before = server.read()
+        sent, durable = await _send(producer, range(first, first + tasks))
         await _until(starts, first + tasks)
-    return sent
+        used = server.read() - before
+    return sent, durable, used.cpu_s
 
 
-async def _send(producer: Producer, numbers: range) -> dict[int, int]:
+async def _send(producer: Producer, numbers: range) -> tuple[dict[int, int], dict[int, int]]:
+    """Enqueue, each at its time; give when each call began and ended (monotonic ns)."""
     sent: dict[int, int] = {}
+    durable: dict[int, int] = {}
 
     async def one(number: int) -> None:
         sent[number] = time.monotonic_ns()
         await producer.enqueue_stamp(number)
+        durable[number] = time.monotonic_ns()
 
     began = time.monotonic()
     async with asyncio.TaskGroup() as calls:
         for n, number in enumerate(numbers):
             await asyncio.sleep(began + n / RATE - time.monotonic())
             calls.create_task(one(number))
-    return sent
+    return sent, durable
 
 
 async def _until(starts: Path, n: int) -> None:
