@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from bench import drain, held_snapshot, http_api, latency
+from bench import drain, held_snapshot, http_api, latency, rescue
 from bench.load import PAYLOAD_BYTES
 from bench.pgqueue_system import Pgqueue
 from bench.pgqueuer_system import PgQueuerSystem
@@ -101,6 +101,18 @@ HTTP = Section(
     ],
     [Goal("≥ 5,000 submits a second", lambda m: m["pgqueue"]["posts_per_s"] >= 5_000)],
 )
+RESCUE = Section(
+    "rescue",
+    "From a kill -9 to the next start of the task",
+    [
+        Row("process_s", "of a worker process, s", 2),
+        Row("host_s", "of a supervisor, as when its host dies, s", 2),
+    ],
+    [
+        Goal("a process ≤ 1 s", lambda m: m["pgqueue"]["process_s"] <= 1),
+        Goal("a host ≤ 17 s", lambda m: m["pgqueue"]["host_s"] <= 17),
+    ],
+)
 
 
 @dataclass(frozen=True)
@@ -124,6 +136,9 @@ BENCHMARKS = {
         HTTP,
         (PGQUEUE,),
         lambda server, system, size: http_api.measure(server, system, size.http_seconds),
+    ),
+    "rescue": Benchmark(
+        RESCUE, (PGQUEUE,), lambda server, system, _: rescue.measure(server, system)
     ),
     "held": Benchmark(
         HELD,

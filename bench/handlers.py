@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from typing import Any
@@ -33,3 +34,10 @@ async def noop(ctx: Context, payload: dict[str, Any]) -> None:
 async def stamp(ctx: Context, payload: dict[str, Any]) -> None:  # noqa: ARG001
     """Note when it starts."""
     note_start(payload["i"])
+
+
+@app.task("forever")
+async def forever(ctx: Context, payload: dict[str, Any]) -> None:  # noqa: ARG001
+    """Note the start, and stay until killed."""
+    note_start(0)
+    await asyncio.Event().wait()

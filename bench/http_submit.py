@@ -1,8 +1,9 @@
 """Durable POSTs a second on one API process: raw sockets, one request in flight on each.
 
-    python bench/http_submit.py --url http://127.0.0.1:8000 [--connections 64] [--seconds 5] [--runs 3]
+    python bench/http_submit.py --url URL [--connections 64] [--seconds 5] [--runs 3]
 
-Prints the median of the runs with their spread, and JSON on the last line. Every answer must be 201.
+Prints the median of the runs with their spread, and JSON on the last line.
+Every answer must be 201.
 """
 
 import argparse
