@@ -48,7 +48,7 @@ class Links:
         self._dsn = dsn
         self._name = name
         self._timeout_s = timeout_s
-        self._begin = "begin_read" if read_only else "begin"
+        self._bound = "bound_read" if read_only else "bound_transaction"
         self._bounds = {"milliseconds": str(int(timeout_s * 1000))}
         self._free: asyncio.LifoQueue[psycopg.AsyncConnection[Any] | None] = asyncio.LifoQueue()
         for _ in range(size):
@@ -58,8 +58,8 @@ class Links:
         """Run a named query in a transaction of its own and give its rows, after its commit."""
         async with self._lent() as connection:
             async with connection.pipeline():
-                await connection.execute(query(self._begin))
-                await connection.execute(query("bound_transaction"), self._bounds)
+                await connection.execute(query("begin"))
+                await connection.execute(query(self._bound), self._bounds)
                 cursor = connection.cursor(row_factory=dict_row)
                 await cursor.execute(query(name), parameters)
                 await connection.execute(query("commit"))

@@ -124,7 +124,7 @@ class _Stream:
     async def _look(self) -> tuple[bytes, list[str]]:
         """Give the snapshot, and the ids of tasks that are active or were at the last look."""
         row = await self.services.reads.row(
-            "queue_activity", {"queue": self.queue, "type": self.type, "limit": _MOST_ACTIVE}
+            "queue_activity", {"queue": self.queue, "type": self.type, "most": _MOST_ACTIVE}
         )
         assert row is not None
         before, self.active = self.active, set(row["active"])
@@ -161,7 +161,7 @@ class _Stream:
                 "seq": place.seq,
                 "queue": self.queue,
                 "type": self.type,
-                "limit": _MOST_LINES,
+                "most": _MOST_LINES,
             },
         )
         frames: list[bytes] = []

@@ -1,18 +1,13 @@
--- What went wrong with tasks created in the last 24 hours, the most frequent first, with one task to look at.
+-- What fails, of the tasks created in the last 24 hours: attempts by type and error, with one task to look at.
 select
-    count(*) as attempts,
-    count(*) filter (where a.final) as final,
-    max(a.finished_at) as latest,
-    t.type,
-    a.outcome,
-    a.error ->> 'type' as error,
-    left(a.error ->> 'message', 80) as message,
-    (array_agg(a.task_id order by a.finished_at desc))[1] as latest_id
+    t.type, a.outcome, a.error ->> 'type' as error, left(regexp_replace(a.error ->> 'message', '[0-9]+', 'N', 'g'), 100) as message,
+    count(*) as attempts, count(*) filter (where a.final) as final, max(a.finished_at) as last_at,
+    (array_agg(a.task_id order by a.finished_at desc))[1] as task_id
 from pgqueue.attempt as a
-inner join pgqueue.task as t on t.id = a.task_id
-where
-    a.task_id >= pgqueue.first_id_at(pgqueue.clock() - interval '24 hours')
-    and a.outcome in ('failed', 'timed_out', 'crashed')
-group by t.type, a.outcome, a.error ->> 'type', left(a.error ->> 'message', 80)
+join pgqueue.task as t on t.id = a.task_id
+where a.outcome in ('failed', 'timed_out', 'crashed')
+    and a.task_id >= pgqueue.first_id_at(pgqueue.clock() - interval '1 day')
+    and t.id >= pgqueue.first_id_at(pgqueue.clock() - interval '1 day')
+group by 1, 2, 3, 4
 order by attempts desc
 limit 50;

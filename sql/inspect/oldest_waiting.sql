@@ -1,13 +1,13 @@
--- The tasks that could run and have waited longest for a worker; with none below, nothing waits.
-with waiting as (
-    select task_id, queue, priority, attempt, ready_at as since from pgqueue.ready
-    union all
-    select task_id, queue, priority, attempt, run_at from pgqueue.delayed where run_at <= pgqueue.clock()
-)
+-- What has waited longest to run, by queue and priority: the head of each.
 select
-    date_trunc('milliseconds', pgqueue.clock() - w.since) as waits,
-    w.queue, w.priority, t.type, w.attempt as attempts, w.task_id as id, left(t.payload::text, 60) as payload
-from waiting as w
-inner join pgqueue.task as t on t.id = w.task_id
-order by w.since
-limit 20;
+    head.queue, head.priority, pgqueue.clock() - head.ready_at as waits, t.type, head.task_id, head.attempt, head.reason
+from (select distinct queue, priority from pgqueue.ready) as pair
+cross join lateral (
+    select r.* from pgqueue.ready as r
+    where r.queue = pair.queue and r.priority = pair.priority
+    order by r.seq
+    limit 5
+) as head
+join pgqueue.task as t on t.id = head.task_id
+order by waits desc
+limit 50;

@@ -1,20 +1,22 @@
--- How long attempts ran, by type, for tasks created in the last 24 hours: the slowest first, in seconds.
-with recent as (
-    select t.type, a.outcome, extract(epoch from a.finished_at - a.started_at)::float8 as seconds
-    from pgqueue.attempt as a
-    inner join pgqueue.task as t on t.id = a.task_id
-    where a.task_id >= pgqueue.first_id_at(pgqueue.clock() - interval '24 hours') and a.started_at is not null
+-- Where the time goes: the types by the time that workers spent on them in the last 24 hours, in seconds.
+with added as (
+    select r.type, b.bucket, sum(b.wait)::bigint as wait, sum(b.run)::bigint as run
+    from pgqueue.rollup_hour as r
+    cross join lateral unnest(r.waits, r.runs) with ordinality as b (wait, run, bucket)
+    where r.hour >= date_bin('1 hour', pgqueue.clock() - interval '1 day', 'epoch')
+    group by r.type, b.bucket
+),
+histogram as (
+    select
+        type, array_agg(wait order by bucket) as waits, array_agg(run order by bucket) as runs, sum(run) as attempts,
+        sum(run * 0.0005 * power(2, bucket - 1.5)) as busy_s
+    from added
+    group by type
 )
 select
-    type,
-    count(*) as attempts,
-    count(*) filter (where outcome <> 'completed') as not_completed,
-    round(percentile_cont(0.5) within group (order by seconds)::numeric, 3) as p50,
-    round(percentile_cont(0.95) within group (order by seconds)::numeric, 3) as p95,
-    round(percentile_cont(0.99) within group (order by seconds)::numeric, 3) as p99,
-    round(max(seconds)::numeric, 3) as longest,
-    round(sum(seconds)::numeric, 1) as total
-from recent
-group by type
-order by p95 desc
+    type, attempts, round(busy_s::numeric, 1) as busy_s,
+    pgqueue.percentile(runs, 0.5) as run_p50, pgqueue.percentile(runs, 0.95) as run_p95, pgqueue.percentile(runs, 0.99) as run_p99,
+    pgqueue.percentile(waits, 0.5) as wait_p50, pgqueue.percentile(waits, 0.99) as wait_p99
+from histogram
+order by busy_s desc
 limit 50;

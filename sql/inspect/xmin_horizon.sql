@@ -1,24 +1,23 @@
--- Who keeps PostgreSQL from cleaning up dead rows, the worst first: claims grow dearer while an old snapshot is held.
+-- Who keeps vacuum from removing dead rows: the oldest snapshots, prepared transactions and replication slots.
+-- A queue with a held horizon still claims at full speed, but its tables grow.
 with holder as (
     select
-        'session ' || pid as holder, backend_xmin as horizon, xact_start as since,
-        coalesce(usename || ' · ' || application_name || ' · ' || state || ' · ' || left(query, 60), '') as what
-    from pg_catalog.pg_stat_activity
-    where backend_xmin is not null
+        'session ' || pid as who, greatest(age(backend_xmin), age(backend_xid)) as xids_held,
+        clock_timestamp() - xact_start as since, usename::text as owner, application_name as application, state,
+        left(query, 80) as query
+    from pg_stat_activity
+    where backend_xmin is not null or backend_xid is not null
     union all
-    select 'prepared transaction', transaction, prepared, gid
-    from pg_catalog.pg_prepared_xacts
+    select 'prepared transaction ' || gid, age(transaction), clock_timestamp() - prepared, owner::text, database::text, null, null
+    from pg_prepared_xacts
     union all
-    select 'replication slot', xmin, null, slot_name
-    from pg_catalog.pg_replication_slots
-    where xmin is not null
+    select
+        'replication slot ' || slot_name, greatest(age(xmin), age(catalog_xmin)), null, null, plugin::text,
+        case when active then 'active' else 'inactive' end, null
+    from pg_replication_slots
+    where xmin is not null or catalog_xmin is not null
 )
-select
-    age(horizon) as transactions_behind,
-    holder,
-    date_trunc('seconds', clock_timestamp() - since) as held_for,
-    what
-from holder
-where holder <> 'session ' || pg_backend_pid()
-order by transactions_behind desc
+select * from holder
+where who <> 'session ' || pg_backend_pid()
+order by xids_held desc nulls last
 limit 20;

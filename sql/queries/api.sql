@@ -3,11 +3,14 @@
 -- name: begin
 begin;
 
--- name: begin_read
-begin read only;
-
 -- name: bound_transaction
 select set_config('statement_timeout', %(milliseconds)s, true), set_config('lock_timeout', '5000', true);
+
+-- name: bound_read
+select
+    set_config('transaction_read_only', 'on', true),
+    set_config('statement_timeout', %(milliseconds)s, true),
+    set_config('lock_timeout', '5000', true);
 
 -- name: commit
 commit;
@@ -40,7 +43,7 @@ select id::text, queue, type, status, state from pgqueue.task_states(%(ids)s::uu
 -- name: list_tasks
 select items, next_before::text, searched_until
 from pgqueue.list_tasks(
-    %(status)s, %(type)s, %(queue)s, %(from)s::timestamptz, %(to)s::timestamptz, %(before)s::uuid, %(limit)s
+    %(status)s, %(type)s, %(queue)s, %(from_at)s::timestamptz, %(to_at)s::timestamptz, %(before)s::uuid, %(most)s
 );
 
 -- name: task_changes
@@ -55,7 +58,7 @@ select json_build_object(
 from pgqueue.attempts as a
 where a.task_id = %(id)s
 order by a.lease_id desc
-limit %(limit)s;
+limit %(most)s;
 
 -- name: task_exists
 select 1 as found from pgqueue.task where id = %(id)s;
@@ -67,7 +70,7 @@ select
 from pgqueue.task_event as e
 where e.task_id = %(id)s and (e.lease_id, e.seq) > (%(lease_id)s, %(seq)s)
 order by e.lease_id, e.seq
-limit %(limit)s;
+limit %(most)s;
 
 -- name: task_artifacts
 select json_build_object(
@@ -111,7 +114,7 @@ select json_build_object(
     'expires_at', pgqueue.json_time(w.expires_at)
 )::text as item
 from pgqueue.workers as w
-where w.state in ('active', 'draining') or %(all)s
+where w.state in ('active', 'draining') or %(gone_too)s
 order by w.id desc
 limit 1000;
 
@@ -128,12 +131,12 @@ order by queue, status;
 select pgqueue.stats(%(window_s)s::int, %(type)s::text, %(queue)s::text, %(uptime_s)s::float8) as item;
 
 -- name: queue_activity
-select snapshot, active from pgqueue.queue_activity(%(queue)s, %(type)s, %(limit)s);
+select snapshot, active from pgqueue.queue_activity(%(queue)s, %(type)s, %(most)s);
 
 -- name: tail_logs
 select xid::text, task_id::text, lease_id, seq, line
 from pgqueue.tail_logs(
-    %(xid)s::xid8, %(task_id)s::uuid, %(lease_id)s, %(seq)s, %(queue)s, %(type)s, %(limit)s
+    %(xid)s::xid8, %(task_id)s::uuid, %(lease_id)s, %(seq)s, %(queue)s, %(type)s, %(most)s
 );
 
 -- name: changed_states

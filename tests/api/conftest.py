@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator, Callable, Iterator
 
 import httpx
 import pytest
-
-from pgqueue.settings import Settings
 from pgqueue_api.app import Api, create_app
 from pgqueue_api.limits import Limits
 from pgqueue_api.server import Server
+
+from pgqueue.settings import Settings
 from tests.api.worker import Worker
 
 SLEEP_SCHEMA = {

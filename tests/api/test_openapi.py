@@ -2,30 +2,28 @@
 
 import re
 from pathlib import Path
-from uuid import uuid4
 
 import httpx
 import hypothesis
 import jsonschema_rs
+import pgqueue_api
 import pytest
 import schemathesis
 from litestar.routes import HTTPRoute
-from schemathesis.checks import CHECKS
-
-import pgqueue_api
-from pgqueue_api.app import Api
 from pgqueue_api.openapi import document
 from pgqueue_api.problems import PROBLEM_CODES
 from pgqueue_api.server import Server
-from tests.api.conftest import submit
+from schemathesis.checks import CHECKS
+
 from tests.api.worker import Worker
 
 DOCUMENT = document()
 
 
 def test_every_route_is_described_and_nothing_else(database: str):
-    from pgqueue.settings import Settings
     from pgqueue_api.app import create_app
+
+    from pgqueue.settings import Settings
 
     app = create_app(Settings(database_url=database))
     served = {

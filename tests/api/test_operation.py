@@ -4,10 +4,10 @@ import asyncio
 
 import httpx
 import pytest
+from pgqueue_api.app import Api, create_app
 
 from pgqueue.embedded import EmbeddedServer
 from pgqueue.settings import Settings
-from pgqueue_api.app import Api, create_app
 from tests.api.conftest import submit
 from tests.api.worker import Worker
 

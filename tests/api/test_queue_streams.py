@@ -1,6 +1,7 @@
 """GET /v1/events: the tasks of a queue, of a type, or all."""
 
 import httpx
+import orjson
 
 from tests.api.conftest import submit
 from tests.api.sse import Events, events
@@ -102,11 +103,9 @@ async def test_lines_that_commit_out_of_order_are_not_skipped(
         await stream.next()
         with slow.transaction():
             # the older transaction commits last
-            slow.execute(
-                "select pgqueue.append_events(jsonb_build_array(jsonb_build_object('task_id', "
-                "%s::text, 'lease_id', %s::bigint, 'seq', 1, 'level', 'info', 'message', 'early')))",
-                (early, worker.leases[early]),
-            )
+            line = {"seq": 1, "level": "info", "message": "early"}
+            line |= {"task_id": early, "lease_id": worker.leases[early]}
+            slow.execute("select pgqueue.append_events(%s)", (orjson.dumps([line]).decode(),))
             worker.log(late, "late")
         found = [(await stream.until("log"))[-1].data["message"] for _ in range(2)]
     assert found == ["early", "late"]

@@ -2,8 +2,8 @@
 
 import httpx
 import pytest
-
 from pgqueue_api.app import Api
+
 from tests.api.worker import Worker
 
 

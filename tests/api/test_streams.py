@@ -5,9 +5,9 @@ from uuid import uuid4
 
 import httpx
 import pytest
-
 from pgqueue_api.limits import Limits
 from pgqueue_api.server import Server
+
 from tests.api.sse import Event, events
 from tests.api.worker import Worker
 

@@ -4,8 +4,8 @@ import asyncio
 
 import httpx
 import pytest
-
 from pgqueue_api.app import Api
+
 from tests.api.worker import Worker
 
 

@@ -40,7 +40,7 @@ async def list_workers(
     all: Annotated[bool, QueryParameter(name="all")] = False,  # noqa: FBT002
 ) -> Json:
     """Give the worker processes; with ``all`` those that are gone, too."""
-    rows = await services.reads.rows("list_workers", {"all": all})
+    rows = await services.reads.rows("list_workers", {"gone_too": all})
     return items([row["item"] for row in rows])
 
 

@@ -60,10 +60,10 @@ async def list_tasks(
             "type": plain(type, "type"),
             "queue": plain(queue, "queue"),
             "status": status,
-            "from": time_of(from_time, "from"),
-            "to": time_of(to_time, "to"),
+            "from_at": time_of(from_time, "from"),
+            "to_at": time_of(to_time, "to"),
             "before": _decode(cursor),
-            "limit": limit,
+            "most": limit,
         },
     )
     assert row is not None
@@ -99,7 +99,7 @@ async def retry_task(id: FromPath[UUID], services: NamedDependency[Services]) ->
 @get("/v1/tasks/{id:uuid}/attempts")
 async def list_attempts(id: FromPath[UUID], services: NamedDependency[Services]) -> Json:
     """Give every start of a task, latest first."""
-    return await _list_of_task(services, "task_attempts", id, {"limit": 1000})
+    return await _list_of_task(services, "task_attempts", id, {"most": 1000})
 
 
 @get("/v1/tasks/{id:uuid}/logs")
@@ -112,7 +112,7 @@ async def list_logs(
     """Give what the handler logged, in order."""
     lease_id, seq = parse_position(cursor)
     rows = await services.reads.rows(
-        "task_logs", {"id": id, "lease_id": lease_id, "seq": seq, "limit": limit + 1}
+        "task_logs", {"id": id, "lease_id": lease_id, "seq": seq, "most": limit + 1}
     )
     if not rows:
         await _exists(services, id)
