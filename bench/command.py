@@ -105,7 +105,7 @@ RESCUE = Section(
     "rescue",
     "From a kill -9 to the next start of the task",
     [
-        Row("process_s", "of a worker process, s", 2),
+        Row("process_s", "of one of two worker processes, s", 2),
         Row("host_s", "of a supervisor, as when its host dies, s", 2),
     ],
     [
