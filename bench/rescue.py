@@ -1,7 +1,8 @@
 """How soon the tasks of what died run again: a worker process, and a whole host.
 
-A worker process is one of two of a supervisor. A host is a supervisor that is killed: its processes
-die with it, and another supervisor finds out when the lease has run out. Default settings otherwise.
+A worker process is one of two of a supervisor. A host is a supervisor that is killed: its
+processes die with it, and another supervisor finds out when the lease has run out. Default settings
+otherwise.
 """
 
 from __future__ import annotations
