@@ -33,8 +33,8 @@ function nameOf(schema) {
 
 function bounds(schema) {
   const said = {
-    minimum: "≥", exclusiveMinimum: ">", maximum: "≤", minLength: "at least characters:", maxLength: "at most characters:",
-    minItems: "at least items:", maxItems: "at most items:", pattern: "like", default: "default",
+    minimum: "≥", exclusiveMinimum: ">", maximum: "≤", minLength: "characters ≥", maxLength: "characters ≤",
+    minItems: "items ≥", maxItems: "items ≤", pattern: "like", default: "default",
   };
   return Object.entries(said).filter(([key]) => schema[key] !== undefined)
     .map(([key, words]) => `${words} ${schema[key]}`).join(", ");
