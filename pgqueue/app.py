@@ -12,10 +12,11 @@ from psycopg.rows import dict_row, tuple_row
 
 from pgqueue import telemetry
 from pgqueue.backoff import Backoff
-from pgqueue.database import Database, translated
+from pgqueue.database import Database, Link, translated
 from pgqueue.errors import NotFound, PgQueueError, UsageError
 from pgqueue.handlers import TaskType
 from pgqueue.queries import query
+from pgqueue.ringer import Ringer
 from pgqueue.settings import Settings
 from pgqueue.task import NewTask, Status, Task, TaskId, encode, seconds
 from pgqueue.watch import Watch
@@ -45,6 +46,7 @@ class PgQueue:
         self.settings = settings or Settings()
         self._url = database_url
         self._database: Database | None = None
+        self._ringer: Ringer | None = None
         self._opening = asyncio.Lock()
 
     def task(
@@ -106,6 +108,9 @@ class PgQueue:
 
     async def close(self) -> None:
         """Close the connections; the next call opens them again."""
+        if self._ringer is not None:
+            await self._ringer.close()
+            self._ringer = None
         if self._database is not None:
             await self._database.close()
             self._database = None
@@ -142,10 +147,12 @@ class PgQueue:
             return ids
         async with self._connection() as own:
             if len(rows) <= _CHUNK:
-                return await self._store_and_ring(own, rows)
-            async with own.transaction():
                 ids, queues = await self._store(own, "enqueue_tasks", rows)
-            await own.execute(query("ring"), {"queues": sorted(queues)})
+            else:
+                async with own.transaction():
+                    ids, queues = await self._store(own, "enqueue_tasks", rows)
+        if self._ringer is not None:
+            self._ringer.ring(queues)
         return ids
 
     async def get(self, id: str | UUID) -> Task:
@@ -206,26 +213,6 @@ class PgQueue:
             rows.append(row)
         return rows
 
-    async def _store_and_ring(
-        self, connection: psycopg.AsyncConnection[Any], rows: list[dict[str, Any]]
-    ) -> list[TaskId]:
-        """Store in one transaction and ring in a second, in one round trip.
-
-        NOTIFY inside the writing transaction would serialise commits. Workers know the queues of
-        their types; the others are named here.
-        """
-        queues = sorted({row.get("queue", "default") for row in rows})
-        async with connection.pipeline() as pipeline:
-            cursor = await connection.execute(
-                query("enqueue_tasks"), {"tasks": encode(rows).decode()}
-            )
-            await pipeline.sync()
-            await connection.execute(query("ring"), {"queues": queues})
-        stored = await cursor.fetchone()
-        assert stored is not None  # a function call gives a row
-        ids: list[TaskId] = stored[0]
-        return ids
-
     async def _store(
         self, connection: psycopg.AsyncConnection[Any], name: str, rows: list[dict[str, Any]]
     ) -> tuple[list[TaskId], set[str]]:
@@ -257,6 +244,7 @@ class PgQueue:
                     await database.close()
                     raise
                 self._database = database
+                self._ringer = Ringer(Link(self._dsn(), "pgqueue client ring"))
             return self._database
 
     @asynccontextmanager

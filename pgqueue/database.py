@@ -78,12 +78,8 @@ class Database:
         min_size: int = 1,
         max_size: int = 4,
         timeout: float = 5,
-        statement_timeout_ms: int | None = None,
-        read_only: bool = False,
     ) -> None:
         self.dsn = dsn
-        self._statement_timeout_ms = statement_timeout_ms
-        self._read_only = read_only
         self._pool = AsyncConnectionPool(
             dsn,
             kwargs=connection_arguments(application_name),

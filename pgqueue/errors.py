@@ -133,7 +133,8 @@ _CHECKS = {
 def translate(error: psycopg.Error) -> PgQueueError:
     """Give the error of this tree that a database error stands for.
 
-    An error without a SQLSTATE came from the driver: a value that it cannot send, or the connection.
+    An error without a SQLSTATE came from the driver: a value that it cannot send, or the
+    connection.
     """
     state = error.sqlstate
     if state is None and isinstance(error, psycopg.DataError):

@@ -1,5 +1,6 @@
 -- Keeps what handlers log. Each element: task_id, lease_id, seq (the lease's own counter), level, message, data.
--- One that is already there is left alone, so that a writer may send again what it is not sure of.
+-- One that is already there is left alone, so that a writer may send again what it is not sure of; one of an attempt
+-- that lost its lease is forgotten, so that logs only grow at their end.
 create or replace function pgqueue.append_events(events jsonb, out watched boolean)
 language plpgsql
 set search_path = pgqueue, pg_catalog, pg_temp
@@ -13,6 +14,7 @@ begin
     from jsonb_to_recordset(events) as e (
         task_id uuid, lease_id bigint, seq int, level text, message text, data jsonb
     )
+    where exists (select from running as r where r.task_id = e.task_id and r.lease_id = e.lease_id)
     on conflict do nothing;
 
     watched := exists (select from listener where channel = 'pgqueue_event' and expires_at > now);

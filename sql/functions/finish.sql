@@ -40,14 +40,17 @@ begin
             delete from running as r where r.ctid = any (array(select at from held)) returning r.task_id
         ),
         settled as materialized (
+            -- first what is filtered by and looked up: a column costs what stands before it
             select
-                h.*,
+                h.lease_id,
                 case when h.cancel_requested then 'cancelled' else h.said end as outcome,
                 case
                     when h.cancel_requested then true
                     when h.said in ('failed', 'timed_out') then h.retry is false or h.attempt >= h.budget
                     else h.said not in ('released', 'snoozed')
-                end as final
+                end as final,
+                h.task_id, h.user_id, h.worker_id, h.created_at, h.ready_at, h.started_at, h.attempt, h.queue, h.type,
+                h.result, h.error, h.last_progress, h.progress, h.priority, h.budget, h.crashes, h.delay_s, h.run_at, h.reason
             from held as h
             where h.task_id in (select task_id from freed)
         ),

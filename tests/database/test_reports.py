@@ -39,7 +39,9 @@ def test_log_lines_are_kept_in_the_order_of_the_lease(queue: Queue) -> None:
     lease = queue.start(queue.worker())
     _log(queue, lease, 1, 2)
     _log(queue, lease, 3)
-    events = queue.rows("select * from pgqueue.events where task_id = %s", lease["task_id"])
+    events = queue.rows(
+        "select * from pgqueue.events where task_id = %s order by lease_id, seq", lease["task_id"]
+    )
     assert [(e["seq"], e["message"], e["level"]) for e in events] == [
         (1, "line 1", "info"),
         (2, "line 2", "info"),
@@ -53,6 +55,14 @@ def test_log_lines_sent_twice_are_kept_once(queue: Queue) -> None:
     _log(queue, lease, 1, 2)
     _log(queue, lease, 1, 2, 3)
     assert queue.values("select seq from pgqueue.events order by seq") == [1, 2, 3]
+
+
+def test_log_lines_of_a_lost_lease_are_forgotten(queue: Queue) -> None:
+    lease = queue.start(queue.worker())
+    _log(queue, lease, 1)
+    assert queue.finish(lease) == []
+    _log(queue, lease, 2)
+    assert queue.values("select seq from pgqueue.events") == [1]
 
 
 def test_a_file_is_kept_with_its_digest_and_replaced_by_one_of_its_name(queue: Queue) -> None:

@@ -35,6 +35,7 @@ _log = structlog.get_logger("pgqueue.supervisor")
 
 _LISTEN_S = 30.0
 _BURST_LOOK_S = 0.1
+_SHARE = 20  # a look that took t comes again after 20 t at the earliest
 _KILL_S = 10.0
 _CRASH_LOOP_S = 5.0
 
@@ -298,8 +299,11 @@ class Supervisor:
     async def _burst(self) -> None:
         """Stop once nothing is left to do."""
         queues = list(self._plan.queues) or None
+        loop = asyncio.get_running_loop()
+        took = 0.0
         while True:
-            await asyncio.sleep(_BURST_LOOK_S)
+            await asyncio.sleep(max(_BURST_LOOK_S, _SHARE * took))
+            began = loop.time()
             started = self._children and all(child.worker_id for child in self._children)
             if not started:
                 continue
@@ -308,6 +312,7 @@ class Supervisor:
                 if empty:
                     self._stop.set()
                     return
+            took = loop.time() - began
 
     async def _drain(self, keepers: list[asyncio.Task[None]]) -> None:
         _log.info("supervisor_draining", grace_s=self._settings.grace_s)
