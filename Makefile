@@ -20,7 +20,7 @@ run: $(VENV)/.run ## start PostgreSQL, API and worker here (ARGS="--port 9000 --
 test: $(VENV)/.dev ## run the whole suite, then the database tests on PostgreSQL 15 (ARGS=…)
 	$(BIN)/pytest --postgres=$(POSTGRES) $(ARGS)
 	@if [ -x /usr/lib/postgresql/15/bin/initdb ]; then \
-	  set -x; $(BIN)/pytest --postgres=15 -m database $(ARGS); \
+	  set -x; $(BIN)/pytest --postgres=15 tests/database tests/library $(ARGS); \
 	else \
 	  echo "PostgreSQL 15 is not installed here, so only $(POSTGRES) was tested (CI tests both)."; \
 	fi
