@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import hypothesis
 import psycopg
@@ -84,6 +85,15 @@ def connect(database: str) -> Iterator[Callable[..., psycopg.Connection]]:
     yield connect
     for connection in opened:
         connection.close()
+
+
+@pytest.fixture(scope="session")
+def data_dir_made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory of `pgqueue up`, migrated, to be copied with ``cp -a`` instead of made."""
+    directory = tmp_path_factory.mktemp("made") / "data"
+    with EmbeddedServer(directory) as server:
+        migrate(server.dsn())
+    return directory
 
 
 @pytest.fixture

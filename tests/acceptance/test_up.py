@@ -108,15 +108,19 @@ Start = Callable[..., Service]
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
+def start(tmp_path: Path, data_dir_made: Path) -> Iterator[Start]:
     services: list[Service] = []
 
     def start(
         *arguments: str,
         command: list[str] | None = None,
-        data_dir: Path = tmp_path / "data",
+        data_dir: Path | None = None,
         **environment: str,
     ) -> Service:
+        if data_dir is None:
+            data_dir = tmp_path / "data"
+            if not data_dir.exists():
+                subprocess.run(["cp", "-a", str(data_dir_made), str(data_dir)], check=True)
         mark = f"mark-{uuid.uuid4()}"
         port = free_port()
         options = ["--port", str(port), "--data-dir", str(data_dir), *arguments]
@@ -144,8 +148,8 @@ def remains(service: Service) -> list[str]:
     return marked(service.mark) + marked(str(service.data_dir / "postgresql"))
 
 
-def test_a_task_is_run_seen_and_kept_over_a_restart(start: Start) -> None:
-    service = start().ready()
+def test_a_task_is_run_seen_and_kept_over_a_restart(start: Start, tmp_path: Path) -> None:
+    service = start(data_dir=tmp_path / "data").ready()  # made from nothing
     id = service.submit("sleep", {"delay_ms": 10})
     assert service.finished(id)["status"] == "completed"
     query = "select type, status from pgqueue.tasks"

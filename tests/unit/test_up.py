@@ -116,7 +116,7 @@ Start = Callable[..., Running]
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
+def start(tmp_path: Path, data_dir_made: Path) -> Iterator[Start]:
     stand_in = tmp_path / "stand_in.py"
     stand_in.write_text(STAND_IN)
     started: list[Running] = []
@@ -124,6 +124,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
     def start(*arguments: str, **environment: str) -> Running:
         port = free_port()
         data_dir = tmp_path / "data"
+        if "PGQUEUE_DATABASE_URL" not in environment:
+            subprocess.run(["cp", "-a", str(data_dir_made), str(data_dir)], check=True)
         process = subprocess.Popen(
             [sys.executable, "-c", DRIVER, str(stand_in), str(port), str(data_dir), *arguments],
             stdout=subprocess.PIPE,
@@ -201,7 +203,7 @@ def test_nothing_outlives_an_up_that_was_killed(start: Start) -> None:
 
 def test_a_signal_during_the_start_stops_it(start: Start) -> None:
     running = start()
-    wait_until((running.data_dir / "lock").exists)
+    wait_until((running.data_dir / "postgresql/postmaster.pid").exists)
     running.process.send_signal(signal.SIGINT)
     said = running.rest()
     assert running.process.returncode == 0, said
