@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import (
     Bundle,
     RuleBasedStateMachine,
+    initialize,
     invariant,
     multiple,
     precondition,
@@ -71,6 +72,15 @@ class Machine(RuleBasedStateMachine):
         self.connection.close()
         self.server.drop(self.name)
 
+    @initialize(target=ids)
+    def begin(self) -> object:
+        """Start in the middle: two workers and some tasks, one of which is taken."""
+        return multiple(*[self.enqueue(5, 2, None) for _ in range(3)])
+
+    @initialize(target=workers)
+    def open(self) -> object:
+        return multiple(self.register(), self.register())
+
     @rule(
         target=ids,
         priority=st.sampled_from([2, 5, 8]),
@@ -97,8 +107,7 @@ class Machine(RuleBasedStateMachine):
         if self.states[worker] in LIVE:
             self.states[worker] = state
 
-    @rule(target=leases, worker=workers, most=st.integers(1, 4))
-    def claim(self, worker: int, most: int) -> object:
+    def _claim(self, worker: int, most: int) -> object:
         held = self.states[worker] in LIVE and self.expires[worker] > self.now
         if not held:
             with pytest.raises(psycopg.Error) as caught:
@@ -121,15 +130,11 @@ class Machine(RuleBasedStateMachine):
         self.last_lease = max((lease["lease_id"] for lease in leases), default=self.last_lease)
         return multiple(*leases)
 
-    @rule(
-        lease=leases,
-        outcome=st.sampled_from(
-            ["completed", "failed", "failed", "timed_out", "snoozed", "released", "cancelled"]
-        ),
-        delay=st.sampled_from([None, 0.5]),
-        retry=st.booleans(),
-    )
-    def finish(self, lease: dict, outcome: str, delay: float | None, retry: bool) -> None:
+    some_claim = rule(target=leases, worker=workers, most=st.integers(1, 4))(_claim)
+    one_claims = rule(target=leases, worker=workers, most=st.just(1))(_claim)
+    all_claimed = rule(target=leases, worker=workers, most=st.just(100))(_claim)
+
+    def _finish(self, lease: dict, outcome: str, delay: float | None, retry: bool) -> None:
         task = self.tasks[lease["task_id"]]
         more = {"delay_s": delay * STEP_S} if delay else {}
         refused = self.queue.finish(lease, outcome, retry=retry, **more)
@@ -152,6 +157,16 @@ class Machine(RuleBasedStateMachine):
             task.wait("retrying", due)
         else:
             task.end("failed")
+
+    completed = rule(
+        lease=leases, outcome=st.just("completed"), delay=st.none(), retry=st.just(True)
+    )(_finish)
+    not_completed = rule(
+        lease=leases,
+        outcome=st.sampled_from(["failed", "timed_out", "snoozed", "released", "cancelled"]),
+        delay=st.sampled_from([None, 0.5]),
+        retry=st.booleans(),
+    )(_finish)
 
     @rule(lease=leases)
     def progress(self, lease: dict) -> None:
@@ -187,6 +202,12 @@ class Machine(RuleBasedStateMachine):
                 task.end("queued")
                 task.crashes += 1
                 task.budget += 1
+
+    @rule(target=leases, dead=workers)
+    def take_over(self, dead: int) -> object:
+        """A worker dies and a new one runs what it held: every old lease is stale now."""
+        self.rescue(dead)
+        return self._claim(self.register(), 100)
 
     @rule(id=ids)
     def cancel(self, id: str) -> None:
