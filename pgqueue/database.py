@@ -80,6 +80,7 @@ class Database:
         timeout: float = 5,
     ) -> None:
         self.dsn = dsn
+        self._timeout = timeout
         self._pool = AsyncConnectionPool(
             dsn,
             kwargs=connection_arguments(application_name),
@@ -97,7 +98,7 @@ class Database:
     async def open(self, *, wait: bool = True) -> None:
         """Open the pool; with ``wait``, raise ``DatabaseUnavailable`` unless one is made."""
         with translated():
-            await self._pool.open(wait=wait)
+            await self._pool.open(wait=wait, timeout=self._timeout)
 
     async def close(self) -> None:
         """Close every connection."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import threading
+from socketserver import ThreadingMixIn
 from typing import TYPE_CHECKING, Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import structlog
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -20,7 +22,8 @@ from pgqueue.errors import UsageError
 from pgqueue_worker.tally import Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 _log = structlog.get_logger("pgqueue.supervisor")
 
@@ -47,6 +50,8 @@ class Metrics(Collector):
         self._lock = threading.Lock()
         self._tally = Tally()
         self._samples: list[tuple[Any, ...]] = []
+        self.not_ready: Callable[[], str | None] = lambda: "the supervisor is starting"
+        """Says what is missing before tasks can run, if anything is."""
 
     def merge(self, taken: dict[str, Any]) -> None:
         """Add what a worker process counted."""
@@ -113,7 +118,7 @@ def serve(metrics: Metrics, port: int, *, explicit: bool) -> None:
     registry = CollectorRegistry()
     registry.register(metrics)
     try:
-        start_http_server(port, registry=registry)
+        server = make_server("", port, _routes(metrics, make_wsgi_app(registry)), _Server, _Quiet)
     except OSError as error:
         if error.errno != errno.EADDRINUSE or explicit:
             message = f"metrics cannot be served on port {port}: {error.strerror}"
@@ -122,4 +127,33 @@ def serve(metrics: Metrics, port: int, *, explicit: bool) -> None:
             ) from error
         _log.warning("metrics_port_taken", port=port)
     else:
+        threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
         _log.info("metrics_served", port=port)
+
+
+def _routes(metrics: Metrics, exposition: WSGIApplication) -> WSGIApplication:
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        match environ["PATH_INFO"]:
+            case "/metrics":
+                return exposition(environ, start_response)
+            case "/healthz":
+                status, text = "200 OK", "alive"
+            case "/readyz":
+                missing = metrics.not_ready()
+                status = "503 Service Unavailable" if missing else "200 OK"
+                text = missing or "ready"
+            case _:
+                status, text = "404 Not Found", "/metrics, /healthz and /readyz are here"
+        start_response(status, [("Content-Type", "text/plain; charset=utf-8")])
+        return [f"{text}\n".encode()]
+
+    return answer
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:
+        """Log no requests: they come every few seconds."""

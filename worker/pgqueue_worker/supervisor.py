@@ -74,6 +74,17 @@ class Supervisor:
         )
         self._maintenance = Maintenance(plan.dsn, ring=self._ring, on_samples=metrics.sampled)
         self._crashes = 0
+        metrics.not_ready = self._not_ready
+
+    def _not_ready(self) -> str | None:
+        """Say what is missing before tasks can run: a process, a wake-up, or the will to."""
+        if self._stop.is_set():
+            return "draining"
+        if not any(child.worker_id is not None for child in list(self._children)):
+            return "no worker process is registered"
+        if not self._doorbell.connected:
+            return "the listener is not connected"
+        return None
 
     def stop(self) -> None:
         """Drain and end; called again, end at once."""
