@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
+from pgqueue_worker import tasks
 
 from pgqueue import PgQueue
-from pgqueue_worker import tasks
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
