@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     Handler = Callable[..., Any]
 
+_MAX_PAYLOAD = 256 * 1024
+
 
 @dataclass(frozen=True)
 class TaskType:
@@ -51,6 +53,9 @@ class TaskType:
 
     def decode(self, text: str) -> Any:
         """Give the payload as the handler takes it; ``PayloadError`` says what does not fit."""
+        if len(text) > _MAX_PAYLOAD:  # few bytes of jsonb can be megabytes of digits
+            message = f"the payload cannot be decoded: it has {len(text):,} characters"
+            raise PayloadError(message, hint=f"at most {_MAX_PAYLOAD:,}; it came in by SQL")
         try:
             if self.payload is None:
                 return orjson.loads(text)
