@@ -74,7 +74,7 @@ async def test_a_wait_leaves_no_listener_and_no_session_behind(app: PgQueue, que
     waiting = asyncio.ensure_future(app.wait(id))
     await _listening(queue)
     listening = "select exists (select from pgqueue.listener where expires_at > pgqueue.clock())"
-    assert queue.value(listening)
+    queue.until(listening)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
