@@ -114,8 +114,10 @@ class WorkerProcess:
         claiming = asyncio.create_task(self._claimer.run())
         listening = asyncio.create_task(self._obey())
         try:
-            await asyncio.wait({claiming, listening, *helpers}, return_when=asyncio.FIRST_COMPLETED)
-            for helper in helpers:
+            must_not_end: list[asyncio.Future[None]] = [self._runner.broken, *helpers]
+            watched: list[asyncio.Future[Any]] = [claiming, listening, *must_not_end]
+            await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+            for helper in must_not_end:
                 if helper.done():
                     helper.result()  # a loop that must not end did: say why, and die
             if listening.done() and listening.result() == "gone":

@@ -68,6 +68,8 @@ class Runner:
         self._suspect: Lease | None = None
         self._idle = asyncio.Event()
         self._idle.set()
+        self.broken: asyncio.Future[None] = self._loop.create_future()
+        """Ends with the error when an attempt could not be ended: the process must die of it."""
         self._mean_s = 1.0
         self._ahead = 0
         self._quiet = Quiet()
@@ -170,8 +172,25 @@ class Runner:
             self._on_room()
 
     async def _attempt(self, lease: Lease) -> None:
-        if lease is self._suspect:
-            await self._finisher.drained()
+        try:
+            if lease is self._suspect:
+                await self._finisher.drained()
+            result, took = await self._run(lease)
+            if lease.unsent_events:
+                await self._reporter.sent(lease)
+            self._end(lease, result, took)
+            if lease is self._suspect:
+                await self._finisher.drained()
+                self._suspect = None
+            if lease.stray is not None:
+                await asyncio.gather(lease.stray, return_exceptions=True)
+            del self._running[lease.lease_id]
+            self._next()
+        except Exception as error:  # noqa: BLE001  ours, not the handler's: nothing may hang
+            if not self.broken.done():
+                self.broken.set_exception(error)
+
+    async def _run(self, lease: Lease) -> tuple[dict[str, Any], float]:
         started = lease.started_at = self._loop.time()
         kind = self._types.get(lease.type)
         if kind is None:
@@ -182,16 +201,7 @@ class Runner:
             result = await self._execute(lease, kind)
         took = self._loop.time() - started
         self._mean_s += (max(took, 1e-5) - self._mean_s) * (0.02 if took < self._mean_s else 0.2)
-        if lease.unsent_events:
-            await self._reporter.sent(lease)
-        self._end(lease, result, took)
-        if lease is self._suspect:
-            await self._finisher.drained()
-            self._suspect = None
-        if lease.stray is not None:
-            await asyncio.gather(lease.stray, return_exceptions=True)
-        del self._running[lease.lease_id]
-        self._next()
+        return result, took
 
     async def _traced(self, lease: Lease, kind: TaskType) -> dict[str, Any]:
         attributes = {

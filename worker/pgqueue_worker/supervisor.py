@@ -37,6 +37,7 @@ _LISTEN_S = 30.0
 _BURST_LOOK_S = 0.1
 _SHARE = 20  # a look that took t comes again after 20 t at the earliest
 _KILL_S = 10.0
+_LAST_WORDS_S = 1.0
 _CRASH_LOOP_S = 5.0
 
 
@@ -168,6 +169,8 @@ class Supervisor:
             hearing = asyncio.create_task(self._hear(child))
             try:
                 status = await child.process.wait()
+                # its last words are still in the line
+                await asyncio.wait({hearing}, timeout=_LAST_WORDS_S)
             finally:
                 child.kill()
                 hearing.cancel()
