@@ -1,8 +1,8 @@
 """The error tree.
 
 PgQueueError
-├── UsageError            a call that cannot be right: fix the call
-│   └── PayloadError      a payload that its type refuses; ``errors`` points at each place
+├── UsageError            a call that cannot be right: fix the call; ``errors`` points at places
+│   └── PayloadError      a payload that its type refuses
 ├── NotFound              no such task, artifact or type
 ├── Conflict              the state of the thing forbids it
 ├── LeaseLost             the attempt's lease went to another: stop working on the task
@@ -49,12 +49,6 @@ class UsageError(PgQueueError):
     code = "usage"
     status = 422
 
-
-class PayloadError(UsageError):
-    """The payload does not fit its type."""
-
-    code = "payload_invalid"
-
     def __init__(
         self,
         message: str = "",
@@ -64,6 +58,12 @@ class PayloadError(UsageError):
     ) -> None:
         super().__init__(message, hint=hint)
         self.errors = [dict(error) for error in errors]
+
+
+class PayloadError(UsageError):
+    """The payload does not fit its type."""
+
+    code = "payload_invalid"
 
 
 class NotFound(PgQueueError):

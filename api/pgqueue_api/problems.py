@@ -67,16 +67,6 @@ class Invalid(UsageError):
 
     code = "invalid"
 
-    def __init__(
-        self,
-        message: str = "",
-        *,
-        errors: Sequence[Mapping[str, str]] = (),
-        hint: str | None = None,
-    ) -> None:
-        super().__init__(message, hint=hint)
-        self.errors = [dict(error) for error in errors]
-
 
 class InvalidJson(Invalid):
     """The body is not JSON that can be stored."""
