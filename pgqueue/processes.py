@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import FrameType, TracebackType
 from typing import Self
 
-__all__ = ["Family", "Signals", "Stopped"]
+__all__ = ["Family", "Signals", "Stopped", "undisturbed"]
 
 _AT_ONCE_S = 0.5
 _STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -28,6 +28,20 @@ kill -KILL 0
 
 class Stopped(BaseException):
     """A signal to stop came inside `Signals.interrupting`."""
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Hold the signals to stop back from this thread, until what runs inside is done.
+
+    For what an exception in its midst would leave behind: a process that is started, for one, and
+    that nobody knows of. A child started inside has them held back too, until it says otherwise.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Signals:

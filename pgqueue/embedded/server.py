@@ -21,6 +21,7 @@ import psycopg
 from pgqueue.embedded.account import Account
 from pgqueue.embedded.cluster import Cluster, environment, find_binaries
 from pgqueue.errors import DatabaseUnavailable, UsageError
+from pgqueue.processes import undisturbed
 
 __all__ = ["EmbeddedServer"]
 
@@ -176,7 +177,7 @@ class EmbeddedServer:
         if self.log.exists() and self.log.stat().st_size > _LOG_BYTES:
             self.log.replace(self.log.with_suffix(".log.old"))
         self.log.touch(mode=0o600)  # statements that failed are in it
-        with self.log.open("ab") as log:
+        with self.log.open("ab") as log, undisturbed():
             begin = log.tell()
             self._process = process = subprocess.Popen(
                 command,
