@@ -1,5 +1,6 @@
 -- Stores tasks, all or none, in the caller's transaction, and returns their ids in the order given.
--- Each element: type, and optionally payload, queue, priority, run_at or delay_s, max_attempts, timeout_s, traceparent.
+-- Each element: type, and optionally payload, queue, priority, run_at or delay_s, max_attempts, timeout_s, traceparent,
+-- expires_at, retry, dedup_key (kept, not looked at).
 -- What is not given comes from the type as its workers published it. Rings no doorbell: see ring().
 create or replace function pgqueue.enqueue_many(
     tasks jsonb, user_id bigint default 0, out ids uuid[], out created_at timestamptz, out queues text[]
@@ -33,16 +34,21 @@ begin
             coalesce(i.max_attempts, t.max_attempts, 3::smallint) as max_attempts,
             i.timeout_s,
             i.traceparent,
+            i.expires_at,
+            i.retry,
+            i.dedup_key,
             case when i.run_at > now then null else nextval('pgqueue.ready_seq') end as seq
         from (
             select *, coalesce(given.starts_at, now + given.delay_s * interval '1 second') as run_at
             from rows from (
                 jsonb_to_recordset(tasks) as (
                     type text, payload jsonb, queue text, priority smallint, run_at timestamptz, delay_s float8,
-                    max_attempts smallint, timeout_s real, traceparent text
+                    max_attempts smallint, timeout_s real, traceparent text, expires_at timestamptz, retry jsonb,
+                    dedup_key text
                 )
             ) with ordinality as given (
-                type, payload, queue, priority, starts_at, delay_s, max_attempts, timeout_s, traceparent, n
+                type, payload, queue, priority, starts_at, delay_s, max_attempts, timeout_s, traceparent, expires_at, retry,
+                dedup_key, n
             )
         ) as i
         left join lateral (
@@ -51,10 +57,12 @@ begin
     ),
     fact as (
         insert into task (
-            id, created_at, run_at, user_id, seq, timeout_s, priority, max_attempts, queue, type, payload, traceparent
+            id, created_at, run_at, user_id, seq, timeout_s, priority, max_attempts, queue, type, payload, traceparent,
+            expires_at, retry, dedup_key
         )
         select
-            id, now, run_at, owner, seq, timeout_s, priority, max_attempts, queue, type, payload, traceparent
+            id, now, run_at, owner, seq, timeout_s, priority, max_attempts, queue, type, payload, traceparent,
+            expires_at, retry, dedup_key
         from input
     ),
     runnable as (

@@ -38,7 +38,10 @@ select
     t.timeout_s,
     t.user_id,
     t.batch_id,
-    t.traceparent
+    t.traceparent,
+    t.expires_at,
+    t.retry,
+    t.dedup_key
 from pgqueue.task as t
 left join pgqueue.running as r on r.task_id = t.id
 left join pgqueue.delayed as d on d.task_id = t.id
