@@ -1,0 +1,24 @@
+-- Uniqueness: a row for each key that was used, which names the newest task with it. Its row lock is the key's lock.
+create table dedup (
+    user_id bigint not null default 0,
+    scope text not null,                            -- what scope_name names: a type or a queue
+    scope_name text not null,
+    key text not null,
+    task_id uuid,                                   -- null only within the transaction that stores the first one
+    created_at timestamptz not null,                -- of the task
+    expires_at timestamptz not null,                -- prune looks at it then; a task that has not ended keeps it longer
+    lasting boolean not null,                       -- a task that has ended counts for as long as it is kept
+    primary key (user_id, scope, scope_name, key),
+    constraint dedup_scope_known check (scope in ('type', 'queue')),
+    constraint dedup_key_length check (length(key) between 1 and 255)
+) with (fillfactor = 70);
+
+create index dedup_expiry on dedup (expires_at);
+
+alter table dedup set (autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0);
+
+-- Which tasks of the request, by place, were there before: a replay gives the same answer.
+alter table idempotency add column verdicts text[];
+
+-- Seconds a runnable task waits for each step of priority that it gains; null: it gains none.
+alter table queue add column ageing_s real constraint queue_ageing_positive check (ageing_s > 0);
