@@ -14,6 +14,8 @@ set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off  -- analysed while empty, the backlog was read and sorted whole for each batch
 set enable_sort = off
+set enable_nestloop = off  -- a lateral has no other way; the facts are read in one pass over their index, and hashed
+set enable_mergejoin = off
 set jit = off  -- before 18 a plan that must do what is set off "costs" 10¹⁰, so every call would be compiled: 3 s
 as $$
 #variable_conflict use_column
@@ -68,12 +70,8 @@ begin
             taken.*, t.type, t.user_id, t.timeout_s, t.created_at, t.payload::text as payload, t.traceparent,
             nextval('pgqueue.lease_seq') as lease_id
         from taken
-        cross join lateral (
-            select f.type, f.user_id, f.timeout_s, f.created_at, f.payload, f.traceparent
-            from task as f
-            where f.id = taken.task_id and f.id >= lowest and f.id <= highest
-            limit 1
-        ) as t
+        join task as t on t.id = taken.task_id
+        where t.id = any (ids) and t.id >= lowest and t.id <= highest
     ),
     started as (
         insert into running (

@@ -2,57 +2,61 @@
 -- completed, cancelled and spent tasks have none any more, failed ones wait in delayed, released ones are ready again (after delay_s, if given).
 -- Each element: task_id, lease_id, outcome, and optionally result, error, retry (false: a failure is final),
 -- progress (the last, if it was not recorded yet), delay_s or run_at (of a retry or after a snooze), reason.
+-- Attempts that completed with nothing to keep may come as arrays instead: task_ids and lease_ids, of one length.
 -- Returns the lease ids that were refused because they no longer hold, and whether someone watches.
-create or replace function pgqueue.finish(results jsonb, out refused bigint[], out watched boolean)
+create or replace function pgqueue.finish(
+    results jsonb, task_ids uuid[] default '{}', lease_ids bigint[] default '{}', out refused bigint[], out watched boolean
+)
 language plpgsql
 set search_path = pgqueue, pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set jit = off  -- before 18 a plan that must do what is set off "costs" 10¹⁰, so every call would be compiled: 3 s
-set enable_nestloop = off  -- a lateral has no other way; what else is joined here is joined by hash
+set enable_nestloop = off  -- hashed, so that the tokens are read in one pass over their index
+set enable_mergejoin = off
 as $$
 #variable_conflict use_column
 declare
     now constant timestamptz := pgqueue.clock();
     this_minute constant timestamptz := date_bin('1 minute', now, 'epoch');
+    ids uuid[];
     accepted bigint[];
-    missing int := jsonb_array_length(results);
 begin
+    if cardinality(lease_ids) > 0 then
+        accepted := complete(task_ids, lease_ids);
+        if cardinality(accepted) < cardinality(lease_ids) then
+            results := results || (
+                select jsonb_agg(jsonb_build_object('task_id', i.task_id, 'lease_id', i.lease_id, 'outcome', 'completed'))
+                from unnest(task_ids, lease_ids) as i (task_id, lease_id)
+                where i.lease_id <> all (accepted)
+            );
+        end if;
+    end if;
+
     refused := '{}';
-    -- A row that someone updated meanwhile (a cancel, a progress) is missed by its old place: look a second time.
-    for look in 1..2 loop
-        with input as (
-            select *
-            from jsonb_to_recordset(results) as i (
+    if jsonb_array_length(results) > 0 then
+        ids := array(select (r ->> 'task_id')::uuid from jsonb_array_elements(results) as r);
+
+        -- A token that someone updated meanwhile (a cancel, a progress) is judged as it is by then.
+        with settled as (
+            delete from running as r
+            using jsonb_to_recordset(results) as i (
                 task_id uuid, lease_id bigint, outcome text, result jsonb, error jsonb,
                 retry boolean, delay_s float8, run_at timestamptz, reason text, progress jsonb
             )
-            where look = 1 or i.lease_id = any (refused)
-        ),
-        held as materialized (
-            select i.outcome as said, i.result, i.error, i.retry, i.delay_s, i.run_at, i.reason, i.progress as last_progress, r.*
-            from input as i
-            cross join lateral (
-                select r.ctid as at, r.* from running as r where r.task_id = i.task_id and r.lease_id = i.lease_id limit 1
-            ) as r
-        ),
-        freed as (
-            delete from running as r where r.ctid = any (array(select at from held)) returning r.task_id
-        ),
-        settled as materialized (
-            -- first what is filtered by and looked up: a column costs what stands before it
-            select
-                h.lease_id,
-                case when h.cancel_requested then 'cancelled' else h.said end as outcome,
+            where r.task_id = any (ids) and (r.task_id, r.lease_id) = (i.task_id, i.lease_id)
+            returning
+                -- first what is filtered by and looked up: a column costs what stands before it
+                r.lease_id,
+                case when r.cancel_requested then 'cancelled' else i.outcome end as outcome,
                 case
-                    when h.cancel_requested then true
-                    when h.said in ('failed', 'timed_out') then h.retry is false or h.attempt >= h.budget
-                    else h.said not in ('released', 'snoozed')
+                    when r.cancel_requested then true
+                    when i.outcome in ('failed', 'timed_out') then i.retry is false or r.attempt >= r.budget
+                    else i.outcome not in ('released', 'snoozed')
                 end as final,
-                h.task_id, h.user_id, h.worker_id, h.created_at, h.ready_at, h.started_at, h.attempt, h.queue, h.type,
-                h.result, h.error, h.last_progress, h.progress, h.priority, h.budget, h.crashes, h.delay_s, h.run_at, h.reason
-            from held as h
-            where h.task_id in (select task_id from freed)
+                r.task_id, r.user_id, r.worker_id, r.created_at, r.ready_at, r.started_at, r.attempt, r.queue, r.type,
+                i.result, i.error, i.progress as last_progress, r.progress, r.priority, r.budget, r.crashes,
+                i.delay_s, i.run_at, i.reason
         ),
         fact as (
             insert into attempt (
@@ -86,20 +90,16 @@ begin
             from settled
             group by created_minute, final, queue, type, outcome
         )
-        select array_agg(lease_id) into accepted from settled;
+        select coalesce(array_agg(lease_id), '{}') into accepted from settled;
 
-        missing := missing - coalesce(cardinality(accepted), 0);
-        if missing = 0 then
-            refused := '{}';
-            exit;
+        if cardinality(accepted) < cardinality(ids) then
+            refused := array(
+                select (r ->> 'lease_id')::bigint from jsonb_array_elements(results) as r
+                except
+                select unnest(accepted)
+            );
         end if;
-        refused := array(
-            select (r ->> 'lease_id')::bigint from jsonb_array_elements(results) as r
-            where look = 1 or (r ->> 'lease_id')::bigint = any (refused)
-            except
-            select unnest(accepted)
-        );
-    end loop;
+    end if;
 
     watched := exists (select from listener where channel = 'pgqueue_event' and expires_at > now);
 end

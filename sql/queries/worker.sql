@@ -10,7 +10,7 @@ select
 from pgqueue.claim(%(worker)s, %(queues)s, %(cursors)s::bigint[], %(max_tasks)s);
 
 -- name: finish_attempts
-select refused, watched from pgqueue.finish(%(results)s);
+select refused, watched from pgqueue.finish(%(results)s, %(task_ids)s::uuid[], %(lease_ids)s::bigint[]);
 
 -- name: record_progress
 select refused, watched from pgqueue.record_progress(%(updates)s);

@@ -9,6 +9,7 @@ import orjson
 import structlog
 
 from pgqueue.errors import DatabaseUnavailable, PgQueueError
+from pgqueue.task import Outcome
 from pgqueue_worker.failure import describe
 from pgqueue_worker.retrying import Patience
 from pgqueue_worker.tally import SIZES
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _log = structlog.get_logger("pgqueue.worker")
 
 _MAX_BATCH = 1_000
+_PLAIN = 3  # task_id, lease_id and outcome, and nothing to keep
 
 
 class Finisher:
@@ -77,9 +79,7 @@ class Finisher:
     async def _record(self, batch: list[dict[str, Any]]) -> None:
         while True:
             try:
-                rows = await self._link.rows(
-                    "finish_attempts", {"results": orjson.dumps(batch).decode()}
-                )
+                rows = await self._link.rows("finish_attempts", _arguments(batch))
                 break
             except DatabaseUnavailable as error:
                 self._tally.count("database_errors")
@@ -117,3 +117,14 @@ class Finisher:
             "unstorable": True,
         }
         await self._record([plain])
+
+
+def _arguments(batch: list[dict[str, Any]]) -> dict[str, Any]:
+    """Give what ``pgqueue.finish`` takes: plain completions as arrays, at half the cost."""
+    plain = [result for result in batch if len(result) == _PLAIN and result["outcome"] == Outcome.COMPLETED]
+    others = [r for r in batch if len(r) != _PLAIN or r["outcome"] != Outcome.COMPLETED]
+    return {
+        "results": orjson.dumps(others).decode(),
+        "task_ids": [result["task_id"] for result in plain],
+        "lease_ids": [result["lease_id"] for result in plain],
+    }

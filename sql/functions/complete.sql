@@ -1,0 +1,46 @@
+-- Records attempts that completed with nothing to keep, each only by the holder of its lease, and returns the lease ids
+-- that it recorded. Those of another lease, and those whose cancel was asked, are left as they are: finish() decides on them.
+-- The plain case of finish(), at half its cost: call that.
+create or replace function pgqueue.complete(task_ids uuid[], lease_ids bigint[]) returns bigint[]
+language plpgsql
+set search_path = pgqueue, pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_nestloop = off  -- hashed, so that the tokens are read in one pass over their index
+set enable_mergejoin = off
+set jit = off  -- before 18 a plan that must do what is set off "costs" 10¹⁰, so every call would be compiled: 3 s
+as $$
+#variable_conflict use_column
+declare
+    now constant timestamptz := pgqueue.clock();
+    this_minute constant timestamptz := date_bin('1 minute', now, 'epoch');
+    accepted bigint[];
+begin
+    with freed as (
+        delete from running as r
+        using unnest(task_ids, lease_ids) as i (task_id, lease_id)
+        where r.task_id = any (task_ids)
+            and (r.task_id, r.lease_id) = (i.task_id, i.lease_id) and not r.cancel_requested
+        returning
+            r.task_id, r.lease_id, r.user_id, r.worker_id, r.created_at, r.ready_at, r.started_at, r.attempt,
+            r.queue, r.type, r.progress
+    ),
+    fact as (
+        insert into attempt (
+            task_id, lease_id, user_id, worker_id, started_at, finished_at, attempt, final, outcome, progress
+        )
+        select task_id, lease_id, user_id, worker_id, started_at, now, attempt, true, 'completed', progress
+        from freed
+    ),
+    counted as (
+        insert into rollup_flush (minute, created_minute, n, final, queue, type, outcome, waits, runs)
+        select
+            this_minute, date_bin('1 minute', created_at, 'epoch') as created_minute, count(*), true, queue, type, 'completed',
+            array_agg(bucket(started_at - ready_at)), array_agg(bucket(now - started_at))
+        from freed
+        group by created_minute, queue, type
+    )
+    select coalesce(array_agg(lease_id), '{}') into accepted from freed;
+    return accepted;
+end
+$$;
