@@ -36,8 +36,12 @@ class Watch:
                 self._dsn, **connection_arguments("pgqueue wait")
             )
             self._connection = connection
-            await connection.execute(query("listen_events"))
-            await self._tell(connection, _TTL_S)
+            try:
+                await connection.execute(query("listen_events"))
+                await self._tell(connection, _TTL_S)
+            except BaseException:
+                await self._leave()  # a wait that is given up in here has no exit
+                raise
         return self
 
     async def __aexit__(
@@ -47,10 +51,7 @@ class Watch:
         traceback: TracebackType | None,
     ) -> None:
         """Stop listening."""
-        if self._connection is not None:
-            with suppress(psycopg.Error):
-                await self._tell(self._connection, 0)
-            await self._connection.close()
+        await self._leave()
 
     async def changed(self, id: str) -> None:
         """Return when the task may have changed, after a second at the latest."""
@@ -62,6 +63,13 @@ class Watch:
             async for notice in connection.notifies(timeout=_LOOK_S):
                 if id in notice.payload:
                     return
+
+    async def _leave(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(psycopg.Error):
+                await self._tell(connection, 0)
+            await connection.close()
 
     async def _tell(self, connection: psycopg.AsyncConnection[Any], seconds: float) -> None:
         self._told = asyncio.get_running_loop().time()

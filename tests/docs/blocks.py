@@ -7,7 +7,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def blocks(page: str, language: str) -> list[str]:
-    """Return the blocks of ``language`` on ``docs/<page>``, in their order; there is at least one."""
+    """Return the blocks of ``language`` on ``docs/<page>``, in order, at least one."""
     found = re.findall(rf"```{language}\n(.*?)```", (ROOT / "docs" / page).read_text(), re.DOTALL)
     assert found, f"docs/{page} shows no {language}"
     return found
