@@ -15,7 +15,7 @@ from pgqueue import telemetry
 from pgqueue.backoff import Backoff
 from pgqueue.database import Database, translated
 from pgqueue.errors import NotFound, PgQueueError, UsageError
-from pgqueue.handlers import TaskType
+from pgqueue.handlers import Isolation, TaskType, parse_memory
 from pgqueue.queries import query
 from pgqueue.settings import Settings
 from pgqueue.task import NewTask, Status, Task, TaskId, encode, seconds
@@ -56,12 +56,16 @@ class PgQueue:
         timeout: timedelta | float | None = None,
         backoff: Backoff | None = None,
         no_retry: tuple[type[BaseException], ...] = (),
+        isolation: Isolation | None = None,
+        memory_limit: int | str | None = None,
         description: str | None = None,
     ) -> Callable[[Handler], Handler]:
         """Declare a type by its handler: ``async def handler(ctx, payload)`` or a plain function.
 
         The payload's annotation is its schema. ``timeout`` is in seconds or a ``timedelta``;
-        exceptions of ``no_retry`` end the task at once.
+        exceptions of ``no_retry`` end the task at once. With ``isolation="process"`` the handler
+        runs in a process of its own, which a timeout or a cancel kills if need be, and which may
+        use at most ``memory_limit``: bytes, or such as "512MB".
         """
 
         def declare(handler: Handler) -> Handler:
@@ -76,6 +80,8 @@ class PgQueue:
                 timeout_s=seconds(timeout),
                 backoff=backoff or Backoff(),
                 no_retry=no_retry,
+                isolation=isolation,
+                memory_limit=parse_memory(memory_limit),
                 description=description or (handler.__doc__ or "").strip().split("\n")[0],
             )
             return handler

@@ -130,6 +130,15 @@ _CHECKS = {
 }
 
 
+def named(code: str, message: str, hint: str | None) -> PgQueueError:
+    """Give the error of this tree with this code: one that came from another process."""
+    kinds: list[type[PgQueueError]] = [PgQueueError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    found = {kind.code: kind for kind in reversed(kinds)}
+    return found.get(code, PgQueueError)(message, hint=hint)
+
+
 def translate(error: psycopg.Error) -> PgQueueError:
     """Give the error of this tree that a database error stands for.
 

@@ -7,10 +7,10 @@ import functools
 import inspect
 import typing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import orjson
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ByteSize, Field, TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnnotation
 
 from pgqueue.backoff import Backoff
@@ -22,12 +22,17 @@ if TYPE_CHECKING:
 
     Handler = Callable[..., Any]
 
+Isolation = Literal["process"]
+
 _MAX_PAYLOAD = 256 * 1024
 
 
 @dataclass(frozen=True)
 class TaskType:
-    """A type as its app declares it. ``timeout_s`` is ``None`` for no limit."""
+    """A type as its app declares it. ``timeout_s`` is ``None`` for no limit.
+
+    ``memory_limit`` is in bytes, for a handler that has a process of its own.
+    """
 
     name: str
     handler: Handler
@@ -37,6 +42,8 @@ class TaskType:
     backoff: Backoff
     description: str
     no_retry: tuple[type[BaseException], ...] = ()
+    isolation: Isolation | None = None
+    memory_limit: int | None = None
     is_async: bool = field(init=False)
     call: Callable[[Context, Any], Any] = field(init=False, repr=False)
     payload: TypeAdapter[Any] | None = field(init=False, repr=False)
@@ -44,6 +51,12 @@ class TaskType:
 
     def __post_init__(self) -> None:
         """Read the handler's signature once, so that a call costs nothing."""
+        if self.isolation not in (None, "process"):
+            message = f"the isolation of {self.name!r} is {self.isolation!r}"
+            raise UsageError(message, hint='it is "process", or not given')
+        if self.memory_limit is not None and self.isolation is None:
+            message = f"{self.name!r} has a memory limit and no process of its own"
+            raise UsageError(message, hint='give it isolation="process" as well')
         call, payload = _bind(self.name, self.handler)
         hints = _hints(self.handler)
         object.__setattr__(self, "is_async", _is_async(self.handler))
@@ -79,6 +92,17 @@ class TaskType:
             "payload_schema": _schema(self.payload, "validation"),
             "result_schema": _schema(self.result, "serialization") or None,
         }
+
+
+def parse_memory(value: int | str | None) -> int | None:
+    """Give an amount of memory in bytes: a number, or such as "512MB" or "1GiB"."""
+    if value is None:
+        return None
+    try:
+        return int(TypeAdapter(Annotated[ByteSize, Field(gt=0)]).validate_python(value))
+    except ValidationError as error:
+        message = f"memory_limit {value!r} is no amount of memory"
+        raise UsageError(message, hint='give bytes, or such as "512MB"') from error
 
 
 def _is_async(handler: Handler) -> bool:

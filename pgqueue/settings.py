@@ -40,6 +40,9 @@ class Settings(BaseSettings):
     grace_s: float = Field(
         default=30, ge=0, description="how long a drain waits for running handlers"
     )
+    stop_grace_s: float = Field(
+        default=1, ge=0, description="how long a handler has to stop after a timeout or a cancel"
+    )
 
     def dsn(self) -> str:
         """Give the connection string, or say how to set one."""

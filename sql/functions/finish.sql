@@ -1,5 +1,6 @@
 -- Records how attempts ended, each exactly once and only by the holder of its lease, and moves their tokens on:
 -- completed, cancelled and spent tasks have none any more, failed ones wait in delayed, released ones are ready again (after delay_s, if given).
+-- A crashed one, whose own process ended, is ready again without a charge to its attempts, or failed after its third crash: see rescue().
 -- Each element: task_id, lease_id, outcome, and optionally result, error, retry (false: a failure is final),
 -- progress (the last, if it was not recorded yet), delay_s or run_at (of a retry or after a snooze), reason.
 -- Attempts that completed with nothing to keep may come as arrays instead: task_ids and lease_ids, of one length.
@@ -52,6 +53,7 @@ begin
                 case
                     when r.cancel_requested then true
                     when i.outcome in ('failed', 'timed_out') then i.retry is false or r.attempt >= r.budget
+                    when i.outcome = 'crashed' then r.crashes + 1 >= 3
                     else i.outcome not in ('released', 'snoozed')
                 end as final,
                 r.task_id, r.user_id, r.worker_id, r.created_at, r.ready_at, r.started_at, r.attempt, r.queue, r.type,
@@ -74,13 +76,15 @@ begin
                 attempt - (outcome in ('snoozed', 'released'))::int, budget, crashes, queue,
                 case outcome when 'snoozed' then 'scheduled' when 'released' then 'queued' else 'retrying' end, reason
             from settled
-            where not final and (outcome <> 'released' or delay_s is not null)
+            where not final and outcome <> 'crashed' and (outcome <> 'released' or delay_s is not null)
         ),
-        released as (
+        again as (
             insert into ready (task_id, ready_at, priority, attempt, budget, crashes, requeued, queue, reason)
-            select task_id, now, priority, attempt - 1, budget, crashes, true, queue, reason
+            select
+                task_id, now, priority, attempt - (outcome = 'released')::int,
+                least(budget + (outcome = 'crashed')::int, 32767), crashes + (outcome = 'crashed')::int, true, queue, reason
             from settled
-            where not final and outcome = 'released' and delay_s is null
+            where not final and (outcome = 'crashed' or (outcome = 'released' and delay_s is null))
         ),
         counted as (
             insert into rollup_flush (minute, created_minute, n, final, queue, type, outcome, waits, runs)

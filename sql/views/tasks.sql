@@ -33,7 +33,9 @@ select
     coalesce(r.started_at, last.started_at) as started_at,
     case when q.task_id is null and r.task_id is null and d.task_id is null and last.final then last.finished_at end as finished_at,
     case when d.status = 'retrying' then d.run_at end as next_retry_at,
-    coalesce(r.crashes, d.crashes, q.crashes, 0::smallint) as crash_count,
+    coalesce(r.crashes, d.crashes, q.crashes, case when last.final then (
+        select count(*)::smallint from pgqueue.attempt as a where a.task_id = t.id and a.outcome = 'crashed'
+    ) end, 0::smallint) as crash_count,
     coalesce(r.lease_id, last.lease_id) as lease_id,
     t.timeout_s,
     t.user_id,

@@ -111,6 +111,30 @@ def test_a_release_with_a_delay_is_queued_and_waits(queue: Queue) -> None:
     assert queue.claimed(queue.worker()) == [lease["task_id"]]
 
 
+def test_a_crash_is_charged_apart_from_the_attempts_and_the_third_is_final(queue: Queue) -> None:
+    worker = queue.worker()
+    lease = queue.start(worker, max_attempts=1)
+    for crashes in (1, 2):
+        assert queue.finish(lease, "crashed", reason="it died", delay_s=30) == []
+        task = queue.task(lease["task_id"])
+        assert (task["status"], task["status_reason"]) == ("queued", "it died")
+        assert task["crash_count"] == crashes
+        (lease,) = queue.claim(worker)
+        assert lease["attempt"] == crashes + 1
+    assert queue.finish(lease, "crashed") == []
+    task = queue.task(lease["task_id"])
+    assert (task["status"], task["crash_count"]) == ("failed", 3)
+    assert [a["outcome"] for a in queue.attempts(lease["task_id"])] == ["crashed"] * 3
+    assert queue.broken_rules() == []
+
+
+def test_a_crash_of_a_task_whose_cancel_was_asked_ends_it_as_cancelled(queue: Queue) -> None:
+    lease = queue.start(queue.worker())
+    queue.cancel(lease["task_id"])
+    assert queue.finish(lease, "crashed") == []
+    assert queue.status(lease["task_id"]) == "cancelled"
+
+
 def test_a_worker_that_lost_its_lease_cannot_finish_the_task(queue: Queue) -> None:
     worker = queue.worker()
     stale = queue.start(worker)

@@ -153,6 +153,8 @@ class Machine(RuleBasedStateMachine):
         elif outcome == "snoozed":
             task.attempt -= 1
             task.wait("scheduled", due)
+        elif outcome == "crashed":
+            self._crash(task)
         elif retry and task.attempt < task.budget:
             task.wait("retrying", due)
         else:
@@ -163,7 +165,9 @@ class Machine(RuleBasedStateMachine):
     )(_finish)
     not_completed = rule(
         lease=leases,
-        outcome=st.sampled_from(["failed", "timed_out", "snoozed", "released", "cancelled"]),
+        outcome=st.sampled_from(
+            ["failed", "timed_out", "snoozed", "released", "crashed", "cancelled"]
+        ),
         delay=st.sampled_from([None, 0.5]),
         retry=st.booleans(),
     )(_finish)
@@ -196,12 +200,16 @@ class Machine(RuleBasedStateMachine):
         for task in lost:
             if task.cancel:
                 task.end("cancelled")
-            elif task.crashes == 2:
-                task.end("failed")
             else:
-                task.end("queued")
-                task.crashes += 1
-                task.budget += 1
+                self._crash(task)
+
+    def _crash(self, task: Expected) -> None:
+        if task.crashes == 2:
+            task.end("failed")
+        else:
+            task.end("queued")
+            task.crashes += 1
+            task.budget += 1
 
     @rule(target=leases, dead=workers)
     def take_over(self, dead: int) -> object:

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from pgqueue_worker.isolation.pool import Pool
 from pgqueue_worker.lease import Lease
 from pgqueue_worker.runner import Runner
 from pgqueue_worker.tally import Tally
@@ -43,6 +44,7 @@ async def test_an_attempt_that_cannot_be_ended_breaks_the_runner_and_not_silentl
         finisher=Finisher(),
         reporter=Reporter(),
         tally=Tally(),
+        pool=Pool(None, builtin=False, grace_s=1),
         on_room=lambda: None,
     )
     row = ("id", 1, 1, 3, 0, 5, 1, "default", "t", None, 0.0, "{}", None, False)

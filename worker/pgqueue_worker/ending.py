@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ from pgqueue.task import Outcome, encode, seconds
 from pgqueue_worker.failure import describe
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pgqueue.handlers import TaskType
     from pgqueue_worker.lease import Lease
 
@@ -63,16 +66,16 @@ def refused(error: PayloadError) -> dict[str, Any]:
 
 
 def interrupted(
-    error: BaseException, kind: TaskType, lease: Lease, limit_s: float | None
+    error: Mapping[str, Any], kind: TaskType, lease: Lease, limit_s: float | None
 ) -> dict[str, Any]:
-    """End an attempt that was cancelled, by why it was."""
+    """End an attempt that was interrupted, by why it was; ``error`` says where."""
     match lease.cause:
         case "timeout":
             return {
                 "outcome": Outcome.TIMED_OUT,
                 "delay_s": kind.backoff.delay(lease.attempt),
                 "error": {
-                    **describe(error, skip_frames=1),
+                    **error,
                     "type": "TimedOut",
                     "message": f"not done within {limit_s:g} s",
                 },
@@ -84,8 +87,24 @@ def interrupted(
             }
         case "drain":
             return {"outcome": Outcome.RELEASED, "reason": "its worker stopped"}
-        case None:  # the handler cancelled itself
-            return raised(error, kind, lease)
+        case None:
+            raise AssertionError("it was not interrupted")
+
+
+def crashed(status: int | None) -> dict[str, Any]:
+    """End an attempt whose own process ended, by the exit status of that."""
+    if status is None:
+        how = "broke off"
+    elif status < 0:
+        how = f"was killed by {signal.Signals(-status).name}"
+    else:
+        how = f"ended with exit status {status}"
+    message = f"its process {how}"
+    return {
+        "outcome": Outcome.CRASHED,
+        "reason": message,
+        "error": {"type": "Crashed", "message": message},
+    }
 
 
 def unknown(lease: Lease) -> dict[str, Any]:

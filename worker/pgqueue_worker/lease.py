@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pgqueue.context import Context, Reporter
 from pgqueue.task import LeaseId, TaskId
 
 Cause = Literal["timeout", "cancel", "drain"]
@@ -21,6 +22,7 @@ class Lease:
     budget: int
     crashes: int
     priority: int
+    seq: int
     queue: str
     type: str
     timeout_s: float | None
@@ -28,6 +30,7 @@ class Lease:
     payload: str
     traceparent: str | None
     claimed_at: float
+    row: tuple[Any, ...]  # as claimed, for a process that runs it elsewhere
     started_at: float = 0.0
     deadline: float | None = None
     running: asyncio.Task[None] | None = None
@@ -40,8 +43,8 @@ class Lease:
 
     @classmethod
     def claimed(cls, row: tuple[Any, ...], now: float) -> Lease:
-        """Read a row of the query ``claim_tasks``; its seq and the watchers are the claimer's."""
-        task_id, lease_id, attempt, budget, crashes, priority, _seq, *rest = row
+        """Read a row of the query ``claim_tasks``; the watchers are the claimer's."""
+        task_id, lease_id, attempt, budget, crashes, priority, seq, *rest = row
         queue, type_, timeout_s, wait_s, payload, traceparent, _watched = rest
         return cls(
             task_id=task_id,
@@ -50,6 +53,7 @@ class Lease:
             budget=budget,
             crashes=crashes,
             priority=priority,
+            seq=seq,
             queue=queue,
             type=type_,
             timeout_s=timeout_s,
@@ -57,4 +61,17 @@ class Lease:
             payload=payload,
             traceparent=traceparent,
             claimed_at=now,
+            row=row,
+        )
+
+    def context(self, reporter: Reporter) -> Context:
+        """Give what the handler sees of it."""
+        return Context(
+            task_id=self.task_id,
+            lease_id=self.lease_id,
+            attempt=self.attempt,
+            max_attempts=self.budget,
+            type=self.type,
+            queue=self.queue,
+            reporter=reporter,
         )

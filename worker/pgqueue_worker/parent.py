@@ -10,14 +10,14 @@ import sys
 _PR_SET_PDEATHSIG = 1  # prctl(2), Linux
 
 
-def die_with_parent() -> None:
-    """Be killed when the parent ends.
+def die_with_parent(number: int = signal.SIGKILL) -> None:
+    """Be killed, or get another signal, when the parent ends.
 
     Elsewhere than on Linux the end of the control line does it, as soon as the event loop turns.
     """
     if not sys.platform.startswith("linux"):
         return
     parent = os.getppid()
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)
     if os.getppid() != parent:  # it ended before we asked
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), number)

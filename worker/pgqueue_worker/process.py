@@ -25,6 +25,7 @@ from pgqueue_worker.apps import load
 from pgqueue_worker.claimer import Claimer
 from pgqueue_worker.control import Control
 from pgqueue_worker.finisher import Finisher
+from pgqueue_worker.isolation.pool import Pool
 from pgqueue_worker.parent import die_with_parent
 from pgqueue_worker.reporter import Reporter
 from pgqueue_worker.runner import Runner
@@ -66,7 +67,7 @@ class _Waiting:
 class WorkerProcess:
     """Wires the loops of one process together."""
 
-    def __init__(self, control: Control, start: dict[str, Any], app: PgQueue) -> None:
+    def __init__(self, control: Control, start: dict[str, Any], app: PgQueue, pool: Pool) -> None:
         dsn = start["dsn"]
         self._control = control
         self._grace_s: float = start["grace_s"]
@@ -79,12 +80,14 @@ class WorkerProcess:
         finish_link, report_link, file_link = self._links[1:]
         self._reporter = Reporter(report_link, file_link, self._tally)
         self._finisher = Finisher(finish_link, self._reporter, self._tally, self._make_room)
+        self._pool = pool
         self._runner = Runner(
             app.types,
             concurrency=start["concurrency"],
             finisher=self._finisher,
             reporter=self._reporter,
             tally=self._tally,
+            pool=self._pool,
             on_room=self._make_room,
         )
         self._claimer = Claimer(
@@ -135,6 +138,7 @@ class WorkerProcess:
             await asyncio.gather(claiming, listening, *helpers, return_exceptions=True)
         if counted := self._tally.take():
             self._control.send("tally", tally=counted)
+        self._pool.close()
         for link in self._links:
             await link.close()
         return 0
@@ -178,13 +182,16 @@ async def _main(end: socket.socket) -> int:
     except PgQueueError as error:
         control.send("unfit", error=str(error))
         return 1
+    pool = Pool(start["app"], builtin=start["builtin"], grace_s=start["stop_grace_s"])
+    if any(kind.isolation for kind in app.types.values()):
+        pool.warm()
     types = [kind.published() for kind in app.types.values()]
     control.send("hello", types=types)
     registered = await control.receive()
     if registered is None:
         return 1
     structlog.contextvars.bind_contextvars(worker=f"{socket.gethostname()}:{os.getpid()}")
-    process = WorkerProcess(control, {**start, "worker_id": registered["worker_id"]}, app)
+    process = WorkerProcess(control, {**start, "worker_id": registered["worker_id"]}, app, pool)
     # what is loaded by now lives for ever: the collector need not look at it again
     gc.collect()
     gc.freeze()

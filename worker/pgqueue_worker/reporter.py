@@ -82,7 +82,7 @@ class Reporter:
             "message": clean(message),
         }
         if data:
-            event["data"] = _storable(data)
+            event["data"] = storable(data)
         self._in_loop(self._note_event, lease, event)
 
     def save_artifact(
@@ -205,7 +205,8 @@ class Reporter:
             self._loop.call_soon_threadsafe(call, *arguments)
 
 
-def _storable(data: dict[str, Any]) -> Any:
+def storable(data: dict[str, Any]) -> Any:
+    """Give the data of a log line as JSON that can be stored, whatever it holds."""
     try:
         encoded = encode(data)
     except UsageError:

@@ -16,18 +16,21 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from pgqueue import telemetry
-from pgqueue.context import Context
 from pgqueue.errors import PayloadError
 from pgqueue.task import Outcome
 from pgqueue_worker import ending
+from pgqueue_worker.failure import describe
+from pgqueue_worker.isolation.pool import Ended
 from pgqueue_worker.quiet import Quiet
 from pgqueue_worker.tally import BUCKETS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from pgqueue.context import Context
     from pgqueue.handlers import TaskType
     from pgqueue_worker.finisher import Finisher
+    from pgqueue_worker.isolation.pool import Pool
     from pgqueue_worker.lease import Cause, Lease
     from pgqueue_worker.reporter import Reporter
     from pgqueue_worker.tally import Tally
@@ -52,6 +55,7 @@ class Runner:
         finisher: Finisher,
         reporter: Reporter,
         tally: Tally,
+        pool: Pool,
         on_room: Callable[[], None],
     ) -> None:
         self._types = types
@@ -59,6 +63,7 @@ class Runner:
         self._finisher = finisher
         self._reporter = reporter
         self._tally = tally
+        self._pool = pool
         self._on_room = on_room
         self._loop = asyncio.get_running_loop()
         self._clean = contextvars.copy_context()
@@ -98,7 +103,7 @@ class Runner:
         self._idle.clear()
         for lease in leases:
             self._reporter.attach(lease)
-            if lease.crashes < _SUSPECT:
+            if lease.crashes < _SUSPECT or self._isolated(lease.type):
                 self._waiting.append(lease)
             elif self._suspect is None:
                 self._suspect = lease
@@ -148,6 +153,10 @@ class Runner:
                     # a handler that swallowed the cancel is asked again
                     lease.deadline = now + _REMIND_S
                     self._interrupt(lease, lease.cause or "timeout")
+
+    def _isolated(self, type: str) -> bool:
+        kind = self._types.get(type)
+        return kind is not None and kind.isolation == "process"
 
     def _interrupt(self, lease: Lease, cause: Cause) -> None:
         if lease.interruptible and lease.running is not None:
@@ -226,20 +235,14 @@ class Runner:
         return result
 
     async def _execute(self, lease: Lease, kind: TaskType) -> dict[str, Any]:
+        limit = lease.timeout_s or kind.timeout_s
+        if kind.isolation == "process":
+            return await self._in_child(lease, kind, limit)
         try:
             payload = kind.decode(lease.payload)
         except PayloadError as error:
             return ending.refused(error)
-        context = Context(
-            task_id=lease.task_id,
-            lease_id=lease.lease_id,
-            attempt=lease.attempt,
-            max_attempts=lease.budget,
-            type=lease.type,
-            queue=lease.queue,
-            reporter=self._reporter,
-        )
-        limit = lease.timeout_s or kind.timeout_s
+        context = lease.context(self._reporter)
         if limit is not None:
             lease.deadline = lease.started_at + limit
         lease.interruptible = True
@@ -252,14 +255,30 @@ class Runner:
             return ending.returned(value)
         except asyncio.CancelledError as error:
             lease.interruptible = False
-            current = asyncio.current_task()
-            if current is not None:
-                while current.cancelling():
-                    current.uncancel()
-            return ending.interrupted(error, kind, lease, limit)
+            _uncancel()
+            if lease.cause is None:  # the handler cancelled itself
+                return ending.raised(error, kind, lease)
+            return ending.interrupted(describe(error, skip_frames=1), kind, lease, limit)
         except BaseException as error:  # noqa: BLE001  the border: a handler may raise anything
             lease.interruptible = False
             return ending.raised(error, kind, lease)
+
+    async def _in_child(self, lease: Lease, kind: TaskType, limit: float | None) -> dict[str, Any]:
+        def started() -> None:  # a child that had to be started first costs the handler no time
+            if limit is not None:
+                lease.deadline = self._loop.time() + limit
+
+        lease.interruptible = True
+        try:
+            ended = await self._pool.run(lease, self._reporter, started)
+        except asyncio.CancelledError:  # before it had a child
+            ended = Ended(None)
+        lease.interruptible = False
+        lease.deadline = None
+        _uncancel()
+        if lease.cause is not None and (ended.result is None or ended.interrupted is not None):
+            return ending.interrupted(ended.interrupted or {}, kind, lease, limit)
+        return ended.result or ending.crashed(ended.status)
 
     async def _in_thread(self, lease: Lease, kind: TaskType, context: Context, payload: Any) -> Any:
         call = contextvars.copy_context().run
@@ -312,6 +331,12 @@ class Runner:
             **({"error": f"{error['type']}: {error['message'][:500]}"} if error else {}),
             **({"not_logged": n} if (n := self._quiet.take()) else {}),
         )
+
+
+def _uncancel() -> None:
+    current = asyncio.current_task()
+    while current is not None and current.cancelling():
+        current.uncancel()
 
 
 def _trace_finish(lease: Lease, began: int) -> None:

@@ -163,6 +163,7 @@ class Supervisor:
                     "concurrency": self._plan.concurrency,
                     "poll_s": self._settings.poll_s,
                     "grace_s": self._settings.grace_s,
+                    "stop_grace_s": self._settings.stop_grace_s,
                 }
             )
             self._children.add(child)

@@ -1,0 +1,189 @@
+"""Handlers in processes of their own: what they can do, and how they are stopped."""
+
+import os
+import signal
+import subprocess
+
+import psutil
+import pytest
+
+from tests.worker.conftest import Bench, eventually
+
+
+def start(bench: Bench, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    return bench.start("--app", "tests.worker.isolated:app", *arguments, **environment)
+
+
+def descendants(bench: Bench) -> list[psutil.Process]:
+    return [p for w in bench.workers for p in psutil.Process(w.pid).children(recursive=True)]
+
+
+def gone(pid: int) -> bool:
+    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.parametrize("type", ["isolated", "isolated_async"])
+def test_an_isolated_handler_runs_in_a_process_of_its_own_and_reports(
+    bench: Bench, type: str
+) -> None:
+    start(bench)
+    ended = bench.ended(bench.enqueue(type, {"x": [1, "ä"]}))
+    assert ended["status"] == "completed", ended
+    (worker,) = bench.processes()
+    assert ended["result"]["pid"] != worker
+    assert ended["progress"]["percent"] == 50
+    (event,) = bench.rows("select message, data from pgqueue.events")
+    assert event == {"message": "in a process", "data": {"pid": ended["result"]["pid"]}}
+    (artifact,) = bench.rows("select data from pgqueue.artifact")
+    assert bytes(artifact["data"]) == b"from a child"
+
+
+def test_a_child_runs_one_attempt_after_another(bench: Bench) -> None:
+    start(bench, "--concurrency", "1")
+    pids = {bench.ended(bench.enqueue("isolated"))["result"]["pid"] for _ in range(5)}
+    assert len(pids) == 1
+
+
+@pytest.mark.parametrize(
+    ("type", "payload", "told"),
+    [
+        ("hang", {}, True),
+        ("hang", {"deaf": True}, False),
+        ("hang_async", {}, True),
+        ("hang_async", {"busy": True}, True),
+    ],
+)
+def test_an_isolated_handler_that_is_not_done_in_time_is_stopped(
+    bench: Bench, type: str, payload: dict, told: bool
+) -> None:
+    start(bench, "--concurrency", "1")
+    task = bench.enqueue(type, payload)
+    ended = bench.ended(task)
+    assert (ended["status"], ended["error"]["type"]) == ("failed", "TimedOut")
+    (attempt,) = bench.attempts(task)
+    assert attempt["outcome"] == "timed_out"
+    assert (bench.folder / "told-to-stop").exists() == told
+    (mark,) = bench.folder.glob("hang-*")
+    assert gone(int(mark.name.removeprefix("hang-")))
+    assert bench.ended(bench.enqueue("isolated"))["status"] == "completed"
+
+
+def test_what_a_hung_handler_started_is_killed_with_it(bench: Bench) -> None:
+    start(bench)
+    bench.ended(bench.enqueue("isolated"))
+    task = bench.enqueue("hang", {"child": True, "deaf": True})
+    eventually(lambda: [p for p in descendants(bench) if p.name() == "sleep"], "it starts one")
+    assert bench.ended(task)["error"]["type"] == "TimedOut"
+    eventually(lambda: not [p for p in descendants(bench) if p.name() == "sleep"], "it is gone")
+
+
+def test_a_cancel_stops_an_isolated_handler(bench: Bench) -> None:
+    start(bench)
+    task = bench.enqueue("hang", timeout_s=60)
+    eventually(lambda: list(bench.folder.glob("hang-*")), "it runs")
+    assert bench.value("select pgqueue.cancel(%s)", task) == "active"
+    assert bench.ended(task)["status"] == "cancelled"
+    assert [a["outcome"] for a in bench.attempts(task)] == ["cancelled"]
+    assert (bench.folder / "told-to-stop").exists()
+
+
+def test_an_isolated_handler_that_outgrows_its_memory_fails_alone(bench: Bench) -> None:
+    start(bench)
+    neighbours = [bench.enqueue("wait", {"name": f"n{n}"}) for n in range(3)]
+    for n in range(3):
+        bench.passed(f"wait-n{n}")
+    greedy = bench.ended(bench.enqueue("greedy"))
+    assert (greedy["status"], greedy["error"]["type"]) == ("failed", "MemoryError")
+    assert "greedy" in greedy["error"]["traceback"]
+    for n in range(3):
+        bench.open(f"n{n}-out")
+    assert {bench.ended(id)["status"] for id in neighbours} == {"completed"}
+    assert {len(bench.attempts(id)) for id in neighbours} == {1}
+
+
+def test_a_child_that_dies_is_charged_to_its_task_alone(bench: Bench) -> None:
+    start(bench)
+    neighbour = bench.enqueue("wait", {"name": "n"})
+    bench.passed("wait-n")
+    killer = bench.enqueue("die_alone")
+    ended = bench.ended(killer)
+    assert (ended["status"], ended["error"]["type"]) == ("failed", "Crashed")
+    assert ended["status_reason"] == "its process was killed by SIGKILL"
+    assert [a["outcome"] for a in bench.attempts(killer)] == ["crashed"] * 3
+    assert ended["crash_count"] == 3
+    bench.open("n-out")
+    assert bench.ended(neighbour)["status"] == "completed"
+    assert len(bench.attempts(neighbour)) == 1
+
+
+def test_an_isolated_task_whose_child_is_killed_runs_again(bench: Bench) -> None:
+    start(bench)
+    task = bench.enqueue("wait", {"name": "n"})
+    bench.passed("wait-n")
+    (worker,) = bench.processes()
+    forker = psutil.Process(worker).children()[0]
+    for child in forker.children():
+        child.kill()
+    eventually(lambda: len(bench.attempts(task)) == 2, "it runs again")
+    assert bench.task(task)["crash_count"] == 1
+    bench.open("n-out")
+    assert bench.ended(task)["status"] == "completed"
+
+
+def test_an_isolated_task_whose_forker_is_killed_runs_again(bench: Bench) -> None:
+    start(bench)
+    task = bench.enqueue("wait", {"name": "n"})
+    bench.passed("wait-n")
+    (worker,) = bench.processes()
+    (forker,) = psutil.Process(worker).children()
+    (child,) = forker.children()
+    forker.kill()
+    eventually(lambda: gone(child.pid), "the child dies with it")
+    bench.open("n-out")
+    assert bench.ended(task)["status"] == "completed"
+    assert [a["outcome"] for a in bench.attempts(task)] == ["crashed", "completed"]
+
+
+def test_a_killed_worker_process_takes_its_children_and_theirs_along(bench: Bench) -> None:
+    start(bench)
+    bench.enqueue("hang", {"child": True}, timeout_s=60)
+    eventually(lambda: [p for p in descendants(bench) if p.name() == "sleep"], "it starts one")
+    (worker,) = bench.processes()
+    family = psutil.Process(worker).children(recursive=True)
+    os.kill(worker, signal.SIGKILL)
+    eventually(lambda: all(gone(p.pid) for p in family), "all of them end")
+
+
+def test_a_drain_gives_back_what_runs_in_children_and_leaves_none(bench: Bench) -> None:
+    worker = start(bench, PGQUEUE_GRACE_S="0.2")
+    task = bench.enqueue("hang", timeout_s=60)
+    eventually(lambda: list(bench.folder.glob("hang-*")), "it runs")
+    family = descendants(bench)
+    assert bench.stop(worker) == 0
+    released = bench.task(task)
+    assert (released["status"], released["attempt"]) == ("queued", 0)
+    eventually(lambda: all(gone(p.pid) for p in family), "all of them end")
+
+
+def test_a_thousand_cancels_of_running_tasks_leave_nothing_behind(bench: Bench) -> None:
+    start(bench, "--concurrency", "100")
+    bench.ended(bench.enqueue("isolated"))
+    (worker,) = map(psutil.Process, bench.processes())
+    bench.ended(bench.enqueue("plain"))
+    before = worker.num_threads()
+    sessions = "select count(*) from pg_stat_activity where datname = current_database()"
+    connections = bench.value(sessions)
+    tasks = bench.enqueue_many(
+        [{"type": "wait", "payload": {"name": "w"}, "priority": 0}] * 20
+        + [{"type": "gate", "payload": {"name": "g"}}] * 980
+    )
+    running = "select task_id::text from pgqueue.running where not cancel_requested"
+    ended = "select count(*) from pgqueue.attempts where outcome = 'cancelled' and final"
+    while bench.value(ended) < len(tasks):
+        for row in bench.rows(running):
+            bench.value("select pgqueue.cancel(%s)", row["task_id"])
+    assert {bench.task(id)["status"] for id in tasks} == {"cancelled"}
+    (forker,) = worker.children()
+    eventually(lambda: len(forker.children()) <= 1, "the children have ended")
+    assert worker.num_threads() <= before
+    assert bench.value(sessions) <= connections
