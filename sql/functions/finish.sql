@@ -22,6 +22,7 @@ declare
     this_minute constant timestamptz := date_bin('1 minute', now, 'epoch');
     ids uuid[];
     accepted bigint[];
+    failed uuid[];
 begin
     if cardinality(lease_ids) > 0 then
         accepted := complete(task_ids, lease_ids);
@@ -94,7 +95,14 @@ begin
             from settled
             group by created_minute, final, queue, type, outcome
         )
-        select coalesce(array_agg(lease_id), '{}') into accepted from settled;
+        select
+            coalesce(array_agg(lease_id), '{}'),
+            array_agg(task_id) filter (where outcome <> 'completed' and final and outcome <> 'cancelled')
+        into accepted, failed
+        from settled;
+        if failed is not null then
+            perform keep_dead_letters(failed);
+        end if;
 
         if cardinality(accepted) < cardinality(ids) then
             refused := array(

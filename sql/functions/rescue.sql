@@ -11,6 +11,7 @@ as $$
 declare
     now constant timestamptz := pgqueue.clock();
     max_crashes constant int := 3;
+    failed uuid[];
 begin
     update worker as w set state = 'lost'
     where w.state in ('active', 'draining') and (w.id = any (dead) or w.expires_at < now);
@@ -58,8 +59,13 @@ begin
         from settled
         group by created_minute, final, queue, type, outcome
     )
-    select count(*), coalesce(array_agg(distinct queue) filter (where not final), '{}'), coalesce(array_agg(task_id), '{}')
-    into rescued, queues, task_ids
+    select
+        count(*), coalesce(array_agg(distinct queue) filter (where not final), '{}'), coalesce(array_agg(task_id), '{}'),
+        array_agg(task_id) filter (where final and outcome = 'crashed')
+    into rescued, queues, task_ids, failed
     from settled;
+    if failed is not null then
+        perform keep_dead_letters(failed);
+    end if;
 end
 $$;

@@ -37,6 +37,7 @@ begin
             true, found_task.queue, 'retried by hand'
         );
         -- it is no longer among what ended
+        delete from dead_letter as d where d.task_id = found_task.id;
         insert into rollup_flush (minute, created_minute, n, final, queue, type, outcome, waits, runs)
         values (
             date_bin('1 minute', ended.finished_at, 'epoch'), date_bin('1 minute', found_task.created_at, 'epoch'),

@@ -55,6 +55,18 @@ select pgqueue.sample_queues();
 -- name: read_samples
 select queue, status, n, extract(epoch from sampled_at - oldest_at)::float8 as age_s from pgqueue.queue_sample;
 
+-- name: watch_dead_letters
+select kind, queue, message, data from pgqueue.watch_dead_letters();
+
+-- name: read_dead_letter_levels
+select queue, n, growing from pgqueue.dead_letter_level order by queue;
+
+-- name: run_operations
+select operation_id, operation_kind, operation_state, operation_error, worked, next_due_s from pgqueue.run_operations();
+
+-- name: prune_dead_letters
+select pgqueue.prune_dead_letters();
+
 -- name: prune
 select pgqueue.prune();
 

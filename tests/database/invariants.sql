@@ -38,6 +38,11 @@ select 'is in more than one place' as rule, id::text as what from place where re
 union all
 select 'has no token and did not end', id::text from place where ready + delayed + running = 0 and final is not true
 union all
+select 'is a dead letter and did not fail', id::text
+from place
+join pgqueue.dead_letter on task_id = id
+where ready + delayed + running > 0 or place.outcome not in ('failed', 'timed_out', 'crashed')
+union all
 select 'has ended and waits at its first place', id::text
 from place
 join pgqueue.ready as r on r.task_id = id and not r.requeued

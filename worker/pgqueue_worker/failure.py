@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import sysconfig
 import traceback
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pgqueue
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 _MAX_MESSAGE = 8 * 1024
 _MAX_TRACEBACK = 64 * 1024
+_MAX_FRAME = 300
+_OTHERS_CODE = (
+    *{sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")},
+    str(Path(__file__).parent),
+    str(Path(pgqueue.__file__).parent),
+)
 
 
 def describe(error: BaseException, *, skip_frames: int = 0) -> dict[str, Any]:
-    """Give type, message and traceback, without the first frames: those are the worker's own."""
+    """Give type, message, frame and traceback, without the first frames: the worker's own.
+
+    ``frame`` is the innermost function of the user's own code that the error came through, without
+    a line number, so that it stays the same from one release to the next.
+    """
     frames = error.__traceback__
     for _ in range(skip_frames):
         if frames is not None and frames.tb_next is not None:
@@ -23,12 +40,26 @@ def describe(error: BaseException, *, skip_frames: int = 0) -> dict[str, Any]:
         "type": clean(type(error).__qualname__)[:200],
         "message": clean(_text(error))[:_MAX_MESSAGE],
         "traceback": clean(text)[-_MAX_TRACEBACK:],
+        "frame": _frame(frames),
     }
 
 
 def clean(text: str) -> str:
     """Replace NUL characters and lone surrogates."""
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def _frame(frames: TracebackType | None) -> str | None:
+    innermost = own = None
+    while frames is not None:
+        innermost = frames.tb_frame
+        if not innermost.f_code.co_filename.startswith(_OTHERS_CODE):
+            own = innermost
+        frames = frames.tb_next
+    found = own or innermost
+    if found is None:
+        return None
+    return clean(f"{found.f_globals.get('__name__')}.{found.f_code.co_qualname}")[:_MAX_FRAME]
 
 
 def _text(error: BaseException) -> str:

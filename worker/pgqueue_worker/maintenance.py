@@ -26,6 +26,9 @@ _PROMOTE_S = 0.25
 _RESCUE_S = 1.0
 _FOLD_S = 10.0
 _SAMPLE_S = 2.0
+_LETTERS_S = 10.0
+_OPERATIONS_S = 1.0
+_OPERATING_S = 0.05
 _HOUSEKEEPING_S = 600.0
 _SHARE = 20  # a duty that took t runs again after 20 t at the earliest
 _DAYS_AHEAD = 8
@@ -39,10 +42,12 @@ class Maintenance:
         dsn: str,
         ring: Callable[[list[str]], None],
         on_samples: Callable[[list[tuple[Any, ...]]], None],
+        on_letters: Callable[[list[tuple[Any, ...]]], None],
     ) -> None:
         self._dsn = dsn
         self._ring = ring
         self._on_samples = on_samples
+        self._on_letters = on_letters
 
     async def run(self) -> None:
         """Do them all, for ever."""
@@ -51,6 +56,8 @@ class Maintenance:
             "rescue": self._rescue,
             "fold": self._fold,
             "sample": self._sample,
+            "letters": self._letters,
+            "operations": self._operations,
             "housekeeping": self._housekeeping,
         }
         async with asyncio.TaskGroup() as group:
@@ -101,9 +108,31 @@ class Maintenance:
         self._on_samples(await link.rows("read_samples"))
         return _SAMPLE_S
 
+    async def _letters(self, link: Link) -> float:
+        for kind, queue, message, data in await link.rows("watch_dead_letters"):
+            growing = kind == "dead_letters_growing"
+            say = _log.warning if growing else _log.info
+            say(kind, queue=queue, said=message, last_hour=data["last_hour"])
+        self._on_letters(await link.rows("read_dead_letter_levels"))
+        return _LETTERS_S
+
+    async def _operations(self, link: Link) -> float:
+        id, kind, state, error, _, next_due_s = (await link.rows("run_operations"))[0]
+        if error is not None:
+            _log.error("operation_part_failed", id=str(id), kind=kind, state=state, error=error)
+        elif state == "completed":
+            _log.info("operation_completed", id=str(id), kind=kind)
+        if next_due_s is None or next_due_s > _OPERATIONS_S:
+            return _OPERATIONS_S
+        # throttled by itself: its pace is what was asked for, not a share of the time
+        await asyncio.sleep(max(_OPERATING_S, next_due_s))
+        return 0
+
     async def _housekeeping(self, link: Link) -> float:
         await link.rows("make_partitions", {"days": _DAYS_AHEAD})
         await link.rows("prune")
+        while (await link.rows("prune_dead_letters"))[0][0]:
+            pass
         return _HOUSEKEEPING_S
 
 

@@ -50,6 +50,7 @@ class Metrics(Collector):
         self._lock = threading.Lock()
         self._tally = Tally()
         self._samples: list[tuple[Any, ...]] = []
+        self._letters: list[tuple[Any, ...]] = []
         self.not_ready: Callable[[], str | None] = lambda: "the supervisor is starting"
         """Says what is missing before tasks can run, if anything is."""
 
@@ -67,6 +68,11 @@ class Metrics(Collector):
         """Take the depths and ages of all queues."""
         with self._lock:
             self._samples = samples
+
+    def counted(self, letters: list[tuple[Any, ...]]) -> None:
+        """Take the dead letters of all queues."""
+        with self._lock:
+            self._letters = letters
 
     def collect(self) -> Iterator[Metric]:
         """Give everything to Prometheus."""
@@ -111,6 +117,17 @@ class Metrics(Collector):
             oldest.add_metric((queue, status), max(0.0, age_s or 0.0))
         yield depth
         yield oldest
+        dead = GaugeMetricFamily("pgqueue_dead_letters", "Dead letters.", labels=("queue",))
+        growing = GaugeMetricFamily(
+            "pgqueue_dead_letters_growing",
+            "1 while more tasks fail for good than the queue's growth_limit.",
+            labels=("queue",),
+        )
+        for queue, n, grows in self._letters:
+            dead.add_metric((queue,), n)
+            growing.add_metric((queue,), grows)
+        yield dead
+        yield growing
 
 
 def serve(metrics: Metrics, port: int, *, explicit: bool) -> None:

@@ -73,7 +73,9 @@ class Supervisor:
         self._doorbell = Doorbell(
             settings.listen_url or plan.dsn, on_ring=self._ring, on_control=self._control
         )
-        self._maintenance = Maintenance(plan.dsn, ring=self._ring, on_samples=metrics.sampled)
+        self._maintenance = Maintenance(
+            plan.dsn, ring=self._ring, on_samples=metrics.sampled, on_letters=metrics.counted
+        )
         self._crashes = 0
         metrics.not_ready = self._not_ready
 
