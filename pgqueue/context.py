@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
 from pgqueue.errors import UsageError
+from pgqueue.steps import Steps, encode_bounded
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Generator
+    from collections.abc import Awaitable, Callable, Generator, Mapping
+    from types import TracebackType
+
+    import psycopg
 
     from pgqueue.task import LeaseId, TaskId
 
@@ -33,6 +38,41 @@ class Reporter(Protocol):
         self, context: Context, name: str, data: bytes, content_type: str
     ) -> Awaitable[None]:
         """Keep a file."""
+
+    def save_checkpoint(self, context: Context, name: str, data: bytes) -> Awaitable[None]:
+        """Remember data (JSON) under a name; in a thread it is durable when this returns."""
+
+    def transaction(self, context: Context) -> Transaction:
+        """Give what ``Context.transaction`` gives."""
+
+
+class Transaction(Protocol):
+    """What ``Context.transaction`` gives: to be entered once, by ``async with`` or ``with``."""
+
+    result: bytes | None
+    """The result to record, as JSON."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has been entered and has not ended."""
+
+    async def __aenter__(self) -> psycopg.AsyncConnection[tuple[Any, ...]]: ...
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool | None: ...
+
+    def __enter__(self) -> psycopg.Connection[tuple[Any, ...]]: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool | None: ...
 
 
 class Recorded:
@@ -93,7 +133,10 @@ class Context:
     """One attempt, as its handler sees it."""
 
     __slots__ = (
+        "_remembered",
         "_reporter",
+        "_steps",
+        "_transaction",
         "attempt",
         "lease_id",
         "log",
@@ -113,6 +156,7 @@ class Context:
         type: str,
         queue: str,
         reporter: Reporter,
+        remembered: Mapping[str, str | bytes] | None = None,
     ) -> None:
         self.task_id = task_id
         self.lease_id = lease_id
@@ -122,6 +166,9 @@ class Context:
         self.queue = queue
         self.log = TaskLog(self)
         self._reporter = reporter
+        self._remembered = remembered
+        self._steps: Steps | None = None
+        self._transaction: Transaction | None = None
 
     def progress(self, percent: float, message: str | None = None) -> Recorded:
         """Report how far the attempt is, from 0 to 100, clamped; the latest wins.
@@ -146,3 +193,62 @@ class Context:
             text = f"artifact {name!r} has {len(data):,} bytes"
             raise UsageError(text, hint=f"at most {_MAX_ARTIFACT:,} bytes are kept")
         return self._reporter.save_artifact(self, name, data, content_type)
+
+    @property
+    def last_checkpoint(self) -> Any:
+        """The data of the task's last ``checkpoint``, whichever attempt made it, else ``None``."""
+        return self._memory().last_checkpoint()
+
+    def checkpoint(self, data: Any) -> Awaitable[None]:
+        """Remember data in place of the last checkpoint: it reaches the next attempt.
+
+        Await it: it is durable then. In a thread it is durable when the call returns. ``data`` is
+        anything JSON can hold, at most 256 KiB. Raises ``LeaseLost`` when the attempt no longer
+        holds its lease.
+        """
+        self._refuse_in_transaction("a checkpoint")
+        return self._memory().checkpoint(data)
+
+    def step(self, name: str, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Run ``fn`` once in the life of the task and give its result, then and ever after.
+
+        Await it; in a thread it blocks and gives the result itself. The result is remembered under
+        the name, as JSON of at most 256 KiB, and durable before it is given: a later attempt, or a
+        second call with the same name, gets it without a call of ``fn``. A step that raises is not
+        remembered. A step whose process dies before its result is durable runs again, so what it
+        does elsewhere should bear that. Raises ``LeaseLost`` as ``checkpoint`` does, ``UsageError``
+        for a result that JSON cannot hold.
+        """
+        self._refuse_in_transaction("a step")
+        return self._memory().run(name, partial(fn, *args, **kwargs))
+
+    def transaction(self) -> Transaction:
+        """Open a transaction whose commit completes the task: both happen, or neither.
+
+        ``async with ctx.transaction() as conn`` gives a psycopg connection (in a thread: ``with``).
+        At the end of the block the task is completed, with the result that ``set_result`` gave, and
+        the transaction commits. An exception rolls it back. Raises ``LeaseLost``, and rolls back,
+        when the attempt no longer holds its lease or the task is to be cancelled.
+        """
+        self._transaction = self._reporter.transaction(self)
+        return self._transaction
+
+    def set_result(self, value: Any) -> None:
+        """Set the result that the open transaction records: anything JSON can hold."""
+        if self._transaction is None or not self._transaction.is_open:
+            message = "there is no open transaction to record a result"
+            raise UsageError(message, hint="return the result, or call this inside the block")
+        self._transaction.result = encode_bounded(value, "the result")
+
+    def _memory(self) -> Steps:
+        if self._steps is None:
+            save = partial(self._reporter.save_checkpoint, self)
+            self._steps = Steps(self.task_id, self._remembered or {}, save)
+        return self._steps
+
+    def _refuse_in_transaction(self, what: str) -> None:
+        if self._transaction is not None and self._transaction.is_open:
+            message = f"{what} inside a transaction"
+            raise UsageError(
+                message, hint="it would be remembered even if the transaction is rolled back"
+            )

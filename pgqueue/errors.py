@@ -125,6 +125,8 @@ _UNAVAILABLE_CLASSES = ("08", "53", "57P")  # connection, resources (disk full, 
 
 _CHECKS = {
     "task_payload_bounds": "a payload is at most 256 KiB and 64 levels deep",
+    "checkpoint_data_bounds": "what a task remembers is at most 256 KiB and 64 levels deep",
+    "checkpoint_name_length": "the name of a step is at most 100 characters long",
     "artifact_name_plain": "an artifact's name is 1 to 100 of A-Z a-z 0-9 . _ -",
     "artifact_size_bound": "an artifact is at most 16 MiB",
 }

@@ -2,11 +2,12 @@
 -- given, then by seq; the rows come back in no order. cursors has a seq for each priority and queue (all queues of priority 0
 -- first): tokens at or below it are not looked at, so that dead tokens under a held snapshot cost nothing. Correctness
 -- never depends on cursors: null looks at all, and a worker sweeps so every so often.
+-- resumes says that an earlier attempt left checkpoints, and costs a task that was never requeued nothing.
 -- A draining worker gets none. Raises PQ001 when the worker is no longer active: its leases have gone to others.
 create or replace function pgqueue.claim(worker bigint, queues text[], cursors bigint[], max_tasks int)
 returns table (
     task_id uuid, lease_id bigint, attempt smallint, budget smallint, crashes smallint, priority smallint, seq bigint,
-    queue text, type text, timeout_s real, wait_s float8, payload text, traceparent text, watched boolean
+    queue text, type text, timeout_s real, wait_s float8, payload text, traceparent text, watched boolean, resumes boolean
 )
 language plpgsql
 set search_path = pgqueue, pg_catalog, pg_temp
@@ -63,7 +64,7 @@ begin
     with taken as (
         delete from ready as r
         where r.ctid = any (picked)
-        returning r.seq, r.task_id, r.ready_at, r.priority, r.attempt, r.budget, r.crashes, r.queue
+        returning r.seq, r.task_id, r.ready_at, r.priority, r.attempt, r.budget, r.crashes, r.queue, r.requeued
     ),
     leased as materialized (
         select
@@ -87,7 +88,8 @@ begin
     select
         l.task_id, l.lease_id, (l.attempt + 1)::smallint, l.budget, l.crashes, l.priority, l.seq,
         l.queue, l.type, l.timeout_s, date_part('epoch', now - l.ready_at), l.payload, l.traceparent,
-        (select exists (select from listener as s where s.channel = 'pgqueue_event' and s.expires_at > now))
+        (select exists (select from listener as s where s.channel = 'pgqueue_event' and s.expires_at > now)),
+        l.requeued and has_checkpoints(l.task_id)
     from leased as l;
 end
 $$;

@@ -6,7 +6,7 @@ select set_config('synchronous_commit', 'off', false);  -- a lost claim is a rer
 -- name: claim_tasks
 select
     task_id::text, lease_id, attempt, budget, crashes, priority, seq, queue, type, timeout_s, wait_s, payload,
-    traceparent, watched
+    traceparent, watched, resumes
 from pgqueue.claim(%(worker)s, %(queues)s, %(cursors)s::bigint[], %(max_tasks)s);
 
 -- name: finish_attempts
@@ -20,6 +20,21 @@ select watched from pgqueue.append_events(%(events)s);
 
 -- name: save_artifact
 select pgqueue.save_artifact(%(task_id)s, %(lease_id)s, %(name)s, %(content_type)s, %(data)s);
+
+-- name: save_checkpoint
+select pgqueue.save_checkpoint(%(task_id)s, %(lease_id)s, %(name)s, %(data)s);
+
+-- name: load_checkpoints
+select name, data::text from pgqueue.checkpoint where task_id = %(task_id)s;
+
+-- name: lease_holds
+select exists (select from pgqueue.running where task_id = %(task_id)s and lease_id = %(lease_id)s);
+
+-- name: complete_attempt
+select pgqueue.complete_attempt(%(task_id)s, %(lease_id)s, %(result)s, %(progress)s);
+
+-- name: discard_all
+discard all;
 
 -- name: announce_tasks
 select pgqueue.announce(%(ids)s::uuid[]);

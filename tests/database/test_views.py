@@ -9,6 +9,7 @@ COLUMNS = {
     "max_attempts progress created_at run_at started_at finished_at",
     "attempts": "task_id lease_id attempt outcome error started_at finished_at worker",
     "events": "task_id lease_id seq at level message data",
+    "checkpoints": "task_id name attempt lease_id at size data",
     "queues": "name queued scheduled retrying active sampled_at workers",
     "workers": "id worker state host pid version queues types concurrency started_at heartbeat_at",
     "queue_health": "queue queued scheduled retrying active oldest_wait workers",

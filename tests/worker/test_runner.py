@@ -43,11 +43,12 @@ async def test_an_attempt_that_cannot_be_ended_breaks_the_runner_and_not_silentl
         concurrency=1,
         finisher=Finisher(),
         reporter=Reporter(),
+        checkpoints=None,
         tally=Tally(),
-        pool=Pool(None, builtin=False, grace_s=1),
+        pool=Pool(None, builtin=False, dsn="", grace_s=1),
         on_room=lambda: None,
     )
-    row = ("id", 1, 1, 3, 0, 5, 1, "default", "t", None, 0.0, "{}", None, False)
+    row = ("id", 1, 1, 3, 0, 5, 1, "default", "t", None, 0.0, "{}", None, False, False)
     runner.take([Lease.claimed(row, 0.0)])
     with pytest.raises(OSError, match="the log is closed"):
         await asyncio.wait_for(runner.broken, 5)

@@ -11,6 +11,7 @@ import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from pgqueue_worker.control import Control
+from pgqueue_worker.isolation.pool import Pool
 from pgqueue_worker.process import WorkerProcess
 
 from pgqueue import Context, PgQueue, telemetry
@@ -44,8 +45,9 @@ async def work(app: PgQueue, dsn: str, until: asyncio.Event) -> None:
     ours, theirs = socket.socketpair()
     supervisor, control = await Control.over(ours), await Control.over(theirs)
     start = {"dsn": dsn, "worker_id": worker_id, "queues": [], "concurrency": 5}
+    pool = Pool(None, builtin=False, dsn=dsn, grace_s=1)
     running = asyncio.create_task(
-        WorkerProcess(control, {**start, "poll_s": 0.1, "grace_s": 5}, app).run()
+        WorkerProcess(control, {**start, "poll_s": 0.1, "grace_s": 5}, app, pool).run()
     )
     await until.wait()
     supervisor.send("drain")

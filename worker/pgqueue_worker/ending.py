@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import orjson
+import structlog
 
 from pgqueue.errors import PayloadError, UsageError
 from pgqueue.outcomes import Cancel, Retry, Snooze
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     from pgqueue.handlers import TaskType
     from pgqueue_worker.lease import Lease
+
+_log = structlog.get_logger("pgqueue.task")
 
 _MAX_RESULT = 256 * 1024
 _UNKNOWN_TYPE_S = 15.0
@@ -114,6 +117,19 @@ def unknown(lease: Lease) -> dict[str, Any]:
         "delay_s": _UNKNOWN_TYPE_S,
         "reason": f"no handler for type {lease.type!r} on the worker that looked last",
     }
+
+
+def completed(result: dict[str, Any], lease: Lease) -> dict[str, Any]:
+    """End an attempt that a transaction of its handler has completed, however the handler ended."""
+    if result["outcome"] is not Outcome.COMPLETED or "result" in result:
+        _log.warning(
+            "ended_after_completion",
+            task_id=lease.task_id,
+            type=lease.type,
+            ignored=result["outcome"],
+            error=(result.get("error") or {}).get("message"),
+        )
+    return {"outcome": Outcome.COMPLETED}
 
 
 def _stored(value: Any) -> dict[str, Any]:

@@ -30,10 +30,12 @@ class Lease:
     payload: str
     traceparent: str | None
     claimed_at: float
+    resumes: bool  # earlier attempts left checkpoints
     row: tuple[Any, ...]  # as claimed, for a process that runs it elsewhere
     started_at: float = 0.0
     deadline: float | None = None
     running: asyncio.Task[None] | None = None
+    completed: bool = False  # by a transaction of its handler: no finish is sent
     interruptible: bool = False  # inside the handler: a cancel reaches only it
     cause: Cause | None = None  # why it was interrupted
     last_seq: int = 0  # of the events that it logged
@@ -45,7 +47,7 @@ class Lease:
     def claimed(cls, row: tuple[Any, ...], now: float) -> Lease:
         """Read a row of the query ``claim_tasks``; the watchers are the claimer's."""
         task_id, lease_id, attempt, budget, crashes, priority, seq, *rest = row
-        queue, type_, timeout_s, wait_s, payload, traceparent, _watched = rest
+        queue, type_, timeout_s, wait_s, payload, traceparent, _watched, resumes = rest
         return cls(
             task_id=task_id,
             lease_id=lease_id,
@@ -61,11 +63,12 @@ class Lease:
             payload=payload,
             traceparent=traceparent,
             claimed_at=now,
+            resumes=resumes,
             row=row,
         )
 
-    def context(self, reporter: Reporter) -> Context:
-        """Give what the handler sees of it."""
+    def context(self, reporter: Reporter, remembered: dict[str, str] | None) -> Context:
+        """Give what the handler sees of it, and of earlier attempts."""
         return Context(
             task_id=self.task_id,
             lease_id=self.lease_id,
@@ -74,4 +77,5 @@ class Lease:
             type=self.type,
             queue=self.queue,
             reporter=reporter,
+            remembered=remembered,
         )

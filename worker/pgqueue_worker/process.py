@@ -22,6 +22,7 @@ from pgqueue.database import Link
 from pgqueue.errors import LeaseLost, PgQueueError
 from pgqueue.settings import Settings
 from pgqueue_worker.apps import load
+from pgqueue_worker.checkpoints import Checkpoints
 from pgqueue_worker.claimer import Claimer
 from pgqueue_worker.control import Control
 from pgqueue_worker.finisher import Finisher
@@ -30,6 +31,7 @@ from pgqueue_worker.parent import die_with_parent
 from pgqueue_worker.reporter import Reporter
 from pgqueue_worker.runner import Runner
 from pgqueue_worker.tally import Tally
+from pgqueue_worker.transactions import Connections
 
 if TYPE_CHECKING:
     from pgqueue.app import PgQueue
@@ -75,10 +77,15 @@ class WorkerProcess:
         self._claim_link = Link(dsn, "pgqueue worker claim", setup="claim_options")
         self._links = [self._claim_link]
         self._links += [
-            Link(dsn, f"pgqueue worker {name}") for name in ("finish", "report", "file")
+            Link(dsn, f"pgqueue worker {name}")
+            for name in ("finish", "report", "file", "checkpoint")
         ]
-        finish_link, report_link, file_link = self._links[1:]
-        self._reporter = Reporter(report_link, file_link, self._tally)
+        finish_link, report_link, file_link, checkpoint_link = self._links[1:]
+        self._checkpoints = Checkpoints(checkpoint_link, self._tally)
+        self._connections = Connections(dsn, start["concurrency"])
+        self._reporter = Reporter(
+            report_link, file_link, self._checkpoints, self._connections, self._tally
+        )
         self._finisher = Finisher(finish_link, self._reporter, self._tally, self._make_room)
         self._pool = pool
         self._runner = Runner(
@@ -86,6 +93,7 @@ class WorkerProcess:
             concurrency=start["concurrency"],
             finisher=self._finisher,
             reporter=self._reporter,
+            checkpoints=self._checkpoints,
             tally=self._tally,
             pool=self._pool,
             on_room=self._make_room,
@@ -139,6 +147,7 @@ class WorkerProcess:
         if counted := self._tally.take():
             self._control.send("tally", tally=counted)
         self._pool.close()
+        await self._connections.close()
         for link in self._links:
             await link.close()
         return 0
@@ -182,7 +191,9 @@ async def _main(end: socket.socket) -> int:
     except PgQueueError as error:
         control.send("unfit", error=str(error))
         return 1
-    pool = Pool(start["app"], builtin=start["builtin"], grace_s=start["stop_grace_s"])
+    pool = Pool(
+        start["app"], builtin=start["builtin"], dsn=start["dsn"], grace_s=start["stop_grace_s"]
+    )
     if any(kind.isolation for kind in app.types.values()):
         pool.warm()
     types = [kind.published() for kind in app.types.values()]

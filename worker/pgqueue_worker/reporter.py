@@ -1,4 +1,4 @@
-"""Sends what handlers report while they run: progress, log lines, artifacts, changes.
+"""Sends what handlers report while they run: progress, log lines, artifacts, checkpoints, changes.
 
 Progress is coalesced: the latest of each attempt, sent when the call before it is back.
 """
@@ -7,24 +7,30 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 import structlog
 
 from pgqueue.context import RECORDED
-from pgqueue.errors import DatabaseUnavailable, PgQueueError, UsageError
+from pgqueue.errors import DatabaseUnavailable, LeaseLost, PgQueueError, UsageError
 from pgqueue.task import encode
+from pgqueue_worker.completion import Completion
 from pgqueue_worker.failure import clean
 from pgqueue_worker.retrying import Patience
+from pgqueue_worker.transactions import Transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from pgqueue.context import Context
     from pgqueue.database import Link
+    from pgqueue_worker.checkpoints import Checkpoints
     from pgqueue_worker.lease import Lease
     from pgqueue_worker.tally import Tally
+    from pgqueue_worker.transactions import Connections
+
+T = TypeVar("T")
 
 _log = structlog.get_logger("pgqueue.worker")
 
@@ -36,9 +42,18 @@ _MAX_DATA = 16 * 1024
 class Reporter:
     """The reporting side of every context of this process, callable from any thread."""
 
-    def __init__(self, link: Link, files: Link, tally: Tally) -> None:
+    def __init__(
+        self,
+        link: Link,
+        files: Link,
+        checkpoints: Checkpoints,
+        connections: Connections,
+        tally: Tally,
+    ) -> None:
         self._link = link
         self._files = files
+        self._checkpoints = checkpoints
+        self._connections = connections
         self._files_turn = asyncio.Lock()
         self._tally = tally
         self._loop = asyncio.get_running_loop()
@@ -68,7 +83,7 @@ class Reporter:
                 "percent": percent,
                 "message": None if message is None else clean(message),
             }
-            self._in_loop(self._note_progress, lease)
+            self.in_loop(self._note_progress, lease)
 
     def event(self, context: Context, level: str, message: str, data: dict[str, Any]) -> None:
         """Take a log line."""
@@ -83,20 +98,32 @@ class Reporter:
         }
         if data:
             event["data"] = storable(data)
-        self._in_loop(self._note_event, lease, event)
+        self.in_loop(self._note_event, lease, event)
 
     def save_artifact(
         self, context: Context, name: str, data: bytes, content_type: str
     ) -> Awaitable[None]:
         """Keep a file; from a thread it is kept when this returns."""
-        saving = self._save(context, name, data, content_type)
-        if threading.get_ident() == self._thread:
-            return saving
-        asyncio.run_coroutine_threadsafe(saving, self._loop).result()
-        return RECORDED
+        return self._saved(self._save(context, name, data, content_type))
+
+    def save_checkpoint(self, context: Context, name: str, data: bytes) -> Awaitable[None]:
+        """Remember data; from a thread it is durable when this returns."""
+        return self._saved(self._checkpoints.save(context.task_id, context.lease_id, name, data))
+
+    def transaction(self, context: Context) -> Transaction:
+        """Give the transaction that completes the attempt."""
+        return Transaction(self._connections, self.completion(context))
+
+    def completion(self, context: Context) -> Completion:
+        """Give what such a transaction tells; ``LeaseLost`` when the attempt has ended here."""
+        lease = self._leases.get(context.lease_id)
+        if lease is None:
+            message = f"the attempt of task {context.task_id} has ended"
+            raise LeaseLost(message, hint="stop working on it")
+        return Completion(lease, self)
 
     def announce(self, task_ids: list[str]) -> None:
-        """Tell watchers that tasks changed."""
+        """Tell watchers that tasks changed. On the event loop only."""
         self._announced.update(dict.fromkeys(task_ids))
         self._more.set()
 
@@ -198,7 +225,18 @@ class Reporter:
         self._events.append((lease, {**event, "seq": lease.last_seq}))
         self._more.set()
 
-    def _in_loop(self, call: Any, *arguments: Any) -> None:
+    def _saved(self, saving: Coroutine[Any, Any, None]) -> Awaitable[None]:
+        if threading.get_ident() == self._thread:
+            return saving
+        self.wait_for(saving)
+        return RECORDED
+
+    def wait_for(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run it on the event loop and give its result: for other threads only."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+
+    def in_loop(self, call: Callable[..., None], *arguments: Any) -> None:
+        """Call on the event loop, from any thread, without waiting for it."""
         if threading.get_ident() == self._thread:
             call(*arguments)
         else:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from pgqueue.context import Context
     from pgqueue.handlers import TaskType
+    from pgqueue_worker.checkpoints import Checkpoints
     from pgqueue_worker.finisher import Finisher
     from pgqueue_worker.isolation.pool import Pool
     from pgqueue_worker.lease import Cause, Lease
@@ -54,6 +55,7 @@ class Runner:
         concurrency: int,
         finisher: Finisher,
         reporter: Reporter,
+        checkpoints: Checkpoints,
         tally: Tally,
         pool: Pool,
         on_room: Callable[[], None],
@@ -62,6 +64,7 @@ class Runner:
         self._concurrency = concurrency
         self._finisher = finisher
         self._reporter = reporter
+        self._checkpoints = checkpoints
         self._tally = tally
         self._pool = pool
         self._on_room = on_room
@@ -185,6 +188,8 @@ class Runner:
             if lease is self._suspect:
                 await self._finisher.drained()
             result, took = await self._run(lease)
+            if lease.completed:
+                result = ending.completed(result, lease)
             if lease.unsent_events:
                 await self._reporter.sent(lease)
             self._end(lease, result, took)
@@ -242,11 +247,12 @@ class Runner:
             payload = kind.decode(lease.payload)
         except PayloadError as error:
             return ending.refused(error)
-        context = lease.context(self._reporter)
         if limit is not None:
             lease.deadline = lease.started_at + limit
         lease.interruptible = True
         try:
+            remembered = await self._checkpoints.load(lease.task_id) if lease.resumes else None
+            context = lease.context(self._reporter, remembered)
             if kind.is_async:
                 value = await kind.call(context, payload)
             else:
@@ -270,7 +276,8 @@ class Runner:
 
         lease.interruptible = True
         try:
-            ended = await self._pool.run(lease, self._reporter, started)
+            remembered = await self._checkpoints.load(lease.task_id) if lease.resumes else None
+            ended = await self._pool.run(lease, self._reporter, remembered, started)
         except asyncio.CancelledError:  # before it had a child
             ended = Ended(None)
         lease.interruptible = False
@@ -305,6 +312,8 @@ class Runner:
 
     def _finish(self, lease: Lease, result: dict[str, Any]) -> None:
         self._reporter.detach(lease)
+        if lease.completed:
+            return
         result["task_id"] = lease.task_id
         result["lease_id"] = lease.lease_id
         if lease.progress is not None:

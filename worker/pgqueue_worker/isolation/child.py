@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from pgqueue.app import PgQueue
+    from pgqueue.context import Context
     from pgqueue.handlers import TaskType
 
 _OOM_SCORE = 900  # the kernel takes a child before its worker or PostgreSQL
@@ -70,8 +71,8 @@ def _serve(wire: Wire) -> None:
     telemetry.configure("pgqueue-worker")
     structlog.contextvars.bind_contextvars(worker=f"{socket.gethostname()}:{os.getpid()}")
     app = load(start["app"], builtin=start["builtin"])
-    remote = Remote(wire)
-    inbox: SimpleQueue[Message] = SimpleQueue()
+    remote = Remote(wire, start["dsn"])
+    inbox: SimpleQueue[tuple[Message, bytes]] = SimpleQueue()
     threading.Thread(
         target=_listen, args=(wire, remote, inbox), name="pgqueue-line", daemon=True
     ).start()
@@ -79,22 +80,22 @@ def _serve(wire: Wire) -> None:
         handlers = _Handlers(app, remote, runner)
         wire.send({"kind": "ready"})
         while True:
-            message = inbox.get()
+            message, remembered = inbox.get()
             wire.send({"kind": "started"})
-            answer, result = handlers.run(message)
+            answer, result = handlers.run(message, remembered)
             wire.send({"kind": "end", **answer}, result)
 
 
-def _listen(wire: Wire, remote: Remote, inbox: SimpleQueue[Message]) -> None:
+def _listen(wire: Wire, remote: Remote, inbox: SimpleQueue[tuple[Message, bytes]]) -> None:
     while True:
         try:
             message, blob = wire.receive()
         except (EOFError, OSError):
             os.killpg(0, signal.SIGKILL)  # the worker is gone, and what we do is for nobody
         if message["kind"] == "reply":
-            remote.answered(message, blob)
+            remote.answered(message)
         else:
-            inbox.put(message)
+            inbox.put((message, blob))
 
 
 class _Handlers:
@@ -109,8 +110,11 @@ class _Handlers:
         signal.signal(signal.SIGTERM, self._asked_to_stop)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-    def run(self, message: Message) -> tuple[Message, bytes]:
-        """Run one attempt: gives how it ended, and its result as JSON."""
+    def run(self, message: Message, remembered: bytes) -> tuple[Message, bytes]:
+        """Run one attempt: gives how it ended, and its result as JSON.
+
+        ``remembered`` is what earlier attempts left, as JSON.
+        """
         lease = Lease.claimed(tuple(message["row"]), 0.0)
         kind = self._app.types[lease.type]
         try:
@@ -121,7 +125,8 @@ class _Handlers:
             telemetry.span_from(message["traceparent"], f"isolated {lease.type}"),
             _memory(kind.memory_limit),
         ):
-            value, error = self._call(kind, lease, payload)
+            context = lease.context(self._remote, orjson.loads(remembered or b"null"))
+            value, error = self._call(kind, context, payload)
         if error is not None:
             answer: Message = {"result": ending.raised(error, kind, lease)}
             if isinstance(error, asyncio.CancelledError):
@@ -132,8 +137,9 @@ class _Handlers:
         encoded = result.pop("result", None)
         return {"result": result}, b"" if encoded is None else orjson.dumps(encoded)
 
-    def _call(self, kind: TaskType, lease: Lease, payload: Any) -> tuple[Any, BaseException | None]:
-        context = lease.context(self._remote)
+    def _call(
+        self, kind: TaskType, context: Context, payload: Any
+    ) -> tuple[Any, BaseException | None]:
         self._inside = True
         try:
             if kind.is_async:

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from asyncio import Future
     from collections.abc import Callable
 
-    from pgqueue.context import Reporter
     from pgqueue_worker.isolation.process import Answer
     from pgqueue_worker.lease import Lease
+    from pgqueue_worker.reporter import Reporter
 
 _log = structlog.get_logger("pgqueue.worker")
 
@@ -37,8 +37,8 @@ class Ended(NamedTuple):
 class Pool:
     """Lends a child to each attempt. The runner bounds how many there are at once."""
 
-    def __init__(self, app: str | None, *, builtin: bool, grace_s: float) -> None:
-        self._start = {"app": app, "builtin": builtin}
+    def __init__(self, app: str | None, *, builtin: bool, dsn: str, grace_s: float) -> None:
+        self._start = {"app": app, "builtin": builtin, "dsn": dsn}
         self._grace_s = grace_s
         self._nursery = Nursery()
         self._idle: list[IsolatedProcess] = []
@@ -54,7 +54,13 @@ class Pool:
         while self._idle:
             self._idle.pop().kill()
 
-    async def run(self, lease: Lease, reporter: Reporter, started: Callable[[], None]) -> Ended:
+    async def run(
+        self,
+        lease: Lease,
+        reporter: Reporter,
+        remembered: dict[str, str] | None,
+        started: Callable[[], None],
+    ) -> Ended:
         """Run an attempt in a child; ``started`` is called when its handler is about to.
 
         Cancelled, it asks the handler to stop and kills its child after the grace; nothing of it
@@ -72,8 +78,12 @@ class Pool:
                 begun = True
                 started()
 
-            attending = asyncio.create_task(child.attend(lease.context(reporter), reporter, begin))
-            child.send({"kind": "run", "row": lease.row, "traceparent": lease.traceparent})
+            context = lease.context(reporter, None)
+            attending = asyncio.create_task(child.attend(context, reporter, begin))
+            child.send(
+                {"kind": "run", "row": lease.row, "traceparent": lease.traceparent},
+                orjson.dumps(remembered) if remembered else b"",
+            )
             interrupted = False
             try:
                 await asyncio.wait({attending})

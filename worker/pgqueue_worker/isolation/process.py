@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pgqueue.errors import LeaseLost, PgQueueError
 from pgqueue_worker.isolation.wire import Message, framed, read
@@ -14,8 +14,10 @@ from pgqueue_worker.isolation.wire import Message, framed, read
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from pgqueue.context import Context, Reporter
+    from pgqueue.context import Context
+    from pgqueue_worker.completion import Completion
     from pgqueue_worker.isolation.nursery import Forked, Nursery
+    from pgqueue_worker.reporter import Reporter
 
 _START_S = 60.0
 _BURIED_S = 5.0
@@ -42,6 +44,7 @@ class IsolatedProcess:
         self._reader = reader
         self._writer = writer
         self._calls: set[asyncio.Task[None]] = set()
+        self._completion: Completion | None = None
 
     @classmethod
     async def start(cls, nursery: Nursery, start: Message) -> IsolatedProcess:
@@ -114,20 +117,32 @@ class IsolatedProcess:
                 reporter.event(context, **given)
             case {"kind": "save_artifact", "arguments": dict(given), "id": int(id)}:
                 self._answer(id, reporter.save_artifact(context, data=blob, **given))
+            case {"kind": "save_checkpoint", "arguments": dict(given), "id": int(id)}:
+                self._answer(id, reporter.save_checkpoint(context, data=blob, **given))
+            case {"kind": "settle", "id": int(id)}:
+                self._answer(id, self._settle(reporter, context))
+            case {"kind": "completed", "arguments": dict(given)} if self._completion:
+                self._completion.completed(**given)
+            case {"kind": "not_completed"} if self._completion:
+                self._completion.not_completed()
 
-    def _answer(self, id: int, call: Awaitable[None]) -> None:
+    async def _settle(self, reporter: Reporter, context: Context) -> dict[str, Any] | None:
+        self._completion = reporter.completion(context)
+        return await self._completion.settle()
+
+    def _answer(self, id: int, call: Awaitable[Any]) -> None:
         answering = asyncio.create_task(self._answered(id, call))
         self._calls.add(answering)
         answering.add_done_callback(self._calls.discard)
 
-    async def _answered(self, id: int, call: Awaitable[None]) -> None:
+    async def _answered(self, id: int, call: Awaitable[Any]) -> None:
         try:
-            await call
+            answer = await call
         except PgQueueError as error:
             self._tell(id, error)
         else:
-            self._tell(id)
+            self._tell(id, answer=answer)
 
-    def _tell(self, id: int, error: PgQueueError | None = None) -> None:
+    def _tell(self, id: int, error: PgQueueError | None = None, answer: Any = None) -> None:
         told = error and {"code": error.code, "message": error.message, "hint": error.hint}
-        self.send({"kind": "reply", "id": id, "error": told})
+        self.send({"kind": "reply", "id": id, "error": told, "answer": answer})

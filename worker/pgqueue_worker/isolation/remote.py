@@ -11,6 +11,7 @@ from pgqueue.context import RECORDED
 from pgqueue.errors import named
 from pgqueue_worker.failure import clean
 from pgqueue_worker.reporter import storable
+from pgqueue_worker.transactions import Connections, Transaction
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -22,19 +23,20 @@ if TYPE_CHECKING:
 class Remote:
     """A ``pgqueue.context.Reporter``, callable from any thread."""
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Wire, dsn: str) -> None:
         self._wire = wire
+        self._connections = Connections(dsn, 1)
         self._ids = itertools.count(1)
         self._asked: dict[int, Future[Any]] = {}
 
     def progress(self, context: Context, percent: float, message: str | None) -> None:
         """Take the latest progress."""
         text = None if message is None else clean(message)
-        self._tell(context, "progress", percent=percent, message=text)
+        self.tell(context, "progress", percent=percent, message=text)
 
     def event(self, context: Context, level: str, message: str, data: dict[str, Any]) -> None:
         """Take a log line."""
-        self._tell(context, "event", level=level, message=clean(message), data=storable(data))
+        self.tell(context, "event", level=level, message=clean(message), data=storable(data))
 
     def save_artifact(
         self, context: Context, name: str, data: bytes, content_type: str
@@ -44,30 +46,75 @@ class Remote:
             context, "save_artifact", bytes(data), name=name, content_type=content_type
         )
 
-    def answered(self, message: Message, blob: bytes) -> None:
+    def save_checkpoint(self, context: Context, name: str, data: bytes) -> Awaitable[None]:
+        """Remember data; in a plain function it is durable when this returns."""
+        return self._ask(context, "save_checkpoint", data, name=name)
+
+    def transaction(self, context: Context) -> Transaction:
+        """Give the transaction that completes the attempt, on a connection of this process."""
+        return Transaction(self._connections, RemoteCompletion(context, self))
+
+    def answered(self, message: Message) -> None:
         """Take the worker's answer to a call."""
         future = self._asked.pop(message["id"], None)
         if future is None:
             return
         error = message.get("error")
         if error is None:
-            future.set_result(blob)
+            future.set_result(message.get("answer"))
         else:
             future.set_exception(named(**error))
 
-    def _tell(self, context: Context, call: str, **arguments: Any) -> None:
+    def tell(self, context: Context, call: str, **arguments: Any) -> None:
+        """Send the worker a call without an answer."""
         self._wire.send({"kind": call, "lease_id": context.lease_id, "arguments": arguments})
 
-    def _ask(self, context: Context, call: str, blob: bytes, **arguments: Any) -> Awaitable[None]:
+    def ask(self, context: Context, call: str, blob: bytes = b"", **arguments: Any) -> Future[Any]:
+        """Send the worker a call, whose answer the future gets."""
         id = next(self._ids)
         answer: Future[Any] = Future()
         self._asked[id] = answer
         self._wire.send(
             {"kind": call, "id": id, "lease_id": context.lease_id, "arguments": arguments}, blob
         )
+        return answer
+
+    def _ask(self, context: Context, call: str, blob: bytes, **arguments: Any) -> Awaitable[None]:
+        answer = self.ask(context, call, blob, **arguments)
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:  # in a plain function, or in a thread
             answer.result()
             return RECORDED
         return asyncio.wrap_future(answer, loop=loop)
+
+
+class RemoteCompletion:
+    """The ``Attempt`` of ``transactions`` in a child: what it says goes to the worker."""
+
+    def __init__(self, context: Context, remote: Remote) -> None:
+        self.task_id = context.task_id
+        self.lease_id = context.lease_id
+        self.type = context.type
+        self._context = context
+        self._remote = remote
+
+    async def settle(self) -> dict[str, Any] | None:
+        """Ask the worker to."""
+        progress: dict[str, Any] | None = await asyncio.wrap_future(
+            self._remote.ask(self._context, "settle")
+        )
+        return progress
+
+    def settle_in_thread(self) -> dict[str, Any] | None:
+        """Ask the worker to, from a plain function."""
+        progress: dict[str, Any] | None = self._remote.ask(self._context, "settle").result()
+        return progress
+
+    def completed(self, *, watched: bool) -> None:
+        """Tell the worker, before it hears that the handler has ended."""
+        self._remote.tell(self._context, "completed", watched=watched)
+
+    def not_completed(self) -> None:
+        """Tell the worker."""
+        self._remote.tell(self._context, "not_completed")
