@@ -13,6 +13,7 @@ import pytest
 
 from pgqueue.embedded import EmbeddedServer, find_binaries
 from pgqueue.errors import DatabaseUnavailable, UsageError
+from pgqueue.processes import Signals, Stopped
 from tests.processes import alive, wait_until
 
 # fsync off: nothing here crashes the machine, only processes.
@@ -365,3 +366,26 @@ def test_without_setpriv_root_is_told_what_to_do(
     with pytest.raises(UsageError) as raised:
         EmbeddedServer(data_dir).start()
     assert "ordinary user" in str(raised.value.hint)
+
+
+def test_a_signal_in_the_moment_of_the_start_leaves_no_server_behind(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = EmbeddedServer(data_dir, settings=FAST)
+    started: list[int] = []
+
+    class Interrupted(subprocess.Popen[bytes]):
+        """Is interrupted when the process is there, and before anyone has heard of it."""
+
+        def __init__(self, command: list[str], **options: object) -> None:
+            super().__init__(command, **options)  # type: ignore[call-overload]
+            if any(part.endswith("/postgres") for part in command):
+                started.append(self.pid)
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(subprocess, "Popen", Interrupted)
+    with Signals() as signals, pytest.raises(Stopped), signals.interrupting():
+        server.start()
+    assert started
+    assert not alive(started[0])
+    assert not (data_dir / "postgresql/postmaster.pid").exists()
