@@ -15,6 +15,7 @@ from pgqueue import telemetry
 from pgqueue.backoff import Backoff
 from pgqueue.database import Database, translated
 from pgqueue.errors import NotFound, PgQueueError, UsageError
+from pgqueue.gathering import Gatherer
 from pgqueue.handlers import Isolation, TaskType, parse_memory
 from pgqueue.queries import query
 from pgqueue.settings import Settings
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 _CHUNK = 5_000
-_FEW = 100
 
 
 class PgQueue:
@@ -46,6 +46,7 @@ class PgQueue:
         self._url = database_url
         self._database: Database | None = None
         self._opening = asyncio.Lock()
+        self._gatherer = Gatherer(self._store_gathered)
 
     def task(
         self,
@@ -112,6 +113,7 @@ class PgQueue:
 
     async def close(self) -> None:
         """Close the connections; the next call opens them again."""
+        await self._gatherer.drained()
         if self._database is not None:
             await self._database.close()
             self._database = None
@@ -128,9 +130,14 @@ class PgQueue:
 
         ``options`` are those of ``NewTask``: queue, priority, run_at, delay, max_attempts, timeout.
         With ``connection`` it happens inside the caller's transaction, and only if that commits.
+        Calls that are made while others are on their way to the database share a commit.
         """
-        ids = await self.enqueue_many([NewTask(type, payload, **options)], connection=connection)
-        return ids[0]
+        task = NewTask(type, payload, **options)
+        if connection is not None:
+            (id,) = await self.enqueue_many([task], connection=connection)
+            return id
+        (row,) = self._rows([task])
+        return await self._gatherer.add(encode(row))
 
     async def enqueue_many(
         self,
@@ -147,8 +154,6 @@ class PgQueue:
                 ids, _ = await self._store(connection, "enqueue_and_ring", rows)
             return ids
         async with self._connection() as own:
-            if len(rows) <= _FEW:
-                return await self._store_then_ring(own, rows)
             async with own.transaction():
                 ids, queues = await self._store(own, "enqueue_tasks", rows)
             await own.execute(query("ring"), {"queues": sorted(queues)})
@@ -212,21 +217,13 @@ class PgQueue:
             rows.append(row)
         return rows
 
-    async def _store_then_ring(
-        self, connection: psycopg.AsyncConnection[Any], rows: list[dict[str, Any]]
-    ) -> list[TaskId]:
-        """Store in one transaction and ring after it, in one message to the server.
-
-        Half the client's time of two calls or of a pipeline. Workers know the queues of their
-        types, the others are named here.
-        """
-        queues = sorted({row.get("queue", "default") for row in rows})
-        cursor = psycopg.AsyncClientCursor(connection, row_factory=tuple_row)
-        await cursor.execute(
-            query("enqueue_then_ring"), {"tasks": encode(rows).decode(), "queues": queues}
-        )
-        cursor.nextset()  # past the begin
-        stored = await cursor.fetchone()
+    async def _store_gathered(self, elements: list[bytes]) -> list[TaskId]:
+        """Store what single calls gave, and ring in the same transaction: one at a time does so."""
+        tasks = (b"[" + b",".join(elements) + b"]").decode()
+        async with self._connection() as connection:
+            cursor = connection.cursor(row_factory=tuple_row)
+            await cursor.execute(query("enqueue_and_ring"), {"tasks": tasks})
+            stored = await cursor.fetchone()
         assert stored is not None  # a function call gives a row
         ids: list[TaskId] = stored[0]
         return ids

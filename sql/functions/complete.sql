@@ -1,14 +1,8 @@
 -- Records attempts that completed with nothing to keep, each only by the holder of its lease, and returns the lease ids
 -- that it recorded. Those of another lease, and those whose cancel was asked, are left as they are: finish() decides on them.
--- The plain case of finish(), at half its cost: call that.
+-- The plain case of finish(), at half its cost. Call that: its settings decide the plans here, too.
 create or replace function pgqueue.complete(task_ids uuid[], lease_ids bigint[]) returns bigint[]
 language plpgsql
-set search_path = pgqueue, pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan
-set enable_seqscan = off
-set enable_nestloop = off  -- hashed, so that the tokens are read in one pass over their index
-set enable_mergejoin = off
-set jit = off  -- before 18 a plan that must do what is set off "costs" 10¹⁰, so every call would be compiled: 3 s
 as $$
 #variable_conflict use_column
 declare

@@ -17,11 +17,13 @@ declare
     now constant timestamptz := pgqueue.clock();
     owner constant bigint := user_id;
     bits constant bigint := id_bits(now);
-    places constant bigint[] := array(  -- the sequence counts in steps of 1,000
-        select nextval('pgqueue.ready_seq') from generate_series(1, (jsonb_array_length(tasks) + 999) / 1000)
-    );
+    first_place constant bigint := nextval('pgqueue.ready_seq');  -- of a hundred thousand
     impossible boolean;
 begin
+    if jsonb_array_length(tasks) > 100000 then
+        raise exception '% tasks in one call', jsonb_array_length(tasks)
+            using errcode = 'PQ004', hint = 'enqueue at most 100,000 at a time';
+    end if;
     if to_regclass('pgqueue.task' || to_char((now + interval '1 hour') at time zone 'utc', '_YYYYMMDD')) is null then
         perform ensure_partitions((now at time zone 'utc')::date, 2);
     end if;
@@ -41,7 +43,7 @@ begin
             i.expires_at,
             i.retry,
             i.dedup_key,
-            case when i.run_at > now then null else places[(i.n + 999) / 1000] + (i.n - 1) % 1000 end as seq
+            case when i.run_at > now then null else first_place + i.n - 1 end as seq
         from (
             select *, coalesce(given.starts_at, now + given.delay_s * interval '1 second') as run_at
             from rows from (

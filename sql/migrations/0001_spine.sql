@@ -75,7 +75,7 @@ create table artifact (
     constraint artifact_size_bound check (octet_length(data) <= 16777216)
 ) partition by range (task_id);
 
-create sequence ready_seq increment by 1000;  -- enqueue_many takes places by the thousand
+create sequence ready_seq increment by 100000;  -- a call of enqueue_many takes that many places at once
 create sequence lease_seq;
 
 create table ready (

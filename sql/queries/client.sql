@@ -6,12 +6,6 @@ select ids::text[], queues from pgqueue.enqueue_many(%(tasks)s);
 -- name: enqueue_and_ring
 select e.ids::text[], e.queues, pgqueue.ring(e.queues) from pgqueue.enqueue_many(%(tasks)s) as e;
 
--- name: enqueue_then_ring
-begin;
-select ids::text[], queues from pgqueue.enqueue_many(%(tasks)s);
-commit;
-select pgqueue.ring(%(queues)s);
-
 -- name: ring
 select pgqueue.ring(%(queues)s);
 

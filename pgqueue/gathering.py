@@ -1,0 +1,95 @@
+"""Natural batching: what is handed in while one round trip runs goes into the next, all together.
+
+Idle, an element is sent at once and alone; busy, hundreds share a statement and its commit. No
+timers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from pgqueue.errors import DatabaseUnavailable, SchemaMismatch
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+__all__ = ["Gatherer"]
+
+Answer = TypeVar("Answer")
+
+_LARGEST_BATCH = 500
+_LARGEST_BATCH_BYTES = 4 * 1024 * 1024
+
+
+class Gatherer(Generic[Answer]):
+    """Hands elements to ``send``, many at a time, and each its own answer back.
+
+    ``send`` takes what has gathered and gives an answer for each, in order, or raises. When it
+    raises for what it was given, the elements are tried by halves, so that a bad one fails alone;
+    when the database cannot be reached, all fail.
+    """
+
+    def __init__(self, send: Callable[[list[bytes]], Awaitable[list[Answer]]]) -> None:
+        self._send = send
+        self._waiting: list[tuple[bytes, asyncio.Future[Answer]]] = []
+        self._running: asyncio.Task[None] | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many elements have not been sent."""
+        return len(self._waiting)
+
+    def add(self, element: bytes) -> asyncio.Future[Answer]:
+        """Take an element; the future is done when its batch is back."""
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting.append((element, future))
+        if self._running is None:
+            self._running = asyncio.create_task(self._run())
+        return future
+
+    async def drained(self, timeout: float | None = None) -> None:
+        """Return when all that was taken is sent, or after ``timeout`` seconds."""
+        if self._running is not None:
+            await asyncio.wait([self._running], timeout=timeout)
+
+    async def _run(self) -> None:
+        try:
+            while self._waiting:
+                await self._flush(self._take())
+        finally:
+            self._running = None
+
+    def _take(self) -> list[tuple[bytes, asyncio.Future[Answer]]]:
+        size = count = 0
+        for element, _ in self._waiting[:_LARGEST_BATCH]:
+            size += len(element)
+            if count and size > _LARGEST_BATCH_BYTES:
+                break
+            count += 1
+        batch, self._waiting = self._waiting[:count], self._waiting[count:]
+        return batch
+
+    async def _flush(self, batch: list[tuple[bytes, asyncio.Future[Answer]]]) -> None:
+        try:
+            answers = await self._send([element for element, _ in batch])
+        except (DatabaseUnavailable, SchemaMismatch) as error:
+            for _, future in batch:
+                _fail(future, error)
+        except Exception as error:  # noqa: BLE001  whatever it is, each element gets its answer
+            if len(batch) == 1:
+                _fail(batch[0][1], error)
+                return
+            # one of them is bad: by halves, so that it alone is refused
+            middle = len(batch) // 2
+            await self._flush(batch[:middle])
+            await self._flush(batch[middle:])
+        else:
+            for (_, future), answer in zip(batch, answers, strict=True):
+                if not future.done():
+                    future.set_result(answer)
+
+
+def _fail(future: asyncio.Future[Answer], error: Exception) -> None:
+    if not future.done():
+        future.set_exception(error)
