@@ -24,7 +24,7 @@ from pgqueue.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
-    from types import TracebackType
+    from types import EllipsisType, TracebackType
 
     Handler = TypeVar("Handler", bound=Callable[..., Any])
 
@@ -53,7 +53,7 @@ class PgQueue:
         name: str,
         *,
         queue: str = "default",
-        max_attempts: int = 3,
+        max_attempts: int | None = None,
         timeout: timedelta | float | None = None,
         backoff: Backoff | None = None,
         no_retry: tuple[type[BaseException], ...] = (),
@@ -63,10 +63,12 @@ class PgQueue:
     ) -> Callable[[Handler], Handler]:
         """Declare a type by its handler: ``async def handler(ctx, payload)`` or a plain function.
 
-        The payload's annotation is its schema. ``timeout`` is in seconds or a ``timedelta``;
-        exceptions of ``no_retry`` end the task at once. With ``isolation="process"`` the handler
-        runs in a process of its own, which a timeout or a cancel kills if need be, and which may
-        use at most ``memory_limit``: bytes, or such as "512MB".
+        The payload's annotation is its schema. ``timeout`` is in seconds or a ``timedelta``.
+        ``max_attempts`` and ``backoff`` hold unless a task brings its own; left out, they are the
+        queue's, and without those 3 attempts and ``Backoff()``. Exceptions of ``no_retry`` end the
+        task at once. With ``isolation="process"`` the handler runs in a process of its own, which a
+        timeout or a cancel kills if need be, and which may use at most ``memory_limit``: bytes, or
+        such as "512MB".
         """
 
         def declare(handler: Handler) -> Handler:
@@ -79,7 +81,7 @@ class PgQueue:
                 queue=queue,
                 max_attempts=max_attempts,
                 timeout_s=seconds(timeout),
-                backoff=backoff or Backoff(),
+                backoff=backoff,
                 no_retry=no_retry,
                 isolation=isolation,
                 memory_limit=parse_memory(memory_limit),
@@ -128,7 +130,8 @@ class PgQueue:
     ) -> TaskId:
         """Enqueue a task and give its id; once this returns, it survives any crash.
 
-        ``options`` are those of ``NewTask``: queue, priority, run_at, delay, max_attempts, timeout.
+        ``options`` are those of ``NewTask``: queue, priority, run_at, delay, max_attempts, timeout,
+        retry.
         With ``connection`` it happens inside the caller's transaction, and only if that commits.
         Calls that are made while others are on their way to the database share a commit.
         """
@@ -202,6 +205,27 @@ class PgQueue:
             raise NotFound(message)
         return Status(row[0])
 
+    async def set_queue(
+        self,
+        name: str,
+        *,
+        max_attempts: int | EllipsisType | None = ...,
+        retry: Backoff | EllipsisType | None = ...,
+    ) -> None:
+        """Set what is given of a queue's settings, making the queue if there is none.
+
+        What is left out stays; ``None`` takes a setting away. Types and tasks that say otherwise
+        come first.
+        """
+        policy = retry.as_policy() if isinstance(retry, Backoff) else retry
+        given = {"max_attempts": max_attempts, "retry": policy}
+        settings = {name: value for name, value in given.items() if value is not ...}
+        async with self._connection() as connection:
+            await connection.execute(
+                query("patch_queue"),
+                {"name": name, "settings": encode(settings).decode(), "versions": None},
+            )
+
     def _rows(self, tasks: Iterable[NewTask | dict[str, Any]]) -> list[dict[str, Any]]:
         traceparent = telemetry.current_traceparent()
         rows = []
@@ -211,7 +235,8 @@ class PgQueue:
             row = task.as_row(traceparent)
             if kind is not None:
                 row.setdefault("queue", kind.queue)
-                row.setdefault("max_attempts", kind.max_attempts)
+                if kind.max_attempts is not None:
+                    row.setdefault("max_attempts", kind.max_attempts)
                 if kind.payload is not None:
                     kind.decode(encode(row["payload"]).decode())
             rows.append(row)

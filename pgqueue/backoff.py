@@ -2,43 +2,66 @@
 
 from __future__ import annotations
 
-import random
+import typing
 from dataclasses import dataclass
-from typing import Literal, assert_never
+from datetime import timedelta
+from typing import Any, Literal
+
+from pgqueue.errors import UsageError
+
+Kind = Literal["exponential", "linear", "fixed"]
+Jitter = Literal["full", "equal", "none"]
+
+_LONGEST_S = 10 * 365 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Delays between attempts, in seconds.
+    """A retry policy: delays between attempts, ``base`` and ``cap`` in seconds or a ``timedelta``.
 
     ``exponential`` waits ``base · 2^(n-1)`` after the n-th attempt, ``linear`` ``base · n``,
     ``fixed`` ``base``; never more than ``cap``. Jitter spreads it: ``full`` over the whole delay,
-    ``equal`` over its second half.
+    ``equal`` over its second half. The database computes the delay when an attempt has failed.
+    Raises ``UsageError`` for any other word, and for what is not within 0 s and ten years.
     """
 
-    kind: Literal["exponential", "linear", "fixed"] = "exponential"
-    base: float = 1.0
-    cap: float = 3600.0
-    jitter: Literal["full", "equal", "none"] = "equal"
+    kind: Kind = "exponential"
+    base: timedelta | float = 1.0
+    cap: timedelta | float = 3600.0
+    jitter: Jitter = "equal"
 
-    def delay(self, attempt: int) -> float:
-        """Give the delay after this attempt (1 is the first), in seconds."""
-        match self.kind:
-            case "exponential":
-                whole = min(self.cap, self.base * 2.0 ** min(attempt - 1, 60))
-            case "linear":
-                whole = min(self.cap, self.base * attempt)
-            case "fixed":
-                whole = min(self.cap, self.base)
-            case _:
-                assert_never(self.kind)
-        share = random.random()  # noqa: S311  spread, not secrecy
-        match self.jitter:
-            case "full":
-                return whole * share
-            case "equal":
-                return whole * (0.5 + share / 2)
-            case "none":
-                return whole
-            case _:
-                assert_never(self.jitter)
+    def __post_init__(self) -> None:
+        """Refuse what no delay can be computed from."""
+        for name, value, words in (
+            ("kind", self.kind, typing.get_args(Kind)),
+            ("jitter", self.jitter, typing.get_args(Jitter)),
+        ):
+            if value not in words:
+                message = f"a backoff's {name} cannot be {value!r}"
+                raise UsageError(message, hint=f"it is one of {', '.join(words)}")
+        for name, duration in (("base", self.base), ("cap", self.cap)):
+            if not 0 <= _seconds(duration) <= _LONGEST_S:  # NaN, too
+                message = f"a backoff's {name} cannot be {duration!r}"
+                raise UsageError(message, hint="it is 0 seconds to ten years")
+
+    def as_policy(self) -> dict[str, Any]:
+        """Give it as SQL and JSON know it: kind, base_s, cap_s, jitter."""
+        return {
+            "kind": self.kind,
+            "base_s": _seconds(self.base),
+            "cap_s": _seconds(self.cap),
+            "jitter": self.jitter,
+        }
+
+    @classmethod
+    def from_policy(cls, policy: dict[str, Any]) -> Backoff:
+        """Read what SQL or JSON gave; ``UsageError`` if it is none."""
+        words = {"kind": "kind", "base_s": "base", "cap_s": "cap", "jitter": "jitter"}
+        if unknown := sorted(set(policy) - set(words)):
+            message = f"a retry policy has no {unknown[0]!r}"
+            raise UsageError(message, hint=f"it has {', '.join(words)}")
+        return cls(**{words[name]: value for name, value in policy.items()})
+
+
+def _seconds(duration: timedelta | float) -> float:
+    return duration.total_seconds() if isinstance(duration, timedelta) else duration

@@ -29,17 +29,18 @@ _MAX_PAYLOAD = 256 * 1024
 
 @dataclass(frozen=True)
 class TaskType:
-    """A type as its app declares it. ``timeout_s`` is ``None`` for no limit.
+    """A type as its app declares it.
 
+    ``timeout_s`` is ``None`` for no limit, ``max_attempts`` and ``backoff`` for the queue's.
     ``memory_limit`` is in bytes, for a handler that has a process of its own.
     """
 
     name: str
     handler: Handler
     queue: str
-    max_attempts: int
+    max_attempts: int | None
     timeout_s: float | None
-    backoff: Backoff
+    backoff: Backoff | None
     description: str
     no_retry: tuple[type[BaseException], ...] = ()
     isolation: Isolation | None = None
@@ -87,6 +88,7 @@ class TaskType:
             "name": self.name,
             "queue": self.queue,
             "max_attempts": self.max_attempts,
+            "retry": self.backoff and self.backoff.as_policy(),
             "timeout_s": self.timeout_s,
             "description": self.description,
             "payload_schema": _schema(self.payload, "validation"),

@@ -8,9 +8,12 @@ from datetime import datetime, timedelta
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """The attempt failed; try again after a delay of its own choosing, while attempts are left."""
+    """The attempt failed; try again after this delay, while attempts are left.
 
-    after: timedelta | float
+    Without ``after`` the delay is that of the retry policy.
+    """
+
+    after: timedelta | float | None = None
     reason: str | None = None
 
 

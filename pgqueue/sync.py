@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
     from contextlib import AbstractContextManager
     from datetime import timedelta
-    from types import TracebackType
+    from types import EllipsisType, TracebackType
     from uuid import UUID
 
+    from pgqueue.backoff import Backoff
     from pgqueue.settings import Settings
     from pgqueue.task import NewTask, Status, Task, TaskId
 
@@ -94,6 +95,16 @@ class SyncClient:
     def retry(self, id: str | UUID) -> Status:
         """Do what ``PgQueue.retry`` does."""
         return self._call(lambda app: app.retry(id))
+
+    def set_queue(
+        self,
+        name: str,
+        *,
+        max_attempts: int | EllipsisType | None = ...,
+        retry: Backoff | EllipsisType | None = ...,
+    ) -> None:
+        """Do what ``PgQueue.set_queue`` does."""
+        self._call(lambda app: app.set_queue(name, max_attempts=max_attempts, retry=retry))
 
     def _call(self, call: Callable[[PgQueue], Coroutine[Any, Any, Answer]]) -> Answer:
         if self._portal is None or self._app is None:

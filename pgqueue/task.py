@@ -10,6 +10,7 @@ from typing import Any, NewType
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
+from pgqueue.backoff import Backoff
 from pgqueue.errors import UsageError
 
 TaskId = NewType("TaskId", str)
@@ -84,6 +85,7 @@ class Task(BaseModel):
     next_retry_at: datetime | None
     crash_count: int = Field(default=0)
     timeout_s: float | None = Field(default=None)
+    retry: dict[str, Any] | None = Field(default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,7 @@ class NewTask:
     delay: timedelta | float | None = None
     max_attempts: int | None = None
     timeout: timedelta | float | None = None
+    retry: Backoff | None = None
 
     def as_row(self, traceparent: str | None = None) -> dict[str, Any]:
         """Give the element that ``pgqueue.enqueue_many`` takes, or raise ``UsageError``."""
@@ -119,6 +122,7 @@ class NewTask:
             "delay_s": seconds(self.delay),  # by the database's clock
             "max_attempts": self.max_attempts,
             "timeout_s": seconds(self.timeout),
+            "retry": self.retry and self.retry.as_policy(),
             "traceparent": traceparent,
         }
         return {name: value for name, value in row.items() if value is not None}

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from pgqueue_api.problems import MEDIA_TYPE, PROBLEM_CODES, RETRY_AFTER_S
-from pgqueue_api.schemas import COMPONENTS, EXAMPLE_ID, MOST_WAIT_S, STATUSES, Schema
+from pgqueue_api.schemas import COMPONENTS, EXAMPLE_ID, MOST_WAIT_S, QUEUE_NAME, STATUSES, Schema
 
 __all__ = ["DOCUMENT", "document"]
 
@@ -21,9 +21,11 @@ _PROBLEMS = {
     404: "There is no such thing.",
     405: "The path knows other methods: see Allow.",
     409: "The state of the thing forbids it, or the first request with this key still runs.",
+    412: "It was changed since it was read: `If-Match` names an older version.",
     413: "The body is too large.",
     415: "The body is not declared as JSON.",
     422: "The request cannot be right; `errors` points at each place.",
+    428: "It exists, and `If-Match` does not say which version of it was read.",
     503: "PostgreSQL is not available: try again. Whether a submit was stored is unknown: use an "
     "Idempotency-Key to be able to send it again.",
 }
@@ -55,6 +57,10 @@ _NAME = _parameter(
     "its name",
     required=True,
     example="default",
+)
+_QUEUE_NAME = {**_NAME, "schema": {"type": "string", "pattern": QUEUE_NAME}}
+_IF_MATCH = _parameter(
+    "header", "If-Match", {"type": "string"}, "the ETag that was read", example='"1"'
 )
 _KEY = _parameter(
     "header",
@@ -160,6 +166,7 @@ def _operation(
 
 
 _LOCATION = "the task's path"
+_VERSION = "the version of its settings"
 _SSE = "Server-sent events."
 
 _PATHS: dict[str, dict[str, Any]] = {
@@ -322,7 +329,7 @@ _PATHS: dict[str, dict[str, Any]] = {
             "overview",
             "list_queues",
             "List queues",
-            "With their depth, sampled every few seconds.",
+            "With their settings and their depth, sampled every few seconds.",
             {200: _content("Queues", "The queues.")},
             503,
         )
@@ -332,11 +339,34 @@ _PATHS: dict[str, dict[str, Any]] = {
             "overview",
             "get_queue",
             "Read a queue",
-            "With its depth, sampled every few seconds.",
-            {200: _content("Queue", "The queue.")},
+            "With its settings and its depth, sampled every few seconds.",
+            {200: _content("Queue", "The queue.", ETag=_VERSION)},
             *(404, 422, 503),
             parameters=[_NAME],
-        )
+        ),
+        "put": _operation(
+            "overview",
+            "put_queue",
+            "Make a queue, or replace its settings",
+            "What is left out is set no longer. One that is there needs If-Match.",
+            {
+                200: _content("Queue", "The queue afterwards.", ETag=_VERSION),
+                201: _content("Queue", "Made.", ETag=_VERSION, Location="the queue's path"),
+            },
+            *(412, 413, 415, 422, 428, 503),
+            parameters=[_QUEUE_NAME, _IF_MATCH],
+            takes="QueueSettings",
+        ),
+        "patch": _operation(
+            "overview",
+            "patch_queue",
+            "Change settings of a queue",
+            "What is left out stays; null takes a setting away.",
+            {200: _content("Queue", "The queue afterwards.", ETag=_VERSION)},
+            *(404, 412, 413, 415, 422, 428, 503),
+            parameters=[_NAME, _IF_MATCH],
+            takes="QueueSettings",
+        ),
     },
     "/v1/workers": {
         "get": _operation(

@@ -50,6 +50,8 @@ __all__ = [
     "TooLarge",
     "UnknownType",
     "UnsupportedMedia",
+    "VersionNeeded",
+    "VersionStale",
     "answer",
     "problem_of",
 ]
@@ -92,6 +94,20 @@ class KeyInFlight(Conflict):
     code = "idempotency_key_in_flight"
 
 
+class VersionNeeded(UsageError):
+    """There is one already: say which version of it you have seen."""
+
+    code = "precondition_required"
+    status = 428
+
+
+class VersionStale(Conflict):
+    """It was changed meanwhile."""
+
+    code = "precondition_failed"
+    status = 412
+
+
 class TooLarge(UsageError):
     """The body is too large."""
 
@@ -130,6 +146,8 @@ PROBLEM_CODES: dict[str, dict[str, Any]] = {
         (KeyReused, "The Idempotency-Key came with another body within 24 hours: use a new one."),
         (KeyInFlight, "The first request with this key still runs: ask again in a moment."),
         (Conflict, "The state of the task forbids it, such as the retry of a completed one."),
+        (VersionNeeded, "Send `If-Match` with the ETag that you read: no change is lost that way."),
+        (VersionStale, "It was changed since you read it: read it again, and decide again."),
         (TooLarge, "256 KiB is the most for one task, 4 MiB for many: send a reference."),
         (UnsupportedMedia, "Send `Content-Type: application/json`."),
         (DatabaseUnavailable, "PostgreSQL cannot be reached: try again after `Retry-After`."),

@@ -1,4 +1,4 @@
-"""The types that workers have published: what the API checks payloads with.
+"""The types that workers have published, what the API checks payloads with, and queues' defaults.
 
 Read again when a worker says that it has published some, every few seconds besides, and at once
 when a type is asked for that is not known, so that no answer comes from an old list.
@@ -38,7 +38,7 @@ class TaskType:
 
     name: str
     queue: str
-    max_attempts: int
+    max_attempts: int | None
     validator: jsonschema_rs.Validator | None
     item: bytes
     """The type as JSON."""
@@ -61,6 +61,8 @@ class Registry:
         self._every_s = every_s
         self._types: dict[str, TaskType] = {}
         self._rows: dict[str, Mapping[str, Any]] = {}
+        self.budgets: Mapping[str, int] = {}
+        """``max_attempts`` of the queues that set it."""
         self._read_at: float | None = None
         self._reading = asyncio.Lock()
         self._stale = asyncio.Event()
@@ -91,6 +93,11 @@ class Registry:
         await self._reread()
         return list(self._types.values())
 
+    async def renew(self) -> None:
+        """Read all again now."""
+        async with self._reading:
+            await self._load()
+
     def expire(self) -> None:
         """Have the list read again soon."""
         self._stale.set()
@@ -120,12 +127,14 @@ class Registry:
     async def _load(self) -> None:
         started = asyncio.get_running_loop().time()
         rows = await self._reads.rows("known_types")
+        budgets = await self._reads.rows("queue_budgets")
         types: dict[str, TaskType] = {}
         for row in rows:
             name = row["name"]
             known = self._types.get(name)
             types[name] = known if known and self._rows.get(name) == row else _type_of(row)
         self._types = types
+        self.budgets = {row["name"]: row["max_attempts"] for row in budgets}
         self._rows = {row["name"]: row for row in rows}
         self._read_at = started
 
@@ -166,6 +175,7 @@ def _type_of(row: Mapping[str, Any]) -> TaskType:
     item = orjson.dumps(
         {
             **row,
+            "retry": orjson.Fragment(row["retry"] or "null"),
             "payload_schema": orjson.Fragment(row["payload_schema"]),
             "result_schema": orjson.Fragment(row["result_schema"] or "null"),
         }

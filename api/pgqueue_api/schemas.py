@@ -8,7 +8,18 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["BULK", "COMPONENTS", "EXAMPLE_ID", "MOST_WAIT_S", "NEW_TASK", "STATUSES", "Schema"]
+from pgqueue_api.queue_schemas import QUEUE_SETTINGS, RETRY
+
+__all__ = [
+    "BULK",
+    "COMPONENTS",
+    "EXAMPLE_ID",
+    "MOST_WAIT_S",
+    "NEW_TASK",
+    "QUEUE_NAME",
+    "STATUSES",
+    "Schema",
+]
 
 Schema = dict[str, Any]
 
@@ -59,9 +70,10 @@ def _time(description: str) -> Schema:
 
 
 _TYPE = {"type": "string", "minLength": 1, "maxLength": 100}
+QUEUE_NAME = "^[A-Za-z0-9_][A-Za-z0-9_.:@-]{0,99}$"
 _QUEUE = {
     "type": "string",
-    "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.:@-]{0,99}$",
+    "pattern": QUEUE_NAME,
     "description": "the type's own queue if not given",
 }
 _COUNT = {"type": "integer", "minimum": 0}
@@ -97,9 +109,10 @@ NEW_TASK = _object(
             "maximum": _LONGEST_TIMEOUT_S,
             "description": "how long an attempt may take",
         },
+        "retry": RETRY,
     },
     "A task to run.",
-    *("payload", "queue", "priority", "run_at", "delay_s", "max_attempts", "timeout_s"),
+    *("payload", "queue", "priority", "run_at", "delay_s", "max_attempts", "timeout_s", "retry"),
     additionalProperties=False,
     examples=[{"type": "sleep", "payload": {"delay_ms": 2000}, "priority": "high"}],
 )
@@ -150,6 +163,7 @@ _TASK = _object(
         "next_retry_at": _nullable(_time("when it is tried again")),
         "crash_count": {**_COUNT, "description": "how often a worker died over it"},
         "timeout_s": {"type": ["number", "null"]},
+        "retry": RETRY,
     },
     "A task as it stands.",
     examples=[
@@ -173,6 +187,7 @@ _TASK = _object(
             "next_retry_at": None,
             "crash_count": 0,
             "timeout_s": None,
+            "retry": None,
         }
     ],
 )
@@ -317,9 +332,12 @@ COMPONENTS: dict[str, Schema] = {
             "workers": {**_COUNT, "description": "active workers that serve it"},
             "sampled_at": _nullable(_time("when the counts were taken; null: never yet")),
             "created_at": _nullable(_time("")),
+            "version": {**_COUNT, "description": "of its settings: the ETag, without quotes"},
+            **QUEUE_SETTINGS["properties"],
         },
-        "A queue; its counts are sampled every few seconds.",
+        "A queue and its settings; its counts are sampled every few seconds.",
     ),
+    "QueueSettings": QUEUE_SETTINGS,
     "Queues": _items(_ref("Queue"), "The queues, by name."),
     "Workers": _items(
         _object(
@@ -347,7 +365,8 @@ COMPONENTS: dict[str, Schema] = {
         {
             "name": _TYPE,
             "queue": {"type": "string"},
-            "max_attempts": _COUNT,
+            "max_attempts": _nullable(_COUNT, "null: what the queue says"),
+            "retry": RETRY,
             "timeout_s": {"type": ["number", "null"]},
             "description": {"type": "string"},
             "payload_schema": {"type": ["object", "boolean"]},

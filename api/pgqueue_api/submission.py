@@ -16,6 +16,8 @@ from pgqueue_api.registry import explain
 from pgqueue_api.schemas import NEW_TASK
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pgqueue_api.registry import TaskType
 
 __all__ = ["Submission", "check", "json_time"]
@@ -23,6 +25,7 @@ __all__ = ["Submission", "check", "json_time"]
 _NEW_TASK = jsonschema_rs.validator_for(NEW_TASK, offline=True)
 _EMPTY: dict[str, Any] = {}
 _NORMAL = 5
+_ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,7 @@ class Submission:
     payload: bytes
     max_attempts: int
     timeout_s: float | None
+    retry: dict[str, Any] | None
     run_at: datetime | None
     delay_s: float | None
 
@@ -68,6 +72,7 @@ class Submission:
                 "next_retry_at": None,
                 "crash_count": 0,
                 "timeout_s": self.timeout_s,
+                "retry": self.retry,
             }
         )
 
@@ -83,11 +88,16 @@ def check_shape(raw: Any, prefix: str = "") -> None:
 def check(
     raw: dict[str, Any],
     kind: TaskType,
+    budgets: Mapping[str, int],
     traceparent: str | None,
     longest_payload: int,
+    *,
     prefix: str = "",
 ) -> Submission:
-    """Give the submission that a value of the right shape is, or raise what is wrong with it."""
+    """Give the submission that a value of the right shape is, or raise what is wrong with it.
+
+    ``budgets`` has the ``max_attempts`` of queues that set it: for types that do not.
+    """
     payload = raw.get("payload", _EMPTY)
     kind.check(payload, prefix + "/payload")
     text = orjson.dumps(payload)
@@ -103,13 +113,14 @@ def check(
         priority = PRIORITIES[priority]
     queue = raw.get("queue") or kind.queue
     max_attempts = raw.get("max_attempts")
-    max_attempts = kind.max_attempts if max_attempts is None else int(max_attempts)
+    if max_attempts is None:
+        max_attempts = kind.max_attempts or budgets.get(queue, _ATTEMPTS)
     element: dict[str, Any] = {
         "type": kind.name,
         "payload": orjson.Fragment(text),
         "queue": queue,
         "priority": int(priority),
-        "max_attempts": max_attempts,
+        "max_attempts": int(max_attempts),
     }
     run_at, delay_s, timeout_s = raw.get("run_at"), raw.get("delay_s"), raw.get("timeout_s")
     due: datetime | None = None
@@ -120,18 +131,18 @@ def check(
         element["run_at"] = json_time(due)
     elif delay_s is not None:
         element["delay_s"] = delay_s
-    if timeout_s is not None:
-        element["timeout_s"] = timeout_s
-    if traceparent is not None:
-        element["traceparent"] = traceparent
+    retry = raw.get("retry")
+    more = {"timeout_s": timeout_s, "retry": retry, "traceparent": traceparent}
+    element |= {name: value for name, value in more.items() if value is not None}
     return Submission(
         kind,
         orjson.dumps(element),
         queue,
         int(priority),
         text,
-        max_attempts,
+        int(max_attempts),
         timeout_s,
+        retry,
         due,
         delay_s,
     )

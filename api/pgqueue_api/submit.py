@@ -79,7 +79,7 @@ async def _store_one(
     request: _Request, raw: dict[str, Any], kind: TaskType, traceparent: str | None
 ) -> Answer:
     services = request.services
-    submission = check(raw, kind, traceparent, services.limits.payload)
+    submission = check(raw, kind, services.registry.budgets, traceparent, services.limits.payload)
     if b"idempotency-key" in request.headers:
         ids, created_at, replayed = await _store_once(request, [submission], [1], 1)
         id = str(ids[0])
@@ -141,7 +141,8 @@ async def _check(
     try:
         check_shape(raw, prefix)
         kind = services.registry.known(raw["type"]) or await services.registry.find(raw["type"])
-        return check(raw, kind, traceparent, services.limits.payload, prefix)
+        budgets = services.registry.budgets
+        return check(raw, kind, budgets, traceparent, services.limits.payload, prefix=prefix)
     except PgQueueError as error:
         if error.status >= 500:
             raise

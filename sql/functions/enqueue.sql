@@ -7,7 +7,8 @@ create or replace function pgqueue.enqueue(
     priority int default null,
     run_at timestamptz default null,
     max_attempts int default null,
-    timeout_s float8 default null
+    timeout_s float8 default null,
+    retry jsonb default null
 ) returns uuid
 language plpgsql
 set search_path = pgqueue, pg_catalog, pg_temp
@@ -20,7 +21,7 @@ begin
     end if;
     select * into stored from enqueue_many(jsonb_build_array(jsonb_build_object(
         'type', type, 'payload', payload, 'queue', queue, 'priority', priority, 'run_at', run_at,
-        'max_attempts', max_attempts, 'timeout_s', timeout_s
+        'max_attempts', max_attempts, 'timeout_s', timeout_s, 'retry', retry
     )));
     perform ring(stored.queues);
     return stored.ids[1];

@@ -1,7 +1,8 @@
 -- Stores tasks, all or none, in the caller's transaction, and returns their ids in the order given.
 -- Each element: type, and optionally payload, queue, priority, run_at or delay_s, max_attempts, timeout_s, traceparent,
--- expires_at, retry, dedup_key (kept, not looked at).
--- What is not given comes from the type as its workers published it. Rings no doorbell: see ring().
+-- retry, expires_at, dedup_key (kept, not looked at).
+-- What is not given comes from the type as its workers published it, and max_attempts then from the queue.
+-- Rings no doorbell: see ring().
 create or replace function pgqueue.enqueue_many(
     tasks jsonb, user_id bigint default 0, out ids uuid[], out created_at timestamptz, out queues text[]
 )
@@ -19,6 +20,8 @@ declare
     bits constant bigint := id_bits(now);
     first_place constant bigint := nextval('pgqueue.ready_seq');  -- of a hundred thousand
     impossible boolean;
+    -- nearly always null: queues that say nothing cost a task nothing
+    budgets constant jsonb := (select jsonb_object_agg(q.name, q.max_attempts) from queue as q where q.max_attempts is not null);
 begin
     if jsonb_array_length(tasks) > 100000 then
         raise exception '% tasks in one call', jsonb_array_length(tasks)
@@ -37,7 +40,9 @@ begin
             coalesce(i.priority, 5::smallint) as priority,
             coalesce(i.payload, '{}') as payload,
             i.run_at,
-            coalesce(i.max_attempts, t.max_attempts, 3::smallint) as max_attempts,
+            coalesce(
+                i.max_attempts, t.max_attempts, (budgets ->> coalesce(i.queue, t.queue, 'default'))::smallint, 3::smallint
+            ) as max_attempts,
             i.timeout_s,
             i.traceparent,
             i.expires_at,
@@ -93,6 +98,7 @@ begin
             or length(queue) not between 1 and 100
             or length(type) not between 1 and 100
             or timeout_s <= 0 or timeout_s > 1e9
+            or (retry is not null and not retry_fits(retry))
             or run_at < 'epoch' or run_at >= '9999-01-01 00:00Z'
         )
     into ids, created_at, queues, impossible
@@ -101,7 +107,7 @@ begin
     if impossible then
         raise exception 'a value is out of range'
             using errcode = 'PQ004', hint = 'priority is 0 (first) to 10 (last), max_attempts 1 to 1000, timeout_s more than 0 '
-                'and at most 1e9, run_at in the years 1970 to 9998, the name of a queue or a type 1 to 100 characters long';
+                'and at most 1e9, retry a policy, run_at in the years 1970 to 9998, the name of a queue or a type 1 to 100 characters long';
     end if;
 end
 $$;

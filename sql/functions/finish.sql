@@ -3,6 +3,7 @@
 -- A crashed one, whose own process ended, is ready again without a charge to its attempts, or failed after its third crash: see rescue().
 -- Each element: task_id, lease_id, outcome, and optionally result, error, retry (false: a failure is final),
 -- progress (the last, if it was not recorded yet), delay_s or run_at (of a retry or after a snooze), reason.
+-- A retry without either waits as long as its policy says: see retry_delay().
 -- Attempts that completed with nothing to keep may come as arrays instead: task_ids and lease_ids, of one length.
 -- Returns the lease ids that were refused because they no longer hold, and whether someone watches.
 create or replace function pgqueue.finish(
@@ -73,7 +74,9 @@ begin
         waiting as (
             insert into delayed (task_id, run_at, priority, attempt, budget, crashes, queue, status, reason)
             select
-                task_id, coalesce(run_at, now + coalesce(delay_s, 0) * interval '1 second'), priority,
+                task_id, coalesce(run_at, now + interval '1 second' * coalesce(
+                    delay_s, case when outcome in ('failed', 'timed_out') then retry_delay(task_id, type, queue, attempt) end, 0
+                )), priority,
                 attempt - (outcome in ('snoozed', 'released'))::int, budget, crashes, queue,
                 case outcome when 'snoozed' then 'scheduled' when 'released' then 'queued' else 'retrying' end, reason
             from settled

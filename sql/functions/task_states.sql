@@ -36,6 +36,7 @@ begin
             'finished_at', json_time(t.finished_at),
             'next_retry_at', json_time(t.next_retry_at),
             'crash_count', t.crash_count,
+            'retry', t.retry,
             'timeout_s', t.timeout_s
         )::text
     from unnest(ids) with ordinality as asked (id, n)

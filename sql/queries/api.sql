@@ -90,7 +90,7 @@ select data from pgqueue.artifact where task_id = %(id)s and name = %(name)s;
 
 -- name: known_types
 select
-    name, queue, max_attempts, timeout_s, description, payload_schema::text as payload_schema,
+    name, queue, max_attempts, retry::text as retry, timeout_s, description, payload_schema::text as payload_schema,
     result_schema::text as result_schema, pgqueue.json_time(updated_at) as updated_at
 from pgqueue.task_type
 order by name;
@@ -99,12 +99,16 @@ order by name;
 select json_build_object(
     'name', q.name, 'queued', q.queued, 'scheduled', q.scheduled, 'retrying', q.retrying, 'active', q.active,
     'oldest_queued_at', pgqueue.json_time(q.oldest_queued_at), 'workers', q.workers,
-    'sampled_at', pgqueue.json_time(q.sampled_at), 'created_at', pgqueue.json_time(q.created_at)
-)::text as item
+    'sampled_at', pgqueue.json_time(q.sampled_at), 'created_at', pgqueue.json_time(q.created_at),
+    'version', q.version, 'max_attempts', q.max_attempts, 'retry', q.retry
+)::text as item, q.version
 from pgqueue.queues as q
 where %(name)s::text is null or q.name = %(name)s
 order by q.name
 limit 1000;
+
+-- name: queue_budgets
+select name, max_attempts from pgqueue.queue where max_attempts is not null;
 
 -- name: list_workers
 select json_build_object(

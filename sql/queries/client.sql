@@ -18,6 +18,9 @@ select pgqueue.cancel(%(id)s, %(reason)s);
 -- name: retry_task
 select pgqueue.retry(%(id)s);
 
+-- name: patch_queue
+select pgqueue.patch_queue(%(name)s, %(settings)s::jsonb, %(versions)s::bigint[]) as version;
+
 -- name: listen_events
 listen pgqueue_event;
 

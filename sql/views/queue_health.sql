@@ -1,4 +1,4 @@
--- Depth and age of each queue at this moment, counted live: exact, and as dear as the backlog is long.
+-- Depth and age of each queue at this moment, counted live: exact, and as dear as the backlog is long. Beside it, its settings.
 create view pgqueue.queue_health as
 with token as (
     select queue, 'queued' as status, ready_at as since from pgqueue.ready
@@ -18,9 +18,12 @@ select
     (
         select count(*) from pgqueue.worker as w
         where w.state = 'active' and w.expires_at > pgqueue.clock() and (w.queues = '{}' or q.name = any (w.queues))
-    ) as workers
+    ) as workers,
+    s.max_attempts,
+    s.retry
 from (select name from pgqueue.queue union select queue from token) as q
+left join pgqueue.queue as s on s.name = q.name
 left join token as t on t.queue = q.name
-group by q.name;
+group by q.name, s.name;
 
 comment on view pgqueue.queue_health is 'depth and age of each queue, live';

@@ -1,4 +1,4 @@
--- Every queue with its depth as it was sampled last.
+-- Every queue with its depth as it was sampled last, and its settings (null: not set here; version counts their changes).
 create view pgqueue.queues as
 select
     q.name,
@@ -12,9 +12,12 @@ select
         select count(*) from pgqueue.worker as w
         where w.state = 'active' and w.expires_at > pgqueue.clock() and (w.queues = '{}' or q.name = any (w.queues))
     ) as workers,
-    q.created_at
+    q.created_at,
+    q.version,
+    q.max_attempts,
+    q.retry
 from pgqueue.queue as q
 left join pgqueue.queue_sample as s on s.queue = q.name
-group by q.name, q.created_at;
+group by q.name;
 
 comment on view pgqueue.queues is 'every queue with its depth, sampled every few seconds';

@@ -12,7 +12,7 @@ import structlog
 from pgqueue.errors import PayloadError, UsageError
 from pgqueue.outcomes import Cancel, Retry, Snooze
 from pgqueue.task import Outcome, encode, seconds
-from pgqueue_worker.failure import describe
+from pgqueue_worker.failure import clean, describe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +24,8 @@ _log = structlog.get_logger("pgqueue.task")
 
 _MAX_RESULT = 256 * 1024
 _UNKNOWN_TYPE_S = 15.0
+_LONGEST_S = 10 * 365 * 86_400.0
+_MAX_REASON = 1_000
 
 
 def returned(value: Any) -> dict[str, Any]:
@@ -32,30 +34,30 @@ def returned(value: Any) -> dict[str, Any]:
         case None:
             return {"outcome": Outcome.COMPLETED}
         case Retry(after=after, reason=reason):
-            message = reason or "the handler asked for a retry"
+            message = _said(reason) or "the handler asked for a retry"
             return {
                 "outcome": Outcome.FAILED,
-                "delay_s": max(0.0, seconds(after) or 0.0),
+                **({} if after is None else {"delay_s": _delay(after)}),
                 "reason": message,
                 "error": {"type": "Retry", "message": message},
             }
         case Snooze(until=until, reason=reason):
-            return {"outcome": Outcome.SNOOZED, "reason": reason, **_when(until)}
+            return {"outcome": Outcome.SNOOZED, "reason": _said(reason), **_when(until)}
         case Cancel(reason=reason):
+            message = _said(reason) or "cancelled by its handler"
             return {
                 "outcome": Outcome.CANCELLED,
-                "error": {"type": "Cancelled", "message": reason or "cancelled by its handler"},
+                "error": {"type": "Cancelled", "message": message},
             }
         case _:
             return _stored(value)
 
 
-def raised(error: BaseException, kind: TaskType, lease: Lease) -> dict[str, Any]:
+def raised(error: BaseException, kind: TaskType) -> dict[str, Any]:
     """End an attempt by the exception that left its handler."""
     return {
         "outcome": Outcome.FAILED,
         "retry": not isinstance(error, kind.no_retry),
-        "delay_s": kind.backoff.delay(lease.attempt),
         "error": describe(error, skip_frames=1),
     }
 
@@ -64,19 +66,21 @@ def refused(error: PayloadError) -> dict[str, Any]:
     """End an attempt whose payload does not fit its type: no other attempt could end otherwise."""
     described = describe(error)
     described["type"] = "payload_invalid" if error.errors else "payload_undecodable"
-    described["errors"] = error.errors[:20]
+    described["errors"] = [
+        {name: clean(text)[:_MAX_REASON] for name, text in place.items()}
+        for place in error.errors[:20]
+    ]
     return {"outcome": Outcome.FAILED, "retry": False, "error": described}
 
 
 def interrupted(
-    error: Mapping[str, Any], kind: TaskType, lease: Lease, limit_s: float | None
+    error: Mapping[str, Any], lease: Lease, limit_s: float | None
 ) -> dict[str, Any]:
     """End an attempt that was interrupted, by why it was; ``error`` says where."""
     match lease.cause:
         case "timeout":
             return {
                 "outcome": Outcome.TIMED_OUT,
-                "delay_s": kind.backoff.delay(lease.attempt),
                 "error": {
                     **error,
                     "type": "TimedOut",
@@ -151,4 +155,12 @@ def _when(until: datetime | timedelta | float) -> dict[str, Any]:
     if isinstance(until, datetime):  # by the database's clock; without a zone it is UTC
         aware = until if until.tzinfo else until.replace(tzinfo=UTC)
         return {"run_at": aware.isoformat()}
-    return {"delay_s": max(0.0, seconds(until) or 0.0)}
+    return {"delay_s": _delay(until)}
+
+
+def _delay(after: timedelta | float) -> float:
+    return min(max(0.0, seconds(after) or 0.0), _LONGEST_S)
+
+
+def _said(reason: object) -> str | None:
+    return None if reason is None else clean(str(reason))[:_MAX_REASON]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _MAX_MESSAGE = 8 * 1024
-_MAX_TRACEBACK = 64 * 1024
+_MAX_TRACEBACK = 64 * 1024  # bytes, the last of them: what was raised is said at the end
 _MAX_FRAME = 300
 _OTHERS_CODE = (
     *{sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")},
@@ -39,8 +39,8 @@ def describe(error: BaseException, *, skip_frames: int = 0) -> dict[str, Any]:
     return {
         "type": clean(type(error).__qualname__)[:200],
         "message": clean(_text(error))[:_MAX_MESSAGE],
-        "traceback": clean(text)[-_MAX_TRACEBACK:],
         "frame": _frame(frames),
+        "traceback": clean(text).encode()[-_MAX_TRACEBACK:].decode(errors="ignore"),
     }
 
 

@@ -263,11 +263,11 @@ class Runner:
             lease.interruptible = False
             _uncancel()
             if lease.cause is None:  # the handler cancelled itself
-                return ending.raised(error, kind, lease)
-            return ending.interrupted(describe(error, skip_frames=1), kind, lease, limit)
+                return ending.raised(error, kind)
+            return ending.interrupted(describe(error, skip_frames=1), lease, limit)
         except BaseException as error:  # noqa: BLE001  the border: a handler may raise anything
             lease.interruptible = False
-            return ending.raised(error, kind, lease)
+            return ending.raised(error, kind)
 
     async def _in_child(self, lease: Lease, kind: TaskType, limit: float | None) -> dict[str, Any]:
         def started() -> None:  # a child that had to be started first costs the handler no time
@@ -284,7 +284,7 @@ class Runner:
         lease.deadline = None
         _uncancel()
         if lease.cause is not None and (ended.result is None or ended.interrupted is not None):
-            return ending.interrupted(ended.interrupted or {}, kind, lease, limit)
+            return ending.interrupted(ended.interrupted or {}, lease, limit)
         return ended.result or ending.crashed(ended.status)
 
     async def _in_thread(self, lease: Lease, kind: TaskType, context: Context, payload: Any) -> Any:

@@ -1,4 +1,4 @@
-"""/v1/queues, /v1/workers, /v1/types, /v1/stats: what there is."""
+"""/v1/workers, /v1/types, /v1/stats: what there is."""
 
 from __future__ import annotations
 
@@ -16,22 +16,6 @@ from pgqueue_api.services import Services
 __all__ = ["ROUTES"]
 
 Json = Response[bytes]
-
-
-@get("/v1/queues")
-async def list_queues(services: NamedDependency[Services]) -> Json:
-    """Give the queues with their depth, as it was sampled last."""
-    rows = await services.reads.rows("list_queues", {"name": None})
-    return items([row["item"] for row in rows])
-
-
-@get("/v1/queues/{name:str}")
-async def get_queue(name: FromPath[str], services: NamedDependency[Services]) -> Json:
-    """Give one queue."""
-    row = await services.reads.row("list_queues", {"name": plain(name, "name")})
-    if row is None:
-        raise NotFound(f"there is no queue {name[:100]!r}")
-    return json_answer(row["item"].encode())
 
 
 @get("/v1/workers")
@@ -72,4 +56,4 @@ async def get_stats(
     )
 
 
-ROUTES: list[Any] = [get_stats, list_queues, get_queue, list_workers, list_types, get_type]
+ROUTES: list[Any] = [get_stats, list_workers, list_types, get_type]

@@ -128,7 +128,7 @@ class _Handlers:
             context = lease.context(self._remote, orjson.loads(remembered or b"null"))
             value, error = self._call(kind, context, payload)
         if error is not None:
-            answer: Message = {"result": ending.raised(error, kind, lease)}
+            answer: Message = {"result": ending.raised(error, kind)}
             if isinstance(error, asyncio.CancelledError):
                 answer["interrupted"] = answer["result"]["error"]
             answer["spoilt"] = isinstance(error, MemoryError)

@@ -1,0 +1,43 @@
+"""ETag and If-Match: what was read must still be there when it is changed."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Literal
+
+from pgqueue_api.problems import VersionNeeded, VersionStale
+
+if TYPE_CHECKING:
+    from litestar import Request
+
+__all__ = ["etag", "if_match", "needed", "stale"]
+
+_STRONG = re.compile(r'(?<!W/)"(\d{1,18})"')
+
+
+def etag(version: int) -> dict[str, str]:
+    """Give the header that names a version."""
+    return {"ETag": f'"{version}"'}
+
+
+def if_match(request: Request[Any, Any, Any]) -> list[int] | Literal["*"] | None:
+    """Give the versions that the client would change; None where it says nothing of them."""
+    given = request.headers.get("if-match")
+    if given is None:
+        return None
+    return "*" if given.strip() == "*" else [int(tag) for tag in _STRONG.findall(given)]
+
+
+def needed(what: str) -> VersionNeeded:
+    """Give the error that an If-Match left out is."""
+    return VersionNeeded(
+        f"{what} is there: which version of it is this to change?",
+        hint="read it, and send its ETag as If-Match",
+    )
+
+
+def stale(what: str) -> VersionStale:
+    """Give the error that an If-Match of another version is."""
+    return VersionStale(
+        f"{what} is not at the version of If-Match", hint="read it again, and decide again"
+    )

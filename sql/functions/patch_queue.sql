@@ -1,0 +1,43 @@
+-- Changes the settings of a queue, which is made if there is none of this name, and returns their new version.
+-- settings has max_attempts and retry: one that is given takes the place of the old, null takes it away, one left out stays.
+-- With versions it changes only a queue whose settings are at one of these (0: that is not there yet); else nothing
+-- happens and the answer is null. Holds for tasks enqueued (max_attempts) and attempts that fail (retry) from now on.
+create or replace function pgqueue.patch_queue(name text, settings jsonb, versions bigint[] default null) returns bigint
+language plpgsql
+set search_path = pgqueue, pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    known queue;
+    unknown text;
+begin
+    if jsonb_typeof(settings) is distinct from 'object' then
+        raise exception 'settings are no object' using errcode = 'PQ004', hint = 'such as {"max_attempts": 5}';
+    end if;
+    select key into unknown from jsonb_object_keys(settings) as key where key not in ('max_attempts', 'retry') limit 1;
+    if found then
+        raise exception 'a queue has no setting %', to_json(unknown)
+            using errcode = 'PQ004', hint = 'its settings are max_attempts and retry';
+    end if;
+    if not coalesce(retry_fits(nullif(settings -> 'retry', 'null')), true) then
+        raise exception 'this is no retry policy'
+            using errcode = 'PQ004', hint = 'such as {"kind": "exponential", "base_s": 1, "cap_s": 3600, "jitter": "equal"}';
+    end if;
+
+    if versions is null or 0 = any (versions) then
+        insert into queue (name, version, created_at) values (patch_queue.name, 0, pgqueue.clock())
+        on conflict do nothing;
+    end if;
+    select * into known from queue as q where q.name = patch_queue.name for update;
+    if not found or known.version <> all (versions) then
+        return null;
+    end if;
+
+    known := jsonb_populate_record(known, settings);
+    update queue as q set max_attempts = known.max_attempts, retry = known.retry, version = q.version + 1
+    where q.name = known.name
+    returning q.version into known.version;
+    perform pg_notify('pgqueue_control', 'types');  -- the API knows what a task will be given
+    return known.version;
+end
+$$;
