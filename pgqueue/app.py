@@ -211,14 +211,17 @@ class PgQueue:
         *,
         max_attempts: int | EllipsisType | None = ...,
         retry: Backoff | EllipsisType | None = ...,
+        ageing: timedelta | float | EllipsisType | None = ...,
     ) -> None:
         """Set what is given of a queue's settings, making the queue if there is none.
 
         What is left out stays; ``None`` takes a setting away. Types and tasks that say otherwise
-        come first.
+        come first. ``ageing`` (in seconds or a ``timedelta``): how long a task waits for each step
+        of priority that it gains.
         """
         policy = retry.as_policy() if isinstance(retry, Backoff) else retry
-        given = {"max_attempts": max_attempts, "retry": policy}
+        ageing_s = ageing if ageing is ... else seconds(ageing)
+        given = {"max_attempts": max_attempts, "retry": policy, "ageing_s": ageing_s}
         settings = {name: value for name, value in given.items() if value is not ...}
         async with self._connection() as connection:
             await connection.execute(

@@ -125,6 +125,8 @@ _UNAVAILABLE_CLASSES = ("08", "53", "57P")  # connection, resources (disk full, 
 
 _CHECKS = {
     "queue_max_attempts_bound": "max_attempts is 1 to 1000",
+    "queue_ageing_positive": "ageing_s is more than 0",
+    "queue_ageing_bound": "ageing_s is at most 1e9",
     "queue_name_length": "the name of a queue is 1 to 100 characters long",
     "task_payload_bounds": "a payload is at most 256 KiB and 64 levels deep",
     "checkpoint_data_bounds": "what a task remembers is at most 256 KiB and 64 levels deep",

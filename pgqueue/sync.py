@@ -102,9 +102,12 @@ class SyncClient:
         *,
         max_attempts: int | EllipsisType | None = ...,
         retry: Backoff | EllipsisType | None = ...,
+        ageing: timedelta | float | EllipsisType | None = ...,
     ) -> None:
         """Do what ``PgQueue.set_queue`` does."""
-        self._call(lambda app: app.set_queue(name, max_attempts=max_attempts, retry=retry))
+        self._call(
+            lambda app: app.set_queue(name, max_attempts=max_attempts, retry=retry, ageing=ageing)
+        )
 
     def _call(self, call: Callable[[PgQueue], Coroutine[Any, Any, Answer]]) -> Answer:
         if self._portal is None or self._app is None:

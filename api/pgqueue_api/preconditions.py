@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["etag", "if_match", "needed", "stale"]
 
-_STRONG = re.compile(r'(?<!W/)"(\d{1,18})"')
+_STRONG = re.compile(r'(?<!W/)"([1-9]\d{0,17})"')
 
 
 def etag(version: int) -> dict[str, str]:

@@ -43,6 +43,13 @@ QUEUE_SETTINGS: dict[str, Any] = {
             "description": "null: 3",
         },
         "retry": RETRY,
+        "ageing_s": {
+            "type": ["number", "null"],
+            "minimum": 0.001,
+            "maximum": 1e9,
+            "description": "seconds a task waits for each step of priority that it gains; "
+            "null: it gains none",
+        },
     },
     "additionalProperties": False,
     "examples": [{"max_attempts": 5, "retry": {"kind": "linear", "base_s": 30}}],

@@ -1,5 +1,6 @@
 -- Changes the settings of a queue, which is made if there is none of this name, and returns their new version.
--- settings has max_attempts and retry: one that is given takes the place of the old, null takes it away, one left out stays.
+-- settings has max_attempts, retry, ageing_s: one that is given takes the place of the old, null takes it away, one left out
+-- stays.
 -- With versions it changes only a queue whose settings are at one of these (0: that is not there yet); else nothing
 -- happens and the answer is null. Holds for tasks enqueued (max_attempts) and attempts that fail (retry) from now on.
 create or replace function pgqueue.patch_queue(name text, settings jsonb, versions bigint[] default null) returns bigint
@@ -14,10 +15,10 @@ begin
     if jsonb_typeof(settings) is distinct from 'object' then
         raise exception 'settings are no object' using errcode = 'PQ004', hint = 'such as {"max_attempts": 5}';
     end if;
-    select key into unknown from jsonb_object_keys(settings) as key where key not in ('max_attempts', 'retry') limit 1;
+    select key into unknown from jsonb_object_keys(settings) as key where key not in ('max_attempts', 'retry', 'ageing_s') limit 1;
     if found then
         raise exception 'a queue has no setting %', to_json(unknown)
-            using errcode = 'PQ004', hint = 'its settings are max_attempts and retry';
+            using errcode = 'PQ004', hint = 'its settings are max_attempts, retry and ageing_s';
     end if;
     if not coalesce(retry_fits(nullif(settings -> 'retry', 'null')), true) then
         raise exception 'this is no retry policy'
@@ -34,7 +35,8 @@ begin
     end if;
 
     known := jsonb_populate_record(known, settings);
-    update queue as q set max_attempts = known.max_attempts, retry = known.retry, version = q.version + 1
+    update queue as q
+    set max_attempts = known.max_attempts, retry = known.retry, ageing_s = known.ageing_s, version = q.version + 1
     where q.name = known.name
     returning q.version into known.version;
     perform pg_notify('pgqueue_control', 'types');  -- the API knows what a task will be given

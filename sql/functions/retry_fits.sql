@@ -10,13 +10,13 @@ begin
         return false;
     end if;
     for field in select * from jsonb_each(policy) loop
-        if not case field.key
+        if not (case field.key
             when 'kind' then field.value in ('"exponential"', '"linear"', '"fixed"')
             when 'jitter' then field.value in ('"full"', '"equal"', '"none"')
             when 'base_s' then jsonb_typeof(field.value) = 'number' and field.value between '0' and '315360000'
             when 'cap_s' then jsonb_typeof(field.value) = 'number' and field.value between '0' and '315360000'
             else false
-        end then
+        end) then
             return false;
         end if;
     end loop;

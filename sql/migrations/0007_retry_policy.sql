@@ -3,7 +3,8 @@ alter table queue
     add column version bigint not null default 1,   -- of its settings: each change adds one
     add column max_attempts smallint,               -- null: 3
     add column retry jsonb,                         -- a retry policy: see backoff()
-    add constraint queue_max_attempts_bound check (max_attempts between 1 and 1000);
+    add constraint queue_max_attempts_bound check (max_attempts between 1 and 1000),
+    add constraint queue_ageing_bound check (ageing_s <= 1e9);
 
 -- Read once by each enqueue, so it holds only what it must.
 create index queue_budget on queue (name) where max_attempts is not null;

@@ -100,7 +100,7 @@ select json_build_object(
     'name', q.name, 'queued', q.queued, 'scheduled', q.scheduled, 'retrying', q.retrying, 'active', q.active,
     'oldest_queued_at', pgqueue.json_time(q.oldest_queued_at), 'workers', q.workers,
     'sampled_at', pgqueue.json_time(q.sampled_at), 'created_at', pgqueue.json_time(q.created_at),
-    'version', q.version, 'max_attempts', q.max_attempts, 'retry', q.retry
+    'version', q.version, 'max_attempts', q.max_attempts, 'retry', q.retry, 'ageing_s', q.ageing_s
 )::text as item, q.version
 from pgqueue.queues as q
 where %(name)s::text is null or q.name = %(name)s

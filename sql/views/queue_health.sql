@@ -20,7 +20,8 @@ select
         where w.state = 'active' and w.expires_at > pgqueue.clock() and (w.queues = '{}' or q.name = any (w.queues))
     ) as workers,
     s.max_attempts,
-    s.retry
+    s.retry,
+    s.ageing_s
 from (select name from pgqueue.queue union select queue from token) as q
 left join pgqueue.queue as s on s.name = q.name
 left join token as t on t.queue = q.name

@@ -15,7 +15,8 @@ select
     q.created_at,
     q.version,
     q.max_attempts,
-    q.retry
+    q.retry,
+    q.ageing_s
 from pgqueue.queue as q
 left join pgqueue.queue_sample as s on s.queue = q.name
 group by q.name;

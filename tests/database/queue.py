@@ -103,7 +103,11 @@ class Queue:
         return lease
 
     def finish(self, lease: dict[str, Any], outcome: str = "completed", **more: Any) -> list[int]:
-        """Finish one attempt; gives the leases that were refused."""
+        """Finish one attempt; gives the leases that were refused.
+
+        A failure is tried again at once, unless delay_s says else: None waits as the policy says.
+        """
+        more.setdefault("delay_s", 0 if outcome in ("failed", "timed_out") else None)
         return self.finish_many({**_of(lease), "outcome": outcome, **more})
 
     def finish_many(self, *results: dict[str, Any]) -> list[int]:

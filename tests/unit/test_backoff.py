@@ -1,34 +1,45 @@
-"""How long a failed task waits."""
+"""A retry policy, as Python writes it."""
+
+from datetime import timedelta
 
 import pytest
 
-from pgqueue import Backoff
+from pgqueue import Backoff, NewTask, UsageError
+
+POLICY = {"kind": "linear", "base_s": 120.0, "cap_s": 3600.0, "jitter": "none"}
+
+
+def test_a_policy_has_the_words_of_sql_and_json() -> None:
+    assert Backoff().as_policy() == {
+        "kind": "exponential",
+        "base_s": 1.0,
+        "cap_s": 3600.0,
+        "jitter": "equal",
+    }
+    assert Backoff("linear", timedelta(minutes=2), jitter="none").as_policy() == POLICY
+    assert NewTask("t", retry=Backoff()).as_row()["retry"] == Backoff().as_policy()
+    assert "retry" not in NewTask("t").as_row()
+
+
+def test_a_policy_can_be_read_back() -> None:
+    assert Backoff.from_policy(POLICY) == Backoff("linear", 120, jitter="none")
+    assert Backoff.from_policy({}) == Backoff()
+    with pytest.raises(UsageError, match="no 'factor'"):
+        Backoff.from_policy({"factor": 3})
 
 
 @pytest.mark.parametrize(
-    ("backoff", "delays"),
+    "wrong",
     [
-        (Backoff(jitter="none"), [1, 2, 4, 8, 16]),
-        (Backoff(base=3, jitter="none"), [3, 6, 12, 24, 48]),
-        (Backoff("linear", base=5, jitter="none"), [5, 10, 15, 20, 25]),
-        (Backoff("fixed", base=7, jitter="none"), [7, 7, 7, 7, 7]),
-        (Backoff(cap=5, jitter="none"), [1, 2, 4, 5, 5]),
-        (Backoff("linear", base=5, cap=12, jitter="none"), [5, 10, 12, 12, 12]),
-        (Backoff("fixed", base=7, cap=5, jitter="none"), [5, 5, 5, 5, 5]),
+        {"kind": "cubic"},
+        {"jitter": "some"},
+        {"base": -1},
+        {"base": float("nan")},
+        {"cap": float("inf")},
+        {"cap": timedelta(days=36_500)},
     ],
 )
-def test_delays_grow_by_their_kind_up_to_the_cap(backoff: Backoff, delays: list[float]) -> None:
-    assert [backoff.delay(attempt) for attempt in range(1, 6)] == delays
-
-
-@pytest.mark.parametrize(("jitter", "low"), [("full", 0.0), ("equal", 5.0)])
-def test_jitter_spreads_over_its_share_of_the_delay(jitter: str, low: float) -> None:
-    delays = [Backoff("fixed", base=10, jitter=jitter).delay(1) for _ in range(500)]
-    assert low <= min(delays) < low + 1
-    assert 9 < max(delays) <= 10
-
-
-@pytest.mark.parametrize("kind", ["exponential", "linear", "fixed"])
-@pytest.mark.parametrize("attempt", [1, 61, 1000, 32_767])
-def test_no_attempt_is_too_many(kind: str, attempt: int) -> None:
-    assert 0 < Backoff(kind).delay(attempt) <= 3600
+def test_what_no_delay_can_be_computed_from_is_refused(wrong: dict) -> None:
+    with pytest.raises(UsageError, match=next(iter(wrong))) as caught:
+        Backoff(**wrong)
+    assert caught.value.hint

@@ -121,7 +121,7 @@ def test_every_sqlstate_that_sql_raises_is_known() -> None:
 
 def test_every_check_of_the_schema_that_a_caller_can_break_has_words() -> None:
     text = "".join(file.read_text() for file in (SQL / "migrations").glob("*.sql"))
-    checks = set(re.findall(r"constraint ((?:task|artifact|checkpoint)_\w+) check", text))
+    checks = set(re.findall(r"constraint ((?:task|artifact|checkpoint|queue)_\w+) check", text))
     assert checks == set(errors._CHECKS)
 
 

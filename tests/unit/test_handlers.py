@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, Field
 
-from pgqueue import Backoff, Context, PayloadError, PgQueue, Retry, UsageError
+from pgqueue import Context, PayloadError, PgQueue, Retry, UsageError
 from pgqueue.handlers import TaskType
 
 
@@ -151,8 +151,8 @@ def test_an_outcome_needs_no_schema() -> None:
 
 def test_a_handler_without_options_gets_the_defaults() -> None:
     kind = _type(nothing)
-    assert (kind.queue, kind.max_attempts, kind.timeout_s) == ("default", 3, None)
-    assert (kind.backoff, kind.no_retry, kind.description) == (Backoff(), (), "")
+    assert (kind.queue, kind.max_attempts, kind.timeout_s) == ("default", None, None)
+    assert (kind.backoff, kind.no_retry, kind.description) == (None, (), "")
 
 
 def test_a_name_belongs_to_one_handler() -> None:
