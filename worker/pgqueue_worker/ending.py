@@ -73,9 +73,7 @@ def refused(error: PayloadError) -> dict[str, Any]:
     return {"outcome": Outcome.FAILED, "retry": False, "error": described}
 
 
-def interrupted(
-    error: Mapping[str, Any], lease: Lease, limit_s: float | None
-) -> dict[str, Any]:
+def interrupted(error: Mapping[str, Any], lease: Lease, limit_s: float | None) -> dict[str, Any]:
     """End an attempt that was interrupted, by why it was; ``error`` says where."""
     match lease.cause:
         case "timeout":

@@ -242,7 +242,7 @@ class Runner:
     async def _execute(self, lease: Lease, kind: TaskType) -> dict[str, Any]:
         limit = lease.timeout_s or kind.timeout_s
         if kind.isolation == "process":
-            return await self._in_child(lease, kind, limit)
+            return await self._in_child(lease, limit)
         try:
             payload = kind.decode(lease.payload)
         except PayloadError as error:
@@ -269,7 +269,7 @@ class Runner:
             lease.interruptible = False
             return ending.raised(error, kind)
 
-    async def _in_child(self, lease: Lease, kind: TaskType, limit: float | None) -> dict[str, Any]:
+    async def _in_child(self, lease: Lease, limit: float | None) -> dict[str, Any]:
         def started() -> None:  # a child that had to be started first costs the handler no time
             if limit is not None:
                 lease.deadline = self._loop.time() + limit
