@@ -164,6 +164,7 @@ _TASK = _object(
         "crash_count": {**_COUNT, "description": "how often a worker died over it"},
         "timeout_s": {"type": ["number", "null"]},
         "retry": RETRY,
+        "dedup_key": {"type": ["string", "null"], "description": "unique while it counts"},
     },
     "A task as it stands.",
     examples=[
@@ -188,6 +189,7 @@ _TASK = _object(
             "crash_count": 0,
             "timeout_s": None,
             "retry": None,
+            "dedup_key": None,
         }
     ],
 )

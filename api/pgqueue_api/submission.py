@@ -42,6 +42,7 @@ class Submission:
     retry: dict[str, Any] | None
     run_at: datetime | None
     delay_s: float | None
+    dedup_key: str | None
 
     def as_task(self, id: str, created_at: str) -> bytes:
         """Give the task as JSON, as it stands right after it was stored."""
@@ -73,6 +74,7 @@ class Submission:
                 "crash_count": 0,
                 "timeout_s": self.timeout_s,
                 "retry": self.retry,
+                "dedup_key": self.dedup_key,
             }
         )
 
@@ -145,6 +147,7 @@ def check(
         retry,
         due,
         delay_s,
+        raw.get("dedup_key"),
     )
 
 

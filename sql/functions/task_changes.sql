@@ -23,7 +23,10 @@ begin
     cross join lateral (
         select
             v.id, v.status,
-            concat_ws('|', v.status, v.attempt, v.lease_id, v.status_reason, v.run_at, v.progress) as version
+            concat_ws(
+                '|', v.status, v.attempt, v.lease_id, v.status_reason, v.run_at, v.progress,
+                (select f.xmin from task as f where f.id = v.id)  -- another payload or priority
+            ) as version
         from tasks as v
         where v.id = w.id
         limit 1

@@ -1,7 +1,7 @@
 -- The state of each task asked for, as the JSON text that the HTTP API gives out; unknown ids have no row.
 -- Text all the way: what a payload holds is never decoded here, so none can break a reader.
 create or replace function pgqueue.task_states(ids uuid[])
-returns table (id uuid, queue text, type text, status text, lease_id bigint, state text)
+returns table (id uuid, queue text, type text, status text, lease_id bigint, etag text, state text)
 language plpgsql stable
 set search_path = pgqueue, pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
@@ -12,7 +12,7 @@ as $$
 begin
     return query
     select
-        t.id, t.queue, t.type, t.status, t.lease_id,
+        t.id, t.queue, t.type, t.status, t.lease_id, task_etag(t.status, t.priority, t.run_at, t.attempt, t.lease_id),
         json_build_object(
             'id', t.id,
             'type', t.type,
@@ -37,7 +37,8 @@ begin
             'next_retry_at', json_time(t.next_retry_at),
             'crash_count', t.crash_count,
             'retry', t.retry,
-            'timeout_s', t.timeout_s
+            'timeout_s', t.timeout_s,
+            'dedup_key', t.dedup_key
         )::text
     from unnest(ids) with ordinality as asked (id, n)
     cross join lateral (

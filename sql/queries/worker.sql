@@ -85,6 +85,12 @@ select pgqueue.prune_dead_letters();
 -- name: prune
 select pgqueue.prune();
 
+-- name: prune_dedup
+select pgqueue.prune_dedup();
+
+-- name: age_tasks
+select pgqueue.age_tasks();
+
 -- name: queues_empty
 select pgqueue.queues_empty(%(queues)s);
 

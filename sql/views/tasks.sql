@@ -18,7 +18,8 @@ select
             when 'scheduled' then 'waits until ' || to_char(d.run_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
             when 'retrying' then 'retries at ' || to_char(d.run_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
         end)
-        when q.task_id is not null then q.reason
+        when q.task_id is not null then
+            coalesce(q.reason, case when q.priority < t.priority then 'raised to priority ' || q.priority || ' by its age' end)
         when last.final and last.outcome <> 'completed' then coalesce(last.error ->> 'message', last.outcome)
     end as status_reason,
     t.priority,

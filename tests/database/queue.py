@@ -66,6 +66,17 @@ class Queue:
             "select ids::text[] from pgqueue.enqueue_many(%s)", orjson.dumps(tasks).decode()
         )
 
+    def enqueue_unique(
+        self, *tasks: dict[str, Any], strict: bool = True
+    ) -> list[tuple[str | None, str]]:
+        """Enqueue tasks with keys; gives each one's id, or the other's, and its verdict."""
+        row = self.row(
+            "select ids::text[], verdicts from pgqueue.enqueue_unique(%s, strict => %s)",
+            orjson.dumps(tasks).decode(),
+            strict,
+        )
+        return list(zip(row["ids"], row["verdicts"], strict=True))
+
     def worker(self, lease_s: float = 15, queues: tuple[str, ...] = ("default",)) -> int:
         return self.value(
             "select pgqueue.register_worker('sup:1', 'host', 7, '1', %s, '{}', 10, %s)",
@@ -120,6 +131,10 @@ class Queue:
 
     def retry(self, id: str) -> str | None:
         return self.value("select pgqueue.retry(%s)", id)
+
+    def update(self, id: str, **changes: Any) -> str | None:
+        named = "".join(f", {name} => %s" for name in changes)
+        return self.value(f"select pgqueue.update_task(%s{named})", id, *changes.values())
 
     def promote(self, max_tasks: int = 1000) -> dict[str, Any]:
         return self.row("select * from pgqueue.promote(%s)", max_tasks)

@@ -239,6 +239,25 @@ class Machine(RuleBasedStateMachine):
             task.budget, task.crashes = task.attempt + task.max_attempts, 0
         task.end("queued")
 
+    @rule(id=ids, priority=st.sampled_from([None, 1, 5, 9]), delay=st.sampled_from([None, 0.5, -1]))
+    def update(self, id: str, priority: int | None, delay: float | None) -> None:
+        task = self.tasks[id]
+        at = "select pgqueue.clock() + %s * interval '1 second'"
+        run_at = None if delay is None else self.queue.value(at, delay * STEP_S)
+        if task.status not in ("scheduled", "queued", "retrying"):
+            with pytest.raises(psycopg.Error) as caught:
+                self.queue.update(id, priority=priority, run_at=run_at)
+            assert caught.value.sqlstate == "PQ003"
+            return
+        if priority is not None:
+            task.priority = priority
+        if delay is not None and delay > 0:
+            retries = task.status == "retrying"
+            task.wait("retrying" if retries else "scheduled", self.now + delay)
+        elif delay is not None:
+            task.end("queued")
+        assert self.queue.update(id, priority=priority, run_at=run_at) == task.status
+
     @rule()
     def promote(self) -> None:
         due = [t for t in self.tasks.values() if t.delayed and t.due <= self.now]

@@ -8,7 +8,7 @@ import pytest
 from tests.database.queue import Queue
 
 BATCH = 50
-FACTS_AND_TOKENS = ("task", "attempt", "task_event", "ready", "delayed", "running")
+FACTS_AND_TOKENS = ("task", "attempt", "task_event", "ready", "delayed", "running", "dedup")
 
 
 class Touched:
@@ -144,9 +144,24 @@ def test_no_transition_scans_a_table_or_touches_more_than_its_batch(
     measured("heartbeat", lambda: queue.heartbeat(worker))
     measured("cancel", lambda: queue.cancel(ids[-1]))
     measured("get", lambda: queue.task(ids[0]))
+    keyed = [{"type": "t", "dedup_key": str(n), "on_conflict": "replace"} for n in range(BATCH)]
+    measured("enqueue_unique", lambda: queue.enqueue_unique(*keyed))
+    again = measured("enqueue_unique once more", lambda: queue.enqueue_unique(*keyed))
+    assert {verdict for _, verdict in again} == {"replaced"}
+    measured("change_task", lambda: queue.update(again[0][0], priority=1))
+    queue.rows(
+        """insert into pgqueue.queue (name, created_at, ageing_s) values ('default', now(), 1)
+           on conflict (name) do update set ageing_s = 1"""
+    )
+    queue.shift_clock(9_900)
+    age = f"select pgqueue.age_tasks({BATCH})"
+    assert measured("age_tasks", lambda: queue.value(age)) == BATCH
+    prune = f"select pgqueue.prune_dedup({BATCH})"
+    assert measured("prune_dedup", lambda: queue.value(prune)) == BATCH
 
     assert {name: seen.scanned for name, seen in touched.items() if seen.scanned} == {}
-    allowed = {"cancel": 12, "get": 8, "heartbeat": 0, "runnable_queues": 4}
+    allowed = {"cancel": 12, "get": 8, "heartbeat": 0, "runnable_queues": 4, "change_task": 12}
+    allowed |= {"enqueue_unique": 8 * BATCH, "enqueue_unique once more": 16 * BATCH}
     too_many = {
         name: seen.rows
         for name, seen in touched.items()

@@ -29,7 +29,10 @@ _SAMPLE_S = 2.0
 _LETTERS_S = 10.0
 _OPERATIONS_S = 1.0
 _OPERATING_S = 0.05
+_AGE_S = 1.0
+_NOTHING_AGES_S = 10.0
 _HOUSEKEEPING_S = 600.0
+_FULL_STEP = 1_000  # what age_tasks and prune_dedup do at most in one call
 _SHARE = 20  # a duty that took t runs again after 20 t at the earliest
 _DAYS_AHEAD = 8
 
@@ -58,6 +61,7 @@ class Maintenance:
             "sample": self._sample,
             "letters": self._letters,
             "operations": self._operations,
+            "age": self._age,
             "housekeeping": self._housekeeping,
         }
         async with asyncio.TaskGroup() as group:
@@ -103,6 +107,12 @@ class Maintenance:
         ((folded,),) = await link.rows("fold_rollups")
         return 0.05 if folded >= 20_000 else _FOLD_S
 
+    async def _age(self, link: Link) -> float:
+        ((raised,),) = await link.rows("age_tasks")
+        if raised is None:
+            return _NOTHING_AGES_S
+        return 0.05 if raised >= _FULL_STEP else _AGE_S
+
     async def _sample(self, link: Link) -> float:
         await link.rows("sample_queues")
         self._on_samples(await link.rows("read_samples"))
@@ -132,6 +142,8 @@ class Maintenance:
         await link.rows("make_partitions", {"days": _DAYS_AHEAD})
         await link.rows("prune")
         while (await link.rows("prune_dead_letters"))[0][0]:
+            pass
+        while (await link.rows("prune_dedup"))[0][0] >= _FULL_STEP:
             pass
         return _HOUSEKEEPING_S
 
