@@ -13,6 +13,8 @@ from pgqueue.errors import (
     SchemaMismatch,
     UsageError,
 )
+from pgqueue.letters import DeadLetter
+from pgqueue.operations import Operation, Operations, OperationState, Preview
 from pgqueue.outcomes import Cancel, Retry, Snooze
 from pgqueue.settings import Settings
 from pgqueue.sync import SyncClient
@@ -24,13 +26,18 @@ __all__ = [
     "Conflict",
     "Context",
     "DatabaseUnavailable",
+    "DeadLetter",
     "LeaseLost",
     "NewTask",
     "NotFound",
+    "Operation",
+    "OperationState",
+    "Operations",
     "Outcome",
     "PayloadError",
     "PgQueue",
     "PgQueueError",
+    "Preview",
     "Progress",
     "Retry",
     "SchemaMismatch",

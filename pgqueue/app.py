@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from uuid import UUID
 
@@ -17,6 +17,8 @@ from pgqueue.database import Database, translated
 from pgqueue.errors import NotFound, PgQueueError, UsageError
 from pgqueue.gathering import Gatherer
 from pgqueue.handlers import Isolation, TaskType, parse_memory
+from pgqueue.letters import DeadLetter, find
+from pgqueue.operations import Operations
 from pgqueue.queries import query
 from pgqueue.settings import Settings
 from pgqueue.task import NewTask, Status, Task, TaskId, encode, seconds
@@ -228,6 +230,37 @@ class PgQueue:
                 query("patch_queue"),
                 {"name": name, "settings": encode(settings).decode(), "versions": None},
             )
+
+    async def dead_letters(
+        self,
+        *,
+        type: str | None = None,
+        queue: str | None = None,
+        fingerprint: str | None = None,
+        from_: datetime | None = None,
+        to: datetime | None = None,
+        limit: int = 100,
+        before: DeadLetter | None = None,
+    ) -> list[DeadLetter]:
+        """Give tasks that failed for good, latest first; ``before``: the last one of a page."""
+        wanted = {"type": type, "queue": queue, "fingerprint": fingerprint, "from": from_, "to": to}
+        async with self._connection() as connection:
+            return await find(connection, wanted, limit, before)
+
+    async def redrive(self, id: str | UUID) -> TaskId:
+        """Run a dead letter's task again and give its id: a new one where its day is gone."""
+        async with self._connection() as connection:
+            cursor = await connection.execute(query("redrive_task"), {"id": _uuid(id)})
+            row = await cursor.fetchone()
+        if row is None or row[0] is None:
+            message = f"there is no dead letter {id}"
+            raise NotFound(message, hint="it was run again, deleted or pruned")
+        return TaskId(row[0])
+
+    @property
+    def operations(self) -> Operations:
+        """Redrive, cancel or delete many tasks at once."""
+        return Operations(self._connection, self._listen_dsn)
 
     def _rows(self, tasks: Iterable[NewTask | dict[str, Any]]) -> list[dict[str, Any]]:
         traceparent = telemetry.current_traceparent()

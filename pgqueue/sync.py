@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from pgqueue.backoff import Backoff
+    from pgqueue.letters import DeadLetter
     from pgqueue.settings import Settings
     from pgqueue.task import NewTask, Status, Task, TaskId
 
@@ -108,6 +109,14 @@ class SyncClient:
         self._call(
             lambda app: app.set_queue(name, max_attempts=max_attempts, retry=retry, ageing=ageing)
         )
+
+    def dead_letters(self, **options: Any) -> list[DeadLetter]:
+        """Do what ``PgQueue.dead_letters`` does."""
+        return self._call(lambda app: app.dead_letters(**options))
+
+    def redrive(self, id: str | UUID) -> TaskId:
+        """Do what ``PgQueue.redrive`` does."""
+        return self._call(lambda app: app.redrive(id))
 
     def _call(self, call: Callable[[PgQueue], Coroutine[Any, Any, Answer]]) -> Answer:
         if self._portal is None or self._app is None:

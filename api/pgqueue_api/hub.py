@@ -190,6 +190,7 @@ class Hub:
 
     async def announce_watching(self) -> None:
         """See to it that workers notify from now on, if the database can be reached."""
+        self._someone.set()
         if not self._announced:
             try:
                 await self._say_listening(_LISTEN_S)

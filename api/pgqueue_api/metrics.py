@@ -61,6 +61,15 @@ class Metrics:
             ["queue", "status"],
             registry=registry,
         )
+        self._letters = Gauge(
+            "pgqueue_dead_letters", "Dead letters, as counted last.", ["queue"], registry=registry
+        )
+        self._growing = Gauge(
+            "pgqueue_dead_letters_growing",
+            "1 while more tasks fail for good than the queue's growth_limit.",
+            ["queue"],
+            registry=registry,
+        )
         self._requests = _Requests()
         registry.register(self._requests)
 
@@ -76,6 +85,14 @@ class Metrics:
             labels = (sample["queue"], sample["status"])
             self._depth.labels(*labels).set(sample["n"])
             self._age.labels(*labels).set(sample["age_s"] or 0)
+
+    def set_letters(self, levels: Iterable[Row]) -> None:
+        """Take over how many dead letters the queues have."""
+        self._letters.clear()
+        self._growing.clear()
+        for level in levels:
+            self._letters.labels(level["queue"]).set(level["n"])
+            self._growing.labels(level["queue"]).set(level["growing"])
 
     def expose(self) -> bytes:
         """Give everything in Prometheus's text format."""

@@ -12,8 +12,24 @@ from typing import Any
 
 import orjson
 
+from pgqueue_api import letter_paths, letter_schemas
+from pgqueue_api.openapi_parts import CURSOR as _CURSOR
+from pgqueue_api.openapi_parts import ID as _ID
+from pgqueue_api.openapi_parts import IF_MATCH as _IF_MATCH
+from pgqueue_api.openapi_parts import KEY as _KEY
+from pgqueue_api.openapi_parts import LAST_EVENT_ID as _LAST_EVENT_ID
+from pgqueue_api.openapi_parts import NAME as _NAME
+from pgqueue_api.openapi_parts import NAME_OF_QUEUE as _QUEUE_NAME
+from pgqueue_api.openapi_parts import PREFER as _PREFER
+from pgqueue_api.openapi_parts import TASK_FILTERS as _TASK_FILTERS
+from pgqueue_api.openapi_parts import TRACEPARENT as _TRACEPARENT
+from pgqueue_api.openapi_parts import content as _content
+from pgqueue_api.openapi_parts import filter_by as _filter
+from pgqueue_api.openapi_parts import limit as _limit
+from pgqueue_api.openapi_parts import operation as _operation
+from pgqueue_api.openapi_parts import other as _other
 from pgqueue_api.problems import MEDIA_TYPE, PROBLEM_CODES, RETRY_AFTER_S
-from pgqueue_api.schemas import COMPONENTS, EXAMPLE_ID, MOST_WAIT_S, QUEUE_NAME, STATUSES, Schema
+from pgqueue_api.schemas import COMPONENTS
 
 __all__ = ["DOCUMENT", "document"]
 
@@ -34,135 +50,6 @@ _DESCRIPTION = """\
 Submit tasks, watch them live, and manage them. Errors are problems (RFC 9457) with a stable `code`.
 Times are RFC 3339 in UTC. Lists have opaque cursors: pass `next` as `cursor` until it is null.
 """
-
-
-def _parameter(
-    place: str, name: str, schema: Schema, description: str, **more: Any
-) -> dict[str, Any]:
-    return {"in": place, "name": name, "description": description, "schema": schema, **more}
-
-
-_ID = _parameter(
-    "path",
-    "id",
-    {"type": "string", "format": "uuid"},
-    "the task's id",
-    required=True,
-    example=EXAMPLE_ID,
-)
-_NAME = _parameter(
-    "path",
-    "name",
-    {"type": "string", "minLength": 1, "maxLength": 100},
-    "its name",
-    required=True,
-    example="default",
-)
-_QUEUE_NAME = {**_NAME, "schema": {"type": "string", "pattern": QUEUE_NAME}}
-_IF_MATCH = _parameter(
-    "header", "If-Match", {"type": "string"}, "the ETag that was read", example='"1"'
-)
-_KEY = _parameter(
-    "header",
-    "Idempotency-Key",
-    {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$"},
-    "names this request: sent again within 24 hours it gives the same tasks and stores none",
-)
-_PREFER = _parameter(
-    "header",
-    "Prefer",
-    {"type": "string"},
-    f"`wait=N`: answer when the task has ended, or after N ≤ {MOST_WAIT_S} seconds as it stands",
-    example="wait=30",
-)
-_TRACEPARENT = _parameter(
-    "header",
-    "traceparent",
-    {"type": "string"},
-    "W3C trace context, which travels with the task",
-)
-_LAST_EVENT_ID = _parameter(
-    "header",
-    "Last-Event-ID",
-    {"type": "string"},
-    "where to go on in the logs: the `id` of the last frame that came",
-)
-_CURSOR = _parameter(
-    "query", "cursor", {"type": "string", "maxLength": 200}, "`next` of the page before"
-)
-
-
-def _limit(default: int) -> dict[str, Any]:
-    schema = {"type": "integer", "minimum": 1, "maximum": 200, "default": default}
-    return _parameter("query", "limit", schema, "how many at most")
-
-
-def _filter(name: str, schema: Schema, description: str) -> dict[str, Any]:
-    return _parameter("query", name, schema, description)
-
-
-_TEXT = {"type": "string", "maxLength": 100}
-_TIME = {"type": "string", "format": "date-time"}
-_TASK_FILTERS = [
-    _filter("type", _TEXT, "only this type"),
-    _filter("queue", _TEXT, "only this queue"),
-    _filter("status", {"enum": list(STATUSES)}, "only this status"),
-    _filter("from", _TIME, "created at or after"),
-    _filter("to", _TIME, "created before"),
-]
-
-
-def _content(name: str, description: str, **headers: str) -> dict[str, Any]:
-    response: dict[str, Any] = {
-        "description": description,
-        "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}},
-    }
-    if headers:
-        response["headers"] = {
-            header.replace("_", "-"): {"description": text, "schema": {"type": "string"}}
-            for header, text in headers.items()
-        }
-    return response
-
-
-def _other(media_type: str, description: str, schema: Schema | None = None) -> dict[str, Any]:
-    return {
-        "description": description,
-        "content": {media_type: {"schema": schema or {"type": "string"}}},
-    }
-
-
-def _operation(
-    tag: str,
-    id: str,
-    summary: str,
-    description: str,
-    responses: dict[int, dict[str, Any]],
-    *problems: int,
-    parameters: list[dict[str, Any]] | None = None,
-    takes: str | None = None,
-) -> dict[str, Any]:
-    operation: dict[str, Any] = {
-        "tags": [tag],
-        "operationId": id,
-        "summary": summary,
-        "description": description,
-        "responses": {
-            **{str(status): response for status, response in responses.items()},
-            **{
-                str(status): {"$ref": f"#/components/responses/Problem{status}"}
-                for status in sorted({*problems})
-            },
-        },
-    }
-    if parameters:
-        operation["parameters"] = parameters
-    if takes:
-        operation["requestBody"] = {
-            "required": takes != "Reason",
-            "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{takes}"}}},
-        }
-    return operation
 
 
 _LOCATION = "the task's path"
@@ -497,12 +384,17 @@ def document() -> dict[str, Any]:
         "servers": [{"url": "/"}],
         "tags": [
             {"name": "tasks", "description": "Submit, read and manage tasks."},
+            {"name": "dead letters", "description": "What failed for good."},
+            {"name": "operations", "description": "Redrive, cancel or delete many."},
             {"name": "events", "description": "Watch tasks live."},
             {"name": "overview", "description": "Queues, workers, types, figures."},
             {"name": "operation", "description": "For orchestrators and people."},
         ],
-        "paths": _PATHS,
-        "components": {"schemas": COMPONENTS, "responses": responses},
+        "paths": {**_PATHS, **letter_paths.PATHS},
+        "components": {
+            "schemas": {**COMPONENTS, **letter_schemas.COMPONENTS},
+            "responses": responses,
+        },
     }
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from datetime import UTC, datetime
+from uuid import UUID
 
 from pgqueue_api.problems import Invalid
 
-__all__ = ["plain", "time_of", "wrong"]
+__all__ = ["decode_id", "encode_id", "plain", "time_of", "wrong"]
 
 
 def plain(text: str | None, parameter: str) -> str | None:
@@ -33,3 +36,20 @@ def wrong(parameter: str, message: str) -> Invalid:
     return Invalid(
         "a parameter cannot be right", errors=[{"parameter": parameter, "message": message}]
     )
+
+
+def encode_id(before: str | None) -> str | None:
+    """Give the cursor that an id is."""
+    if before is None:
+        return None
+    return base64.urlsafe_b64encode(UUID(before).bytes).decode().rstrip("=")
+
+
+def decode_id(cursor: str | None) -> UUID | None:
+    """Give the id that a cursor is."""
+    if cursor is None:
+        return None
+    try:
+        return UUID(bytes=base64.b64decode(cursor + "==", altchars=b"-_", validate=True))
+    except (ValueError, binascii.Error) as error:
+        raise wrong("cursor", "this is no cursor that a page gave as next") from error

@@ -6,9 +6,13 @@ against them: there is no second description that could say something else.
 
 from __future__ import annotations
 
-from typing import Any
-
 from pgqueue_api.queue_schemas import QUEUE_SETTINGS, RETRY
+from pgqueue_api.schema_parts import Schema
+from pgqueue_api.schema_parts import items as _items
+from pgqueue_api.schema_parts import nullable as _nullable
+from pgqueue_api.schema_parts import object_of as _object
+from pgqueue_api.schema_parts import ref as _ref
+from pgqueue_api.schema_parts import time as _time
 
 __all__ = [
     "BULK",
@@ -20,8 +24,6 @@ __all__ = [
     "STATUSES",
     "Schema",
 ]
-
-Schema = dict[str, Any]
 
 STATUSES = (
     "scheduled",
@@ -38,35 +40,6 @@ MOST_WAIT_S = 60
 MOST_DELAY_S = 10 * 365 * 86_400
 EXAMPLE_ID = "019b2f6e-8a3c-7d12-8000-0a1b2c3d4e5f"
 _LONGEST_TIMEOUT_S = 30 * 86_400
-
-
-def _ref(name: str) -> Schema:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _object(properties: Schema, description: str, *optional: str, **more: Any) -> Schema:
-    return {
-        "type": "object",
-        "description": description,
-        "required": [name for name in properties if name not in optional],
-        "properties": properties,
-        **more,
-    }
-
-
-def _items(of: Schema, description: str) -> Schema:
-    return _object({"items": {"type": "array", "items": of}}, description)
-
-
-def _nullable(schema: Schema, description: str = "") -> Schema:
-    described = {"description": description} if description else {}
-    if isinstance(schema.get("type"), str) and "enum" not in schema:
-        return {**schema, "type": [schema["type"], "null"], **described}
-    return {"anyOf": [schema, {"type": "null"}], **described}
-
-
-def _time(description: str) -> Schema:
-    return {"type": "string", "format": "date-time", "description": description}
 
 
 _TYPE = {"type": "string", "minLength": 1, "maxLength": 100}
@@ -332,6 +305,7 @@ COMPONENTS: dict[str, Schema] = {
             "active": _COUNT,
             "oldest_queued_at": _nullable(_time("")),
             "workers": {**_COUNT, "description": "active workers that serve it"},
+            "dead_letters": _COUNT,
             "sampled_at": _nullable(_time("when the counts were taken; null: never yet")),
             "created_at": _nullable(_time("")),
             "version": {**_COUNT, "description": "of its settings: the ETag, without quotes"},

@@ -1,6 +1,6 @@
 -- Operations as the JSON text that the HTTP API gives out, latest first: one by its id, or a page of those before an id.
 create or replace function pgqueue.operation_states(id uuid, kind text, state text, before uuid, most int)
-returns table (id uuid, state text, item text)
+returns table (operation_id uuid, operation_state text, item text)
 language plpgsql stable
 set search_path = pgqueue, pg_catalog, pg_temp
 as $$

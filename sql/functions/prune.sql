@@ -1,4 +1,4 @@
--- Deletes what has had its time: idempotency keys after 24 hours, workers that have been gone for 30 days, listeners that left.
+-- Deletes what has had its time: idempotency keys after 24 hours, workers that have been gone for 30 days, notices after 90 days, listeners that left.
 create or replace function pgqueue.prune() returns void
 language plpgsql
 set search_path = pgqueue, pg_catalog, pg_temp
@@ -8,6 +8,7 @@ declare
 begin
     delete from idempotency where created_at < now - interval '24 hours';
     delete from worker where state in ('stopped', 'lost') and heartbeat_at < now - interval '30 days';
+    delete from notice where at < now - interval '90 days';
     delete from listener where expires_at < now - interval '1 hour';
 end
 $$;

@@ -34,6 +34,7 @@ create table dead_letter_policy (
     retention interval,
     growth_limit int,
     alert_type text,
+    constraint dead_letter_policy_queue check (length(queue) between 1 and 100),
     constraint dead_letter_policy_retention check (retention between '1 hour' and '36500 days'),
     constraint dead_letter_policy_growth check (growth_limit > 0),
     constraint dead_letter_policy_complete check (queue <> '*' or (retention is not null and growth_limit is not null))

@@ -98,7 +98,7 @@ order by name;
 -- name: list_queues
 select json_build_object(
     'name', q.name, 'queued', q.queued, 'scheduled', q.scheduled, 'retrying', q.retrying, 'active', q.active,
-    'oldest_queued_at', pgqueue.json_time(q.oldest_queued_at), 'workers', q.workers,
+    'oldest_queued_at', pgqueue.json_time(q.oldest_queued_at), 'workers', q.workers, 'dead_letters', q.dead_letters,
     'sampled_at', pgqueue.json_time(q.sampled_at), 'created_at', pgqueue.json_time(q.created_at),
     'version', q.version, 'max_attempts', q.max_attempts, 'retry', q.retry, 'ageing_s', q.ageing_s
 )::text as item, q.version
@@ -147,3 +147,65 @@ from pgqueue.tail_logs(
 select s.id::text, s.status, s.state
 from pgqueue.task_states(%(ids)s::uuid[]) as s
 where (%(queue)s::text is null or s.queue = %(queue)s) and (%(type)s::text is null or s.type = %(type)s);
+
+-- name: list_dead_letters
+select items, (extract(epoch from next_at) * 1000000)::bigint as next_us, next_id::text
+from pgqueue.list_dead_letters(
+    %(filter)s::jsonb, timestamptz 'epoch' + %(place_us)s::bigint * interval '1 microsecond', %(place_id)s::uuid, %(most)s
+);
+
+-- name: group_dead_letters
+select items, searched_until from pgqueue.group_dead_letters(%(filter)s::jsonb, %(most)s);
+
+-- name: dead_letter_states
+select state from pgqueue.dead_letter_states(%(ids)s::uuid[]);
+
+-- name: delete_dead_letter
+select pgqueue.delete_dead_letter(%(id)s) as deleted;
+
+-- name: redrive
+select pgqueue.redrive(%(id)s)::text as redriven_as;
+
+-- name: dead_letter_levels
+select queue, n, growing from pgqueue.dead_letter_level order by queue;
+
+-- name: list_dead_letter_policies
+select json_build_object(
+    'queue', queue, 'retention_s', extract(epoch from retention), 'growth_limit', growth_limit, 'alert_type', alert_type
+)::text as item
+from pgqueue.dead_letter_policies
+order by queue
+limit 1000;
+
+-- name: set_dead_letter_policy
+select pgqueue.set_dead_letter_policy(
+    %(queue)s, make_interval(secs => %(retention_s)s::float8), %(growth_limit)s::int, %(alert_type)s
+);
+
+-- name: reset_dead_letter_policy
+select pgqueue.reset_dead_letter_policy(%(queue)s);
+
+-- name: list_notices
+select id, json_build_object(
+    'id', id, 'at', pgqueue.json_time(at), 'kind', kind, 'queue', queue, 'message', message, 'data', data
+)::text as item
+from pgqueue.notices
+where %(before)s::bigint is null or id < %(before)s
+order by id desc
+limit %(most)s;
+
+-- name: preview_operation
+select json_build_object(
+    'dry_run', true, 'kind', %(kind)s::text, 'matched', count, 'matched_exact', exact, 'sample', sample
+)::text as item
+from pgqueue.preview_operation(%(kind)s, %(filter)s::jsonb);
+
+-- name: start_operation
+select pgqueue.start_operation(%(kind)s, %(filter)s::jsonb, %(per_second)s, %(reason)s, %(requested_by)s)::text as id;
+
+-- name: cancel_operation
+select pgqueue.cancel_operation(%(id)s);
+
+-- name: operation_states
+select operation_id::text as id, operation_state as state, item
+from pgqueue.operation_states(%(id)s::uuid, %(kind)s, %(state)s, %(before)s::uuid, %(most)s);

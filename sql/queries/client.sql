@@ -29,3 +29,30 @@ select pgqueue.listen(%(name)s, %(channel)s, %(seconds)s);
 
 -- name: register_types
 select pgqueue.publish_types(%(types)s);
+
+-- name: find_dead_letters
+select d.*, s.at as place_at, s.id as place_id, s.ended as place_ended
+from pgqueue.scan_dead_letters(%(filter)s::jsonb, %(at)s::timestamptz, %(id)s::uuid, false, %(most)s, 2000) as s
+left join pgqueue.dead_letters as d on d.id = any (s.ids)
+order by d.failed_at desc, d.id desc;
+
+-- name: redrive_task
+select pgqueue.redrive(%(id)s)::text;
+
+-- name: begin_operation
+select pgqueue.start_operation(%(kind)s, %(filter)s::jsonb, %(per_second)s, %(reason)s, %(requested_by)s) as id;
+
+-- name: look_ahead
+select count as matched, exact as matched_exact, sample from pgqueue.preview_operation(%(kind)s, %(filter)s::jsonb);
+
+-- name: get_operation
+select * from pgqueue.operations where id = %(id)s;
+
+-- name: find_operations
+select * from pgqueue.operations
+where %(before)s::uuid is null or id < %(before)s
+order by id desc
+limit least(%(most)s, 1000);
+
+-- name: stop_operation
+select pgqueue.cancel_operation(%(id)s);

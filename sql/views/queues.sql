@@ -12,6 +12,7 @@ select
         select count(*) from pgqueue.worker as w
         where w.state = 'active' and w.expires_at > pgqueue.clock() and (w.queues = '{}' or q.name = any (w.queues))
     ) as workers,
+    coalesce((select l.n from pgqueue.dead_letter_level as l where l.queue = q.name), 0) as dead_letters,
     q.created_at,
     q.version,
     q.max_attempts,

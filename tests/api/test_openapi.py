@@ -93,7 +93,7 @@ def known(served: Server, worker: Worker) -> dict[str, str]:
     return {"id": id, "name": "report.pdf"}
 
 
-SKIPPED_STREAMS = ("/v1/events", "/v1/tasks/{id}/events")
+SKIPPED_STREAMS = ("/v1/events", "/v1/tasks/{id}/events", "/v1/operations/{id}/events")
 
 
 @pytest.mark.timeout(300)

@@ -10,7 +10,13 @@ COLUMNS = {
     "attempts": "task_id lease_id attempt outcome error started_at finished_at worker",
     "events": "task_id lease_id seq at level message data",
     "checkpoints": "task_id name attempt lease_id at size data",
-    "queues": "name queued scheduled retrying active sampled_at workers",
+    "queues": "name queued scheduled retrying active sampled_at workers dead_letters",
+    "dead_letters": "id type queue outcome error fingerprint payload priority attempt max_attempts "
+    "crash_count timeout_s retry created_at failed_at",
+    "dead_letter_policies": "queue retention growth_limit alert_type",
+    "operations": "id kind state filter per_second matched matched_exact done skipped requested_by "
+    "reason error created_at started_at finished_at",
+    "notices": "id at kind queue message data",
     "workers": "id worker state host pid version queues types concurrency started_at heartbeat_at",
     "queue_health": "queue queued scheduled retrying active oldest_wait workers",
 }

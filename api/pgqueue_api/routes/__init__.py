@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from pgqueue_api.routes import docs, events, health, overview, queues, tasks
+from pgqueue_api.routes import (
+    dead_letters,
+    docs,
+    events,
+    health,
+    operations,
+    overview,
+    queues,
+    tasks,
+)
 
 __all__ = ["ROUTES"]
 
 ROUTES = [
     *tasks.ROUTES,
+    *dead_letters.ROUTES,
+    *operations.ROUTES,
     *events.ROUTES,
     *queues.ROUTES,
     *overview.ROUTES,

@@ -41,8 +41,10 @@ async def metrics(services: NamedDependency[Services]) -> Json:
     """Give the metrics of this process, and the depth of the queues where it can be had."""
     try:
         services.metrics.set_depths(await services.health.rows("queue_depths"))
+        services.metrics.set_letters(await services.health.rows("dead_letter_levels"))
     except PgQueueError:
         services.metrics.set_depths(())
+        services.metrics.set_letters(())
     return Response(services.metrics.expose(), media_type=CONTENT_TYPE)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -14,7 +12,7 @@ from litestar.params import FromPath, QueryParameter
 from pgqueue.errors import NotFound
 from pgqueue_api import body
 from pgqueue_api.json_answers import items, json_answer
-from pgqueue_api.parameters import plain, time_of, wrong
+from pgqueue_api.parameters import decode_id, encode_id, plain, time_of
 from pgqueue_api.problems import Invalid
 from pgqueue_api.services import Services
 from pgqueue_api.streams import parse_position
@@ -62,13 +60,13 @@ async def list_tasks(
             "status": status,
             "from_at": time_of(from_time, "from"),
             "to_at": time_of(to_time, "to"),
-            "before": _decode(cursor),
+            "before": decode_id(cursor),
             "most": limit,
         },
     )
     assert row is not None
     return items(
-        row["items"], next=_encode(row["next_before"]), searched_until=row["searched_until"]
+        row["items"], next=encode_id(row["next_before"]), searched_until=row["searched_until"]
     )
 
 
@@ -220,18 +218,3 @@ async def _reason(request: AnyRequest, services: Services) -> str | None:
     if not isinstance(given, dict) or set(given) - {"reason"} or not isinstance(reason, str | None):
         raise Invalid('this is not {"reason": "…"}')
     return reason[:1000] if reason else None
-
-
-def _encode(before: str | None) -> str | None:
-    if before is None:
-        return None
-    return base64.urlsafe_b64encode(UUID(before).bytes).decode().rstrip("=")
-
-
-def _decode(cursor: str | None) -> UUID | None:
-    if cursor is None:
-        return None
-    try:
-        return UUID(bytes=base64.b64decode(cursor + "==", altchars=b"-_", validate=True))
-    except (ValueError, binascii.Error) as error:
-        raise wrong("cursor", "this is no cursor that a page gave as next") from error

@@ -1,0 +1,43 @@
+"""What JSON Schemas are put together from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["Schema", "items", "nullable", "object_of", "ref", "time"]
+
+Schema = dict[str, Any]
+
+
+def ref(name: str) -> Schema:
+    """Refer to a schema of the document by its name."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def object_of(properties: Schema, description: str, *optional: str, **more: Any) -> Schema:
+    """Give an object that has all these properties but the optional ones."""
+    return {
+        "type": "object",
+        "description": description,
+        "required": [name for name in properties if name not in optional],
+        "properties": properties,
+        **more,
+    }
+
+
+def items(of: Schema, description: str) -> Schema:
+    """Give a list as the API gives it out."""
+    return object_of({"items": {"type": "array", "items": of}}, description)
+
+
+def nullable(schema: Schema, description: str = "") -> Schema:
+    """Allow null besides."""
+    described = {"description": description} if description else {}
+    if isinstance(schema.get("type"), str) and "enum" not in schema:
+        return {**schema, "type": [schema["type"], "null"], **described}
+    return {"anyOf": [schema, {"type": "null"}], **described}
+
+
+def time(description: str) -> Schema:
+    """Give a point in time."""
+    return {"type": "string", "format": "date-time", "description": description}
