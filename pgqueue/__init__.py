@@ -6,6 +6,7 @@ from pgqueue.context import Context
 from pgqueue.errors import (
     Conflict,
     DatabaseUnavailable,
+    Duplicate,
     LeaseLost,
     NotFound,
     PayloadError,
@@ -18,7 +19,7 @@ from pgqueue.operations import Operation, Operations, OperationState, Preview
 from pgqueue.outcomes import Cancel, Retry, Snooze
 from pgqueue.settings import Settings
 from pgqueue.sync import SyncClient
-from pgqueue.task import NewTask, Outcome, Progress, Status, Task
+from pgqueue.task import Enqueued, NewTask, Outcome, Progress, Status, Task
 
 __all__ = [
     "Backoff",
@@ -27,6 +28,8 @@ __all__ = [
     "Context",
     "DatabaseUnavailable",
     "DeadLetter",
+    "Duplicate",
+    "Enqueued",
     "LeaseLost",
     "NewTask",
     "NotFound",

@@ -21,7 +21,17 @@ from pgqueue.letters import DeadLetter, find
 from pgqueue.operations import Operations
 from pgqueue.queries import query
 from pgqueue.settings import Settings
-from pgqueue.task import NewTask, Status, Task, TaskId, encode, seconds
+from pgqueue.task import (
+    Enqueued,
+    NewTask,
+    Status,
+    Task,
+    TaskId,
+    check_time,
+    encode,
+    parse_priority,
+    seconds,
+)
 from pgqueue.watch import Watch
 
 if TYPE_CHECKING:
@@ -133,7 +143,8 @@ class PgQueue:
         """Enqueue a task and give its id; once this returns, it survives any crash.
 
         ``options`` are those of ``NewTask``: queue, priority, run_at, delay, max_attempts, timeout,
-        retry.
+        retry, dedup_key and what goes with it. With a ``dedup_key`` the id may be another task's,
+        and ``Duplicate`` is raised where ``on_conflict`` is "reject".
         With ``connection`` it happens inside the caller's transaction, and only if that commits.
         Calls that are made while others are on their way to the database share a commit.
         """
@@ -142,7 +153,27 @@ class PgQueue:
             (id,) = await self.enqueue_many([task], connection=connection)
             return id
         (row,) = self._rows([task])
+        if "dedup_key" in row:  # what waits for a key shares its commit with nobody
+            (one,) = await self._store_unique([row], None)
+            return one.id
         return await self._gatherer.add(encode(row))
+
+    async def enqueue_unique(
+        self,
+        type: str,
+        payload: Any = None,
+        *,
+        dedup_key: str,
+        connection: psycopg.AsyncConnection[Any] | None = None,
+        **options: Any,
+    ) -> Enqueued:
+        """Enqueue a task unless another one has its key, and say which: ``(id, deduplicated)``.
+
+        Otherwise like ``enqueue``. Others that use the key wait until this is committed.
+        """
+        rows = self._rows([NewTask(type, payload, dedup_key=dedup_key, **options)])
+        (one,) = await self._store_unique(rows, connection)
+        return one
 
     async def enqueue_many(
         self,
@@ -154,6 +185,8 @@ class PgQueue:
         rows = self._rows(tasks)
         if not rows:
             return []
+        if any("dedup_key" in row for row in rows):
+            return [one.id for one in await self._store_unique(rows, connection)]
         if connection is not None:
             with translated():
                 ids, _ = await self._store(connection, "enqueue_and_ring", rows)
@@ -191,6 +224,33 @@ class PgQueue:
             cursor = await connection.execute(
                 query("cancel_task"), {"id": _uuid(id), "reason": reason}
             )
+            row = await cursor.fetchone()
+        if row is None or row[0] is None:
+            message = f"there is no task {id}"
+            raise NotFound(message)
+        return Status(row[0])
+
+    async def update(
+        self,
+        id: str | UUID,
+        *,
+        priority: int | str | None = None,
+        run_at: datetime | None = None,
+        delay: timedelta | float | None = None,
+    ) -> Status:
+        """Change the priority or the time of a task that waits, and give its status.
+
+        ``delay=0`` runs it now. Raises ``Conflict`` when it does not wait any more.
+        """
+        check_time(run_at)
+        changes = {
+            "priority": parse_priority(priority),
+            "run_at": run_at,
+            "delay_s": seconds(delay),
+            "if_match": None,
+        }
+        async with self._connection() as connection:
+            cursor = await connection.execute(query("update_task"), {"id": _uuid(id), **changes})
             row = await cursor.fetchone()
         if row is None or row[0] is None:
             message = f"there is no task {id}"
@@ -288,6 +348,24 @@ class PgQueue:
         assert stored is not None  # a function call gives a row
         ids: list[TaskId] = stored[0]
         return ids
+
+    async def _store_unique(
+        self, rows: list[dict[str, Any]], connection: psycopg.AsyncConnection[Any] | None
+    ) -> list[Enqueued]:
+        """Store in one statement, whatever the number: it locks all keys in one order."""
+        if connection is None:
+            async with self._connection() as own:
+                return await self._store_unique(rows, own)
+        cursor = connection.cursor(row_factory=tuple_row)
+        with translated():
+            tasks = {"tasks": encode(rows).decode()}
+            await cursor.execute(query("enqueue_unique_and_ring"), tasks)
+            stored = await cursor.fetchone()
+        assert stored is not None  # a function call gives a row
+        return [
+            Enqueued(id, deduplicated=verdict != "stored")
+            for id, verdict in zip(stored[0], stored[1], strict=True)
+        ]
 
     async def _store(
         self, connection: psycopg.AsyncConnection[Any], name: str, rows: list[dict[str, Any]]

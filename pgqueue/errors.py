@@ -5,6 +5,8 @@ PgQueueError
 │   └── PayloadError      a payload that its type refuses
 ├── NotFound              no such task, artifact or type
 ├── Conflict              the state of the thing forbids it
+│   ├── Duplicate         another task has the key: ``task_id`` is its id
+│   └── Stale             it was changed since it was read
 ├── LeaseLost             the attempt's lease went to another: stop working on the task
 ├── DatabaseUnavailable   PostgreSQL cannot be reached or is stopping: try again
 └── SchemaMismatch        the database's schema and this code do not fit: migrate or upgrade
@@ -80,6 +82,25 @@ class Conflict(PgQueueError):
     status = 409
 
 
+class Duplicate(Conflict):
+    """Another task has the key."""
+
+    code = "duplicate"
+
+    def __init__(
+        self, message: str = "", *, task_id: str | None = None, hint: str | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.task_id = task_id
+
+
+class Stale(Conflict):
+    """It was changed since it was read."""
+
+    code = "precondition_failed"
+    status = 412
+
+
 class LeaseLost(PgQueueError):
     """The lease no longer holds: the task was rescued, cancelled or finished meanwhile."""
 
@@ -106,6 +127,7 @@ _BY_SQLSTATE: dict[str, type[PgQueueError]] = {
     "PQ002": NotFound,
     "PQ003": Conflict,
     "PQ004": UsageError,
+    "PQ005": Stale,
     "23502": UsageError,  # not_null_violation: what must be given was not
     "23514": UsageError,  # check_violation: a bound of the schema
     "22003": UsageError,  # numeric_value_out_of_range
@@ -163,6 +185,9 @@ def translate(error: psycopg.Error) -> PgQueueError:
     kind = _BY_SQLSTATE.get(state or "", PgQueueError)
     if kind is SchemaMismatch:
         return SchemaMismatch(_first_line(error), hint="run `pgqueue migrate`")
+    if kind is Conflict and error.diag.constraint_name == "dedup_pkey":
+        other = error.diag.message_detail or None
+        return Duplicate(_first_line(error), task_id=other, hint=error.diag.message_hint)
     check = _CHECKS.get(error.diag.constraint_name or "")
     return kind(check or _first_line(error), hint=error.diag.message_hint)
 

@@ -12,14 +12,14 @@ from pgqueue.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
     from contextlib import AbstractContextManager
-    from datetime import timedelta
+    from datetime import datetime, timedelta
     from types import EllipsisType, TracebackType
     from uuid import UUID
 
     from pgqueue.backoff import Backoff
     from pgqueue.letters import DeadLetter
     from pgqueue.settings import Settings
-    from pgqueue.task import NewTask, Status, Task, TaskId
+    from pgqueue.task import Enqueued, NewTask, Status, Task, TaskId
 
 Answer = TypeVar("Answer")
 
@@ -77,6 +77,14 @@ class SyncClient:
         """Do what ``PgQueue.enqueue`` does."""
         return self._call(lambda app: app.enqueue(type, payload, **options))
 
+    def enqueue_unique(
+        self, type: str, payload: Any = None, *, dedup_key: str, **options: Any
+    ) -> Enqueued:
+        """Do what ``PgQueue.enqueue_unique`` does."""
+        return self._call(
+            lambda app: app.enqueue_unique(type, payload, dedup_key=dedup_key, **options)
+        )
+
     def enqueue_many(self, tasks: Iterable[NewTask | dict[str, Any]]) -> list[TaskId]:
         """Do what ``PgQueue.enqueue_many`` does."""
         return self._call(lambda app: app.enqueue_many(tasks))
@@ -92,6 +100,17 @@ class SyncClient:
     def cancel(self, id: str | UUID, reason: str | None = None) -> Status:
         """Do what ``PgQueue.cancel`` does."""
         return self._call(lambda app: app.cancel(id, reason))
+
+    def update(
+        self,
+        id: str | UUID,
+        *,
+        priority: int | str | None = None,
+        run_at: datetime | None = None,
+        delay: timedelta | float | None = None,
+    ) -> Status:
+        """Do what ``PgQueue.update`` does."""
+        return self._call(lambda app: app.update(id, priority=priority, run_at=run_at, delay=delay))
 
     def retry(self, id: str | UUID) -> Status:
         """Do what ``PgQueue.retry`` does."""

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, NewType
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NewType
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
 from pgqueue.backoff import Backoff
 from pgqueue.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 TaskId = NewType("TaskId", str)
 LeaseId = NewType("LeaseId", int)
@@ -86,6 +89,14 @@ class Task(BaseModel):
     crash_count: int = Field(default=0)
     timeout_s: float | None = Field(default=None)
     retry: dict[str, Any] | None = Field(default=None)
+    dedup_key: str | None = Field(default=None)
+
+
+class Enqueued(NamedTuple):
+    """What became of a task with a key: its id, or the other's if that was ``deduplicated``."""
+
+    id: TaskId
+    deduplicated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +104,7 @@ class NewTask:
     """A task to enqueue. What is ``None`` comes from its type.
 
     ``payload`` is anything JSON can hold, or a pydantic model; ``run_at`` needs a time zone.
+    ``dedup_key`` makes it unique: see docs/uniqueness.md for it and the words that go with it.
     """
 
     type: str
@@ -104,15 +116,18 @@ class NewTask:
     max_attempts: int | None = None
     timeout: timedelta | float | None = None
     retry: Backoff | None = None
+    dedup_key: str | None = None
+    dedup_scope: Literal["type", "queue"] | None = None
+    dedup_statuses: Sequence[str] | None = None
+    dedup_window: timedelta | float | None = None
+    on_conflict: Literal["return", "reject", "replace", "debounce"] | None = None
 
     def as_row(self, traceparent: str | None = None) -> dict[str, Any]:
         """Give the element that ``pgqueue.enqueue_many`` takes, or raise ``UsageError``."""
         if self.run_at is not None and self.delay is not None:
             message = "run_at and delay are both given"
             raise UsageError(message, hint="give one of them")
-        if self.run_at is not None and self.run_at.tzinfo is None:
-            message = f"run_at {self.run_at.isoformat()} has no time zone"
-            raise UsageError(message, hint="use an aware datetime, such as datetime.now(UTC) + …")
+        check_time(self.run_at)
         row: dict[str, Any] = {
             "type": self.type,
             "payload": {} if self.payload is None else self.payload,
@@ -125,7 +140,27 @@ class NewTask:
             "retry": self.retry and self.retry.as_policy(),
             "traceparent": traceparent,
         }
+        if self.dedup_key is not None:
+            row |= {
+                "dedup_key": self.dedup_key,
+                "dedup_scope": self.dedup_scope,
+                "dedup_statuses": self.dedup_statuses and [*self.dedup_statuses],
+                "dedup_window_s": seconds(self.dedup_window),
+                "on_conflict": self.on_conflict,
+            }
+        elif (
+            self.on_conflict or self.dedup_window or self.dedup_statuses or self.dedup_scope
+        ) is not None:
+            message = "a task without a dedup_key cannot be kept unique"
+            raise UsageError(message, hint="give it one, or leave the other dedup words out")
         return {name: value for name, value in row.items() if value is not None}
+
+
+def check_time(run_at: datetime | None) -> None:
+    """Raise ``UsageError`` for a time without a time zone."""
+    if run_at is not None and run_at.tzinfo is None:
+        message = f"run_at {run_at.isoformat()} has no time zone"
+        raise UsageError(message, hint="use an aware datetime, such as datetime.now(UTC) + …")
 
 
 def parse_priority(value: int | str | None) -> int | None:

@@ -6,6 +6,17 @@ select ids::text[], queues from pgqueue.enqueue_many(%(tasks)s);
 -- name: enqueue_and_ring
 select e.ids::text[], e.queues, pgqueue.ring(e.queues) from pgqueue.enqueue_many(%(tasks)s) as e;
 
+-- name: enqueue_unique_and_ring
+select e.ids::text[], e.verdicts, pgqueue.ring(e.queues) from pgqueue.enqueue_unique(%(tasks)s) as e;
+
+-- name: update_task
+select pgqueue.update_task(
+    %(id)s,
+    %(priority)s::int,
+    coalesce(%(run_at)s::timestamptz, pgqueue.clock() + %(delay_s)s::float8 * interval '1 second'),
+    %(if_match)s::text[]
+) as status;
+
 -- name: ring
 select pgqueue.ring(%(queues)s);
 
