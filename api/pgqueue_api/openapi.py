@@ -54,6 +54,7 @@ Times are RFC 3339 in UTC. Lists have opaque cursors: pass `next` as `cursor` un
 
 _LOCATION = "the task's path"
 _VERSION = "the version of its settings"
+_STATE = "names what can be changed of it"
 _SSE = "Server-sent events."
 
 _PATHS: dict[str, dict[str, Any]] = {
@@ -70,7 +71,14 @@ _PATHS: dict[str, dict[str, Any]] = {
                     Location=_LOCATION,
                     Idempotent_Replayed="`true` when it was stored before, under the same key",
                     Preference_Applied="what of `Prefer` was heard",
-                )
+                ),
+                200: _content(
+                    "Task",
+                    "Not stored: another task has its `dedup_key`. This is the other.",
+                    Location=_LOCATION,
+                    Idempotent_Replayed="`true` when the answer was the same before",
+                    Preference_Applied="what of `Prefer` was heard",
+                ),
             },
             *(409, 413, 415, 422, 503),
             parameters=[_KEY, _PREFER, _TRACEPARENT],
@@ -110,10 +118,21 @@ _PATHS: dict[str, dict[str, Any]] = {
             "get_task",
             "Read a task",
             "As it stands now.",
-            {200: _content("Task", "The task.")},
+            {200: _content("Task", "The task.", ETag=_STATE)},
             *(404, 503),
             parameters=[_ID],
-        )
+        ),
+        "patch": _operation(
+            "tasks",
+            "update_task",
+            "Change a task that waits",
+            "Its priority, or when it runs: `delay_s` 0 is now. It takes its place behind those "
+            "that are there. What is left out stays. A task that no longer waits is a 409.",
+            {200: _content("Task", "The task afterwards.", ETag=_STATE)},
+            *(404, 409, 412, 413, 415, 422, 428, 503),
+            parameters=[_ID, _IF_MATCH],
+            takes="TaskChange",
+        ),
     },
     "/v1/tasks/{id}/cancel": {
         "post": _operation(

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Literal
 
-from pgqueue_api.problems import VersionNeeded, VersionStale
+from pgqueue.errors import Stale
+from pgqueue_api.problems import VersionNeeded
 
 if TYPE_CHECKING:
     from litestar import Request
 
-__all__ = ["etag", "if_match", "needed", "stale"]
+__all__ = ["etag", "if_match", "needed", "stale", "tags"]
 
+_TAG = re.compile(r'(?<!W/)"[!#-~]*"')
 _STRONG = re.compile(r'(?<!W/)"([1-9]\d{0,17})"')
 
 
@@ -28,6 +30,14 @@ def if_match(request: Request[Any, Any, Any]) -> list[int] | Literal["*"] | None
     return "*" if given.strip() == "*" else [int(tag) for tag in _STRONG.findall(given)]
 
 
+def tags(request: Request[Any, Any, Any]) -> list[str] | Literal["*"] | None:
+    """Give the strong ETags that the client names; None where it names none at all."""
+    given = request.headers.get("if-match")
+    if given is None:
+        return None
+    return "*" if given.strip() == "*" else _TAG.findall(given)
+
+
 def needed(what: str) -> VersionNeeded:
     """Give the error that an If-Match left out is."""
     return VersionNeeded(
@@ -36,8 +46,8 @@ def needed(what: str) -> VersionNeeded:
     )
 
 
-def stale(what: str) -> VersionStale:
+def stale(what: str) -> Stale:
     """Give the error that an If-Match of another version is."""
-    return VersionStale(
+    return Stale(
         f"{what} is not at the version of If-Match", hint="read it again, and decide again"
     )

@@ -25,10 +25,12 @@ from pgqueue import logs
 from pgqueue.errors import (
     Conflict,
     DatabaseUnavailable,
+    Duplicate,
     NotFound,
     PayloadError,
     PgQueueError,
     SchemaMismatch,
+    Stale,
     UsageError,
 )
 
@@ -51,7 +53,6 @@ __all__ = [
     "UnknownType",
     "UnsupportedMedia",
     "VersionNeeded",
-    "VersionStale",
     "answer",
     "problem_of",
 ]
@@ -101,13 +102,6 @@ class VersionNeeded(UsageError):
     status = 428
 
 
-class VersionStale(Conflict):
-    """It was changed meanwhile."""
-
-    code = "precondition_failed"
-    status = 412
-
-
 class TooLarge(UsageError):
     """The body is too large."""
 
@@ -147,7 +141,8 @@ PROBLEM_CODES: dict[str, dict[str, Any]] = {
         (KeyInFlight, "The first request with this key still runs: ask again in a moment."),
         (Conflict, "The state of the task forbids it, such as the retry of a completed one."),
         (VersionNeeded, "Send `If-Match` with the ETag that you read: no change is lost that way."),
-        (VersionStale, "It was changed since you read it: read it again, and decide again."),
+        (Duplicate, "Another task has the dedup_key and counts: `task_id` is its id."),
+        (Stale, "It was changed since you read it: read it again, and decide again."),
         (TooLarge, "256 KiB is the most for one task, 4 MiB for many: send a reference."),
         (UnsupportedMedia, "Send `Content-Type: application/json`."),
         (DatabaseUnavailable, "PostgreSQL cannot be reached: try again after `Retry-After`."),
@@ -179,13 +174,11 @@ def problem_of(error: Exception) -> tuple[int, Problem, dict[str, str]]:
         if error.status == HTTPStatus.INTERNAL_SERVER_ERROR:
             _log.error("request_failed", exc_info=error)
             return error.status, _internal(), headers
-        return (
-            error.status,
-            _problem(
-                error.status, error.code, error.message, error.hint, getattr(error, "errors", None)
-            ),
-            headers,
-        )
+        errors = getattr(error, "errors", None)
+        problem = _problem(error.status, error.code, error.message, error.hint, errors)
+        if isinstance(error, Duplicate) and error.task_id:
+            problem["task_id"] = error.task_id
+        return error.status, problem, headers
     if isinstance(error, ValidationException):
         places = [
             {"parameter": str(place.get("key", "")), "message": str(place.get("message", ""))}

@@ -13,6 +13,7 @@ from pgqueue_api.schema_parts import nullable as _nullable
 from pgqueue_api.schema_parts import object_of as _object
 from pgqueue_api.schema_parts import ref as _ref
 from pgqueue_api.schema_parts import time as _time
+from pgqueue_api.unique_schemas import DEDUP, task_change
 
 __all__ = [
     "BULK",
@@ -83,12 +84,16 @@ NEW_TASK = _object(
             "description": "how long an attempt may take",
         },
         "retry": RETRY,
+        **DEDUP,
     },
     "A task to run.",
     *("payload", "queue", "priority", "run_at", "delay_s", "max_attempts", "timeout_s", "retry"),
+    *DEDUP,
     additionalProperties=False,
     examples=[{"type": "sleep", "payload": {"delay_ms": 2000}, "priority": "high"}],
 )
+
+TASK_CHANGE = task_change(NEW_TASK)
 
 BULK = _object(
     {
@@ -137,9 +142,14 @@ _TASK = _object(
         "crash_count": {**_COUNT, "description": "how often a worker died over it"},
         "timeout_s": {"type": ["number", "null"]},
         "retry": RETRY,
-        "dedup_key": {"type": ["string", "null"], "description": "unique while it counts"},
+        "dedup_key": {"type": ["string", "null"]},
+        "deduplicated": {
+            "type": "boolean",
+            "description": "only in the answer to a submit with a dedup_key: it was there before",
+        },
     },
     "A task as it stands.",
+    "deduplicated",
     examples=[
         {
             "id": EXAMPLE_ID,
@@ -175,6 +185,7 @@ _PROBLEM = _object(
         "code": {"type": "string", "description": "stable, for programs"},
         "detail": {"type": "string", "description": "what happened, for people"},
         "hint": {"type": "string", "description": "what to do about it"},
+        "task_id": {"type": "string", "description": "the other task, where that is the problem"},
         "errors": {
             "type": "array",
             "items": _object(
@@ -189,7 +200,7 @@ _PROBLEM = _object(
         },
     },
     "An error (RFC 9457).",
-    *("hint", "errors"),
+    *("hint", "errors", "task_id"),
     examples=[
         {
             "type": "/docs#payload_invalid",
@@ -207,6 +218,7 @@ _PROBLEM = _object(
 
 COMPONENTS: dict[str, Schema] = {
     "NewTask": NEW_TASK,
+    "TaskChange": TASK_CHANGE,
     "Bulk": BULK,
     "Task": _TASK,
     "Problem": _PROBLEM,

@@ -30,6 +30,8 @@ class Services:
         # reads never wait behind writes, nor health behind either
         self.reads = Links(dsn, "pgqueue api reads", size=4, timeout_s=2, read_only=True)
         self.writes = Links(dsn, "pgqueue api writes", size=4, timeout_s=10)
+        # a task with a key may wait for another transaction that uses it: nobody else waits with it
+        self.keyed = Links(dsn, "pgqueue api keyed", size=4, timeout_s=10)
         self.health = Links(dsn, "pgqueue api health", size=1, timeout_s=2, read_only=True)
         self.doorbell = Doorbell(dsn)
         self.submitter = Submitter(dsn, self.doorbell, self.limits, self.metrics)
@@ -63,5 +65,5 @@ class Services:
             with suppress(asyncio.CancelledError):
                 await task
         await self.hub.close()
-        for links in (self.reads, self.writes, self.health):
+        for links in (self.reads, self.writes, self.keyed, self.health):
             await links.close()

@@ -14,13 +14,14 @@ from pgqueue.task import PRIORITIES
 from pgqueue_api.problems import Invalid
 from pgqueue_api.registry import explain
 from pgqueue_api.schemas import NEW_TASK
+from pgqueue_api.unique_schemas import DEDUP
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pgqueue_api.registry import TaskType
 
-__all__ = ["Submission", "check", "json_time"]
+__all__ = ["Submission", "check", "json_time", "parse_time"]
 
 _NEW_TASK = jsonschema_rs.validator_for(NEW_TASK, offline=True)
 _EMPTY: dict[str, Any] = {}
@@ -129,13 +130,16 @@ def check(
     if run_at is not None:
         if delay_s is not None:
             raise _wrong(prefix + "/delay_s", "run_at is given too: give one of them")
-        due = _parse_time(run_at, prefix + "/run_at")
+        due = parse_time(run_at, prefix + "/run_at")
         element["run_at"] = json_time(due)
     elif delay_s is not None:
         element["delay_s"] = delay_s
     retry = raw.get("retry")
     more = {"timeout_s": timeout_s, "retry": retry, "traceparent": traceparent}
     element |= {name: value for name, value in more.items() if value is not None}
+    dedup_key = raw.get("dedup_key")
+    if not DEDUP.keys().isdisjoint(raw):
+        element |= _dedup_words(raw, prefix)
     return Submission(
         kind,
         orjson.dumps(element),
@@ -147,8 +151,17 @@ def check(
         retry,
         due,
         delay_s,
-        raw.get("dedup_key"),
+        dedup_key,
     )
+
+
+def _dedup_words(raw: dict[str, Any], prefix: str) -> dict[str, Any]:
+    words = {name: raw[name] for name in DEDUP if raw.get(name) is not None}
+    if words and "dedup_key" not in words:
+        raise _wrong(f"{prefix}/{next(iter(words))}", "this needs a dedup_key")
+    if words.get("on_conflict") == "debounce" and not (raw.get("delay_s") or raw.get("run_at")):
+        raise _wrong(prefix + "/on_conflict", "debounce needs a delay: give delay_s or run_at")
+    return words
 
 
 def json_time(at: datetime) -> str:
@@ -156,7 +169,8 @@ def json_time(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def _parse_time(text: str, pointer: str) -> datetime:
+def parse_time(text: str, pointer: str) -> datetime:
+    """Give a time with a time zone, or raise ``Invalid``."""
     try:
         at = datetime.fromisoformat(text)
         if at.tzinfo is not None:

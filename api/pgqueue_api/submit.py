@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from pgqueue import telemetry
-from pgqueue.errors import NotFound, PgQueueError
+from pgqueue.errors import PgQueueError
 from pgqueue_api import body
-from pgqueue_api.problems import Invalid, KeyInFlight, KeyReused, Problem, problem_of
+from pgqueue_api.problems import Invalid, problem_of
 from pgqueue_api.schemas import BULK
+from pgqueue_api.storing import Kept, Outcome, flagged, store, store_once
 from pgqueue_api.submission import Submission, check, check_shape
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Answer:
     status: int
     content: bytes
     headers: dict[str, str] = field(default_factory=dict)
+    deduplicated: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +82,22 @@ async def _store_one(
 ) -> Answer:
     services = request.services
     submission = check(raw, kind, services.registry.budgets, traceparent, services.limits.payload)
+    headers: dict[str, str] = {}
     if b"idempotency-key" in request.headers:
-        ids, created_at, replayed = await _store_once(request, [submission], [1], 1)
-        id = str(ids[0])
+        (outcome,), replayed = await _store_once(request, [submission], strict=True)
         if replayed:
-            replay = {"Location": f"/v1/tasks/{id}", "Idempotent-Replayed": "true"}
-            return Answer(201, (await _states(services, [id]))[id], replay)
+            headers["Idempotent-Replayed"] = "true"
+    elif submission.dedup_key is not None:
+        (outcome,) = await store(services, [submission])
     else:
         id, created_at = await services.submitter.submit(submission.element)
-    return Answer(201, submission.as_task(id, created_at), {"Location": f"/v1/tasks/{id}"})
+        content = submission.as_task(id, created_at)
+        return Answer(201, content, {"Location": f"/v1/tasks/{id}"})
+    if isinstance(outcome, PgQueueError):
+        raise outcome
+    headers["Location"] = f"/v1/tasks/{outcome.id}"
+    status = 200 if outcome.deduplicated else 201
+    return Answer(status, outcome.content, headers, outcome.deduplicated)
 
 
 async def submit_bulk(services: Services, headers: Headers, receive: Receive) -> Answer:
@@ -106,18 +115,27 @@ async def submit_bulk(services: Services, headers: Headers, receive: Receive) ->
             await _check(services, task, f"/tasks/{n}", span.traceparent)
             for n, task in enumerate(tasks)
         ]
+        good = [one if isinstance(one, Submission) else None for one in checked]
         extra: dict[str, str] = {}
         if b"idempotency-key" in headers:
-            outcomes, replayed = await _store_bulk_once(request, checked)
+            stored, replayed = await _store_once(request, good, strict=False)
             if replayed:
                 extra["Idempotent-Replayed"] = "true"
         else:
-            outcomes = await _store_bulk(services, checked)
-    accepted = sum(1 for outcome in outcomes if isinstance(outcome, tuple))
+            stored = await store(services, good)
+    # what is wrong with a task now says more than that it was refused before
+    outcomes = [
+        one if isinstance(one, PgQueueError) and not isinstance(outcome, Kept) else outcome
+        for one, outcome in zip(checked, stored, strict=True)
+    ]
+    accepted = sum(isinstance(outcome, Kept) for outcome in outcomes)
+    for outcome in outcomes:
+        if isinstance(outcome, PgQueueError) and outcome.status >= 500 and not accepted:
+            raise outcome
     items = [
-        {"ok": True, "id": outcome[0], "task": orjson.Fragment(outcome[1])}
-        if isinstance(outcome, tuple)
-        else {"ok": False, "problem": outcome}
+        {"ok": False, "problem": problem_of(outcome)[1]}
+        if isinstance(outcome, PgQueueError)
+        else {"ok": True, "id": outcome.id, "task": orjson.Fragment(outcome.content)}
         for outcome in outcomes
     ]
     result = {"accepted": accepted, "refused": len(items) - accepted, "items": items}
@@ -137,7 +155,7 @@ def _tasks_of(raw: Any, most: int) -> list[Any]:
 
 async def _check(
     services: Services, raw: Any, prefix: str, traceparent: str | None
-) -> Submission | Problem:
+) -> Submission | PgQueueError:
     try:
         check_shape(raw, prefix)
         kind = services.registry.known(raw["type"]) or await services.registry.find(raw["type"])
@@ -146,84 +164,14 @@ async def _check(
     except PgQueueError as error:
         if error.status >= 500:
             raise
-        return problem_of(error)[1]
-
-
-Outcome = tuple[str, bytes] | Problem
-"""A stored task's id and JSON, or the problem with it."""
-
-
-async def _store_bulk(services: Services, checked: Sequence[Submission | Problem]) -> list[Outcome]:
-    futures = [
-        services.submitter.submit(one.element) if isinstance(one, Submission) else one
-        for one in checked
-    ]
-    outcomes: list[Outcome] = []
-    failure: PgQueueError | None = None
-    for one, future in zip(checked, futures, strict=True):
-        if isinstance(future, dict) or isinstance(one, dict):
-            outcomes.append(one if isinstance(one, dict) else {})
-            continue
-        try:
-            id, created_at = await future
-            outcomes.append((id, one.as_task(id, created_at)))
-        except PgQueueError as error:
-            outcomes.append(problem_of(error)[1])
-            failure = error if error.status >= 500 else failure
-    if failure is not None and not any(isinstance(outcome, tuple) for outcome in outcomes):
-        raise failure
-    return outcomes
-
-
-async def _store_bulk_once(
-    request: _Request, checked: Sequence[Submission | Problem]
-) -> tuple[list[Outcome], bool]:
-    places = [n for n, one in enumerate(checked, 1) if isinstance(one, Submission)]
-    good = [one for one in checked if isinstance(one, Submission)]
-    ids, created_at, replayed = await _store_once(request, good, places, len(checked))
-    states = await _states(request.services, [id for id in ids if id]) if replayed else {}
-    outcomes: list[Outcome] = []
-    for id, one in zip(ids, checked, strict=True):
-        if id is None:
-            refused = Invalid("it was refused when this Idempotency-Key came first")
-            outcomes.append(one if isinstance(one, dict) else problem_of(refused)[1])
-        elif replayed:
-            outcomes.append((id, states[id]))
-        elif isinstance(one, Submission):
-            outcomes.append((id, one.as_task(id, created_at)))
-    return outcomes, replayed
+        return error
 
 
 async def _store_once(
-    request: _Request, submissions: Sequence[Submission], places: Sequence[int], asked: int
-) -> tuple[list[str | None], str, bool]:
-    """Store tasks under a key; give their ids by place, and whether they were there before."""
-    row = await request.services.writes.row(
-        "submit_idempotent",
-        {
-            "key": _key(request.headers),
-            "request_hash": hashlib.sha256(request.content).digest(),
-            "tasks": (b"[" + b",".join(one.element for one in submissions) + b"]").decode(),
-            "places": places,
-            "asked": asked,
-        },
-    )
-    assert row is not None
-    if row["verdict"] == "in_flight":
-        raise KeyInFlight(hint="wait for its answer, or ask again in a moment")
-    if row["verdict"] == "reused":
-        raise KeyReused(hint="use a new key for a new request")
-    if row["queues"]:
-        request.services.doorbell.ring(row["queues"], [id for id in row["ids"] if id])
-    return row["ids"], row["created_at"], row["verdict"] == "replayed"
-
-
-async def _states(services: Services, ids: Sequence[str]) -> dict[str, bytes]:
-    rows = await services.writes.rows("task_states", {"ids": ids})
-    states = {row["id"]: row["state"].encode() for row in rows}
-    if len(states) < len(set(ids)):
-        raise NotFound("the tasks of this Idempotency-Key are no longer kept")
-    return states
+    request: _Request, checked: Sequence[Submission | None], *, strict: bool
+) -> tuple[list[Outcome], bool]:
+    key, request_hash = _key(request.headers), hashlib.sha256(request.content).digest()
+    return await store_once(request.services, key, request_hash, checked, strict=strict)
 
 
 async def _wait(services: Services, preference: bytes, answer: Answer) -> None:
@@ -234,7 +182,7 @@ async def _wait(services: Services, preference: bytes, answer: Answer) -> None:
     id = answer.headers["Location"].rsplit("/", 1)[1]
     state = await services.hub.wait_for_end(id, seconds)
     if state is not None:
-        answer.content = state
+        answer.content = flagged(state, answer.deduplicated)
     answer.headers["Preference-Applied"] = f"wait={seconds:g}"
 
 

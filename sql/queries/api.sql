@@ -19,10 +19,14 @@ commit;
 select ids::text[], pgqueue.json_time(created_at) as created_at, queues
 from pgqueue.enqueue_many(%(tasks)s::jsonb);
 
+-- name: submit_unique
+select ids::text[], pgqueue.json_time(created_at) as created_at, queues, verdicts
+from pgqueue.enqueue_unique(%(tasks)s::jsonb, strict => false);
+
 -- name: submit_idempotent
-select verdict, ids::text[], pgqueue.json_time(created_at) as created_at, queues
+select verdict, ids::text[], pgqueue.json_time(created_at) as created_at, queues, verdicts
 from pgqueue.enqueue_idempotent(
-    %(key)s, %(request_hash)s, %(tasks)s::jsonb, %(places)s::int[], %(asked)s
+    %(key)s, %(request_hash)s, %(tasks)s::jsonb, %(places)s::int[], %(asked)s, strict => %(strict)s
 );
 
 -- name: due_times
@@ -38,7 +42,7 @@ select
     ) then pgqueue.announce(%(ids)s::uuid[]) end;
 
 -- name: task_states
-select id::text, queue, type, status, state from pgqueue.task_states(%(ids)s::uuid[]);
+select id::text, queue, type, status, etag, state from pgqueue.task_states(%(ids)s::uuid[]);
 
 -- name: list_tasks
 select items, next_before::text, searched_until

@@ -1,11 +1,11 @@
-"""/v1/tasks: submit, read, list, cancel, retry."""
+"""/v1/tasks: submit, read, list, change, cancel, retry."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from litestar import Request, Response, get, post
+from litestar import Request, Response, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 
@@ -13,10 +13,12 @@ from pgqueue.errors import NotFound
 from pgqueue_api import body
 from pgqueue_api.json_answers import items, json_answer
 from pgqueue_api.parameters import decode_id, encode_id, plain, time_of
+from pgqueue_api.preconditions import needed, tags
 from pgqueue_api.problems import Invalid
 from pgqueue_api.services import Services
 from pgqueue_api.streams import parse_position
 from pgqueue_api.submit import Answer, submit_bulk, submit_one
+from pgqueue_api.task_change import read_change
 
 __all__ = ["ROUTES"]
 
@@ -72,8 +74,27 @@ async def list_tasks(
 
 @get("/v1/tasks/{id:uuid}")
 async def get_task(id: FromPath[UUID], services: NamedDependency[Services]) -> Json:
-    """Give a task as it stands."""
-    return json_answer(await _state(services, id))
+    """Give a task as it stands; the ETag names what can be changed of it."""
+    row = await services.reads.row("task_states", {"ids": [id]})
+    if row is None:
+        raise NotFound(f"there is no task {id}")
+    return _task(row)
+
+
+@patch("/v1/tasks/{id:uuid}")
+async def update_task(
+    id: FromPath[UUID], request: AnyRequest, services: NamedDependency[Services]
+) -> Json:
+    """Change the priority or the time of a task that waits."""
+    changes = await read_change(request, services)
+    seen = tags(request)
+    if seen is None:
+        await _exists(services, id)
+        raise needed(f"the task {id}")
+    row = await services.writes.row(
+        "update_task", {"id": id, **changes, "if_match": None if seen == "*" else seen}
+    )
+    return await _after(services, id, row["status"] if row else None)
 
 
 @post("/v1/tasks/{id:uuid}/cancel", status_code=200)
@@ -161,6 +182,7 @@ ROUTES = [
     submit_many,
     list_tasks,
     get_task,
+    update_task,
     cancel_task,
     retry_task,
     list_attempts,
@@ -179,12 +201,10 @@ def _answered(answer: Answer) -> Json:
     )
 
 
-async def _state(services: Services, id: UUID) -> bytes:
-    row = await services.reads.row("task_states", {"ids": [id]})
-    if row is None:
-        raise NotFound(f"there is no task {id}")
-    state: str = row["state"]
-    return state.encode()
+def _task(row: dict[str, Any]) -> Json:
+    answer = json_answer(row["state"].encode())
+    answer.headers["ETag"] = row["etag"]
+    return answer
 
 
 async def _after(services: Services, id: UUID, status: str | None) -> Json:
@@ -192,7 +212,7 @@ async def _after(services: Services, id: UUID, status: str | None) -> Json:
         raise NotFound(f"there is no task {id}")
     # on the writing side: a replica for reads may be a moment behind
     [row] = await services.writes.rows("task_states", {"ids": [id]})
-    return json_answer(row["state"].encode())
+    return _task(row)
 
 
 async def _list_of_task(services: Services, name: str, id: UUID, more: dict[str, int]) -> Json:
