@@ -89,6 +89,7 @@ class Task(BaseModel):
     crash_count: int = Field(default=0)
     timeout_s: float | None = Field(default=None)
     retry: dict[str, Any] | None = Field(default=None)
+    expires_at: datetime | None = Field(default=None)
     dedup_key: str | None = Field(default=None)
 
 
@@ -103,7 +104,9 @@ class Enqueued(NamedTuple):
 class NewTask:
     """A task to enqueue. What is ``None`` comes from its type.
 
-    ``payload`` is anything JSON can hold, or a pydantic model; ``run_at`` needs a time zone.
+    ``payload`` is anything JSON can hold, or a pydantic model; ``run_at`` and ``expires_at`` need a
+    time zone. A task that has not started by ``expires_at``, or ``expires_in`` from now, is
+    cancelled.
     ``dedup_key`` makes it unique: see docs/uniqueness.md for it and the words that go with it.
     """
 
@@ -116,6 +119,8 @@ class NewTask:
     max_attempts: int | None = None
     timeout: timedelta | float | None = None
     retry: Backoff | None = None
+    expires_at: datetime | None = None
+    expires_in: timedelta | float | None = None
     dedup_key: str | None = None
     dedup_scope: Literal["type", "queue"] | None = None
     dedup_statuses: Sequence[str] | None = None
@@ -124,10 +129,8 @@ class NewTask:
 
     def as_row(self, traceparent: str | None = None) -> dict[str, Any]:
         """Give the element that ``pgqueue.enqueue_many`` takes, or raise ``UsageError``."""
-        if self.run_at is not None and self.delay is not None:
-            message = "run_at and delay are both given"
-            raise UsageError(message, hint="give one of them")
-        check_time(self.run_at)
+        _check_times("run_at", self.run_at, "delay", self.delay)
+        _check_times("expires_at", self.expires_at, "expires_in", self.expires_in)
         row: dict[str, Any] = {
             "type": self.type,
             "payload": {} if self.payload is None else self.payload,
@@ -138,6 +141,8 @@ class NewTask:
             "max_attempts": self.max_attempts,
             "timeout_s": seconds(self.timeout),
             "retry": self.retry and self.retry.as_policy(),
+            "expires_at": self.expires_at.isoformat() if self.expires_at else None,
+            "expires_in_s": seconds(self.expires_in),
             "traceparent": traceparent,
         }
         if self.dedup_key is not None:
@@ -156,10 +161,19 @@ class NewTask:
         return {name: value for name, value in row.items() if value is not None}
 
 
-def check_time(run_at: datetime | None) -> None:
+def _check_times(
+    name: str, at: datetime | None, other: str, within: timedelta | float | None
+) -> None:
+    if at is not None and within is not None:
+        message = f"{name} and {other} are both given"
+        raise UsageError(message, hint="give one of them")
+    check_time(at, name)
+
+
+def check_time(at: datetime | None, name: str = "run_at") -> None:
     """Raise ``UsageError`` for a time without a time zone."""
-    if run_at is not None and run_at.tzinfo is None:
-        message = f"run_at {run_at.isoformat()} has no time zone"
+    if at is not None and at.tzinfo is None:
+        message = f"{name} {at.isoformat()} has no time zone"
         raise UsageError(message, hint="use an aware datetime, such as datetime.now(UTC) + …")
 
 

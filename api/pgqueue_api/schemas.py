@@ -85,10 +85,17 @@ NEW_TASK = _object(
         },
         "retry": RETRY,
         **DEDUP,
+        "expires_at": _nullable(_time("cancelled if it has not started by then (RFC 3339)")),
+        "expires_in_s": {
+            "type": ["number", "null"],
+            "minimum": 0,
+            "maximum": MOST_DELAY_S,
+            "description": "the same, in seconds from now; instead of expires_at",
+        },
     },
     "A task to run.",
     *("payload", "queue", "priority", "run_at", "delay_s", "max_attempts", "timeout_s", "retry"),
-    *DEDUP,
+    *("expires_at", "expires_in_s", *DEDUP),
     additionalProperties=False,
     examples=[{"type": "sleep", "payload": {"delay_ms": 2000}, "priority": "high"}],
 )
@@ -143,6 +150,7 @@ _TASK = _object(
         "timeout_s": {"type": ["number", "null"]},
         "retry": RETRY,
         "dedup_key": {"type": ["string", "null"]},
+        "expires_at": _nullable(_time("cancelled if it has not started by then")),
         "deduplicated": {
             "type": "boolean",
             "description": "only in the answer to a submit with a dedup_key: it was there before",
@@ -173,6 +181,7 @@ _TASK = _object(
             "timeout_s": None,
             "retry": None,
             "dedup_key": None,
+            "expires_at": None,
         }
     ],
 )

@@ -44,6 +44,8 @@ class Submission:
     run_at: datetime | None
     delay_s: float | None
     dedup_key: str | None
+    expires_at: datetime | None
+    expires_in_s: float | None
 
     def as_task(self, id: str, created_at: str) -> bytes:
         """Give the task as JSON, as it stands right after it was stored."""
@@ -52,6 +54,10 @@ class Submission:
         if self.delay_s is not None:
             created = datetime.fromisoformat(created_at)
             run_at = created + timedelta(seconds=self.delay_s)
+        expires_at = self.expires_at
+        if self.expires_in_s is not None:
+            created = created or datetime.fromisoformat(created_at)
+            expires_at = created + timedelta(seconds=self.expires_in_s)
         waits = run_at is not None and run_at > (created or datetime.fromisoformat(created_at))
         return orjson.dumps(
             {
@@ -76,6 +82,7 @@ class Submission:
                 "timeout_s": self.timeout_s,
                 "retry": self.retry,
                 "dedup_key": self.dedup_key,
+                "expires_at": json_time(expires_at) if expires_at else None,
             }
         )
 
@@ -125,16 +132,9 @@ def check(
         "priority": int(priority),
         "max_attempts": int(max_attempts),
     }
-    run_at, delay_s, timeout_s = raw.get("run_at"), raw.get("delay_s"), raw.get("timeout_s")
-    due: datetime | None = None
-    if run_at is not None:
-        if delay_s is not None:
-            raise _wrong(prefix + "/delay_s", "run_at is given too: give one of them")
-        due = parse_time(run_at, prefix + "/run_at")
-        element["run_at"] = json_time(due)
-    elif delay_s is not None:
-        element["delay_s"] = delay_s
-    retry = raw.get("retry")
+    timeout_s, retry = raw.get("timeout_s"), raw.get("retry")
+    due, delay_s = _take_time(raw, element, "run_at", "delay_s", prefix)
+    expires_at, expires_in_s = _take_time(raw, element, "expires_at", "expires_in_s", prefix)
     more = {"timeout_s": timeout_s, "retry": retry, "traceparent": traceparent}
     element |= {name: value for name, value in more.items() if value is not None}
     dedup_key = raw.get("dedup_key")
@@ -152,6 +152,8 @@ def check(
         due,
         delay_s,
         dedup_key,
+        expires_at,
+        expires_in_s,
     )
 
 
@@ -167,6 +169,22 @@ def _dedup_words(raw: dict[str, Any], prefix: str) -> dict[str, Any]:
 def json_time(at: datetime) -> str:
     """Give a time as JSON carries it here: RFC 3339 in UTC, to the microsecond."""
     return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _take_time(
+    raw: dict[str, Any], element: dict[str, Any], absolute: str, relative: str, prefix: str
+) -> tuple[datetime | None, float | None]:
+    """Put a time into the element as it is given: as such, or in seconds from now."""
+    at, within_s = raw.get(absolute), raw.get(relative)
+    if at is None:
+        if within_s is not None:
+            element[relative] = within_s
+        return None, within_s
+    if within_s is not None:
+        raise _wrong(f"{prefix}/{relative}", f"{absolute} is given too: give one of them")
+    due = parse_time(at, f"{prefix}/{absolute}")
+    element[absolute] = json_time(due)
+    return due, None
 
 
 def parse_time(text: str, pointer: str) -> datetime:

@@ -1,7 +1,7 @@
 -- Cancels a task and returns its status after the call. One that waits is cancelled at once; one that is active is
 -- asked to stop and becomes cancelled when its handler has stopped; a finished one stays what it is.
--- Returns null when there is no such task.
-create or replace function pgqueue.cancel(id uuid, reason text default null) returns text
+-- Returns null when there is no such task. unstarted: leave it alone if it has been started.
+create or replace function pgqueue.cancel(id uuid, reason text default null, unstarted boolean default false) returns text
 language plpgsql
 set search_path = pgqueue, pg_catalog, pg_temp
 as $$
@@ -23,13 +23,17 @@ begin
         token := null;
         delete from ready as r
         where (r.queue, r.priority, r.seq) = (found_task.queue, found_task.priority, found_task.seq)
-            and r.task_id = found_task.id
+            and r.task_id = found_task.id and (r.attempt = 0 or not unstarted)
         returning r.attempt into token;
         if token is null then
-            delete from ready as r where r.task_id = found_task.id and r.requeued returning r.attempt into token;
+            delete from ready as r
+            where r.task_id = found_task.id and r.requeued and (r.attempt = 0 or not unstarted)
+            returning r.attempt into token;
         end if;
         if token is null then
-            delete from delayed as d where d.task_id = found_task.id returning d.attempt into token;
+            delete from delayed as d
+            where d.task_id = found_task.id and (d.attempt = 0 or not unstarted)
+            returning d.attempt into token;
         end if;
         if token is not null then
             insert into attempt (task_id, lease_id, user_id, finished_at, attempt, final, outcome, error)
@@ -47,7 +51,7 @@ begin
         end if;
 
         update running as r set cancel_requested = true
-        where r.task_id = found_task.id
+        where r.task_id = found_task.id and not unstarted
         returning r.worker_id into asked;
         if found then
             perform pg_notify('pgqueue_control', asked::text);

@@ -3,11 +3,13 @@
 -- first): tokens at or below it are not looked at, so that dead tokens under a held snapshot cost nothing. Correctness
 -- never depends on cursors: null looks at all, and a worker sweeps so every so often.
 -- resumes says that an earlier attempt left checkpoints, and costs a task that was never requeued nothing.
+-- expired: it was to start by now and has not, so it must be finished as cancelled, not run.
 -- A draining worker gets none. Raises PQ001 when the worker is no longer active: its leases have gone to others.
 create or replace function pgqueue.claim(worker bigint, queues text[], cursors bigint[], max_tasks int)
 returns table (
     task_id uuid, lease_id bigint, attempt smallint, budget smallint, crashes smallint, priority smallint, seq bigint,
-    queue text, type text, timeout_s real, wait_s float8, payload text, traceparent text, watched boolean, resumes boolean
+    queue text, type text, timeout_s real, wait_s float8, payload text, traceparent text, watched boolean,
+    resumes boolean, expired boolean
 )
 language plpgsql
 set search_path = pgqueue, pg_catalog, pg_temp
@@ -68,7 +70,7 @@ begin
     ),
     leased as materialized (
         select
-            taken.*, t.type, t.user_id, t.timeout_s, t.created_at, t.payload::text as payload, t.traceparent,
+            taken.*, t.type, t.user_id, t.timeout_s, t.created_at, t.payload::text as payload, t.traceparent, t.expires_at,
             nextval('pgqueue.lease_seq') as lease_id
         from taken
         join task as t on t.id = taken.task_id
@@ -89,7 +91,8 @@ begin
         l.task_id, l.lease_id, (l.attempt + 1)::smallint, l.budget, l.crashes, l.priority, l.seq,
         l.queue, l.type, l.timeout_s, date_part('epoch', now - l.ready_at), l.payload, l.traceparent,
         (select exists (select from listener as s where s.channel = 'pgqueue_event' and s.expires_at > now)),
-        l.requeued and has_checkpoints(l.task_id)
+        l.requeued and has_checkpoints(l.task_id),
+        l.attempt = 0 and l.expires_at is not null and l.expires_at <= now
     from leased as l;
 end
 $$;

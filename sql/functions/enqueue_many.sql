@@ -1,6 +1,6 @@
 -- Stores tasks, all or none, in the caller's transaction, and returns their ids in the order given.
 -- Each element: type, and optionally payload, queue, priority, run_at or delay_s, max_attempts, timeout_s, traceparent,
--- retry, expires_at, dedup_key (kept, not looked at).
+-- retry, expires_at or expires_in_s, dedup_key (kept, not looked at).
 -- What is not given comes from the type as its workers published it, and max_attempts then from the queue.
 -- Rings no doorbell: see ring().
 create or replace function pgqueue.enqueue_many(
@@ -20,6 +20,7 @@ declare
     bits constant bigint := id_bits(now);
     first_place constant bigint := nextval('pgqueue.ready_seq');  -- of a hundred thousand
     impossible boolean;
+    expires boolean;
     -- nearly always null: queues that say nothing cost a task nothing
     budgets constant jsonb := (select jsonb_object_agg(q.name, q.max_attempts) from queue as q where q.max_attempts is not null);
 begin
@@ -45,7 +46,7 @@ begin
             ) as max_attempts,
             i.timeout_s,
             i.traceparent,
-            i.expires_at,
+            coalesce(i.expires_at, now + i.expires_in_s * interval '1 second') as expires_at,
             i.retry,
             i.dedup_key,
             case when i.run_at > now then null else first_place + i.n - 1 end as seq
@@ -54,12 +55,12 @@ begin
             from rows from (
                 jsonb_to_recordset(tasks) as (
                     type text, payload jsonb, queue text, priority smallint, run_at timestamptz, delay_s float8,
-                    max_attempts smallint, timeout_s real, traceparent text, expires_at timestamptz, retry jsonb,
-                    dedup_key text
+                    max_attempts smallint, timeout_s real, traceparent text, expires_at timestamptz,
+                    expires_in_s float8, retry jsonb, dedup_key text
                 )
             ) with ordinality as given (
-                type, payload, queue, priority, starts_at, delay_s, max_attempts, timeout_s, traceparent, expires_at, retry,
-                dedup_key, n
+                type, payload, queue, priority, starts_at, delay_s, max_attempts, timeout_s, traceparent, expires_at,
+                expires_in_s, retry, dedup_key, n
             )
         ) as i
         left join task_type as t on t.name = i.type
@@ -100,14 +101,22 @@ begin
             or timeout_s <= 0 or timeout_s > 1e9
             or (retry is not null and not retry_fits(retry))
             or run_at < 'epoch' or run_at >= '9999-01-01 00:00Z'
-        )
-    into ids, created_at, queues, impossible
+            or expires_at < 'epoch' or expires_at >= '9999-01-01 00:00Z'
+        ),
+        bool_or(expires_at is not null)
+    into ids, created_at, queues, impossible, expires
     from input;
 
     if impossible then
         raise exception 'a value is out of range'
             using errcode = 'PQ004', hint = 'priority is 0 (first) to 10 (last), max_attempts 1 to 1000, timeout_s more than 0 '
-                'and at most 1e9, retry a policy, run_at in the years 1970 to 9998, the name of a queue or a type 1 to 100 characters long';
+                'and at most 1e9, retry a policy, run_at and expires_at in the years 1970 to 9998, the name of a queue or a type '
+                '1 to 100 characters long';
+    end if;
+
+    if expires then
+        insert into expiry (expires_at, task_id)
+        select t.expires_at, t.id from task as t where t.id = any (ids) and t.id >= ids[1] and t.expires_at is not null;
     end if;
 end
 $$;

@@ -38,7 +38,8 @@ begin
             'crash_count', t.crash_count,
             'retry', t.retry,
             'timeout_s', t.timeout_s,
-            'dedup_key', t.dedup_key
+            'dedup_key', t.dedup_key,
+            'expires_at', json_time(t.expires_at)
         )::text
     from unnest(ids) with ordinality as asked (id, n)
     cross join lateral (

@@ -6,7 +6,7 @@ select set_config('synchronous_commit', 'off', false);  -- a lost claim is a rer
 -- name: claim_tasks
 select
     task_id::text, lease_id, attempt, budget, crashes, priority, seq, queue, type, timeout_s, wait_s, payload,
-    traceparent, watched, resumes
+    traceparent, watched, resumes, expired
 from pgqueue.claim(%(worker)s, %(queues)s, %(cursors)s::bigint[], %(max_tasks)s);
 
 -- name: finish_attempts
@@ -55,8 +55,14 @@ select active, cancels from pgqueue.heartbeat(%(workers)s::bigint[], %(lease_s)s
 -- name: set_worker_state
 select pgqueue.set_worker_state(%(worker)s, %(state)s);
 
+-- name: held_by
+select task_id::text, lease_id, queue from pgqueue.running where worker_id = %(worker)s;
+
 -- name: rescue
 select rescued, queues, task_ids from pgqueue.rescue(%(dead)s::bigint[]);
+
+-- name: expire
+select pgqueue.expire(1000);
 
 -- name: promote
 select moved, queues, next_due_s from pgqueue.promote(1000);

@@ -134,10 +134,14 @@ class Bench:
         """Let a handler through."""
         (self.folder / gate).touch()
 
+    def workers_in(self, state: str) -> list[int]:
+        """The pids of worker processes in a state."""
+        rows = self.rows("select pid from pgqueue.worker where state = %s order by id", state)
+        return [row["pid"] for row in rows]
+
     def processes(self) -> list[int]:
         """The pids of worker processes that hold leases or may claim."""
-        rows = self.rows("select pid from pgqueue.worker where state = 'active' order by id")
-        return [row["pid"] for row in rows]
+        return self.workers_in("active")
 
 
 @pytest.fixture

@@ -98,6 +98,28 @@ def stubborn(ctx: Context, payload: dict) -> None:
         threading.Event().wait(0.01)
 
 
+@app.task("immortal", timeout=0.2, max_attempts=1)
+async def immortal(ctx: Context, payload: dict) -> str:
+    """Swallow every cancel."""
+    passed("immortal-in")
+    while not (GATES / "immortal-out").exists():
+        try:
+            await asyncio.sleep(0.01)
+        except asyncio.CancelledError:
+            passed("immortal-cancelled")
+    return "too late"
+
+
+@app.task("stuck", timeout=0.2, backoff=NOW)
+async def stuck(ctx: Context, payload: dict) -> str:
+    """Block the event loop, the first time."""
+    if ctx.attempt == 1 or payload.get("always"):
+        passed(f"stuck-in-{ctx.attempt}")
+        while True:
+            pass
+    return "through"
+
+
 @app.task("retry")
 async def retry(ctx: Context, payload: dict) -> object:
     return "done" if ctx.attempt > 1 else Retry(after=0, reason="not yet")

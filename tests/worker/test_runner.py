@@ -3,10 +3,13 @@
 import asyncio
 
 import pytest
+from pgqueue_worker.deadlines import Deadlines
+from pgqueue_worker.handling import Handling
 from pgqueue_worker.isolation.pool import Pool
 from pgqueue_worker.lease import Lease
 from pgqueue_worker.runner import Runner
 from pgqueue_worker.tally import Tally
+from pgqueue_worker.watch import Watch
 
 from pgqueue import PgQueue
 
@@ -38,17 +41,23 @@ async def test_an_attempt_that_cannot_be_ended_breaks_the_runner_and_not_silentl
     async def handler() -> None:
         return
 
+    pool = Pool(None, builtin=False, dsn="", grace_s=1)
+    deadlines = Deadlines(Watch.create(1))
     runner = Runner(
         app.types,
         concurrency=1,
+        stop_grace_s=1,
+        handling=Handling(
+            concurrency=1, reporter=Reporter(), checkpoints=None, pool=pool, deadlines=deadlines
+        ),
+        deadlines=deadlines,
         finisher=Finisher(),
         reporter=Reporter(),
-        checkpoints=None,
         tally=Tally(),
-        pool=Pool(None, builtin=False, dsn="", grace_s=1),
         on_room=lambda: None,
+        on_unwell=lambda: None,
     )
-    row = ("id", 1, 1, 3, 0, 5, 1, "default", "t", None, 0.0, "{}", None, False, False)
+    row = ("id", 1, 1, 3, 0, 5, 1, "default", "t", None, 0.0, "{}", None, False, False, False)
     runner.take([Lease.claimed(row, 0.0)])
     with pytest.raises(OSError, match="the log is closed"):
         await asyncio.wait_for(runner.broken, 5)

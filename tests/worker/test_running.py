@@ -94,7 +94,7 @@ def test_an_exception_that_is_not_retried_ends_the_task(bench: Bench) -> None:
     assert (ended["status"], ended["attempt"]) == ("failed", 1)
 
 
-@pytest.mark.parametrize("type", ["slow", "deaf"])
+@pytest.mark.parametrize("type", ["slow", "deaf", "stubborn"])
 def test_a_handler_that_is_not_done_in_time_is_cancelled(bench: Bench, type: str) -> None:
     bench.start()
     task = bench.enqueue(type)
@@ -102,17 +102,6 @@ def test_a_handler_that_is_not_done_in_time_is_cancelled(bench: Bench, type: str
     assert ended["status"] == "failed"
     assert ended["error"]["type"] == "TimedOut"
     assert [a["outcome"] for a in bench.attempts(task)] == ["timed_out"]
-
-
-def test_a_thread_that_is_not_done_in_time_times_out_and_keeps_its_place(bench: Bench) -> None:
-    bench.start("--concurrency", "1")
-    task = bench.enqueue("stubborn")
-    ended = bench.ended(task)
-    assert (ended["status"], ended["error"]["type"]) == ("failed", "TimedOut")
-    other = bench.enqueue("echo")
-    assert bench.task(other)["status"] == "queued"
-    bench.open("stubborn-out")
-    assert bench.ended(other)["status"] == "completed"
 
 
 def test_the_timeout_of_a_task_goes_before_that_of_its_type(bench: Bench) -> None:
@@ -274,3 +263,28 @@ def test_after_its_grace_a_drain_releases_what_still_runs(bench: Bench) -> None:
     released = bench.task(task)
     assert (released["status"], released["attempt"]) == ("queued", 0)
     assert [a["outcome"] for a in bench.attempts(task)] == ["released"]
+
+
+def test_a_task_that_expired_is_cancelled_where_nobody_serves_its_queue(bench: Bench) -> None:
+    bench.start("--queues", "other")
+    (task,) = bench.enqueue_many([{"type": "echo", "expires_in_s": 0.3}])
+    ended = bench.ended(task)
+    assert (ended["status"], ended["status_reason"]) == ("cancelled", "expired before it started")
+    assert bench.attempts(task) == []
+
+
+def test_an_expired_task_never_runs(bench: Bench) -> None:
+    late = bench.enqueue_many([{"type": "gate", "payload": {"name": "x"}, "expires_in_s": 0}] * 20)
+    assert bench.start("--burst", wait=False).wait(45) == 0
+    assert {bench.task(id)["status"] for id in late} == {"cancelled"}
+    assert not (bench.folder / "x-in-1").exists()
+
+
+def test_a_task_of_an_unknown_type_is_run_by_a_worker_that_knows_it(bench: Bench) -> None:
+    bench.start()
+    task = bench.enqueue("isolated")
+    eventually(lambda: bench.task(task)["status_reason"], "the worker looks at it")
+    bench.start("--app", "tests.worker.isolated:app")
+    bench.value("select pgqueue.shift_clock('15 s')::text")
+    assert bench.ended(task)["status"] == "completed"
+    assert bench.task(task)["attempt"] == 1

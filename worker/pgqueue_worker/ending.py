@@ -112,6 +112,14 @@ def crashed(status: int | None) -> dict[str, Any]:
     }
 
 
+def expired() -> dict[str, Any]:
+    """End a task that was to start earlier than it was claimed."""
+    return {
+        "outcome": Outcome.CANCELLED,
+        "error": {"type": "Cancelled", "message": "expired before it started"},
+    }
+
+
 def unknown(lease: Lease) -> dict[str, Any]:
     """Give back a task whose type nobody here handles: it waits for a worker that does."""
     return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sysconfig
 import traceback
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pgqueue
 
 if TYPE_CHECKING:
+    import asyncio
     from types import TracebackType
 
 _MAX_MESSAGE = 8 * 1024
@@ -42,6 +44,19 @@ def describe(error: BaseException, *, skip_frames: int = 0) -> dict[str, Any]:
         "frame": _frame(frames),
         "traceback": clean(text).encode()[-_MAX_TRACEBACK:].decode(errors="ignore"),
     }
+
+
+def suspended(task: asyncio.Task[Any] | None) -> str:
+    """Give where a task waits, down to the innermost coroutine, without the worker's own frames."""
+    frames = []
+    coroutine: Any = task and task.get_coro()
+    while (frame := getattr(coroutine, "cr_frame", None)) is not None:
+        code = frame.f_code
+        frames.append(traceback.FrameSummary(code.co_filename, frame.f_lineno, code.co_name))
+        coroutine = coroutine.cr_await
+    own = [str(Path(__file__).with_name(name)) for name in ("runner.py", "handling.py")]
+    kept = list(itertools.dropwhile(lambda frame: frame.filename in own, frames))
+    return clean("".join(traceback.format_list(kept)))[-_MAX_TRACEBACK:]
 
 
 def clean(text: str) -> str:

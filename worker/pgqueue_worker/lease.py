@@ -31,13 +31,15 @@ class Lease:
     traceparent: str | None
     claimed_at: float
     resumes: bool  # earlier attempts left checkpoints
+    expired: bool  # to be cancelled, not run
     row: tuple[Any, ...]  # as claimed, for a process that runs it elsewhere
     started_at: float = 0.0
-    deadline: float | None = None
+    deadline: float | None = None  # when the reaper looks at it next
     running: asyncio.Task[None] | None = None
     completed: bool = False  # by a transaction of its handler: no finish is sent
     interruptible: bool = False  # inside the handler: a cancel reaches only it
     cause: Cause | None = None  # why it was interrupted
+    asked: int = 0  # how often it was
     last_seq: int = 0  # of the events that it logged
     unsent_events: int = 0
     stray: asyncio.Future[Any] | None = None  # the thread of a handler that did not stop
@@ -47,7 +49,7 @@ class Lease:
     def claimed(cls, row: tuple[Any, ...], now: float) -> Lease:
         """Read a row of the query ``claim_tasks``; the watchers are the claimer's."""
         task_id, lease_id, attempt, budget, crashes, priority, seq, *rest = row
-        queue, type_, timeout_s, wait_s, payload, traceparent, _watched, resumes = rest
+        queue, type_, timeout_s, wait_s, payload, traceparent, _watched, resumes, expired = rest
         return cls(
             task_id=task_id,
             lease_id=lease_id,
@@ -64,6 +66,7 @@ class Lease:
             traceparent=traceparent,
             claimed_at=now,
             resumes=resumes,
+            expired=expired,
             row=row,
         )
 

@@ -24,6 +24,7 @@ _log = structlog.get_logger("pgqueue.maintenance")
 
 _PROMOTE_S = 0.25
 _RESCUE_S = 1.0
+_EXPIRE_S = 0.5
 _FOLD_S = 10.0
 _SAMPLE_S = 2.0
 _LETTERS_S = 10.0
@@ -57,6 +58,7 @@ class Maintenance:
         duties: dict[str, Duty] = {
             "promote": self._promote,
             "rescue": self._rescue,
+            "expire": self._expire,
             "fold": self._fold,
             "sample": self._sample,
             "letters": self._letters,
@@ -102,6 +104,10 @@ class Maintenance:
     async def _rescue(self, link: Link) -> float:
         await rescue(link, [])
         return _RESCUE_S
+
+    async def _expire(self, link: Link) -> float:
+        ((looked_at,),) = await link.rows("expire")
+        return 0.05 if looked_at >= 1_000 else _EXPIRE_S
 
     async def _fold(self, link: Link) -> float:
         ((folded,),) = await link.rows("fold_rollups")

@@ -12,7 +12,8 @@ import os
 import signal
 import socket
 import sys
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import structlog
 import uvloop
@@ -25,13 +26,16 @@ from pgqueue_worker.apps import load
 from pgqueue_worker.checkpoints import Checkpoints
 from pgqueue_worker.claimer import Claimer
 from pgqueue_worker.control import Control
+from pgqueue_worker.deadlines import Deadlines
 from pgqueue_worker.finisher import Finisher
+from pgqueue_worker.handling import Handling
 from pgqueue_worker.isolation.pool import Pool
 from pgqueue_worker.parent import die_with_parent
 from pgqueue_worker.reporter import Reporter
 from pgqueue_worker.runner import Runner
 from pgqueue_worker.tally import Tally
 from pgqueue_worker.transactions import Connections
+from pgqueue_worker.watch import Watch
 
 if TYPE_CHECKING:
     from pgqueue.app import PgQueue
@@ -73,6 +77,9 @@ class WorkerProcess:
         dsn = start["dsn"]
         self._control = control
         self._grace_s: float = start["grace_s"]
+        self._unwell = False
+        self._leaving = asyncio.Event()  # claim no more
+        self._draining = asyncio.Event()  # and be done within the grace
         self._tally = Tally()
         self._claim_link = Link(dsn, "pgqueue worker claim", setup="claim_options")
         self._links = [self._claim_link]
@@ -88,15 +95,24 @@ class WorkerProcess:
         )
         self._finisher = Finisher(finish_link, self._reporter, self._tally, self._make_room)
         self._pool = pool
+        deadlines = Deadlines(Watch(start["watch"], start["concurrency"]))
         self._runner = Runner(
             app.types,
             concurrency=start["concurrency"],
+            stop_grace_s=start["stop_grace_s"],
+            handling=Handling(
+                concurrency=start["concurrency"],
+                reporter=self._reporter,
+                checkpoints=self._checkpoints,
+                pool=self._pool,
+                deadlines=deadlines,
+            ),
+            deadlines=deadlines,
             finisher=self._finisher,
             reporter=self._reporter,
-            checkpoints=self._checkpoints,
             tally=self._tally,
-            pool=self._pool,
             on_room=self._make_room,
+            on_unwell=self._ask_to_be_replaced,
         )
         self._claimer = Claimer(
             self._claim_link,
@@ -122,28 +138,26 @@ class WorkerProcess:
                 self._report_tally(),
             )
         ]
-        claiming = asyncio.create_task(self._claimer.run())
+        working = asyncio.create_task(self._work())
         listening = asyncio.create_task(self._obey())
         try:
             must_not_end: list[asyncio.Future[None]] = [self._runner.broken, *helpers]
-            watched: list[asyncio.Future[Any]] = [claiming, listening, *must_not_end]
+            watched: list[asyncio.Future[Any]] = [working, listening, *must_not_end]
             await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
             for helper in must_not_end:
                 if helper.done():
                     helper.result()  # a loop that must not end did: say why, and die
-            if listening.done() and listening.result() == "gone":
+            if listening.done():
+                listening.result()
                 return 1
-            self._claimer.stop()
-            await claiming
-            await self._runner.drain(self._grace_s)
-            await self._finisher.drained()
+            working.result()
         except LeaseLost as error:
             _log.warning("worker_lost", error=str(error))
             return LEASE_LOST
         finally:
-            for task in (claiming, listening, *helpers):
+            for task in (working, listening, *helpers):
                 task.cancel()
-            await asyncio.gather(claiming, listening, *helpers, return_exceptions=True)
+            await asyncio.gather(working, listening, *helpers, return_exceptions=True)
         if counted := self._tally.take():
             self._control.send("tally", tally=counted)
         self._pool.close()
@@ -152,21 +166,40 @@ class WorkerProcess:
             await link.close()
         return 0
 
-    async def _obey(self) -> str:
-        while True:
-            message = await self._control.receive()
+    async def _work(self) -> None:
+        """Claim until told to leave, then see to the end of what is held."""
+        claiming = asyncio.create_task(self._claimer.run())
+        leaving = asyncio.create_task(self._leaving.wait())
+        try:
+            await asyncio.wait({claiming, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            self._claimer.stop()
+            await claiming
+        finally:
+            claiming.cancel()
+            leaving.cancel()
+        await self._runner.drain(self._grace_s, self._draining)
+        await self._finisher.drained()
+
+    async def _obey(self) -> None:
+        while (message := await self._control.receive()) is not None:
             match message:
-                case None:
-                    return "gone"
                 case {"kind": "ring", "queues": list(queues)}:
                     self._claimer.ring(queues)
                 case {"kind": "cancel", "lease_ids": list(lease_ids)}:
                     for lease_id in lease_ids:
                         self._runner.interrupt(lease_id, "cancel")
+                case {"kind": "retire"}:
+                    self._leaving.set()
                 case {"kind": "drain"}:
-                    return "drain"
+                    self._leaving.set()
+                    self._draining.set()
                 case other:
                     _log.error("message_not_understood", message=other)
+
+    def _ask_to_be_replaced(self) -> None:
+        if not self._unwell:
+            self._unwell = True
+            self._control.send("unwell")
 
     def _make_room(self) -> None:
         self._claimer.make_room()
@@ -212,17 +245,27 @@ async def _main(end: socket.socket) -> int:
         telemetry.shutdown()
 
 
+async def _live(end: socket.socket) -> NoReturn:
+    """Be a worker process, and end without waiting for handlers that do not stop."""
+    status = 1
+    try:
+        status = await _main(end)
+    except Exception:  # noqa: BLE001  the border of a process
+        sys.excepthook(*sys.exc_info())
+    finally:
+        with suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(status)
+
+
 def main() -> None:
     """Run on the socket whose file descriptor is the first argument."""
     die_with_parent()
     # the terminal's Ctrl-C reaches the whole group: the supervisor decides
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    status = uvloop.run(_main(socket.socket(fileno=int(sys.argv[1]))))
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # threads that ignore their cancel must not hold the process
-    os._exit(status)
+    uvloop.run(_live(socket.socket(fileno=int(sys.argv[1]))))
 
 
 if __name__ == "__main__":

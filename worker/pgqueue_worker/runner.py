@@ -1,7 +1,9 @@
-"""Runs handlers: an asyncio task for each attempt, threads for plain functions.
+"""Runs attempts: each from claim to finish, and no longer than it may.
 
 An attempt ends in exactly one finish, whatever its handler does. Timeouts are enforced by one
-reaper instead of a timer for each attempt: to 50 ms, at no cost a task.
+reaper instead of a timer for each attempt: to 50 ms, at no cost a task. A handler that does not
+stop when it is asked to is left behind: its attempt ends, its place is free, and the process asks
+to be replaced.
 """
 
 from __future__ import annotations
@@ -10,28 +12,24 @@ import asyncio
 import contextvars
 import time
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from pgqueue import telemetry
-from pgqueue.errors import PayloadError
 from pgqueue.task import Outcome
 from pgqueue_worker import ending
-from pgqueue_worker.failure import describe
-from pgqueue_worker.isolation.pool import Ended
+from pgqueue_worker.failure import suspended
+from pgqueue_worker.handling import Handling, limit_of
 from pgqueue_worker.quiet import Quiet
 from pgqueue_worker.tally import BUCKETS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from pgqueue.context import Context
     from pgqueue.handlers import TaskType
-    from pgqueue_worker.checkpoints import Checkpoints
+    from pgqueue_worker.deadlines import Deadlines
     from pgqueue_worker.finisher import Finisher
-    from pgqueue_worker.isolation.pool import Pool
     from pgqueue_worker.lease import Cause, Lease
     from pgqueue_worker.reporter import Reporter
     from pgqueue_worker.tally import Tally
@@ -39,7 +37,7 @@ if TYPE_CHECKING:
 _log = structlog.get_logger("pgqueue.task")
 
 _REAP_S = 0.05
-_REMIND_S = 1.0
+_ASKS = 2  # a handler that swallowed the first request to stop may obey the second
 _PREFETCH_S = 0.02
 _MAX_PREFETCH = 1_000
 _SUSPECT = 2  # crashes after which a task runs alone: one more is its last
@@ -53,24 +51,27 @@ class Runner:
         types: Mapping[str, TaskType],
         *,
         concurrency: int,
+        stop_grace_s: float,
+        handling: Handling,
+        deadlines: Deadlines,
         finisher: Finisher,
         reporter: Reporter,
-        checkpoints: Checkpoints,
         tally: Tally,
-        pool: Pool,
         on_room: Callable[[], None],
+        on_unwell: Callable[[], None],
     ) -> None:
         self._types = types
         self._concurrency = concurrency
+        self._stop_grace_s = stop_grace_s
+        self._handling = handling
+        self._deadlines = deadlines
         self._finisher = finisher
         self._reporter = reporter
-        self._checkpoints = checkpoints
         self._tally = tally
-        self._pool = pool
         self._on_room = on_room
+        self._on_unwell = on_unwell
         self._loop = asyncio.get_running_loop()
         self._clean = contextvars.copy_context()
-        self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="pgqueue-handler")
         self._running: dict[int, Lease] = {}
         self._waiting: deque[Lease] = deque()
         self._suspect: Lease | None = None
@@ -98,27 +99,35 @@ class Runner:
         return room if room * 2 >= ahead else 0
 
     def take(self, leases: list[Lease]) -> None:
-        """Run attempts as soon as there is a place.
+        """Run attempts, which come by priority and seq, in that order as soon as there is a place.
 
         One whose task took down its process twice runs alone: if it is the one that kills, nobody
         else is charged for the third crash.
         """
         self._idle.clear()
+        runnable = []
         for lease in leases:
             self._reporter.attach(lease)
-            if lease.crashes < _SUSPECT or self._isolated(lease.type):
-                self._waiting.append(lease)
+            if lease.expired:
+                self._finish(lease, ending.expired())
+            elif lease.crashes < _SUSPECT or self._isolated(lease.type):
+                runnable.append(lease)
             elif self._suspect is None:
                 self._suspect = lease
             else:
                 self._put_back(lease, Outcome.RELEASED, "waits to run alone after two crashes")
+        if runnable and self._waiting and _order(runnable[0]) < _order(self._waiting[-1]):
+            self._waiting = deque(sorted([*self._waiting, *runnable], key=_order))
+        else:
+            self._waiting.extend(runnable)
         self._next()
 
     def interrupt(self, lease_id: int, cause: Cause) -> None:
         """Ask an attempt to stop, if this process holds it; its finish says why it did."""
         lease = self._running.get(lease_id)
         if lease is not None:
-            self._interrupt(lease, cause)
+            if lease.cause is None:
+                self._interrupt(lease, cause)
             return
         for lease in self._waiting:
             if lease.lease_id == lease_id:
@@ -126,36 +135,66 @@ class Runner:
                 self._put_back(lease, Outcome.CANCELLED)
                 return  # a suspect that has not started is cancelled when it ends
 
-    async def drain(self, grace_s: float) -> None:
-        """Give back what has not started, let the rest end, and stop it after the grace."""
+    async def drain(self, grace_s: float, hurry: asyncio.Event) -> None:
+        """Give back what has not started, and let the rest end.
+
+        The grace begins with ``hurry``; what is not done after it is stopped and given back.
+        """
         while self._waiting:
             self._put_back(self._waiting.popleft(), Outcome.RELEASED)
         if self._suspect is not None and self._suspect.lease_id not in self._running:
             self._put_back(self._suspect, Outcome.RELEASED)
             self._suspect = None
+        if not self._running:
+            self._idle.set()
+        idle = asyncio.create_task(self._idle.wait())
+        hurried = asyncio.create_task(hurry.wait())
         try:
-            async with asyncio.timeout(grace_s):
-                await self._idle.wait()
-        except TimeoutError:
-            for lease in list(self._running.values()):
-                self._interrupt(lease, "drain")
-            with_luck = asyncio.wait_for(self._idle.wait(), 5)
-            try:
-                await with_luck
-            except TimeoutError:
+            await asyncio.wait({idle, hurried}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({idle}, timeout=grace_s)
+            if not idle.done():
+                for lease in list(self._running.values()):
+                    self._interrupt(lease, "drain")
+                await asyncio.wait({idle}, timeout=5)
+            if not idle.done():
                 _log.warning("handlers_ignore_cancel", n=len(self._running))
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        finally:
+            idle.cancel()
+            hurried.cancel()
+        self._handling.close()
 
     async def reap(self) -> None:
-        """Enforce timeouts for ever."""
+        """Enforce timeouts and requests to stop, for ever."""
         while True:
             await asyncio.sleep(_REAP_S)
             now = self._loop.time()
             for lease in list(self._running.values()):
                 if lease.deadline is not None and now >= lease.deadline:
-                    # a handler that swallowed the cancel is asked again
-                    lease.deadline = now + _REMIND_S
-                    self._interrupt(lease, lease.cause or "timeout")
+                    self._enforce(lease)
+
+    def _enforce(self, lease: Lease) -> None:
+        if lease.stray is not None:  # the attempt has ended, its thread has not
+            self._handling.replace_threads()
+            self._leave_behind(lease)
+        elif not lease.interruptible:  # it is about to end
+            self._deadlines.set(lease, self._loop.time() + self._stop_grace_s)
+        elif lease.asked < _ASKS:
+            self._interrupt(lease, lease.cause or "timeout")
+        else:
+            kind = self._types[lease.type]
+            where = {"traceback": suspended(lease.running)}
+            result = ending.interrupted(where, lease, limit_of(lease, kind))
+            self._end(lease, result, self._loop.time() - lease.started_at)
+            self._leave_behind(lease)
+
+    def _leave_behind(self, lease: Lease) -> None:
+        _log.warning("handler_does_not_stop", task_id=lease.task_id, type=lease.type)
+        self._deadlines.clear(lease)
+        del self._running[lease.lease_id]
+        if lease is self._suspect:
+            self._suspect = None
+        self._on_unwell()
+        self._next()
 
     def _isolated(self, type: str) -> bool:
         kind = self._types.get(type)
@@ -164,6 +203,8 @@ class Runner:
     def _interrupt(self, lease: Lease, cause: Cause) -> None:
         if lease.interruptible and lease.running is not None:
             lease.cause = cause
+            lease.asked += 1
+            self._deadlines.set(lease, self._loop.time() + self._stop_grace_s / _ASKS)
             lease.running.cancel()
 
     def _start(self, lease: Lease) -> None:
@@ -188,6 +229,9 @@ class Runner:
             if lease is self._suspect:
                 await self._finisher.drained()
             result, took = await self._run(lease)
+            self._deadlines.clear(lease)
+            if lease.lease_id not in self._running:
+                return  # left behind, and ended without this
             if lease.completed:
                 result = ending.completed(result, lease)
             if lease.unsent_events:
@@ -197,8 +241,9 @@ class Runner:
                 await self._finisher.drained()
                 self._suspect = None
             if lease.stray is not None:
+                lease.deadline = self._loop.time() + self._stop_grace_s
                 await asyncio.gather(lease.stray, return_exceptions=True)
-            del self._running[lease.lease_id]
+            self._running.pop(lease.lease_id, None)
             self._next()
         except Exception as error:  # noqa: BLE001  ours, not the handler's: nothing may hang
             if not self.broken.done():
@@ -209,95 +254,11 @@ class Runner:
         kind = self._types.get(lease.type)
         if kind is None:
             result = ending.unknown(lease)
-        elif telemetry.enabled():
-            result = await self._traced(lease, kind)
         else:
-            result = await self._execute(lease, kind)
+            result = await self._handling.run(lease, kind)
         took = self._loop.time() - started
         self._mean_s += (max(took, 1e-5) - self._mean_s) * (0.02 if took < self._mean_s else 0.2)
         return result, took
-
-    async def _traced(self, lease: Lease, kind: TaskType) -> dict[str, Any]:
-        attributes = {
-            "pgqueue.task_id": lease.task_id,
-            "pgqueue.type": lease.type,
-            "pgqueue.queue": lease.queue,
-            "pgqueue.attempt": lease.attempt,
-        }
-        waited = time.time_ns() - int((self._loop.time() - lease.claimed_at) * 1e9)
-        with telemetry.span_from(
-            lease.traceparent, f"claim {lease.type}", attributes, start_ns=waited
-        ) as claim:
-            lease.traceparent = claim.traceparent or lease.traceparent
-        with telemetry.span_from(
-            lease.traceparent, f"run {lease.type}", attributes, kind="consumer"
-        ) as span:
-            result = await self._execute(lease, kind)
-            span.set("pgqueue.outcome", str(result["outcome"]))
-            if "error" in result:
-                span.fail(result["error"]["message"])
-            lease.traceparent = span.traceparent or lease.traceparent
-        return result
-
-    async def _execute(self, lease: Lease, kind: TaskType) -> dict[str, Any]:
-        limit = lease.timeout_s or kind.timeout_s
-        if kind.isolation == "process":
-            return await self._in_child(lease, limit)
-        try:
-            payload = kind.decode(lease.payload)
-        except PayloadError as error:
-            return ending.refused(error)
-        if limit is not None:
-            lease.deadline = lease.started_at + limit
-        lease.interruptible = True
-        try:
-            remembered = await self._checkpoints.load(lease.task_id) if lease.resumes else None
-            context = lease.context(self._reporter, remembered)
-            if kind.is_async:
-                value = await kind.call(context, payload)
-            else:
-                value = await self._in_thread(lease, kind, context, payload)
-            lease.interruptible = False
-            return ending.returned(value)
-        except asyncio.CancelledError as error:
-            lease.interruptible = False
-            _uncancel()
-            if lease.cause is None:  # the handler cancelled itself
-                return ending.raised(error, kind)
-            return ending.interrupted(describe(error, skip_frames=1), lease, limit)
-        except BaseException as error:  # noqa: BLE001  the border: a handler may raise anything
-            lease.interruptible = False
-            return ending.raised(error, kind)
-
-    async def _in_child(self, lease: Lease, limit: float | None) -> dict[str, Any]:
-        def started() -> None:  # a child that had to be started first costs the handler no time
-            if limit is not None:
-                lease.deadline = self._loop.time() + limit
-
-        lease.interruptible = True
-        try:
-            remembered = await self._checkpoints.load(lease.task_id) if lease.resumes else None
-            ended = await self._pool.run(lease, self._reporter, remembered, started)
-        except asyncio.CancelledError:  # before it had a child
-            ended = Ended(None)
-        lease.interruptible = False
-        lease.deadline = None
-        _uncancel()
-        if lease.cause is not None and (ended.result is None or ended.interrupted is not None):
-            return ending.interrupted(ended.interrupted or {}, lease, limit)
-        return ended.result or ending.crashed(ended.status)
-
-    async def _in_thread(self, lease: Lease, kind: TaskType, context: Context, payload: Any) -> Any:
-        call = contextvars.copy_context().run
-        future = self._loop.run_in_executor(self._threads, call, kind.call, context, payload)
-        try:
-            return await asyncio.shield(future)
-        except asyncio.CancelledError:
-            if not future.done():
-                # what a thread does cannot be stopped from outside: it runs on and keeps its place
-                lease.stray = future
-                _log.warning("thread_ignores_cancel", task_id=lease.task_id, type=lease.type)
-            raise
 
     def _end(self, lease: Lease, result: dict[str, Any], took: float) -> None:
         outcome: Outcome = result["outcome"]
@@ -342,10 +303,8 @@ class Runner:
         )
 
 
-def _uncancel() -> None:
-    current = asyncio.current_task()
-    while current is not None and current.cancelling():
-        current.uncancel()
+def _order(lease: Lease) -> tuple[int, int]:
+    return lease.priority, lease.seq
 
 
 def _trace_finish(lease: Lease, began: int) -> None:

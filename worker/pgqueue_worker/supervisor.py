@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -24,6 +25,7 @@ from pgqueue.errors import DatabaseUnavailable, PgQueueError, UsageError
 from pgqueue_worker.child import Child
 from pgqueue_worker.doorbell import Doorbell
 from pgqueue_worker.maintenance import Maintenance, rescue
+from pgqueue_worker.overdue import settle_overdue
 from pgqueue_worker.process import LEASE_LOST
 from pgqueue_worker.retrying import Patience
 
@@ -39,6 +41,7 @@ _SHARE = 20  # a look that took t comes again after 20 t at the earliest
 _KILL_S = 10.0
 _LAST_WORDS_S = 1.0
 _CRASH_LOOP_S = 5.0
+_WATCH_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,7 @@ class Supervisor:
                 self._doorbell.run(),
                 self._heartbeats(),
                 self._mind_listening(),
+                self._mind_watches(),
                 self._maintenance.run(),
             )
         ]
@@ -154,33 +158,67 @@ class Supervisor:
                 return
 
     async def _keep(self) -> None:
-        """Keep one process running until the drain."""
-        while not self._stop.is_set():
-            child = await Child.spawn(
-                {
-                    "dsn": self._plan.dsn,
-                    "app": self._plan.app,
-                    "builtin": self._plan.builtin,
-                    "queues": list(self._plan.queues),
-                    "concurrency": self._plan.concurrency,
-                    "poll_s": self._settings.poll_s,
-                    "grace_s": self._settings.grace_s,
-                    "stop_grace_s": self._settings.stop_grace_s,
-                }
-            )
-            self._children.add(child)
-            hearing = asyncio.create_task(self._hear(child))
-            try:
-                status = await child.process.wait()
-                # its last words are still in the line
-                await asyncio.wait({hearing}, timeout=_LAST_WORDS_S)
-            finally:
-                child.kill()
-                hearing.cancel()
-                await asyncio.gather(hearing, return_exceptions=True)
-                child.control.close()
-                self._children.discard(child)
-            await self._bury(child, status)
+        """Keep one process running until the drain, and replace it when it asks for that.
+
+        One that is replaced ends by itself, when its attempts have; if the next one is replaced
+        before, it is told to drain.
+        """
+        living: dict[asyncio.Task[None], Child] = {}
+        predecessor: Child | None = None
+        try:
+            while not self._stop.is_set():
+                child = await self._spawn()
+                child.predecessor = predecessor
+                life = asyncio.create_task(self._live(child))
+                living[life] = child
+                unwell = asyncio.create_task(child.unwell.wait())
+                await asyncio.wait({life, unwell}, return_when=asyncio.FIRST_COMPLETED)
+                unwell.cancel()
+                if life.done():
+                    predecessor = child.predecessor  # the next process will take its place
+                else:
+                    predecessor = child
+                    for older in living.keys() - {life}:
+                        living[older].control.send("drain")
+                for ended in [life for life in living if life.done()]:
+                    del living[ended]
+                    ended.result()
+            if living:
+                await asyncio.gather(*living)
+        finally:
+            for life in living:
+                life.cancel()
+            await asyncio.gather(*living, return_exceptions=True)
+
+    async def _spawn(self) -> Child:
+        return await Child.spawn(
+            {
+                "dsn": self._plan.dsn,
+                "app": self._plan.app,
+                "builtin": self._plan.builtin,
+                "queues": list(self._plan.queues),
+                "concurrency": self._plan.concurrency,
+                "poll_s": self._settings.poll_s,
+                "grace_s": self._settings.grace_s,
+                "stop_grace_s": self._settings.stop_grace_s,
+            }
+        )
+
+    async def _live(self, child: Child) -> None:
+        """See a process through to its end, and settle what it leaves."""
+        self._children.add(child)
+        hearing = asyncio.create_task(self._hear(child))
+        try:
+            status = await child.process.wait()
+            # its last words are still in the line
+            await asyncio.wait({hearing}, timeout=_LAST_WORDS_S)
+        finally:
+            child.kill()
+            hearing.cancel()
+            await asyncio.gather(hearing, return_exceptions=True)
+            child.close()
+            self._children.discard(child)
+        await self._bury(child, status)
 
     async def _bury(self, child: Child, status: int) -> None:
         if child.unfit is not None:
@@ -188,8 +226,8 @@ class Supervisor:
             self._stop.set()
             return
         if child.worker_id is not None:
-            await self._settle(child.worker_id, clean=status == 0)
-        if self._stop.is_set():
+            await self._settle(child, child.worker_id, clean=status == 0)
+        if self._stop.is_set() or child.overdue or (child.unwell.is_set() and status == 0):
             return
         if status != LEASE_LOST:
             _log.error("worker_died", pid=child.pid, worker_id=child.worker_id, status=status)
@@ -200,15 +238,19 @@ class Supervisor:
                 async with asyncio.timeout(min(_CRASH_LOOP_S, 0.2 * 2**self._crashes)):
                     await self._stop.wait()
 
-    async def _settle(self, worker_id: int, *, clean: bool) -> None:
+    async def _settle(self, child: Child, worker_id: int, *, clean: bool) -> None:
         patience = Patience("rescue")
         while True:
             try:
-                if clean:
-                    await self._call("set_worker_state", worker=worker_id, state="stopped")
-                else:
-                    async with self._turn:
+                async with self._turn:
+                    if clean:
+                        stopped = {"worker": worker_id, "state": "stopped"}
+                        await self._link.rows("set_worker_state", stopped)
+                    elif child.overdue:
+                        await settle_overdue(self._link, worker_id, child.overdue)
+                    else:
                         await rescue(self._link, [worker_id])
+                if not clean:
                     self._metrics.crashed()
             except DatabaseUnavailable as error:
                 if self._stop.is_set():
@@ -216,6 +258,21 @@ class Supervisor:
                 await patience.failed(error)
             else:
                 return
+
+    async def _mind_watches(self) -> None:
+        """End a process that lets the time of an attempt pass: a handler blocks its event loop."""
+        while True:
+            await asyncio.sleep(_WATCH_S)
+            now = time.monotonic()
+            for child in self._children:
+                if not child.overdue and child.is_stuck(now):
+                    _log.error(
+                        "worker_blocked",
+                        pid=child.pid,
+                        worker_id=child.worker_id,
+                        lease_ids=sorted(child.overdue),
+                    )
+                    child.kill()
 
     async def _hear(self, child: Child) -> None:
         while (message := await child.control.receive()) is not None:
@@ -227,6 +284,8 @@ class Supervisor:
                     self._waiting.set()
                 case "tally":
                     self._metrics.merge(message["tally"])
+                case "unwell":
+                    child.unwell.set()
                 case "unfit":
                     child.unfit = message["error"]
 
@@ -255,6 +314,12 @@ class Supervisor:
         _log.info("worker_started", pid=child.pid, worker_id=worker_id, types=len(types))
         if self._stop.is_set():
             child.control.send("drain")
+        if child.predecessor is not None and child.predecessor.worker_id is not None:
+            child.predecessor.control.send("retire")
+            with suppress(DatabaseUnavailable):  # for people to see
+                leaving = child.predecessor.worker_id
+                await self._call("set_worker_state", worker=leaving, state="draining")
+            child.predecessor = None
 
     async def _heartbeats(self) -> None:
         patience = Patience("heartbeat")
