@@ -17,6 +17,7 @@ from pgqueue.errors import (
 from pgqueue.letters import DeadLetter
 from pgqueue.operations import Operation, Operations, OperationState, Preview
 from pgqueue.outcomes import Cancel, Retry, Snooze
+from pgqueue.rate import Rate
 from pgqueue.settings import Settings
 from pgqueue.sync import SyncClient
 from pgqueue.task import Enqueued, NewTask, Outcome, Progress, Status, Task
@@ -42,6 +43,7 @@ __all__ = [
     "PgQueueError",
     "Preview",
     "Progress",
+    "Rate",
     "Retry",
     "SchemaMismatch",
     "Settings",

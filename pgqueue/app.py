@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -20,6 +21,7 @@ from pgqueue.handlers import Isolation, TaskType, parse_memory
 from pgqueue.letters import DeadLetter, find
 from pgqueue.operations import Operations
 from pgqueue.queries import query
+from pgqueue.rate import Rate, as_setting
 from pgqueue.settings import Settings
 from pgqueue.task import (
     Enqueued,
@@ -35,7 +37,7 @@ from pgqueue.task import (
 from pgqueue.watch import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
     from types import EllipsisType, TracebackType
 
     Handler = TypeVar("Handler", bound=Callable[..., Any])
@@ -274,17 +276,38 @@ class PgQueue:
         max_attempts: int | EllipsisType | None = ...,
         retry: Backoff | EllipsisType | None = ...,
         ageing: timedelta | float | EllipsisType | None = ...,
+        concurrency: int | EllipsisType | None = ...,
+        rate: Rate | Sequence[Rate] | EllipsisType | None = ...,
     ) -> None:
         """Set what is given of a queue's settings, making the queue if there is none.
 
         What is left out stays; ``None`` takes a setting away. Types and tasks that say otherwise
         come first. ``ageing`` (in seconds or a ``timedelta``): how long a task waits for each step
-        of priority that it gains.
+        of priority that it gains. ``concurrency`` and ``rate`` hold over all workers.
         """
         policy = retry.as_policy() if isinstance(retry, Backoff) else retry
         ageing_s = ageing if ageing is ... else seconds(ageing)
-        given = {"max_attempts": max_attempts, "retry": policy, "ageing_s": ageing_s}
-        settings = {name: value for name, value in given.items() if value is not ...}
+        given = {
+            "max_attempts": max_attempts,
+            "retry": policy,
+            "ageing_s": ageing_s,
+            "concurrency": concurrency,
+            "rate": rate if rate is None or rate is ... else as_setting(rate),
+        }
+        await self._patch_queue(name, {key: v for key, v in given.items() if v is not ...})
+
+    async def pause(self, queue: str, reason: str | None = None, *, by: str | None = None) -> None:
+        """Let no task of a queue start until ``resume``; those that run go on."""
+        settings = {"paused": True, "paused_by": by or getpass.getuser(), "paused_reason": reason}
+        await self._patch_queue(queue, settings)
+
+    async def resume(self, queue: str) -> None:
+        """Let the tasks of a paused queue start again."""
+        await self._patch_queue(queue, {"paused": False})
+        async with self._connection() as connection:
+            await connection.execute(query("ring"), {"queues": [queue]})
+
+    async def _patch_queue(self, name: str, settings: dict[str, Any]) -> None:
         async with self._connection() as connection:
             await connection.execute(
                 query("patch_queue"),

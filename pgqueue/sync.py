@@ -10,7 +10,7 @@ from pgqueue.app import PgQueue
 from pgqueue.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable
+    from collections.abc import Callable, Coroutine, Iterable, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime, timedelta
     from types import EllipsisType, TracebackType
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from pgqueue.backoff import Backoff
     from pgqueue.letters import DeadLetter
+    from pgqueue.rate import Rate
     from pgqueue.settings import Settings
     from pgqueue.task import Enqueued, NewTask, Status, Task, TaskId
 
@@ -123,10 +124,19 @@ class SyncClient:
         max_attempts: int | EllipsisType | None = ...,
         retry: Backoff | EllipsisType | None = ...,
         ageing: timedelta | float | EllipsisType | None = ...,
+        concurrency: int | EllipsisType | None = ...,
+        rate: Rate | Sequence[Rate] | EllipsisType | None = ...,
     ) -> None:
         """Do what ``PgQueue.set_queue`` does."""
         self._call(
-            lambda app: app.set_queue(name, max_attempts=max_attempts, retry=retry, ageing=ageing)
+            lambda app: app.set_queue(
+                name,
+                max_attempts=max_attempts,
+                retry=retry,
+                ageing=ageing,
+                concurrency=concurrency,
+                rate=rate,
+            )
         )
 
     def dead_letters(self, **options: Any) -> list[DeadLetter]:
@@ -136,6 +146,14 @@ class SyncClient:
     def redrive(self, id: str | UUID) -> TaskId:
         """Do what ``PgQueue.redrive`` does."""
         return self._call(lambda app: app.redrive(id))
+
+    def pause(self, queue: str, reason: str | None = None, *, by: str | None = None) -> None:
+        """Do what ``PgQueue.pause`` does."""
+        self._call(lambda app: app.pause(queue, reason, by=by))
+
+    def resume(self, queue: str) -> None:
+        """Do what ``PgQueue.resume`` does."""
+        self._call(lambda app: app.resume(queue))
 
     def _call(self, call: Callable[[PgQueue], Coroutine[Any, Any, Answer]]) -> Answer:
         if self._portal is None or self._app is None:

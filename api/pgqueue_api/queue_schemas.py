@@ -50,6 +50,30 @@ QUEUE_SETTINGS: dict[str, Any] = {
             "description": "seconds a task waits for each step of priority that it gains; "
             "null: it gains none",
         },
+        "concurrency": {
+            "type": ["integer", "null"],
+            "minimum": 1,
+            "maximum": 1_000_000,
+            "description": "tasks that run at once, over all workers; null: no limit",
+        },
+        "rate": {
+            "type": ["array", "null"],
+            "minItems": 1,
+            "maxItems": 5,
+            "items": {
+                "type": "object",
+                "properties": {
+                    "count": {"type": "integer", "minimum": 1, "maximum": 1_000_000},
+                    "per_seconds": {"type": "number", "minimum": 0.001, "maximum": 2_592_000},
+                },
+                "required": ["count", "per_seconds"],
+                "additionalProperties": False,
+            },
+            "description": "no span of that length sees more starts, over all workers; all hold",
+        },
+        "paused": {"type": ["boolean", "null"], "description": "no task starts while it is"},
+        "paused_by": {"type": ["string", "null"], "maxLength": 200},
+        "paused_reason": {"type": ["string", "null"], "maxLength": 1000},
     },
     "additionalProperties": False,
     "examples": [{"max_attempts": 5, "retry": {"kind": "linear", "base_s": 30}}],

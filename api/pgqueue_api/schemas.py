@@ -331,6 +331,8 @@ COMPONENTS: dict[str, Schema] = {
             "created_at": _nullable(_time("")),
             "version": {**_COUNT, "description": "of its settings: the ETag, without quotes"},
             **QUEUE_SETTINGS["properties"],
+            "paused": {"type": "boolean"},
+            "paused_at": _nullable(_time("since when; null: it is not")),
         },
         "A queue and its settings; its counts are sampled every few seconds.",
     ),

@@ -4,8 +4,11 @@
 -- never depends on cursors: null looks at all, and a worker sweeps so every so often.
 -- resumes says that an earlier attempt left checkpoints, and costs a task that was never requeued nothing.
 -- expired: it was to start by now and has not, so it must be finished as cancelled, not run.
+-- Queues with limits and paused ones are passed over: claim_limited() is for them, and calls this with limited = true.
 -- A draining worker gets none. Raises PQ001 when the worker is no longer active: its leases have gone to others.
-create or replace function pgqueue.claim(worker bigint, queues text[], cursors bigint[], max_tasks int)
+create or replace function pgqueue.claim(
+    worker bigint, queues text[], cursors bigint[], max_tasks int, limited boolean default false
+)
 returns table (
     task_id uuid, lease_id bigint, attempt smallint, budget smallint, crashes smallint, priority smallint, seq bigint,
     queue text, type text, timeout_s real, wait_s float8, payload text, traceparent text, watched boolean,
@@ -25,6 +28,7 @@ as $$
 declare
     now constant timestamptz := pgqueue.clock();
     width constant int := cardinality(queues);
+    guarded text[];
     state text;
     picked tid[];
     ids uuid[];
@@ -37,6 +41,15 @@ begin
     elsif state is distinct from 'active' then
         raise exception 'worker % is not active', claim.worker
             using errcode = 'PQ001', hint = 'its lease ran out and its tasks went to others: register it again';
+    end if;
+
+    if not limited then
+        guarded := array(
+            select q.name from queue as q where q.concurrency is not null or q.rate is not null or q.paused_at is not null
+        );
+        if cardinality(guarded) > 0 then  -- a place in the array is a place in cursors
+            queues := array(select case when q <> all (guarded) then q end from unnest(queues) with ordinality as u (q, n) order by n);
+        end if;
     end if;
 
     select array_agg(token.at), array_agg(token.task_id order by token.task_id) into picked, ids
@@ -79,12 +92,12 @@ begin
     started as (
         insert into running (
             task_id, lease_id, worker_id, user_id, created_at, ready_at, started_at, deadline_at,
-            attempt, budget, crashes, priority, queue, type
+            attempt, budget, crashes, priority, limited, queue, type
         )
         select
             l.task_id, l.lease_id, claim.worker, l.user_id, l.created_at, l.ready_at, now,
             now + l.timeout_s * interval '1 second',
-            l.attempt + 1, l.budget, l.crashes, l.priority, l.queue, l.type
+            l.attempt + 1, l.budget, l.crashes, l.priority, claim.limited, l.queue, l.type
         from leased as l
     )
     select

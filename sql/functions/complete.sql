@@ -1,5 +1,6 @@
 -- Records attempts that completed with nothing to keep, each only by the holder of its lease, and returns the lease ids
--- that it recorded. Those of another lease, and those whose cancel was asked, are left as they are: finish() decides on them.
+-- that it recorded. Those of another lease, those whose cancel was asked and
+-- those of queues with limits are left as they are: finish() decides on them.
 -- The plain case of finish(), at half its cost. Call that: its settings decide the plans here, too.
 create or replace function pgqueue.complete(task_ids uuid[], lease_ids bigint[]) returns bigint[]
 language plpgsql
@@ -14,7 +15,7 @@ begin
         delete from running as r
         using unnest(task_ids, lease_ids) as i (task_id, lease_id)
         where r.task_id = any (task_ids)
-            and (r.task_id, r.lease_id) = (i.task_id, i.lease_id) and not r.cancel_requested
+            and (r.task_id, r.lease_id) = (i.task_id, i.lease_id) and not r.cancel_requested and not r.limited
         returning
             r.task_id, r.lease_id, r.user_id, r.worker_id, r.created_at, r.ready_at, r.started_at, r.attempt,
             r.queue, r.type, r.progress

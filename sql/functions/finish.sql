@@ -24,6 +24,8 @@ declare
     ids uuid[];
     accepted bigint[];
     failed uuid[];
+    freed_queues text[];
+    freed bigint[];
 begin
     if cardinality(lease_ids) > 0 then
         accepted := complete(task_ids, lease_ids);
@@ -60,7 +62,7 @@ begin
                 end as final,
                 r.task_id, r.user_id, r.worker_id, r.created_at, r.ready_at, r.started_at, r.attempt, r.queue, r.type,
                 i.result, i.error, i.progress as last_progress, r.progress, r.priority, r.budget, r.crashes,
-                i.delay_s, i.run_at, i.reason
+                i.delay_s, i.run_at, i.reason, r.limited
         ),
         fact as (
             insert into attempt (
@@ -100,9 +102,13 @@ begin
         )
         select
             coalesce(array_agg(lease_id), '{}'),
-            array_agg(task_id) filter (where outcome <> 'completed' and final and outcome <> 'cancelled')
-        into accepted, failed
+            array_agg(task_id) filter (where outcome <> 'completed' and final and outcome <> 'cancelled'),
+            array_agg(distinct queue) filter (where limited), array_agg(lease_id) filter (where limited)
+        into accepted, failed, freed_queues, freed
         from settled;
+        if freed is not null then
+            perform free_slots(freed_queues, freed);
+        end if;
         if failed is not null then
             perform keep_dead_letters(failed);
         end if;

@@ -1,5 +1,5 @@
 -- Changes the settings of a queue, which is made if there is none of this name, and returns their new version.
--- settings has max_attempts, retry, ageing_s: one that is given takes the place of the old, null takes it away, one left out
+-- settings has max_attempts, retry, ageing_s, concurrency, rate and paused (with paused_by, paused_reason): one that is given takes the place of the old, null takes it away, one left out
 -- stays.
 -- With versions it changes only a queue whose settings are at one of these (0: that is not there yet); else nothing
 -- happens and the answer is null. Holds for tasks enqueued (max_attempts) and attempts that fail (retry) from now on.
@@ -15,14 +15,21 @@ begin
     if jsonb_typeof(settings) is distinct from 'object' then
         raise exception 'settings are no object' using errcode = 'PQ004', hint = 'such as {"max_attempts": 5}';
     end if;
-    select key into unknown from jsonb_object_keys(settings) as key where key not in ('max_attempts', 'retry', 'ageing_s') limit 1;
+    select key into unknown from jsonb_object_keys(settings) as key where key not in (
+        'max_attempts', 'retry', 'ageing_s', 'concurrency', 'rate', 'paused', 'paused_by', 'paused_reason'
+    ) limit 1;
     if found then
         raise exception 'a queue has no setting %', to_json(unknown)
-            using errcode = 'PQ004', hint = 'its settings are max_attempts, retry and ageing_s';
+            using errcode = 'PQ004', hint = 'its settings are max_attempts, retry, ageing_s, concurrency, rate, paused, paused_by and paused_reason';
     end if;
     if not coalesce(retry_fits(nullif(settings -> 'retry', 'null')), true) then
         raise exception 'this is no retry policy'
             using errcode = 'PQ004', hint = 'such as {"kind": "exponential", "base_s": 1, "cap_s": 3600, "jitter": "equal"}';
+    end if;
+
+    if not coalesce(rate_fits(nullif(settings -> 'rate', 'null')), true) then
+        raise exception 'this is no rate'
+            using errcode = 'PQ004', hint = 'one to five such as [{"count": 20, "per_seconds": 1}]; a count is 1 to 1000000, a span at most 30 days';
     end if;
 
     if versions is null or 0 = any (versions) then
@@ -35,11 +42,28 @@ begin
     end if;
 
     known := jsonb_populate_record(known, settings);
+    if settings ->> 'paused' = 'true' then
+        known.paused_at := coalesce(known.paused_at, pgqueue.clock());
+    elsif settings ? 'paused' then
+        known.paused_at := null;
+    end if;
+    if known.paused_at is null then
+        known.paused_by := null;
+        known.paused_reason := null;
+    end if;
+    if known.concurrency is not null then  -- what runs already counts, too
+        update running as r set limited = true where r.queue = known.name and not r.limited;
+        insert into slot (queue, lease_id) select r.queue, r.lease_id from running as r where r.queue = known.name
+        on conflict do nothing;
+    end if;
     update queue as q
-    set max_attempts = known.max_attempts, retry = known.retry, ageing_s = known.ageing_s, version = q.version + 1
+    set max_attempts = known.max_attempts, retry = known.retry, ageing_s = known.ageing_s, concurrency = known.concurrency,
+        rate = known.rate, paused_at = known.paused_at, paused_by = known.paused_by, paused_reason = known.paused_reason,
+        version = q.version + 1
     where q.name = known.name
     returning q.version into known.version;
     perform pg_notify('pgqueue_control', 'types');  -- the API knows what a task will be given
+    perform pg_notify('pgqueue_control', 'queues');  -- and workers by which limits they claim
     return known.version;
 end
 $$;

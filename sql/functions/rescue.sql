@@ -12,6 +12,8 @@ declare
     now constant timestamptz := pgqueue.clock();
     max_crashes constant int := 3;
     failed uuid[];
+    freed_queues text[];
+    freed bigint[];
 begin
     update worker as w set state = 'lost'
     where w.state in ('active', 'draining') and (w.id = any (dead) or w.expires_at < now);
@@ -61,9 +63,13 @@ begin
     )
     select
         count(*), coalesce(array_agg(distinct queue) filter (where not final), '{}'), coalesce(array_agg(task_id), '{}'),
-        array_agg(task_id) filter (where final and outcome = 'crashed')
-    into rescued, queues, task_ids, failed
+        array_agg(task_id) filter (where final and outcome = 'crashed'),
+        array_agg(distinct queue) filter (where limited), array_agg(lease_id) filter (where limited)
+    into rescued, queues, task_ids, failed, freed_queues, freed
     from settled;
+    if freed is not null then
+        perform free_slots(freed_queues, freed);
+    end if;
     if failed is not null then
         perform keep_dead_letters(failed);
     end if;

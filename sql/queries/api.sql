@@ -104,7 +104,9 @@ select json_build_object(
     'name', q.name, 'queued', q.queued, 'scheduled', q.scheduled, 'retrying', q.retrying, 'active', q.active,
     'oldest_queued_at', pgqueue.json_time(q.oldest_queued_at), 'workers', q.workers, 'dead_letters', q.dead_letters,
     'sampled_at', pgqueue.json_time(q.sampled_at), 'created_at', pgqueue.json_time(q.created_at),
-    'version', q.version, 'max_attempts', q.max_attempts, 'retry', q.retry, 'ageing_s', q.ageing_s
+    'version', q.version, 'max_attempts', q.max_attempts, 'retry', q.retry, 'ageing_s', q.ageing_s,
+    'concurrency', q.concurrency, 'rate', q.rate, 'paused', q.paused, 'paused_at', pgqueue.json_time(q.paused_at),
+    'paused_by', q.paused_by, 'paused_reason', q.paused_reason
 )::text as item, q.version
 from pgqueue.queues as q
 where %(name)s::text is null or q.name = %(name)s

@@ -9,6 +9,15 @@ select
     traceparent, watched, resumes, expired
 from pgqueue.claim(%(worker)s, %(queues)s, %(cursors)s::bigint[], %(max_tasks)s);
 
+-- name: claim_limited_tasks
+select
+    task_id::text, lease_id, attempt, budget, crashes, priority, seq, queue_name, type, timeout_s, wait_s, payload,
+    traceparent, watched, resumes, again_s
+from pgqueue.claim_limited(%(worker)s, %(queue)s, %(max_tasks)s);
+
+-- name: guarded_queues
+select name from pgqueue.queue where concurrency is not null or rate is not null or paused_at is not null;
+
 -- name: finish_attempts
 select refused, watched from pgqueue.finish(%(results)s, %(task_ids)s::uuid[], %(lease_ids)s::bigint[]);
 

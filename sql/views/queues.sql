@@ -17,7 +17,13 @@ select
     q.version,
     q.max_attempts,
     q.retry,
-    q.ageing_s
+    q.ageing_s,
+    q.concurrency,
+    q.rate,
+    q.paused_at is not null as paused,
+    q.paused_at,
+    q.paused_by,
+    q.paused_reason
 from pgqueue.queue as q
 left join pgqueue.queue_sample as s on s.queue = q.name
 group by q.name;

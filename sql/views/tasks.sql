@@ -18,8 +18,14 @@ select
             when 'scheduled' then 'waits until ' || to_char(d.run_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
             when 'retrying' then 'retries at ' || to_char(d.run_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
         end)
-        when q.task_id is not null then
-            coalesce(q.reason, case when q.priority < t.priority then 'raised to priority ' || q.priority || ' by its age' end)
+        when q.task_id is not null or last.final is not true then coalesce(
+            (
+                select 'queue ' || k.name || ' is paused by ' || coalesce(k.paused_by, 'someone') || coalesce(': ' || k.paused_reason, '')
+                from pgqueue.queue as k
+                where k.name = t.queue and k.paused_at is not null
+            ),
+            q.reason, case when q.priority < t.priority then 'raised to priority ' || q.priority || ' by its age' end
+        )
         when last.final and last.outcome <> 'completed' then coalesce(last.error ->> 'message', last.outcome)
     end as status_reason,
     t.priority,

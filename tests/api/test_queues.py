@@ -136,3 +136,48 @@ async def test_a_policy_that_is_none_is_pointed_at(client: httpx.AsyncClient):
     answer = await client.post("/v1/tasks", json={"type": "noop", "retry": {"base_s": "1"}})
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"] == "/retry/base_s"
+
+
+async def test_limits_and_pause_are_settings_of_a_queue(client: httpx.AsyncClient):
+    limits = {
+        "concurrency": 3,
+        "rate": [{"count": 20, "per_seconds": 1}, {"count": 200, "per_seconds": 3600}],
+        "paused": True,
+        "paused_by": "ada",
+        "paused_reason": "the printer burns",
+    }
+    made = await client.put("/v1/queues/default", json=limits, headers={"If-Match": "*"})
+    assert made.status_code == 200, made.text
+    assert {name: made.json()[name] for name in limits} == limits
+    assert made.json()["paused_at"] is not None
+    task = await submit(client)
+    read = (await client.get(f"/v1/tasks/{task['id']}")).json()
+    assert read["status_reason"] == "queue default is paused by ada: the printer burns"
+    resumed = await client.patch(
+        "/v1/queues/default", json={"paused": False}, headers={"If-Match": made.headers["etag"]}
+    )
+    assert {name: resumed.json()[name] for name in limits} == {
+        **limits,
+        "paused": False,
+        "paused_by": None,
+        "paused_reason": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("settings", "pointer"),
+    [
+        ({"concurrency": 0}, "/concurrency"),
+        ({"rate": []}, "/rate"),
+        ({"rate": [{"count": 1}]}, "/rate/0"),
+        ({"rate": [{"count": 0, "per_seconds": 1}]}, "/rate/0/count"),
+        ({"rate": [{"count": 1, "per_seconds": 1e9}]}, "/rate/0/per_seconds"),
+        ({"paused": "yes"}, "/paused"),
+    ],
+)
+async def test_limits_that_cannot_be_are_pointed_at(
+    client: httpx.AsyncClient, settings: dict, pointer: str
+):
+    answer = await client.put("/v1/queues/email", json=settings)
+    assert answer.status_code == 422
+    assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]

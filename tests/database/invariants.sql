@@ -63,6 +63,11 @@ select 'holds a lease that is not the newest', r.task_id::text
 from pgqueue.running as r
 join pgqueue.attempt as a on a.task_id = r.task_id and a.lease_id >= r.lease_id
 union all
+select 'has a slot without a lease, or a lease without its slot', coalesce(s.lease_id, r.lease_id)::text
+from pgqueue.slot as s
+full join (select * from pgqueue.running where limited) as r on r.lease_id = s.lease_id and r.queue = s.queue
+where s.lease_id is null or r.lease_id is null
+union all
 select 'two tasks hold one lease', lease_id::text from pgqueue.running group by lease_id having count(*) > 1
 union all
 select 'is shown as ' || v.status, v.id::text

@@ -33,7 +33,17 @@ def test_every_public_method_says_what_it_does() -> None:
 
 
 def test_the_synchronous_client_has_the_calls_of_the_other() -> None:
-    calls = {"enqueue", "enqueue_many", "get", "wait", "cancel", "retry", "set_queue"}
+    calls = {
+        "enqueue",
+        "enqueue_many",
+        "get",
+        "wait",
+        "cancel",
+        "retry",
+        "set_queue",
+        "pause",
+        "resume",
+    }
     for call in calls:
         one, other = getattr(pgqueue.PgQueue, call), getattr(pgqueue.SyncClient, call)
         theirs = set(inspect.signature(one).parameters) - {"connection"}

@@ -3,13 +3,16 @@
 Each (queue, priority) has a cursor, the last seq seen there, so that dead tokens under a held
 snapshot are not read again and again. A sweep from 0 finds what committed late behind a cursor; it
 comes as often as it is cheap: never over 5 % of the time.
+
+Queues with limits are claimed one by one, without a cursor, when the database said to come again or
+the doorbell rang for them; paused ones answer that nothing may start.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
@@ -70,6 +73,7 @@ class Claimer:
         self._tally = tally
         self._on_waiting = on_waiting
         self._cursors: dict[tuple[int, str], int] = {}
+        self._limited: dict[str, float] = {}  # when each queue with limits is due
         self._bell = asyncio.Event()
         self._room = asyncio.Event()
         self._stopping = False
@@ -79,13 +83,19 @@ class Claimer:
 
     def ring(self, queues: Iterable[str] = ()) -> None:
         """Look now: there may be tasks, perhaps in queues not heard of before."""
+        queues = list(queues)
         if self._all_queues:
             self._serve(queues)
+        for queue in queues or self._limited:
+            if queue in self._limited:
+                self._limited[queue] = 0.0
         self._bell.set()
 
     def make_room(self) -> None:
         """Look now: there is room."""
         self._room.set()
+        if self._limited:
+            self._bell.set()
 
     def stop(self) -> None:
         """Claim no more."""
@@ -107,6 +117,7 @@ class Claimer:
             sweeps = loop.time() >= self._sweep_due
             try:
                 claimed = await self._claim(limit, sweeps=sweeps)
+                claimed += await self._claim_limited()
             except DatabaseUnavailable as error:
                 self._tally.count("database_errors")
                 await self._patience.failed(error)
@@ -120,6 +131,8 @@ class Claimer:
         pause = self._poll_s * (0.5 + random.random() / 2)  # noqa: S311  spread, not secrecy
         if not nothing_missed:
             pause = min(pause, max(0.0, self._sweep_due - loop.time()))
+        if self._limited and self._runner.places:
+            pause = min(pause, max(0.0, min(self._limited.values()) - loop.time()))
         if nothing_missed:
             self._on_waiting(waiting=True)
         try:
@@ -130,9 +143,9 @@ class Claimer:
 
     async def _claim(self, limit: int, *, sweeps: bool) -> int:
         loop = asyncio.get_running_loop()
-        if self._all_queues and loop.time() >= self._queues_due:
-            self._serve(name for (name,) in await self._link.rows("known_queues"))
-            self._queues_due = loop.time() + self._poll_s
+        if loop.time() >= self._queues_due:
+            await self._look_at_queues()
+            self._queues_due = loop.time() + self._poll_s / 2
         # the queues take turns within a priority
         self._queues.append(self._queues.pop(0))
         began = loop.time()
@@ -149,9 +162,42 @@ class Claimer:
         if sweeps:
             self._sweep_due = now + _SWEEP_SHARE * (now - began)
         self._tally.count("claims")
-        if not rows:
-            return 0
-        self._on_waiting(waiting=False)
+        if rows:
+            self._take(rows, now)
+        return len(rows)
+
+    async def _look_at_queues(self) -> None:
+        if self._all_queues:
+            self._serve(name for (name,) in await self._link.rows("known_queues"))
+        limited = {name for (name,) in await self._link.rows("guarded_queues")}
+        served = limited.intersection(self._queues)
+        self._limited = {queue: self._limited.get(queue, 0.0) for queue in served}
+
+    async def _claim_limited(self) -> int:
+        """Claim from each queue with limits that is due, no more than can start at once."""
+        loop = asyncio.get_running_loop()
+        claimed = 0
+        for queue, due in sorted(self._limited.items(), key=lambda item: item[1]):
+            room = min(self._runner.places, _MAX_CLAIM)
+            if not room or due > loop.time():
+                break
+            rows = await self._link.rows(
+                "claim_limited_tasks",
+                {"worker": self._worker_id, "queue": queue, "max_tasks": room},
+            )
+            now = loop.time()
+            self._tally.count("claims")
+            again_s = rows[0][-1] if rows else None
+            self._limited[queue] = now + (self._poll_s if again_s is None else again_s)
+            leased = [row[:-1] for row in rows if row[0] is not None]
+            if leased:
+                self._take(leased, now)
+            claimed += len(leased)
+        return claimed
+
+    def _take(self, rows: list[tuple[Any, ...]], now: float) -> None:
+        if not self._limited:  # else the doorbell is to ring for a place that is free again
+            self._on_waiting(waiting=False)
         self._tally.observe(SIZES, len(rows), "claim_size")
         rows.sort(key=_order)
         leases = [Lease.claimed(row, now) for row in rows]
@@ -165,7 +211,6 @@ class Claimer:
             self._tally.count("started", queue, n=n)
         if rows[0][13]:
             self._reporter.announce([lease.task_id for lease in leases])
-        return len(rows)
 
     def _array_of_cursors(self) -> str:
         # PostgreSQL's own form: psycopg takes 100 µs to adapt such a list

@@ -98,6 +98,13 @@ class Runner:
         room = self._concurrency + ahead - len(self._running) - len(self._waiting)
         return room if room * 2 >= ahead else 0
 
+    @property
+    def places(self) -> int:
+        """How many attempts could start at once."""
+        if self._suspect is not None:
+            return 0
+        return max(0, self._concurrency - len(self._running) - len(self._waiting))
+
     def take(self, leases: list[Lease]) -> None:
         """Run attempts, which come by priority and seq, in that order as soon as there is a place.
 

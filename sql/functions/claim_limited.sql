@@ -1,0 +1,53 @@
+-- Leases up to max_tasks runnable tasks of one queue to a worker, within the limits of that queue over all workers:
+-- never more at once than its concurrency, in no span of its rates more starts than their count, none while it is paused.
+-- Takes turns with other claims of the queue by an advisory lock that is tried and not waited for, held to the end of this
+-- transaction only, and counts what is taken in a statement after it. The rows are those of claim(). again_s, on each row or
+-- on a row of its own without a task, says in how many seconds to come again; null: when the doorbell rings.
+create or replace function pgqueue.claim_limited(worker bigint, queue text, max_tasks int)
+returns table (
+    task_id uuid, lease_id bigint, attempt smallint, budget smallint, crashes smallint, priority smallint, seq bigint,
+    queue_name text, type text, timeout_s real, wait_s float8, payload text, traceparent text, watched boolean,
+    resumes boolean, again_s float8
+)
+language plpgsql
+set search_path = pgqueue, pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    room record;
+    taken int;
+begin
+    for look in 1..2 loop
+        select * into room from queue_room(claim_limited.queue);
+        if room.n <= 0 then  -- told without a lock, so that a full queue costs next to nothing
+            return query select
+                null::uuid, null::bigint, null::smallint, null::smallint, null::smallint, null::smallint, null::bigint,
+                null, null, null::real, null::float8, null, null, null::boolean, null::boolean, room.again_s;
+            return;
+        end if;
+        exit when look = 2;
+        if not pg_try_advisory_xact_lock(hashtextextended('pgqueue:limit:' || claim_limited.queue, 0)) then
+            return query select
+                null::uuid, null::bigint, null::smallint, null::smallint, null::smallint, null::smallint, null::bigint,
+                null, null, null::real, null::float8, null, null, null::boolean, null::boolean, 0.005 + random() * 0.01;
+            return;
+        end if;
+    end loop;
+
+    return query
+    with leased as materialized (
+        select * from claim(worker, array[claim_limited.queue], null, least(max_tasks, room.n), true)
+    ),
+    held as (
+        insert into slot (queue, lease_id) select claim_limited.queue, l.lease_id from leased as l
+    )
+    select l.*, case when count(*) over () < least(max_tasks, room.n) then null else 0 end::float8 from leased as l;
+
+    get diagnostics taken = row_count;
+    if taken > 0 and room.rated then
+        -- a start that a crash of the server forgot would let another through
+        perform set_config('synchronous_commit', 'on', true);
+        insert into started (queue, at, n) values (claim_limited.queue, pgqueue.clock(), taken);
+    end if;
+end
+$$;

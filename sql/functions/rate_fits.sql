@@ -1,0 +1,27 @@
+-- Whether this is the rate of a queue: one to five spans, each with a count: [{"count": 20, "per_seconds": 1}, …].
+create or replace function pgqueue.rate_fits(rate jsonb) returns boolean
+language plpgsql immutable
+as $$
+begin
+    if rate is null then
+        return null;
+    end if;
+    if jsonb_typeof(rate) <> 'array' or jsonb_array_length(rate) not between 1 and 5 then
+        return false;
+    end if;
+    return (
+        select bool_and(
+            case
+                when jsonb_typeof(r) <> 'object' then false
+                when jsonb_typeof(r -> 'count') <> 'number' or jsonb_typeof(r -> 'per_seconds') <> 'number' then false
+                else coalesce(
+                    r - array['count', 'per_seconds'] = '{}'
+                    and (r -> 'count')::numeric between 1 and 1000000 and (r -> 'count')::numeric % 1 = 0
+                    and (r -> 'per_seconds')::numeric between 0.001 and 2592000, false
+                )
+            end
+        )
+        from jsonb_array_elements(rate) as r
+    );
+end
+$$;

@@ -1,0 +1,108 @@
+"""Workers keep within the limits of a queue, use what they allow, and stop where it is paused."""
+
+import os
+import signal
+from datetime import datetime, timedelta
+
+from tests.worker.conftest import Bench, eventually
+
+
+def _most_at_once(attempts: list[dict]) -> int:
+    """Read a ledger of starts and ends as anyone could, without asking what counted them."""
+    moves = [(a["started_at"], 1) for a in attempts] + [(a["finished_at"], -1) for a in attempts]
+    most = now = 0
+    for _, step in sorted(moves):  # an end before a start of the same moment
+        now += step
+        most = max(most, now)
+    return most
+
+
+def _most_starts(starts: list[datetime], span: timedelta) -> int:
+    """Give the most starts that any span of this length holds."""
+    starts = sorted(starts)
+    return max(sum(1 for s in starts[n:] if s < first + span) for n, first in enumerate(starts))
+
+
+def _active(bench: Bench) -> int:
+    return bench.value("select count(*) from pgqueue.running")
+
+
+def _run(bench: Bench, n: int) -> list[dict]:
+    ended = "select count(*) = %s from pgqueue.attempts where outcome = 'completed'"
+    eventually(lambda: bench.value(ended, n), f"{n} tasks complete")
+    return bench.rows("select started_at, finished_at from pgqueue.attempts")
+
+
+def test_two_workers_share_a_concurrency_and_fill_it(bench: Bench) -> None:
+    bench.value("select pgqueue.set_queue('default', concurrency => 3)::text")
+    bench.start()
+    bench.start()
+    ids = [bench.enqueue("gate", {"name": f"task{n}"}) for n in range(8)]
+    for n in range(8):
+        eventually(lambda n=n: _active(bench) == min(3, 8 - n), "the places are filled again")
+        (running,) = bench.rows(
+            "select task_id::text from pgqueue.running order by lease_id limit 1"
+        )
+        bench.open(f"task{ids.index(running['task_id'])}-out")
+        bench.ended(running["task_id"])
+    assert _most_at_once(_run(bench, 8)) == 3
+
+
+def test_the_tasks_of_a_killed_process_give_their_places_to_others(bench: Bench) -> None:
+    bench.value("select pgqueue.set_queue('default', concurrency => 2)::text")
+    bench.start()
+    first = [bench.enqueue("gate", {"name": name}) for name in ("a", "b")]
+    eventually(lambda: _active(bench) == 2, "both run")
+    others = [bench.enqueue("echo", {"n": n}) for n in range(3)]
+    bench.open("a-out")
+    bench.open("b-out")
+    (pid,) = bench.processes()
+    os.kill(pid, signal.SIGKILL)
+    for id in (*first, *others):
+        assert bench.ended(id)["status"] == "completed"
+    assert bench.value("select count(*) from pgqueue.slot") == 0
+
+
+def test_no_span_sees_more_starts_than_the_rate_and_the_allowance_is_used(bench: Bench) -> None:
+    settings = '{"rate": [{"count": 10, "per_seconds": 0.5}, {"count": 25, "per_seconds": 2}]}'
+    bench.value("select pgqueue.patch_queue('default', %s)", settings)
+    bench.start("--concurrency", "20")
+    bench.start("--concurrency", "20")
+    bench.enqueue_many([{"type": "echo"}] * 50)
+    starts = [attempt["started_at"] for attempt in _run(bench, 50)]
+    assert _most_starts(starts, timedelta(seconds=0.5)) == 10
+    assert _most_starts(starts, timedelta(seconds=2)) == 25
+
+
+def test_a_paused_queue_starts_nothing_and_goes_on_when_resumed(bench: Bench) -> None:
+    bench.start()
+    running = bench.enqueue("gate", {"name": "running"}, queue="paused")
+    bench.passed("running-in-1")
+    bench.value("select pgqueue.pause('paused', 'maintenance')::text")
+    waiting = bench.enqueue("echo", queue="paused")
+    bench.open("running-out")
+    assert bench.ended(running)["status"] == "completed"  # what runs is left alone
+    for _ in range(5):
+        bench.ended(bench.enqueue("echo"))  # the worker looks, again and again
+    task = bench.task(waiting)
+    assert task["status"] == "queued"
+    assert task["status_reason"].endswith(": maintenance")
+    bench.value("select pgqueue.resume('paused')::text")
+    assert bench.ended(waiting)["status"] == "completed"
+
+
+def test_a_limit_holds_within_a_second_of_its_change(bench: Bench) -> None:
+    bench.start()
+    for n in range(4):
+        bench.enqueue("gate", {"name": f"t{n}"})
+    eventually(lambda: _active(bench) == 4, "all run")
+    bench.value("select pgqueue.set_queue('default', concurrency => 1)::text")
+    last = bench.enqueue("echo")
+    for n in range(3):
+        bench.open(f"t{n}-out")
+    eventually(lambda: _active(bench) == 1, "one is left")
+    bench.ended(bench.enqueue("echo", queue="other"))
+    assert bench.task(last)["status"] == "queued"
+    bench.value("""select pgqueue.patch_queue('default', '{"concurrency": null}')::text""")
+    assert bench.ended(last)["status"] == "completed"
+    bench.open("t3-out")
