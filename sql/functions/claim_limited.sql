@@ -7,7 +7,7 @@ create or replace function pgqueue.claim_limited(worker bigint, queue text, max_
 returns table (
     task_id uuid, lease_id bigint, attempt smallint, budget smallint, crashes smallint, priority smallint, seq bigint,
     queue_name text, type text, timeout_s real, wait_s float8, payload text, traceparent text, watched boolean,
-    resumes boolean, again_s float8
+    resumes boolean, expired boolean, again_s float8
 )
 language plpgsql
 set search_path = pgqueue, pg_catalog, pg_temp
@@ -19,17 +19,15 @@ declare
 begin
     for look in 1..2 loop
         select * into room from queue_room(claim_limited.queue);
-        if room.n <= 0 then  -- told without a lock, so that a full queue costs next to nothing
-            return query select
-                null::uuid, null::bigint, null::smallint, null::smallint, null::smallint, null::smallint, null::bigint,
-                null, null, null::real, null::float8, null, null, null::boolean, null::boolean, room.again_s;
+        if room.n <= 0 then  -- the first time without a lock, so that a full queue costs next to nothing
+            again_s := room.again_s;
+            return next;
             return;
         end if;
         exit when look = 2;
         if not pg_try_advisory_xact_lock(hashtextextended('pgqueue:limit:' || claim_limited.queue, 0)) then
-            return query select
-                null::uuid, null::bigint, null::smallint, null::smallint, null::smallint, null::smallint, null::bigint,
-                null, null, null::real, null::float8, null, null, null::boolean, null::boolean, 0.005 + random() * 0.01;
+            again_s := 0.005 + random() * 0.01;
+            return next;
             return;
         end if;
     end loop;

@@ -12,7 +12,7 @@ from pgqueue.claim(%(worker)s, %(queues)s, %(cursors)s::bigint[], %(max_tasks)s)
 -- name: claim_limited_tasks
 select
     task_id::text, lease_id, attempt, budget, crashes, priority, seq, queue_name, type, timeout_s, wait_s, payload,
-    traceparent, watched, resumes, again_s
+    traceparent, watched, resumes, expired, again_s
 from pgqueue.claim_limited(%(worker)s, %(queue)s, %(max_tasks)s);
 
 -- name: guarded_queues
