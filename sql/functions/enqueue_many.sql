@@ -33,23 +33,24 @@ begin
     end if;
 
     with input as materialized (
+        -- what is read most often comes first: a column costs what stands before it
         select
-            i.n,
+            case when i.run_at > now then null else first_place + i.n - 1 end as seq,
             new_id(bits, i.n) as id,
-            i.type,
-            coalesce(i.queue, t.queue, 'default') as queue,
             coalesce(i.priority, 5::smallint) as priority,
-            coalesce(i.payload, '{}') as payload,
-            i.run_at,
             coalesce(
                 i.max_attempts, t.max_attempts, (budgets ->> coalesce(i.queue, t.queue, 'default'))::smallint, 3::smallint
             ) as max_attempts,
+            coalesce(i.queue, t.queue, 'default') as queue,
+            i.n,
+            i.type,
+            i.run_at,
             i.timeout_s,
-            i.traceparent,
             coalesce(i.expires_at, now + i.expires_in_s * interval '1 second') as expires_at,
             i.retry,
-            i.dedup_key,
-            case when i.run_at > now then null else first_place + i.n - 1 end as seq
+            coalesce(i.payload, '{}') as payload,
+            i.traceparent,
+            i.dedup_key
         from (
             select *, coalesce(given.starts_at, now + given.delay_s * interval '1 second') as run_at
             from rows from (
@@ -90,7 +91,7 @@ begin
     select
         coalesce(array_agg(id order by n), '{}'),
         now,
-        coalesce(array_agg(distinct queue) filter (where seq is not null), '{}'),
+        array(select distinct i.queue from input as i where i.seq is not null),
         -- here and not in constraints: those are read from the catalogue again by every insert.
         -- NaN and infinite seconds are more than any number
         bool_or(
@@ -103,7 +104,7 @@ begin
             or run_at < 'epoch' or run_at >= '9999-01-01 00:00Z'
             or expires_at < 'epoch' or expires_at >= '9999-01-01 00:00Z'
         ),
-        bool_or(expires_at is not null)
+        count(expires_at) > 0
     into ids, created_at, queues, impossible, expires
     from input;
 
