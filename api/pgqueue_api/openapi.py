@@ -169,6 +169,18 @@ _PATHS: dict[str, dict[str, Any]] = {
             parameters=[_ID],
         )
     },
+    "/v1/tasks/{id}/checkpoints": {
+        "get": _operation(
+            "tasks",
+            "list_checkpoints",
+            "List what a task remembers",
+            "The results of its steps by name; the last checkpoint has the name ''. At most 1,000 "
+            "names and 4 MiB of data.",
+            {200: _content("Checkpoints", "What it remembers.")},
+            *(404, 503),
+            parameters=[_ID],
+        )
+    },
     "/v1/tasks/{id}/logs": {
         "get": _operation(
             "tasks",

@@ -284,6 +284,20 @@ COMPONENTS: dict[str, Schema] = {
         ),
         "Every start of a task, latest first.",
     ),
+    "Checkpoints": _items(
+        _object(
+            {
+                "name": {"type": "string", "description": "of the step; '' for ctx.checkpoint"},
+                "attempt": {**_COUNT, "description": "the attempt that saved it"},
+                "lease_id": {"type": "integer"},
+                "at": _nullable(_time("")),
+                "size": {**_COUNT, "description": "of the data as JSON, in bytes"},
+                "data": _ANYTHING,
+            },
+            "something that later attempts are given",
+        ),
+        "What the task remembers, by name.",
+    ),
     "Log": _object(
         {
             "task_id": {"type": "string", "format": "uuid"},

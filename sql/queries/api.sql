@@ -64,6 +64,15 @@ where a.task_id = %(id)s
 order by a.lease_id desc
 limit %(most)s;
 
+-- name: task_checkpoints
+select json_build_object(
+    'name', c.name, 'attempt', c.attempt, 'lease_id', c.lease_id, 'at', pgqueue.json_time(c.at), 'size', c.size, 'data', c.data
+)::text as item
+from pgqueue.checkpoints as c
+where c.task_id = %(id)s
+order by c.name
+limit 1000;
+
 -- name: task_exists
 select 1 as found from pgqueue.task where id = %(id)s;
 

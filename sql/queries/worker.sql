@@ -42,8 +42,14 @@ select exists (select from pgqueue.running where task_id = %(task_id)s and lease
 -- name: complete_attempt
 select pgqueue.complete_attempt(%(task_id)s, %(lease_id)s, %(result)s, %(progress)s);
 
--- name: discard_all
-discard all;
+-- name: forget_session
+-- what "discard all" does, but not to prepared statements: the driver would go on using them
+set session authorization default;
+reset all;
+unlisten *;
+select pg_advisory_unlock_all();
+discard temp;
+discard sequences;
 
 -- name: announce_tasks
 select pgqueue.announce(%(ids)s::uuid[]);

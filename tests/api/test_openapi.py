@@ -88,6 +88,7 @@ def known(served: Server, worker: Worker) -> dict[str, str]:
     id = worker.enqueue()
     worker.claim()
     worker.log(id, "a line")
+    worker.save_checkpoint(id, "fetch", '{"rows": 3}')
     worker.save_artifact(id, "report.pdf", b"%PDF", "application/pdf")
     worker.finish(id)
     return {"id": id, "name": "report.pdf"}

@@ -26,7 +26,15 @@ async def ids(client: httpx.AsyncClient, **filters: object) -> list[str]:
 
 async def test_an_unknown_id_is_404_everywhere(client: httpx.AsyncClient):
     path = f"/v1/tasks/{uuid4()}"
-    for part in ("", "/attempts", "/logs", "/artifacts", "/artifacts/a.pdf", "/events"):
+    for part in (
+        "",
+        "/attempts",
+        "/checkpoints",
+        "/logs",
+        "/artifacts",
+        "/artifacts/a.pdf",
+        "/events",
+    ):
         answer = await client.get(path + part)
         assert answer.status_code == 404, part
         assert answer.json()["code"] == "not_found"
@@ -217,6 +225,21 @@ async def test_a_task_tells_of_its_attempts(client: httpx.AsyncClient, worker: W
     attempts = (await client.get(f"/v1/tasks/{task['id']}/attempts")).json()["items"]
     assert [a["outcome"] for a in attempts] == ["completed", "failed"]
     assert attempts[0]["worker"] == "host:1"
+
+
+async def test_a_task_tells_what_it_remembers(client: httpx.AsyncClient, worker: Worker):
+    id = worker.enqueue()
+    path = f"/v1/tasks/{id}/checkpoints"
+    assert (await client.get(path)).json() == {"items": []}
+    worker.claim()
+    worker.save_checkpoint(id, "fetch", '{"rows": 3}')
+    worker.save_checkpoint(id, "", '{"x": 1e4300}')
+    worker.save_checkpoint(id, "", '"ä"')
+    last, fetch = (await client.get(path)).json()["items"]
+    assert (last["name"], last["data"], last["size"]) == ("", "ä", 4)
+    assert (fetch["name"], fetch["data"], fetch["attempt"]) == ("fetch", {"rows": 3}, 1)
+    assert fetch["lease_id"] == worker.leases[id]
+    assert fetch["at"].endswith("Z")
 
 
 async def test_logs_come_in_order_page_by_page(client: httpx.AsyncClient, worker: Worker):

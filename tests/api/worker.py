@@ -74,6 +74,9 @@ class Worker:
             *(id, self.leases[id], name, content_type, data),
         )
 
+    def save_checkpoint(self, id: str, name: str, data: str) -> None:
+        self.rows("select pgqueue.save_checkpoint(%s, %s, %s, %s)", id, self.leases[id], name, data)
+
     def enqueue(self, type: str = "noop", payload: str = "{}", **options: Any) -> str:
         named = "".join(f", {name} => %s" for name in options)
         return str(

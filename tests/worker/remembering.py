@@ -85,8 +85,11 @@ def thread_steps(ctx: Context, payload: dict) -> list:
 
     values = [ctx.step("asynchronous", asynchronous), ctx.step("plain", plain, 2)]
     ctx.checkpoint([ctx.attempt, *(ctx.last_checkpoint or [])])
-    if ctx.attempt < 3:
+    if ctx.attempt == 1:
         die()
+    if ctx.attempt == 2:
+        message = "again"
+        raise LookupError(message)
     return [*values, ctx.last_checkpoint]
 
 
@@ -125,7 +128,13 @@ async def roll_back(ctx: Context, conn: psycopg.AsyncConnection) -> None:
     raise psycopg.Rollback
 
 
+async def die_at_first(ctx: Context, conn: psycopg.AsyncConnection) -> None:
+    if ctx.attempt == 1:
+        die()
+
+
 INSIDE = {
+    "die": die_at_first,
     "swallow": swallow,
     "raise": throw,
     "rollback": roll_back,
@@ -147,6 +156,8 @@ async def write(ctx: Context, payload: dict) -> object:
         if payload.get("inside"):
             await INSIDE[payload["inside"]](ctx, conn)
     match payload.get("after"):
+        case "die":
+            die()
         case "raise":
             message = "after"
             raise LookupError(message)
@@ -182,6 +193,8 @@ async def session(ctx: Context, payload: dict) -> None:
         row = await (await conn.execute("show work_mem")).fetchone()
         ctx.set_result(list(row))
         await conn.execute("set work_mem = '77MB'")
+        await conn.execute("create temp table mine (n int)")
+        await conn.execute("insert into mine values (%s)", (1,), prepare=True)
         conn.row_factory = psycopg.rows.dict_row
 
 
@@ -221,7 +234,7 @@ async def wrong(ctx: Context, payload: dict) -> None:
         await doing
 
 
-for name in ("steps", "thread_steps", "write", "thread_write"):
+for name in ("resume", "steps", "thread_steps", "write", "thread_write"):
     app.task(f"isolated_{name}", isolation="process", max_attempts=5, backoff=NOW)(
         app.types[name].handler
     )

@@ -40,7 +40,7 @@ def test_a_checkpoint_reaches_the_next_attempt_however_this_one_ends(bench: Benc
 
 def test_a_checkpoint_survives_crashes_and_the_end_of_the_task(bench: Bench) -> None:
     start(bench)
-    task = bench.enqueue("resume", {"by": "crash"})
+    task = bench.enqueue("isolated_resume", {"by": "crash"})
     assert bench.ended(task)["error"]["type"] == "Crashed", "the third crash is final"
     assert bench.rows("select data, attempt from pgqueue.checkpoints") == [
         {"data": {"n": 3}, "attempt": 3}
@@ -88,6 +88,19 @@ def test_handlers_in_processes_of_their_own_have_all_of_it(bench: Bench, effect:
     ]
     eventually(lambda: "ended_after_completion" in bench.logs(), "the worker says so")
     assert "lease_lost" not in bench.logs(), "no second finish was sent"
+
+
+def test_a_killed_process_of_a_handler_leaves_one_effect(bench: Bench, effect: None) -> None:
+    start(bench)
+    before = bench.enqueue("isolated_write", {"inside": "die"})
+    after = bench.enqueue("isolated_write", {"after": "die"})
+    assert bench.ended(before)["result"] == {"attempt": 2}
+    assert bench.ended(after)["result"] == {"attempt": 1}
+    eventually(lambda: "ended_after_completion" in bench.logs(), "the worker has heard of it")
+    assert [a["outcome"] for a in bench.attempts(before)] == ["crashed", "completed"]
+    assert [a["outcome"] for a in bench.attempts(after)] == ["completed"]
+    assert {row["task_id"]: row["attempt"] for row in effects(bench)} == {before: 2, after: 1}
+    assert len(effects(bench)) == 2
 
 
 def test_a_step_that_raises_is_not_remembered(bench: Bench) -> None:
@@ -231,7 +244,7 @@ def test_a_deferred_constraint_fails_the_attempt_with_its_own_error(bench: Bench
 
 def test_a_transaction_finds_its_connection_as_if_it_were_new(bench: Bench) -> None:
     start(bench, "--concurrency", "1")
-    tasks = [bench.enqueue("session") for _ in range(3)]
+    tasks = [bench.enqueue("session") for _ in range(8)]
     results = {tuple(bench.ended(task)["result"]) for task in tasks}
     assert len(results) == 1
     assert results != {("77MB",)}

@@ -239,8 +239,6 @@ class Runner:
             self._deadlines.clear(lease)
             if lease.lease_id not in self._running:
                 return  # left behind, and ended without this
-            if lease.completed:
-                result = ending.completed(result, lease)
             if lease.unsent_events:
                 await self._reporter.sent(lease)
             self._end(lease, result, took)
@@ -268,6 +266,8 @@ class Runner:
         return result, took
 
     def _end(self, lease: Lease, result: dict[str, Any], took: float) -> None:
+        if lease.completed:
+            result = ending.completed(result, lease)
         outcome: Outcome = result["outcome"]
         self._tally.count("finished", lease.type, lease.queue, outcome)
         self._tally.observe(BUCKETS, took, "run_seconds", lease.type, lease.queue)

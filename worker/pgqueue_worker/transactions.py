@@ -284,10 +284,10 @@ def _translated() -> Iterator[None]:
 async def _reset(connection: psycopg.AsyncConnection[Row]) -> None:
     connection.row_factory = tuple_row
     connection.cursor_factory = psycopg.AsyncCursor
-    await connection.execute(query("discard_all"))
+    await connection.execute(query("forget_session"), prepare=False)
 
 
 def _reset_sync(connection: psycopg.Connection[Row]) -> None:
     connection.row_factory = tuple_row
     connection.cursor_factory = psycopg.Cursor
-    connection.execute(query("discard_all"))
+    connection.execute(query("forget_session"), prepare=False)

@@ -121,6 +121,12 @@ async def list_attempts(id: FromPath[UUID], services: NamedDependency[Services])
     return await _list_of_task(services, "task_attempts", id, {"most": 1000})
 
 
+@get("/v1/tasks/{id:uuid}/checkpoints")
+async def list_checkpoints(id: FromPath[UUID], services: NamedDependency[Services]) -> Json:
+    """Give what a task remembers: at most 1,000 names, and 4 MiB of data."""
+    return await _list_of_task(services, "task_checkpoints", id, {})
+
+
 @get("/v1/tasks/{id:uuid}/logs")
 async def list_logs(
     id: FromPath[UUID],
@@ -186,6 +192,7 @@ ROUTES = [
     cancel_task,
     retry_task,
     list_attempts,
+    list_checkpoints,
     list_logs,
     list_artifacts,
     get_artifact,
