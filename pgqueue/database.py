@@ -104,6 +104,13 @@ class Database:
         """Close every connection."""
         await self._pool.close()
 
+    def abandon(self) -> None:
+        """Drop every idle connection where the event loop that could close them is gone."""
+        pool = self._pool
+        pool._closed = True  # noqa: SLF001  else its finalizer would look for that loop
+        while pool._pool:  # noqa: SLF001
+            pool._pool.popleft().pgconn.finish()  # noqa: SLF001
+
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
         """Lend a connection in autocommit mode."""

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import hypothesis
@@ -12,7 +13,9 @@ from pgqueue.embedded import EmbeddedServer
 from pgqueue.migrations import migrate
 from tests import servers
 
-_OF_A_DATABASE = {"server", "template", "database", "private_server"}
+pytest_plugins = ["pytest_pgqueue"]
+
+_OF_A_DATABASE = {"pgqueue_server", "private_server"}
 
 hypothesis.settings.register_profile("pgqueue", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("pgqueue")
@@ -49,28 +52,28 @@ def postgres_major(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def server(postgres_major: str) -> Iterator[servers.Server]:
+def pgqueue_server(postgres_major: str) -> Iterator[servers.Server]:
     """The server of this run. Ask for `database` unless you need databases of your own."""
-    with servers.any_server(postgres_major) as server:
+    binaries = partial(servers.binaries, postgres_major)
+    with servers.any_server(postgres_major, binaries) as server:
         assert server.major() == postgres_major, "the tests run on another version than asked for"
         yield server
 
 
 @pytest.fixture(scope="session")
-def template(server: servers.Server) -> Iterator[str]:
-    """The name of a migrated database, for cloning; nobody may be connected to it."""
-    name = server.create()
-    migrate(server.dsn(name))
-    yield name
-    server.drop(name)
+def server(pgqueue_server: servers.Server) -> servers.Server:
+    return pgqueue_server
+
+
+@pytest.fixture(scope="session")
+def template(pgqueue_template: str) -> str:
+    return pgqueue_template
 
 
 @pytest.fixture
-def database(server: servers.Server, template: str) -> Iterator[str]:
+def database(pgqueue_database: str) -> str:
     """The address of a migrated database of this test's own."""
-    name = server.create(template)
-    yield server.dsn(name)
-    server.drop(name)
+    return pgqueue_database
 
 
 @pytest.fixture

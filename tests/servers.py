@@ -1,75 +1,20 @@
-"""Where the tests' PostgreSQL comes from. There always is one: a test never skips for lack of it.
+"""The servers of our own tests: any version from 15 to 18, and some to stop, kill and start again.
 
-1. ``PGQUEUE_TEST_DATABASE_URL``: the address of a superuser's database on a server to use;
-2. else a container, where a Docker engine answers;
-3. else the embedded server, or for 15 to 17 the binaries of Debian's packages.
+There always is one: a test never skips for lack of it. See pgqueue/testing/servers.py.
 """
 
-import itertools
-import os
-import shutil
-import socket
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
-import psycopg
 import pytest
-from psycopg import sql
-from psycopg.conninfo import make_conninfo
 
 from pgqueue.embedded import EmbeddedServer
+from pgqueue.testing.servers import FAST, Server, any_server
 
-# Tests crash processes, not the machine.
-FAST = {
-    "fsync": "off",
-    "full_page_writes": "off",
-    "shared_buffers": "128MB",
-    "max_wal_size": "1GB",
-    "max_connections": "200",
-}
+__all__ = ["FAST", "Server", "any_server", "binaries", "own_server"]
+
 _EMBEDDED_MAJOR = "18"
-_DOCKER_SOCKETS = ("/var/run/docker.sock", "~/.docker/run/docker.sock")
-_MEMORY_DISK = Path("/dev/shm")
-_MEMORY_BYTES = 4 << 30
-
-
-@dataclass
-class Server:
-    """A PostgreSQL server on which tests make and drop their databases."""
-
-    admin: str
-    """The address of a superuser's database."""
-    options: str = ""
-    """What to add to each ``create database``."""
-    prefix: str = field(default_factory=lambda: f"pgqueue_test_{os.getpid()}")
-    _numbers: Iterator[int] = field(default_factory=itertools.count, init=False)
-
-    def create(self, template: str = "template0") -> str:
-        """Make a database from ``template`` (a name); return its name."""
-        name = f"{self.prefix}_{next(self._numbers)}"
-        self._run(f"create database {{}} template {{}} {self.options}", name, template)
-        return name
-
-    def drop(self, name: str) -> None:
-        """Drop a database, and whoever is connected to it."""
-        self._run("drop database if exists {} with (force)", name)
-
-    def dsn(self, name: str) -> str:
-        """Return the address of a database of this server."""
-        return make_conninfo(self.admin, dbname=name)
-
-    def major(self) -> str:
-        """Return the major version that runs."""
-        with psycopg.connect(self.admin) as connection:
-            return str(connection.info.server_version // 10_000)
-
-    def _run(self, statement: str, *names: str) -> None:
-        query = sql.SQL(statement).format(*map(sql.Identifier, names))
-        with psycopg.connect(self.admin, autocommit=True) as connection:
-            connection.execute(query)
 
 
 def binaries(major: str) -> Path | None:
@@ -92,56 +37,3 @@ def own_server(
     """Run a server of our own, which the caller may stop, kill and start again."""
     with EmbeddedServer(directory, binaries=binaries(major), settings=settings) as server:
         yield server
-
-
-@contextmanager
-def any_server(major: str) -> Iterator[Server]:
-    """Find or run the server of this test run (see the module's text)."""
-    if admin := os.environ.get("PGQUEUE_TEST_DATABASE_URL"):
-        yield Server(admin)
-    elif _docker_answers():
-        with _container(major) as admin:
-            yield Server(admin)
-    else:
-        with _directory() as directory, own_server(directory, major) as server:
-            # Without fsync, copying the files is the quickest way to a new database.
-            yield Server(server.dsn("postgres"), "strategy file_copy")
-
-
-@contextmanager
-def _directory() -> Iterator[Path]:
-    """Make a directory in memory if there is room: a database takes 0.03 s there, not 0.25 s."""
-    in_memory = _MEMORY_DISK.is_dir() and shutil.disk_usage(_MEMORY_DISK).free > _MEMORY_BYTES
-    parent = _MEMORY_DISK if in_memory else None
-    with tempfile.TemporaryDirectory(prefix="pgqueue-test-", dir=parent) as directory:
-        yield Path(directory)
-
-
-def _docker_answers() -> bool:
-    """Ask the engine itself, on its socket: a client without an engine is common."""
-    if address := os.environ.get("DOCKER_HOST"):
-        paths = [Path(address.removeprefix("unix://"))]
-    else:
-        paths = [Path(path).expanduser() for path in _DOCKER_SOCKETS]
-    for path in paths:
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(5)
-            try:
-                connection.connect(str(path))
-                connection.sendall(b"GET /_ping HTTP/1.0\r\n\r\n")
-                answer = connection.recv(64)
-            except OSError:
-                continue
-            if b" 200 " in answer:
-                return True
-    return False
-
-
-@contextmanager
-def _container(major: str) -> Iterator[str]:
-    from testcontainers.community.postgres import PostgresContainer
-
-    command = [part for name, value in FAST.items() for part in ("-c", f"{name}={value}")]
-    container = PostgresContainer(f"postgres:{major}", driver=None).with_command(command)
-    with container as postgres:
-        yield postgres.get_connection_url()

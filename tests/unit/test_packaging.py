@@ -34,6 +34,7 @@ def test_a_wheel_holds_all_packages_and_every_sql_file(tmp_path: Path) -> None:
         "pgqueue",
         "pgqueue_api",
         "pgqueue_worker",
+        "pytest_pgqueue.py",
     }
     assert "pgqueue/py.typed" in names
 

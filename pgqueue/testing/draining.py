@@ -1,0 +1,151 @@
+"""A worker for the time of a test, in the test's own process."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from pgqueue.app import PgQueue
+from pgqueue.database import Database
+from pgqueue.task import Outcome, encode
+from pgqueue.testing.stored import dsn_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+__all__ = ["drain"]
+
+_LOOK_S = 0.005
+_LEASE_S = 1e9  # longer than any test moves the clock
+
+
+async def drain(
+    app: PgQueue,
+    *,
+    queues: Sequence[str] = (),
+    advance_clock: bool = False,
+    concurrency: int = 10,
+    timeout: float = 30,
+) -> dict[Outcome, int]:
+    """Run what is runnable in the app's database, what it enqueues included, until none is left.
+
+    Runs in this process and gives how many attempts ended in which outcome. ``queues`` are those to
+    run (none named: all). With ``advance_clock`` the database's clock moves on to whatever is due
+    next, retries and snoozes included, until nothing waits at all; without, they are left. Handlers
+    with ``isolation="process"`` run in this process, too. Raises ``TimeoutError`` if it takes
+    longer than ``timeout`` seconds.
+    """
+    async with (
+        _connected(dsn_of(app)) as database,
+        _working(app, database, list(queues), concurrency) as (worker_id, control, work),
+    ):
+        chosen = {"queues": list(queues) or None}
+        try:
+            async with asyncio.timeout(timeout):
+                while not work.done():
+                    if await _promote(database, control):
+                        continue
+                    row = await database.row("queues_empty", chosen)
+                    assert row is not None
+                    if not row["queues_empty"]:
+                        await asyncio.sleep(_LOOK_S)
+                    elif not (advance_clock and await _to_next_due(database, chosen)):
+                        break
+        except TimeoutError:
+            message = f"tasks still run or wait after {timeout:g} s: does one enqueue itself?"
+            raise TimeoutError(message) from None
+        outcomes = await database.rows("outcomes_of_worker", {"worker": worker_id})
+    return {Outcome(row["outcome"]): row["n"] for row in outcomes}
+
+
+class _Control:
+    """The supervisor's end of the line to a worker process, without a supervisor."""
+
+    def __init__(self) -> None:
+        self._messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+
+    def tell(self, kind: str, **fields: Any) -> None:
+        self._messages.put_nowait({"kind": kind, **fields})
+
+    async def receive(self) -> dict[str, Any]:
+        return await self._messages.get()
+
+    def send(self, kind: str, **fields: Any) -> None:
+        """Forget what the worker would tell its supervisor."""
+
+
+@asynccontextmanager
+async def _connected(dsn: str) -> AsyncIterator[Database]:
+    database = Database(dsn, application_name="pgqueue drain", max_size=1)
+    try:
+        await database.open()
+        yield database
+    finally:
+        await database.close()
+
+
+@asynccontextmanager
+async def _working(
+    app: PgQueue, database: Database, queues: list[str], concurrency: int
+) -> AsyncIterator[tuple[int, _Control, asyncio.Task[int]]]:
+    # by name: the library does not know the worker
+    worker_process = import_module("pgqueue_worker.process").WorkerProcess
+    pool = import_module("pgqueue_worker.isolation.pool").Pool
+    here = PgQueue()
+    here.types = {name: replace(kind, isolation=None) for name, kind in app.types.items()}
+    types = encode([kind.published() for kind in app.types.values()]).decode()
+    await database.rows("register_types", {"types": types})
+    row = await database.row(
+        "register_worker",
+        {
+            "supervisor": "drain",
+            "host": "drain",
+            "pid": 0,
+            "version": "0",
+            "queues": queues,
+            "types": list(app.types),
+            "concurrency": concurrency,
+            "lease_s": _LEASE_S,
+        },
+    )
+    assert row is not None
+    worker_id: int = row["register_worker"]
+    start = {
+        "dsn": database.dsn,
+        "worker_id": worker_id,
+        "queues": queues,
+        "concurrency": concurrency,
+        "grace_s": 0,
+        "poll_s": 0.02,
+    }
+    control = _Control()
+    process = worker_process(
+        control, start, here, pool(None, builtin=False, dsn=database.dsn, grace_s=0)
+    )
+    work = asyncio.create_task(process.run())
+    try:
+        yield worker_id, control, work
+    finally:
+        control.tell("drain")
+        await work
+        await database.rows("set_worker_state", {"worker": worker_id, "state": "stopped"})
+
+
+async def _promote(database: Database, control: _Control) -> int:
+    row = await database.row("promote")
+    assert row is not None
+    if row["moved"]:
+        control.tell("ring", queues=row["queues"])
+    moved: int = row["moved"]
+    return moved
+
+
+async def _to_next_due(database: Database, chosen: dict[str, Any]) -> bool:
+    row = await database.row("next_due", chosen)
+    if row is None or row["due_s"] is None:
+        return False
+    await database.rows("advance_clock", {"seconds": max(0.0, row["due_s"]) + 0.001})
+    return True

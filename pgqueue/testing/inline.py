@@ -1,0 +1,268 @@
+"""Tasks that run as they are enqueued, in this process, without a database."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
+
+import orjson
+
+from pgqueue.context import Context
+from pgqueue.errors import Conflict, NotFound, PayloadError, UsageError
+from pgqueue.task import LeaseId, Outcome, Progress, Status, Task, TaskId, encode
+from pgqueue.testing.recorder import Recorder
+from pgqueue.testing.sources import shown
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable
+
+    from pgqueue.app import PgQueue
+    from pgqueue.handlers import TaskType
+    from pgqueue.task import NewTask
+
+__all__ = ["Inline", "Run", "inline"]
+
+_TRIES = 3
+_SHADOWED = ("enqueue_many", "get", "wait", "retry", "cancel")
+
+
+@dataclass
+class Run:
+    """A task that ran inline, and all that its handler reported, over all its attempts."""
+
+    id: TaskId
+    type: str
+    queue: str
+    payload: Any
+    max_attempts: int
+    options: dict[str, Any]
+    """What else it was enqueued with, by the words of SQL: priority, run_at, timeout_s, …"""
+    status: Status = Status.QUEUED
+    attempt: int = 0
+    outcomes: list[Outcome] = field(default_factory=list)
+    result: Any = None
+    error: dict[str, Any] | None = None
+    """How the last attempt failed, as it would be stored: type, message, traceback."""
+    exception: Exception | None = None
+    """What the last attempt raised."""
+    recorder: Recorder = field(default_factory=Recorder, repr=False)
+    created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def progress(self) -> list[tuple[float, str | None]]:
+        """Each progress reported, as (percent, message)."""
+        return self.recorder.progress_calls
+
+    @property
+    def logs(self) -> list[tuple[str, str, dict[str, Any]]]:
+        """Each line logged, as (level, message, data)."""
+        return self.recorder.logs
+
+    @property
+    def artifacts(self) -> dict[str, tuple[bytes, str]]:
+        """Each file saved, as (data, content type) by name."""
+        return self.recorder.artifacts
+
+    def as_task(self) -> Task:
+        """Give it as ``app.get`` would."""
+        latest = self.progress[-1] if self.progress else None
+        return Task(
+            id=self.id,
+            type=self.type,
+            queue=self.queue,
+            status=self.status,
+            status_reason=self.error["message"] if self.error else None,
+            priority=self.options.get("priority", 5),
+            payload=self.payload,
+            result=self.result,
+            error=self.error,
+            attempt=self.attempt,
+            max_attempts=self.max_attempts,
+            progress=latest
+            and Progress(percent=latest[0], message=latest[1], at=datetime.now(UTC)),
+            created_at=self.created_at,
+            run_at=self.options.get("run_at"),
+            started_at=self.created_at,
+            finished_at=self.created_at if self.status.final else None,
+            next_retry_at=None,
+            timeout_s=self.options.get("timeout_s"),
+            retry=self.options.get("retry"),
+        )
+
+
+class Inline:
+    """What ran inline: ``runs``, in the order enqueued."""
+
+    def __init__(self, app: PgQueue, *, raise_errors: bool) -> None:
+        self.runs: list[Run] = []
+        self._app = app
+        self._raise_errors = raise_errors
+
+    def __getitem__(self, id: str) -> Run:
+        """Give the run of a task."""
+        for run in self.runs:
+            if run.id == str(id):
+                return run
+        message = f"there is no task {id}"
+        raise NotFound(message)
+
+    async def again(self, id: str) -> Run:
+        """Run the next attempt of a task that is retrying or snoozed: its time has come."""
+        run = self[id]
+        if run.status not in (Status.RETRYING, Status.SCHEDULED):
+            message = f"task {id} is {run.status}"
+            raise Conflict(message, hint="only a retrying or a snoozed one has another attempt")
+        await self._attempt(run)
+        return run
+
+    def tasks(self) -> list[Task]:
+        """Give them as ``app.get`` would."""
+        return [run.as_task() for run in self.runs]
+
+    # in place of those of the app
+
+    async def enqueue_many(
+        self, tasks: Iterable[NewTask | dict[str, Any]], *, connection: object = None
+    ) -> list[TaskId]:
+        """Run each, in the order given; one that fails does not keep the others from running."""
+        del connection  # there is no transaction to wait for
+        rows = orjson.loads(encode(self._app._rows(tasks)))  # noqa: SLF001  checked as by the app
+        runs = [self._run(row) for row in rows]
+        self.runs += runs
+        for run in runs:
+            await self._attempt(run)
+        return [run.id for run in runs]
+
+    async def get(self, id: str | UUID) -> Task:
+        """Give a task as it stands."""
+        return self[str(id)].as_task()
+
+    async def wait(self, id: str | UUID, timeout: object = None) -> Task:
+        """Give a task that has ended; one that has not never will by itself."""
+        del timeout
+        task = await self.get(id)
+        if not task.status.final:
+            message = f"task {id} is {task.status}: run its next attempt with again()"
+            raise TimeoutError(message)
+        return task
+
+    async def retry(self, id: str | UUID) -> Status:
+        """Run a task again; one that has ended, with as many attempts as it had at first."""
+        run = self[str(id)]
+        if run.status in (Status.FAILED, Status.CANCELLED):
+            run.max_attempts += run.attempt
+        elif run.status is not Status.RETRYING:
+            message = f"task {id} is {run.status}"
+            raise Conflict(message, hint="only a failed, cancelled or retrying task can be retried")
+        await self._attempt(run)
+        return run.status
+
+    async def cancel(self, id: str | UUID, reason: str | None = None) -> Status:
+        """Cancel a task that waits for its next attempt."""
+        run = self[str(id)]
+        if not run.status.final:
+            run.status = Status.CANCELLED
+            run.error = {"type": "Cancelled", "message": reason or "cancelled before it started"}
+        return run.status
+
+    def _run(self, row: dict[str, Any]) -> Run:
+        kind = self._kind(row.pop("type"))
+        return Run(
+            id=TaskId(str(uuid4())),
+            type=kind.name,
+            queue=row.pop("queue", kind.queue),
+            payload=row.pop("payload"),
+            max_attempts=row.pop("max_attempts", _TRIES),
+            options=row,
+        )
+
+    def _kind(self, name: str) -> TaskType:
+        if name not in self._app.types:
+            known = ", ".join(sorted(self._app.types)) or "none"
+            message = f"the app has no handler for {name!r}, so it cannot run inline"
+            raise UsageError(message, hint=f"its types: {known}")
+        return self._app.types[name]
+
+    async def _attempt(self, run: Run) -> None:
+        kind = self._kind(run.type)
+        run.attempt += 1
+        run.status, run.exception = Status.ACTIVE, None
+        ended = await self._execute(run, kind)
+        run.outcomes.append(ended["outcome"])
+        self._settle(run, ended)
+        if self._raise_errors and run.exception is not None:
+            raise run.exception
+
+    async def _execute(self, run: Run, kind: TaskType) -> dict[str, Any]:
+        ending = import_module("pgqueue_worker.ending")  # the library does not know the worker
+        limit = run.options.get("timeout_s") or kind.timeout_s
+        try:
+            payload = kind.decode(orjson.dumps(run.payload).decode())
+            async with asyncio.timeout(limit) as within:
+                value = await self._call(run, kind, payload)
+            ended: dict[str, Any] = ending.returned(value)
+        except PayloadError as error:
+            run.exception = error
+            ended = ending.refused(error)
+        except Exception as error:  # noqa: BLE001  a handler may raise anything
+            run.exception = error
+            ended = ending.raised(error, kind)
+            if isinstance(error, TimeoutError) and within.expired():
+                ended["outcome"] = Outcome.TIMED_OUT
+                ended["error"] |= {"type": "TimedOut", "message": f"not done within {limit:g} s"}
+        return ended
+
+    async def _call(self, run: Run, kind: TaskType, payload: Any) -> Any:
+        context = Context(
+            task_id=run.id,
+            lease_id=LeaseId(len(run.outcomes) + 1),
+            attempt=run.attempt,
+            max_attempts=run.max_attempts,
+            type=run.type,
+            queue=run.queue,
+            reporter=run.recorder,
+            remembered=run.recorder.remembered,
+        )
+        if kind.is_async:
+            return await kind.call(context, payload)
+        return await asyncio.to_thread(kind.call, context, payload)
+
+    def _settle(self, run: Run, ended: dict[str, Any]) -> None:
+        run.error = ended.get("error")
+        match ended["outcome"]:
+            case Outcome.COMPLETED:
+                run.status = Status.COMPLETED
+                run.result = orjson.loads(orjson.dumps(ended.get("result")))
+            case Outcome.CANCELLED:
+                run.status = Status.CANCELLED
+            case Outcome.SNOOZED:
+                run.status = Status.SCHEDULED
+                run.attempt -= 1
+            case _:
+                final = ended.get("retry") is False or run.attempt >= run.max_attempts
+                run.status = Status.FAILED if final else Status.RETRYING
+
+
+@asynccontextmanager
+async def inline(app: PgQueue, *, raise_errors: bool = False) -> AsyncIterator[Inline]:
+    """Run the tasks of an app as they are enqueued, in this process, without a database.
+
+    ``app.enqueue`` returns when the first attempt has ended, whatever its ``run_at`` or ``delay``,
+    and does not raise what the handler raised, as in production; with ``raise_errors`` it does.
+    """
+    stand_in = Inline(app, raise_errors=raise_errors)
+    shadows = {name: getattr(stand_in, name) for name in _SHADOWED}
+    before = {name: vars(app)[name] for name in _SHADOWED if name in vars(app)}
+    vars(app).update(shadows)
+    try:
+        with shown(app, stand_in.tasks):
+            yield stand_in
+    finally:
+        for name in _SHADOWED:
+            del vars(app)[name]
+        vars(app).update(before)

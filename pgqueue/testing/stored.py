@@ -1,0 +1,85 @@
+"""The database behind an app, as a test looks at it: from outside, with calls that do not wait."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg.rows import dict_row
+from psycopg.types.json import set_json_loads
+
+from pgqueue.database import connection_arguments, decode, translated
+from pgqueue.queries import query
+from pgqueue.task import Task, encode, seconds
+from pgqueue.testing.sources import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import timedelta
+
+    from pgqueue.app import PgQueue
+
+__all__ = ["advance", "dsn_of", "on_database", "stored_tasks"]
+
+
+def dsn_of(app: PgQueue) -> str:
+    """Give the connection string that an app uses."""
+    return app._dsn()  # noqa: SLF001  one library
+
+
+@contextmanager
+def on_database(app: PgQueue, database_url: str) -> Iterator[PgQueue]:
+    """Have an app work on this database, with its types published there, for the time of a test.
+
+    Types that are declared meanwhile are forgotten at the end, and connections that are still open
+    are dropped: the loop they belong to may be gone.
+    """
+    before = app._url, app.settings, app._database, dict(app.types)  # noqa: SLF001
+    app._url, app._database = database_url, None  # noqa: SLF001
+    app.settings = app.settings.model_copy(
+        update={"database_url": database_url, "listen_url": None}
+    )
+    try:
+        _rows(app, "register_types", {"types": _published(app)})
+        with shown(app, lambda: stored_tasks(app)):
+            yield app
+    finally:
+        _abandon(app)
+        app._url, app.settings, app._database, types = before  # noqa: SLF001
+        app.types.clear()
+        app.types.update(types)
+
+
+def advance(app: PgQueue, by: timedelta | float) -> None:
+    """Set the clock of the app's database forward, in seconds or by a ``timedelta``, for everyone.
+
+    It stays there until ``pgqueue.shift_clock('0')``. What is due by then waits for ``drain``.
+    """
+    _rows(app, "advance_clock", {"seconds": seconds(by)})
+
+
+def stored_tasks(app: PgQueue) -> list[Task]:
+    """Give the tasks in the app's database, oldest first, at most 10,000."""
+    return [Task(**{**row, "id": str(row["id"])}) for row in _rows(app, "stored_tasks", {})]
+
+
+def _abandon(app: PgQueue) -> None:
+    if app._database is not None:  # noqa: SLF001
+        app._database.abandon()  # noqa: SLF001
+
+
+def _published(app: PgQueue) -> str:
+    return encode([kind.published() for kind in app.types.values()]).decode()
+
+
+def _rows(app: PgQueue, name: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+    with (
+        translated(),
+        psycopg.connect(
+            dsn_of(app), row_factory=dict_row, **connection_arguments("pgqueue testing")
+        ) as connection,
+    ):
+        set_json_loads(decode, connection)
+        cursor = connection.execute(query(name), parameters)
+        return cursor.fetchall()

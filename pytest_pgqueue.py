@@ -1,0 +1,70 @@
+"""The pytest plugin of pgqueue: a migrated database for each test, and an app that works on it.
+
+A module beside the package and not in it, and imports that wait until a fixture is used: every run
+of pytest loads it, most of them have no use for it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pgqueue import PgQueue
+    from pgqueue.testing.servers import Server
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a project name its app."""
+    parser.addini("pgqueue_app", "the app that the fixture pgqueue_app lends, as module:name")
+
+
+@pytest.fixture(scope="session")
+def pgqueue_server() -> Iterator[Server]:
+    """The PostgreSQL of this run: PGQUEUE_TEST_DATABASE_URL, a container, or the embedded one."""
+    from pgqueue.testing.servers import any_server
+
+    with any_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def pgqueue_template(pgqueue_server: Server) -> Iterator[str]:
+    """The name of a migrated database, for cloning; nobody may be connected to it."""
+    from pgqueue.migrations import migrate
+
+    name = pgqueue_server.create()
+    migrate(pgqueue_server.dsn(name))
+    yield name
+    pgqueue_server.drop(name)
+
+
+@pytest.fixture
+def pgqueue_database(pgqueue_server: Server, pgqueue_template: str) -> Iterator[str]:
+    """The connection string of a migrated database of this test's own."""
+    name = pgqueue_server.create(pgqueue_template)
+    yield pgqueue_server.dsn(name)
+    pgqueue_server.drop(name)
+
+
+@pytest.fixture
+def pgqueue_app(pytestconfig: pytest.Config, pgqueue_database: str) -> Iterator[PgQueue]:
+    """The app that ``pgqueue_app`` in pytest's settings names, on a database of this test's own.
+
+    Without the setting it is an app without types, to declare some in the test.
+    """
+    import pkgutil
+
+    from pgqueue import PgQueue
+    from pgqueue.testing import on_database
+
+    named = pytestconfig.getini("pgqueue_app")
+    app = pkgutil.resolve_name(named) if named else PgQueue()
+    if not isinstance(app, PgQueue):
+        message = f"pgqueue_app = {named} is no PgQueue"
+        raise pytest.UsageError(message)
+    with on_database(app, pgqueue_database):
+        yield app
