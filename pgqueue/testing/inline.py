@@ -14,7 +14,7 @@ import orjson
 
 from pgqueue.context import Context
 from pgqueue.errors import Conflict, NotFound, PayloadError, UsageError
-from pgqueue.task import LeaseId, Outcome, Progress, Status, Task, TaskId, encode
+from pgqueue.task import LeaseId, NewTask, Outcome, Progress, Status, Task, TaskId, encode
 from pgqueue.testing.recorder import Recorder
 from pgqueue.testing.sources import shown
 
@@ -23,12 +23,11 @@ if TYPE_CHECKING:
 
     from pgqueue.app import PgQueue
     from pgqueue.handlers import TaskType
-    from pgqueue.task import NewTask
 
 __all__ = ["Inline", "Run", "inline"]
 
 _TRIES = 3
-_SHADOWED = ("enqueue_many", "get", "wait", "retry", "cancel")
+_SHADOWED = ("enqueue", "enqueue_many", "get", "wait", "retry", "cancel")
 
 
 @dataclass
@@ -125,6 +124,13 @@ class Inline:
         return [run.as_task() for run in self.runs]
 
     # in place of those of the app
+
+    async def enqueue(
+        self, type: str, payload: Any = None, *, connection: object = None, **options: Any
+    ) -> TaskId:
+        """Run a task."""
+        (id,) = await self.enqueue_many([NewTask(type, payload, **options)], connection=connection)
+        return id
 
     async def enqueue_many(
         self, tasks: Iterable[NewTask | dict[str, Any]], *, connection: object = None

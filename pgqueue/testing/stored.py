@@ -9,6 +9,7 @@ import psycopg
 from psycopg.rows import dict_row
 from psycopg.types.json import set_json_loads
 
+from pgqueue.app import PgQueue
 from pgqueue.database import connection_arguments, decode, translated
 from pgqueue.queries import query
 from pgqueue.task import Task, encode, seconds
@@ -17,8 +18,6 @@ from pgqueue.testing.sources import shown
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import timedelta
-
-    from pgqueue.app import PgQueue
 
 __all__ = ["advance", "dsn_of", "on_database", "stored_tasks"]
 
@@ -35,20 +34,19 @@ def on_database(app: PgQueue, database_url: str) -> Iterator[PgQueue]:
     Types that are declared meanwhile are forgotten at the end, and connections that are still open
     are dropped: the loop they belong to may be gone.
     """
-    before = app._url, app.settings, app._database, dict(app.types)  # noqa: SLF001
-    app._url, app._database = database_url, None  # noqa: SLF001
-    app.settings = app.settings.model_copy(
-        update={"database_url": database_url, "listen_url": None}
-    )
+    before, types = dict(vars(app)), dict(app.types)
+    settings = app.settings.model_copy(update={"database_url": database_url, "listen_url": None})
+    PgQueue.__init__(app, database_url, settings=settings)  # nothing of another test's loop is left
+    app.types.update(types)
     try:
         _rows(app, "register_types", {"types": _published(app)})
         with shown(app, lambda: stored_tasks(app)):
             yield app
     finally:
-        _abandon(app)
-        app._url, app.settings, app._database, types = before  # noqa: SLF001
-        app.types.clear()
-        app.types.update(types)
+        if app._database is not None:  # noqa: SLF001
+            app._database.abandon()  # noqa: SLF001
+        vars(app).clear()
+        vars(app).update(before)
 
 
 def advance(app: PgQueue, by: timedelta | float) -> None:
@@ -62,11 +60,6 @@ def advance(app: PgQueue, by: timedelta | float) -> None:
 def stored_tasks(app: PgQueue) -> list[Task]:
     """Give the tasks in the app's database, oldest first, at most 10,000."""
     return [Task(**{**row, "id": str(row["id"])}) for row in _rows(app, "stored_tasks", {})]
-
-
-def _abandon(app: PgQueue) -> None:
-    if app._database is not None:  # noqa: SLF001
-        app._database.abandon()  # noqa: SLF001
 
 
 def _published(app: PgQueue) -> str:
