@@ -51,7 +51,7 @@ def pgqueue_database(pgqueue_server: Server, pgqueue_template: str) -> Iterator[
 
 
 @pytest.fixture
-def pgqueue_app(pytestconfig: pytest.Config, pgqueue_database: str) -> Iterator[PgQueue]:
+def pgqueue_app(request: pytest.FixtureRequest) -> Iterator[PgQueue]:
     """The app that ``pgqueue_app`` in pytest's settings names, on a database of this test's own.
 
     Without the setting it is an app without types, to declare some in the test.
@@ -61,10 +61,10 @@ def pgqueue_app(pytestconfig: pytest.Config, pgqueue_database: str) -> Iterator[
     from pgqueue import PgQueue
     from pgqueue.testing import on_database
 
-    named = pytestconfig.getini("pgqueue_app")
+    named = request.config.getini("pgqueue_app")
     app = pkgutil.resolve_name(named) if named else PgQueue()
     if not isinstance(app, PgQueue):
         message = f"pgqueue_app = {named} is no PgQueue"
         raise pytest.UsageError(message)
-    with on_database(app, pgqueue_database):
+    with on_database(app, request.getfixturevalue("pgqueue_database")):
         yield app

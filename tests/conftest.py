@@ -15,7 +15,7 @@ from tests import servers
 
 pytest_plugins = ["pytest_pgqueue"]
 
-_OF_A_DATABASE = {"pgqueue_server", "private_server"}
+_OF_A_DATABASE = {"pgqueue_server", "pgqueue_app", "private_server"}
 
 hypothesis.settings.register_profile("pgqueue", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("pgqueue")

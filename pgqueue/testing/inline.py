@@ -82,8 +82,7 @@ class Run:
             error=self.error,
             attempt=self.attempt,
             max_attempts=self.max_attempts,
-            progress=latest
-            and Progress(percent=latest[0], message=latest[1], at=datetime.now(UTC)),
+            progress=latest and Progress(percent=latest[0], message=latest[1], at=self.created_at),
             created_at=self.created_at,
             run_at=self.options.get("run_at"),
             started_at=self.created_at,
