@@ -14,7 +14,7 @@ import orjson
 
 from pgqueue.context import Context
 from pgqueue.errors import Conflict, NotFound, PayloadError, UsageError
-from pgqueue.task import LeaseId, NewTask, Outcome, Progress, Status, Task, TaskId, encode
+from pgqueue.task import Enqueued, LeaseId, NewTask, Outcome, Progress, Status, Task, TaskId, encode
 from pgqueue.testing.recorder import Recorder
 from pgqueue.testing.sources import shown
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Inline", "Run", "inline"]
 
 _TRIES = 3
-_SHADOWED = ("enqueue", "enqueue_many", "get", "wait", "retry", "cancel")
+_SHADOWED = ("enqueue", "enqueue_unique", "enqueue_many", "get", "wait", "retry", "cancel")
 
 
 @dataclass
@@ -130,6 +130,21 @@ class Inline:
         """Run a task."""
         (id,) = await self.enqueue_many([NewTask(type, payload, **options)], connection=connection)
         return id
+
+    async def enqueue_unique(
+        self,
+        type: str,
+        payload: Any = None,
+        *,
+        dedup_key: str,
+        connection: object = None,
+        **options: Any,
+    ) -> Enqueued:
+        """Run a task: it has ended before another could come, so its key is always free."""
+        id = await self.enqueue(
+            type, payload, dedup_key=dedup_key, connection=connection, **options
+        )
+        return Enqueued(id, deduplicated=False)
 
     async def enqueue_many(
         self, tasks: Iterable[NewTask | dict[str, Any]], *, connection: object = None

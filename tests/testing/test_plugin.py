@@ -1,46 +1,14 @@
 """The pytest plugin, as a project of its user's has it."""
 
-import os
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 
 from pgqueue.testing.servers import Server
+from tests.testing.project import Project
 
 TOP = Path(__file__).parents[2]
-
-
-class Project:
-    """A folder with tests, and runs of pytest in it."""
-
-    def __init__(self, folder: Path, server: Server) -> None:
-        self.folder = folder
-        self._admin = server.admin
-
-    def write(self, name: str, text: str) -> None:
-        (self.folder / name).write_text(text)
-
-    def run(self) -> str:
-        """Run pytest with the plugin and nothing else of ours; give what it said."""
-        done = subprocess.run(
-            [
-                *(sys.executable, "-m", "pytest", "-p", "pytest_pgqueue", "-p", "anyio"),
-                *("-W", "error", "-p", "no:cacheprovider"),
-            ],
-            cwd=self.folder,
-            env={
-                **os.environ,
-                "PGQUEUE_TEST_DATABASE_URL": self._admin,
-                "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-            },
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return done.stdout + done.stderr
 
 
 @pytest.fixture
