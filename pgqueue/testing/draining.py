@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -94,6 +94,7 @@ async def _working(
     # by name: the library does not know the worker
     worker_process = import_module("pgqueue_worker.process").WorkerProcess
     pool = import_module("pgqueue_worker.isolation.pool").Pool
+    watch = import_module("pgqueue_worker.watch").Watch.create(concurrency)
     here = PgQueue()
     here.types = {name: replace(kind, isolation=None) for name, kind in app.types.items()}
     types = encode([kind.published() for kind in app.types.values()]).decode()
@@ -119,6 +120,8 @@ async def _working(
         "queues": queues,
         "concurrency": concurrency,
         "grace_s": 0,
+        "stop_grace_s": app.settings.stop_grace_s,
+        "watch": watch.descriptor,
         "poll_s": 0.02,
     }
     control = _Control()
@@ -130,7 +133,8 @@ async def _working(
         yield worker_id, control, work
     finally:
         control.tell("drain")
-        await work
+        with closing(watch):
+            await work
         await database.rows("set_worker_state", {"worker": worker_id, "state": "stopped"})
 
 
