@@ -26,6 +26,8 @@ declare
     wrong text;
     item record;
     twin int;                                       -- the place of the key's newest task, if this call stores it
+    known_ids uuid[];
+    others jsonb;                                   -- type and status by id
     known_id uuid;
     known_type text;
     known_status text;
@@ -77,11 +79,25 @@ begin
         lasting = d.lasting or excluded.lasting
     where d.expires_at < d.created_at + (excluded.expires_at - excluded.created_at) or excluded.lasting > d.lasting;
 
-    -- a statement of its own, so that it sees what the one who held the lock has committed
+    -- statements of their own, so that they see what the one who held the locks has committed
+    select array_agg(d.task_id) into known_ids
+    from dedup_input(tasks, now) as i
+    cross join lateral (
+        select d.task_id
+        from dedup as d
+        where d.user_id = owner and d.scope = i.scope and d.scope_name = i.scope_name and d.key = i.key
+        limit 1
+    ) as d
+    where i.key is not null and d.task_id is not null;
+    if known_ids is not null then
+        select jsonb_object_agg(t.id, jsonb_build_object('status', t.status, 'type', t.type)) into others
+        from unnest(known_ids) as known (id)
+        cross join lateral (select v.id, v.status, v.type from tasks as v where v.id = known.id limit 1) as t;
+    end if;
+
     for item in
         select
-            i.n, i.type, i.key, i.run_at, i.statuses, i.window_s, i.on_conflict,
-            d.task_id, d.created_at, t.status as task_status, t.type as task_type,
+            i.n, i.type, i.key, i.run_at, i.statuses, i.window_s, i.on_conflict, d.task_id, d.created_at,
             row_number() over (partition by i.scope, i.scope_name, i.key order by i.n) as turn
         from dedup_input(tasks, now) as i
         cross join lateral (
@@ -90,15 +106,14 @@ begin
             where d.user_id = owner and d.scope = i.scope and d.scope_name = i.scope_name and d.key = i.key
             limit 1
         ) as d
-        left join lateral (select v.status, v.type from tasks as v where v.id = d.task_id limit 1) as t on true
         where i.key is not null
         order by i.scope, i.scope_name, i.key, i.n
     loop
         if item.turn = 1 then
             twin := null;
             known_id := item.task_id;
-            known_type := item.task_type;
-            known_status := item.task_status;
+            known_type := others -> item.task_id::text ->> 'type';
+            known_status := others -> item.task_id::text ->> 'status';
             known_at := item.created_at;
         end if;
 
@@ -128,17 +143,21 @@ begin
         end if;
     end loop;
 
-    select s.* into stored
-    from enqueue_many(
-        coalesce((
-            select jsonb_agg(e.task order by e.n)
-            from jsonb_array_elements(tasks) with ordinality as e (task, n)
-            where verdicts[e.n] = 'stored'
-        ), '[]'),
-        owner
-    ) as s;
-    created_at := stored.created_at;
-    queues := stored.queues;
+    queues := '{}';
+    created_at := now;
+    if 'stored' = any (verdicts) then
+        select s.* into stored
+        from enqueue_many(
+            (
+                select jsonb_agg(e.task order by e.n)
+                from jsonb_array_elements(tasks) with ordinality as e (task, n)
+                where verdicts[e.n] = 'stored'
+            ),
+            owner
+        ) as s;
+        created_at := stored.created_at;
+        queues := stored.queues;
+    end if;
     for n in 1..asked loop
         if verdicts[n] = 'stored' then
             n_stored := n_stored + 1;
@@ -148,18 +167,18 @@ begin
         end if;
     end loop;
 
-    update dedup as d set
-        task_id = k.id, created_at = stored.created_at, lasting = k.lasting,
-        expires_at = greatest(stored.created_at, k.run_at) + k.remember_s * interval '1 second'
-    from (
-        select
-            i.scope, i.scope_name, i.key, max(i.remember_s) as remember_s, bool_or(i.lasting) as lasting,
-            max(i.run_at) as run_at, (array_agg(ids[i.n] order by i.n desc) filter (where verdicts[i.n] = 'stored'))[1] as id
-        from dedup_input(tasks, now) as i
-        where i.key is not null
-        group by i.scope, i.scope_name, i.key
-    ) as k
-    where d.user_id = owner and d.scope = k.scope and d.scope_name = k.scope_name and d.key = k.key and k.id is not null;
+    -- names the newest task of each key; an insert, because that goes by the index whatever the planner believes
+    insert into dedup as d (user_id, scope, scope_name, key, task_id, created_at, expires_at, lasting)
+    select
+        owner, i.scope, i.scope_name, i.key,
+        (array_agg(ids[i.n] order by i.n desc) filter (where verdicts[i.n] = 'stored'))[1], enqueue_unique.created_at,
+        greatest(now, max(i.run_at)) + max(i.remember_s) * interval '1 second', bool_or(i.lasting)
+    from dedup_input(tasks, now) as i
+    where i.key is not null
+    group by i.scope, i.scope_name, i.key
+    having bool_or(verdicts[i.n] = 'stored')
+    on conflict on constraint dedup_pkey do update set
+        task_id = excluded.task_id, created_at = excluded.created_at, expires_at = excluded.expires_at, lasting = excluded.lasting;
 
     if 'replaced' = any (verdicts) then
         for item in

@@ -71,6 +71,7 @@ def _fill(queue: Queue) -> int:
         queue.value("select refused from pgqueue.finish(%s)", _results(leases, outcome))
     queue.claim(worker, 600)
     queue.enqueue_many(*[{"type": "t", "delay_s": 9_000}] * 500)
+    queue.enqueue_unique(*({"type": "u", "dedup_key": str(n), "delay_s": 1e6} for n in range(1500)))
     return worker
 
 
