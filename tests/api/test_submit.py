@@ -32,6 +32,22 @@ async def test_a_delayed_task_is_answered_as_it_is_read(client: httpx.AsyncClien
     assert dated["run_at"] == "2030-01-02T01:04:05.000000Z"
 
 
+async def test_a_task_that_expires_is_answered_as_it_is_read(client: httpx.AsyncClient):
+    relative = await submit(client, expires_in_s=3600, delay_s=5)
+    dated = await submit(client, expires_at="2030-01-02T03:04:05+02:00")
+    for task in (relative, dated):
+        assert (await client.get(f"/v1/tasks/{task['id']}")).json() == task
+    assert relative["expires_at"] > relative["run_at"]
+    assert dated["expires_at"] == "2030-01-02T01:04:05.000000Z"
+
+
+async def test_an_expiry_is_given_once(client: httpx.AsyncClient):
+    body = {"type": "noop", "expires_in_s": 1, "expires_at": "2030-01-02T03:04:05Z"}
+    answer = await client.post("/v1/tasks", json=body)
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == "/expires_in_s"
+
+
 async def test_a_time_that_has_passed_runs_at_once(client: httpx.AsyncClient):
     task = await submit(client, run_at="2020-01-01T00:00:00Z")
     assert task["status"] == "queued"

@@ -57,6 +57,16 @@ def test_a_time_without_a_zone_is_refused() -> None:
         NewTask("t", run_at=datetime(2030, 1, 1)).as_row()  # noqa: DTZ001
 
 
+def test_an_expiry_is_a_time_with_a_zone_or_a_duration() -> None:
+    at = datetime(2030, 1, 1, tzinfo=UTC)
+    assert NewTask("t", expires_at=at).as_row()["expires_at"] == "2030-01-01T00:00:00+00:00"
+    assert NewTask("t", expires_in=timedelta(minutes=1)).as_row()["expires_in_s"] == 60
+    with pytest.raises(UsageError, match="expires_at and expires_in are both given"):
+        NewTask("t", expires_at=at, expires_in=1).as_row()
+    with pytest.raises(UsageError, match="has no time zone"):
+        NewTask("t", expires_at=at.replace(tzinfo=None)).as_row()
+
+
 def test_a_time_and_a_delay_exclude_each_other() -> None:
     with pytest.raises(UsageError, match="both given"):
         NewTask("t", run_at=datetime.now(UTC), delay=5).as_row()

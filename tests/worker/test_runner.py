@@ -11,19 +11,24 @@ from pgqueue_worker.runner import Runner
 from pgqueue_worker.tally import Tally
 from pgqueue_worker.watch import Watch
 
-from pgqueue import PgQueue
+from pgqueue import Context, PgQueue
 
 
 class Finisher:
-    """A finisher that cannot take a finish."""
+    """A finisher that takes a finish and forgets it."""
 
     waiting = 0
 
     def add(self, result: dict, after: object = None) -> None:
-        raise OSError("the log is closed")
+        return
 
     async def drained(self) -> None:
         return
+
+
+class BrokenFinisher(Finisher):
+    def add(self, result: dict, after: object = None) -> None:
+        raise OSError("the log is closed")
 
 
 class Reporter:
@@ -34,16 +39,10 @@ class Reporter:
         return
 
 
-async def test_an_attempt_that_cannot_be_ended_breaks_the_runner_and_not_silently() -> None:
-    app = PgQueue()
-
-    @app.task("t")
-    async def handler() -> None:
-        return
-
+def runner_of(app: PgQueue, finisher: Finisher) -> Runner:
     pool = Pool(None, builtin=False, dsn="", grace_s=1)
     deadlines = Deadlines(Watch.create(1))
-    runner = Runner(
+    return Runner(
         app.types,
         concurrency=1,
         stop_grace_s=1,
@@ -51,13 +50,50 @@ async def test_an_attempt_that_cannot_be_ended_breaks_the_runner_and_not_silentl
             concurrency=1, reporter=Reporter(), checkpoints=None, pool=pool, deadlines=deadlines
         ),
         deadlines=deadlines,
-        finisher=Finisher(),
+        finisher=finisher,
         reporter=Reporter(),
         tally=Tally(),
         on_room=lambda: None,
         on_unwell=lambda: None,
     )
-    row = ("id", 1, 1, 3, 0, 5, 1, "default", "t", None, 0.0, "{}", None, False, False, False)
-    runner.take([Lease.claimed(row, 0.0)])
+
+
+def lease(id: int, priority: int = 5, payload: str = "{}") -> Lease:
+    row = (f"id-{id}", id, 1, 3, 0, priority, id, "default", "t", None, 0.0, payload)
+    return Lease.claimed((*row, None, False, False, False), 0.0)
+
+
+async def test_an_attempt_that_cannot_be_ended_breaks_the_runner_and_not_silently() -> None:
+    app = PgQueue()
+
+    @app.task("t")
+    async def handler() -> None:
+        return
+
+    runner = runner_of(app, BrokenFinisher())
+    runner.take([lease(1)])
     with pytest.raises(OSError, match="the log is closed"):
         await asyncio.wait_for(runner.broken, 5)
+
+
+async def test_what_was_claimed_ahead_gives_way_to_what_comes_first() -> None:
+    app = PgQueue()
+    started: list[str] = []
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    @app.task("t")
+    async def handler(ctx: Context) -> None:
+        started.append(ctx.task_id)
+        begun.set()
+        await go_on.wait()
+
+    runner = runner_of(app, Finisher())
+    runner.take([lease(id) for id in range(1, 101)])
+    await begun.wait()
+    runner.take([lease(200, priority=0), lease(201, priority=0), lease(202)])
+    runner.take([lease(150, priority=0)])
+    go_on.set()
+    while len(started) < 104:
+        await asyncio.sleep(0)
+    assert started[:5] == ["id-1", "id-150", "id-200", "id-201", "id-2"]
+    assert started[-1] == "id-202"
