@@ -31,10 +31,12 @@ begin
                 using errcode = 'PQ003', hint = 'only a failed, cancelled or retrying task can be retried';
         end if;
         select * into ended from attempt as a where a.task_id = found_task.id order by a.lease_id desc limit 1;
+        if found_task.expires_at is not null and ended.attempt = 0 then
+            ended.attempt := 1;  -- counts as started: its time is not asked about again
+        end if;
         insert into ready (task_id, ready_at, priority, attempt, budget, requeued, queue, reason)
         values (
-            -- one that expired counts as started: its time is not asked about again
-            found_task.id, now, found_task.priority, greatest(ended.attempt, (found_task.expires_at is not null)::int), least(ended.attempt + found_task.max_attempts, 32767),
+            found_task.id, now, found_task.priority, ended.attempt, least(ended.attempt + found_task.max_attempts, 32767),
             true, found_task.queue, 'retried by hand'
         );
         -- it is no longer among what ended

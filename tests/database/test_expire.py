@@ -69,7 +69,7 @@ def test_a_task_that_waits_for_its_second_attempt_does_not_expire(queue: Queue) 
 
 
 def test_an_expired_task_that_is_retried_by_hand_runs(queue: Queue) -> None:
-    task = soon(queue)
+    task = soon(queue, max_attempts=1)
     queue.shift_clock(11)
     expire(queue)
     assert queue.retry(task) == "queued"

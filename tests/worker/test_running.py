@@ -281,10 +281,11 @@ def test_an_expired_task_never_runs(bench: Bench) -> None:
 
 
 def test_a_task_of_an_unknown_type_is_run_by_a_worker_that_knows_it(bench: Bench) -> None:
-    bench.start()
+    ignorant = bench.start()
     task = bench.enqueue("isolated")
     eventually(lambda: bench.task(task)["status_reason"], "the worker looks at it")
-    bench.start("--app", "tests.worker.isolated:app")
+    bench.stop(ignorant)
     bench.value("select pgqueue.shift_clock('15 s')::text")
+    bench.start("--app", "tests.worker.isolated:app")
     assert bench.ended(task)["status"] == "completed"
     assert bench.task(task)["attempt"] == 1
