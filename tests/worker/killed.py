@@ -57,6 +57,17 @@ def wrapped(before: str, call: Callable[..., Any], after: str = "") -> Callable[
     return wrapper
 
 
+async def leave_and_lose_the_answer(self: psycopg.AsyncTransaction, *error: Any) -> Any:
+    result = await _leave(self, *error)
+    if _stop_at.get()[1] == "the answer is lost":
+        message = "the connection is lost"
+        raise psycopg.OperationalError(message)
+    return result
+
+
+_leave = psycopg.AsyncTransaction.__aexit__
+
+
 def stop_inside_the_library() -> None:
     save = Checkpoints.save
     save_step = wrapped("before its result is saved", save, "after its result is saved")
@@ -67,7 +78,7 @@ def stop_inside_the_library() -> None:
     Checkpoints.save = save_any
     Completion.settle = wrapped("before the finish", Completion.settle)
     psycopg.AsyncTransaction.__aexit__ = wrapped(
-        "between the finish and the commit", psycopg.AsyncTransaction.__aexit__, "after the commit"
+        "between the finish and the commit", leave_and_lose_the_answer, "after the commit"
     )
     transactions._MOST = 50  # attempts that wait for ever keep their connections
 

@@ -180,6 +180,20 @@ def thread_write(ctx: Context, payload: dict) -> None:
             raise LookupError(message)
 
 
+@app.task("chatty", max_attempts=1)
+async def chatty(ctx: Context, payload: dict) -> None:
+    async with ctx.transaction():
+        for n in range(3_000):
+            ctx.log.debug(str(n))
+
+
+@app.task("thread_chatty", max_attempts=1)
+def thread_chatty(ctx: Context, payload: dict) -> None:
+    with ctx.transaction():
+        for n in range(3_000):
+            ctx.log.debug(str(n))
+
+
 @app.task("deferred", max_attempts=1)
 async def deferred(ctx: Context, payload: dict) -> None:
     async with ctx.transaction() as conn:

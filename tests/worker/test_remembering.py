@@ -143,7 +143,7 @@ def test_a_rescued_attempt_can_remember_nothing_more(bench: Bench) -> None:
 
 
 def test_a_transaction_completes_the_task_with_its_writes(bench: Bench, effect: None) -> None:
-    start(bench)
+    worker = start(bench)
     task = bench.enqueue("write")
     ended = bench.ended(task)
     assert (ended["status"], ended["result"]) == ("completed", {"attempt": 1})
@@ -151,8 +151,18 @@ def test_a_transaction_completes_the_task_with_its_writes(bench: Bench, effect: 
     assert effects(bench) == [{"task_id": task, "attempt": 1}]
     (line,) = bench.rows("select message from pgqueue.events where task_id = %s", task)
     assert line["message"] == "before"
+    assert bench.stop(worker) == 0
     assert "ended_after_completion" not in bench.logs()
     assert "lease_lost" not in bench.logs(), "no second finish was sent"
+
+
+def test_what_was_logged_before_the_completion_is_kept(bench: Bench) -> None:
+    start(bench)
+    tasks = [bench.enqueue("chatty"), bench.enqueue("thread_chatty")]
+    for task in tasks:
+        bench.ended(task)
+        count = "select count(*) from pgqueue.events where task_id = %s"
+        assert bench.value(count, task) == 3_000
 
 
 def test_a_handler_in_a_thread_has_transactions_too(bench: Bench, effect: None) -> None:
