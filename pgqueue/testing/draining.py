@@ -55,8 +55,9 @@ async def drain(
                     elif not (advance_clock and await _to_next_due(database, chosen)):
                         break
         except TimeoutError:
-            message = f"tasks still run or wait after {timeout:g} s: does one enqueue itself?"
-            raise TimeoutError(message) from None
+            message = f"tasks still run or wait after {timeout:g} s"
+            hint = "does one enqueue itself, or is its queue paused?"
+            raise TimeoutError(f"{message}: {hint}") from None
         outcomes = await database.rows("outcomes_of_worker", {"worker": worker_id})
     return {Outcome(row["outcome"]): row["n"] for row in outcomes}
 
