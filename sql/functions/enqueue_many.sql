@@ -21,8 +21,6 @@ declare
     first_place constant bigint := nextval('pgqueue.ready_seq');  -- of a hundred thousand
     impossible boolean;
     expires boolean;
-    -- nearly always null: queues that say nothing cost a task nothing
-    budgets constant jsonb := (select jsonb_object_agg(q.name, q.max_attempts) from queue as q where q.max_attempts is not null);
 begin
     if jsonb_array_length(tasks) > 100000 then
         raise exception '% tasks in one call', jsonb_array_length(tasks)
@@ -39,7 +37,14 @@ begin
             new_id(bits, i.n) as id,
             coalesce(i.priority, 5::smallint) as priority,
             coalesce(
-                i.max_attempts, t.max_attempts, (budgets ->> coalesce(i.queue, t.queue, 'default'))::smallint, 3::smallint
+                i.max_attempts,
+                t.max_attempts,
+                (
+                    -- once a call, and nearly always null: queues that say nothing cost a task nothing
+                    (select jsonb_object_agg(q.name, q.max_attempts) from queue as q where q.max_attempts is not null)
+                    ->> coalesce(i.queue, t.queue, 'default')
+                )::smallint,
+                3::smallint
             ) as max_attempts,
             coalesce(i.queue, t.queue, 'default') as queue,
             i.n,
