@@ -68,13 +68,17 @@ def test_an_isolated_handler_that_is_not_done_in_time_is_stopped(
     assert bench.ended(bench.enqueue("isolated"))["status"] == "completed"
 
 
+def sleeping(bench: Bench) -> list[psutil.Process]:
+    return [p for p in descendants(bench) if p.name() == "sleep"]
+
+
 def test_what_a_hung_handler_started_is_killed_with_it(bench: Bench) -> None:
     start(bench)
     bench.ended(bench.enqueue("isolated"))
-    task = bench.enqueue("hang", {"child": True, "deaf": True})
-    eventually(lambda: [p for p in descendants(bench) if p.name() == "sleep"], "it starts one")
+    task = bench.enqueue("hang", {"child": True, "deaf": True}, timeout_s=1)
+    (grandchild,) = eventually(lambda: sleeping(bench), "it starts one")
     assert bench.ended(task)["error"]["type"] == "TimedOut"
-    eventually(lambda: not [p for p in descendants(bench) if p.name() == "sleep"], "it is gone")
+    eventually(lambda: gone(grandchild.pid), "it is gone")
 
 
 def test_a_cancel_stops_an_isolated_handler(bench: Bench) -> None:
@@ -147,7 +151,7 @@ def test_an_isolated_task_whose_forker_is_killed_runs_again(bench: Bench) -> Non
 def test_a_killed_worker_process_takes_its_children_and_theirs_along(bench: Bench) -> None:
     start(bench)
     bench.enqueue("hang", {"child": True}, timeout_s=60)
-    eventually(lambda: [p for p in descendants(bench) if p.name() == "sleep"], "it starts one")
+    eventually(lambda: sleeping(bench), "it starts one")
     (worker,) = bench.processes()
     family = psutil.Process(worker).children(recursive=True)
     os.kill(worker, signal.SIGKILL)

@@ -15,12 +15,15 @@ from pgqueue import Context, PgQueue
 
 
 class Finisher:
-    """A finisher that takes a finish and forgets it."""
+    """A finisher that takes finishes and records nothing."""
 
     waiting = 0
 
+    def __init__(self) -> None:
+        self.taken: list[dict] = []
+
     def add(self, result: dict, after: object = None) -> None:
-        return
+        self.taken.append(result)
 
     async def drained(self) -> None:
         return
@@ -58,9 +61,9 @@ def runner_of(app: PgQueue, finisher: Finisher) -> Runner:
     )
 
 
-def lease(id: int, priority: int = 5, payload: str = "{}") -> Lease:
-    row = (f"id-{id}", id, 1, 3, 0, priority, id, "default", "t", None, 0.0, payload)
-    return Lease.claimed((*row, None, False, False, False), 0.0)
+def lease(id: int, priority: int = 5, *, expired: bool = False) -> Lease:
+    row = (f"id-{id}", id, 1, 3, 0, priority, id, "default", "t", None, 0.0, "{}")
+    return Lease.claimed((*row, None, False, False, expired), 0.0)
 
 
 async def test_an_attempt_that_cannot_be_ended_breaks_the_runner_and_not_silently() -> None:
@@ -97,3 +100,22 @@ async def test_what_was_claimed_ahead_gives_way_to_what_comes_first() -> None:
         await asyncio.sleep(0)
     assert started[:5] == ["id-1", "id-150", "id-200", "id-201", "id-2"]
     assert started[-1] == "id-202"
+
+
+async def test_an_expired_task_that_was_claimed_is_cancelled_and_not_run() -> None:
+    app = PgQueue()
+    started: list[str] = []
+
+    @app.task("t")
+    async def handler(ctx: Context) -> None:
+        started.append(ctx.task_id)
+
+    finisher = Finisher()
+    runner = runner_of(app, finisher)
+    runner.take([lease(1, expired=True), lease(2)])
+    while len(finisher.taken) < 2:
+        await asyncio.sleep(0)
+    assert started == ["id-2"]
+    late = finisher.taken[0]
+    assert (late["task_id"], late["outcome"]) == ("id-1", "cancelled")
+    assert late["error"]["message"] == "expired before it started"
