@@ -147,6 +147,7 @@ _UNAVAILABLE_CLASSES = ("08", "53", "57P")  # connection, resources (disk full, 
 
 _CHECKS = {
     "queue_max_attempts_bound": "max_attempts is 1 to 1000",
+    "queue_concurrency_bound": "the concurrency of a queue is 1 to 1,000,000",
     "queue_ageing_positive": "ageing_s is more than 0",
     "queue_ageing_bound": "ageing_s is at most 1e9",
     "queue_name_length": "the name of a queue is 1 to 100 characters long",
