@@ -13,6 +13,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from pgqueue_worker.control import Control
 from pgqueue_worker.isolation.pool import Pool
 from pgqueue_worker.process import WorkerProcess
+from pgqueue_worker.watch import Watch
 
 from pgqueue import Context, PgQueue, telemetry
 from pgqueue.database import Link
@@ -45,15 +46,16 @@ async def work(app: PgQueue, dsn: str, until: asyncio.Event) -> None:
     ours, theirs = socket.socketpair()
     supervisor, control = await Control.over(ours), await Control.over(theirs)
     start = {"dsn": dsn, "worker_id": worker_id, "queues": [], "concurrency": 5}
+    watch = Watch.create(5)
+    start |= {"poll_s": 0.1, "grace_s": 5, "watch": watch.descriptor}
     pool = Pool(None, builtin=False, dsn=dsn, grace_s=1)
-    running = asyncio.create_task(
-        WorkerProcess(control, {**start, "poll_s": 0.1, "grace_s": 5}, app, pool).run()
-    )
+    running = asyncio.create_task(WorkerProcess(control, start, app, pool).run())
     await until.wait()
     supervisor.send("drain")
     assert await running == 0
     supervisor.close()
     control.close()
+    watch.close()
 
 
 async def test_submit_claim_run_and_finish_are_one_trace(
