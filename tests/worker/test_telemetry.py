@@ -47,7 +47,7 @@ async def work(app: PgQueue, dsn: str, until: asyncio.Event) -> None:
     supervisor, control = await Control.over(ours), await Control.over(theirs)
     start = {"dsn": dsn, "worker_id": worker_id, "queues": [], "concurrency": 5}
     watch = Watch.create(5)
-    start |= {"poll_s": 0.1, "grace_s": 5, "watch": watch.descriptor}
+    start |= {"poll_s": 0.1, "grace_s": 5, "stop_grace_s": 1, "watch": watch.descriptor}
     pool = Pool(None, builtin=False, dsn=dsn, grace_s=1)
     running = asyncio.create_task(WorkerProcess(control, start, app, pool).run())
     await until.wait()
