@@ -128,6 +128,7 @@ def _arguments(batch: list[dict[str, Any]]) -> dict[str, Any]:
         (plain if is_plain else others).append(result)
     return {
         "results": orjson.dumps(others).decode(),
-        "task_ids": [result["task_id"] for result in plain],
-        "lease_ids": [result["lease_id"] for result in plain],
+        # PostgreSQL's own form: psycopg adapts lists item by item, which took 10 µs a task
+        "task_ids": "{" + ",".join([result["task_id"] for result in plain]) + "}",
+        "lease_ids": "{" + ",".join([str(result["lease_id"]) for result in plain]) + "}",
     }
