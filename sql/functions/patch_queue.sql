@@ -1,6 +1,6 @@
 -- Changes the settings of a queue, which is made if there is none of this name, and returns their new version.
--- settings has max_attempts, retry, ageing_s, concurrency, rate and paused (with paused_by, paused_reason): one that is given takes the place of the old, null takes it away, one left out
--- stays.
+-- settings has max_attempts, retry, ageing_s, concurrency, rate and paused (with paused_by, paused_reason): one that is given
+-- takes the place of the old, null takes it away, one left out stays.
 -- With versions it changes only a queue whose settings are at one of these (0: that is not there yet); else nothing
 -- happens and the answer is null. Holds for tasks enqueued (max_attempts) and attempts that fail (retry) from now on.
 create or replace function pgqueue.patch_queue(name text, settings jsonb, versions bigint[] default null) returns bigint
@@ -52,9 +52,12 @@ begin
         known.paused_reason := null;
     end if;
     if known.concurrency is not null then  -- what runs already counts, too
-        update running as r set limited = true where r.queue = known.name and not r.limited;
-        insert into slot (queue, lease_id) select r.queue, r.lease_id from running as r where r.queue = known.name
-        on conflict do nothing;
+        with counted as (  -- one statement, so that a slot and its mark come together
+            update running as r set limited = true
+            where r.queue = known.name and not r.limited
+            returning r.queue, r.lease_id
+        )
+        insert into slot (queue, lease_id) select queue, lease_id from counted;
     end if;
     update queue as q
     set max_attempts = known.max_attempts, retry = known.retry, ageing_s = known.ageing_s, concurrency = known.concurrency,
@@ -63,7 +66,6 @@ begin
     where q.name = known.name
     returning q.version into known.version;
     perform pg_notify('pgqueue_control', 'types');  -- the API knows what a task will be given
-    perform pg_notify('pgqueue_control', 'queues');  -- and workers by which limits they claim
     return known.version;
 end
 $$;

@@ -211,3 +211,20 @@ def test_starts_that_no_rate_counts_are_forgotten(queue: Queue) -> None:
     queue.shift_clock(11)
     queue.value("select pgqueue.prune()")
     assert queue.count("started") == 0
+
+
+def test_a_task_that_starts_while_its_queue_gets_a_limit_keeps_no_slot_when_it_ends(
+    queue: Queue,
+) -> None:
+    worker = queue.worker()
+    queue.enqueue_many({"type": "t"}, {"type": "t"})
+    (first,) = queue.claim(worker, 1)
+    with queue.holding() as other:
+        other.rows("select from pgqueue.running for update")
+        limiting = queue.blocked(lambda session: limit(session, '{"concurrency": 1}'))
+        (second,) = queue.claim(worker, 1)  # between the parts of the change
+    limiting.result()
+    for lease in (first, second):
+        arrays = "select refused from pgqueue.finish('[]', array[%s]::uuid[], array[%s]::bigint[])"
+        assert queue.value(arrays, lease["task_id"], lease["lease_id"]) == []
+    assert queue.count("slot") == 0
