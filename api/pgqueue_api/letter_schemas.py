@@ -24,7 +24,7 @@ _FILTER = object_of(
         "queue": _NAME,
         "fingerprint": FINGERPRINT,
         "status": {
-            "enum": ["queued", "scheduled", "retrying", "active"],
+            "enum": ["queued", "scheduled", "retrying", "blocked", "active"],
             "description": "of tasks to cancel",
         },
         "from": time("failed, or with cancel created, at or after"),

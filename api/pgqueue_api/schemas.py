@@ -337,6 +337,7 @@ COMPONENTS: dict[str, Schema] = {
             "queued": _COUNT,
             "scheduled": _COUNT,
             "retrying": _COUNT,
+            "blocked": _COUNT,
             "active": _COUNT,
             "oldest_queued_at": _nullable(_time("")),
             "workers": {**_COUNT, "description": "active workers that serve it"},

@@ -1,6 +1,6 @@
 -- Changes what is given of a task, if it waits: status says where it is afterwards (null: there is no such task), changed
 -- whether it waited. One that turns runnable, or gets another priority, takes its place behind those that are there; a run_at
--- in the past is at once. With if_match only where the task's etag is one of these, else PQ005.
+-- in the past is at once. A blocked one keeps what it waits for: it has no run_at to change. With if_match only where the task's etag is one of these, else PQ005.
 -- The fact changes under the lock of the token, which every claim takes first: see docs/adr/0006.
 create or replace function pgqueue.change_task(
     id uuid, priority int default null, run_at timestamptz default null, payload jsonb default null,
@@ -65,8 +65,15 @@ begin
         end if;
     end if;
 
-    changed := true;
     status := token.status;
+    if status = 'blocked' and run_at is not null then
+        if payload is null then
+            return;
+        end if;
+        run_at := null;  -- it does not wait for a time
+    end if;
+
+    changed := true;
     if run_at > now and place = 'ready' then
         status := 'scheduled';
         delete from ready as r where r.ctid = token.at;

@@ -84,6 +84,7 @@ begin
     leased as materialized (
         select
             taken.*, t.type, t.user_id, t.timeout_s, t.created_at, t.payload::text as payload, t.traceparent, t.expires_at,
+            t.followed or t.batch_id is not null or t.callback_url is not null as followed,
             nextval('pgqueue.lease_seq') as lease_id
         from taken
         join task as t on t.id = taken.task_id
@@ -92,12 +93,12 @@ begin
     started as (
         insert into running (
             task_id, lease_id, worker_id, user_id, created_at, ready_at, started_at, deadline_at,
-            attempt, budget, crashes, priority, limited, queue, type
+            attempt, budget, crashes, priority, limited, followed, queue, type
         )
         select
             l.task_id, l.lease_id, claim.worker, l.user_id, l.created_at, l.ready_at, now,
             now + l.timeout_s * interval '1 second',
-            l.attempt + 1, l.budget, l.crashes, l.priority, claim.limited, l.queue, l.type
+            l.attempt + 1, l.budget, l.crashes, l.priority, claim.limited, coalesce(l.followed, false), l.queue, l.type
         from leased as l
     )
     select

@@ -1,6 +1,6 @@
 -- Stores tasks, all or none, in the caller's transaction, and returns their ids in the order given.
 -- Each element: type, and optionally payload, queue, priority, run_at or delay_s, max_attempts, timeout_s, traceparent,
--- retry, expires_at or expires_in_s, dedup_key (kept, not looked at).
+-- retry, expires_at or expires_in_s, dedup_key (kept, not looked at), limit_key, cost, fairness_key, batch_id, callback_url.
 -- What is not given comes from the type as its workers published it, and max_attempts then from the queue.
 -- Rings no doorbell: see ring().
 create or replace function pgqueue.enqueue_many(
@@ -55,18 +55,24 @@ begin
             i.retry,
             coalesce(i.payload, '{}') as payload,
             i.traceparent,
-            i.dedup_key
+            i.dedup_key,
+            i.limit_key,
+            i.cost,
+            i.fairness_key,
+            i.batch_id,
+            i.callback_url
         from (
             select *, coalesce(given.starts_at, now + given.delay_s * interval '1 second') as run_at
             from rows from (
                 jsonb_to_recordset(tasks) as (
                     type text, payload jsonb, queue text, priority smallint, run_at timestamptz, delay_s float8,
                     max_attempts smallint, timeout_s real, traceparent text, expires_at timestamptz,
-                    expires_in_s float8, retry jsonb, dedup_key text
+                    expires_in_s float8, retry jsonb, dedup_key text, limit_key text, cost smallint, fairness_key text,
+                    batch_id uuid, callback_url text
                 )
             ) with ordinality as given (
                 type, payload, queue, priority, starts_at, delay_s, max_attempts, timeout_s, traceparent, expires_at,
-                expires_in_s, retry, dedup_key, n
+                expires_in_s, retry, dedup_key, limit_key, cost, fairness_key, batch_id, callback_url, n
             )
         ) as i
         left join task_type as t on t.name = i.type
@@ -74,11 +80,11 @@ begin
     fact as (
         insert into task (
             id, created_at, run_at, user_id, seq, timeout_s, priority, max_attempts, queue, type, payload, traceparent,
-            expires_at, retry, dedup_key
+            expires_at, retry, dedup_key, limit_key, cost, fairness_key, batch_id, callback_url
         )
         select
             id, now, run_at, owner, seq, timeout_s, priority, max_attempts, queue, type, payload, traceparent,
-            expires_at, retry, dedup_key
+            expires_at, retry, dedup_key, limit_key, cost, fairness_key, batch_id, callback_url
         from input
     ),
     runnable as (

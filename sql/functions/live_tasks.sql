@@ -18,7 +18,7 @@ begin
             select r.task_id from ready as r where queue is null or r.queue = live_tasks.queue limit few + 1
         );
     end if;
-    if status is null or status in ('queued', 'scheduled', 'retrying') then
+    if status is null or status in ('queued', 'scheduled', 'retrying', 'blocked') then
         hits := hits || array(
             select d.task_id from delayed as d
             where (queue is null or d.queue = live_tasks.queue) and (status is null or d.status = live_tasks.status)

@@ -32,9 +32,9 @@ begin
             raise exception '% is no text of 1 to 100 characters', key using errcode = 'PQ004';
         end if;
     end loop;
-    if given ? 'status' and (given ->> 'status') not in ('queued', 'scheduled', 'retrying', 'active') then
+    if given ? 'status' and (given ->> 'status') not in ('queued', 'scheduled', 'retrying', 'blocked', 'active') then
         raise exception 'no task in status % can be cancelled', given ->> 'status'
-            using errcode = 'PQ004', hint = 'it is queued, scheduled, retrying or active';
+            using errcode = 'PQ004', hint = 'it is queued, scheduled, retrying, blocked or active';
     end if;
     if given ? 'ids' then
         if jsonb_typeof(given -> 'ids') <> 'array' or jsonb_array_length(given -> 'ids') not between 1 and 1000 then

@@ -27,6 +27,6 @@ begin
     )
     select count(*), array_agg(distinct queue) into moved, queues from taken;
 
-    select extract(epoch from d.run_at - now) into next_due_s from delayed as d order by d.run_at limit 1;
+    select extract(epoch from d.run_at - now) into next_due_s from delayed as d where d.run_at < 'infinity' order by d.run_at limit 1;
 end
 $$;

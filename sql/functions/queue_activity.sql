@@ -18,7 +18,7 @@ begin
         'at', json_time(pgqueue.clock()),
         'queues', coalesce((
             select json_agg(json_build_object(
-                'name', q.name, 'queued', q.queued, 'scheduled', q.scheduled, 'retrying', q.retrying, 'active', q.active,
+                'name', q.name, 'queued', q.queued, 'scheduled', q.scheduled, 'retrying', q.retrying, 'blocked', q.blocked, 'active', q.active,
                 'oldest_queued_at', json_time(q.oldest_queued_at), 'workers', q.workers, 'sampled_at', json_time(q.sampled_at)
             ) order by q.name)
             from (

@@ -14,7 +14,7 @@ begin
     insert into queue_sample as kept (queue, status, n, oldest_at, sampled_at)
     select queue, 'queued', count(*), min(ready_at), now from ready group by queue
     union all
-    select queue, status, count(*), min(run_at), now from delayed where status <> 'queued' group by queue, status
+    select queue, status, count(*), nullif(min(run_at), 'infinity'), now from delayed where status <> 'queued' group by queue, status
     union all
     select queue, 'active', count(*), min(started_at), now from running group by queue
     on conflict (queue, status) do update set

@@ -32,7 +32,7 @@ begin
     case stage
         when 'ids' then
             select array_agg(k.id order by k.id), array_agg(jsonb_build_object('stage', stage, 'task_id', k.id) order by k.id), array_agg(
-                coalesce(t.status in ('queued', 'scheduled', 'retrying', 'active'), false)
+                coalesce(t.status in ('queued', 'scheduled', 'retrying', 'blocked', 'active'), false)
                 and (wanted_queue is null or t.queue = wanted_queue) and (wanted_status is null or t.status = wanted_status)
                 and not coalesce(r.cancel_requested, false)
                 order by k.id

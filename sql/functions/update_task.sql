@@ -14,7 +14,10 @@ begin
     outcome := change_task(id, priority, run_at, if_match => if_match);
     if not outcome.changed and outcome.status is not null then
         raise exception 'task % is %', id, outcome.status
-            using errcode = 'PQ003', hint = 'only a task that waits (scheduled, queued, retrying) can be changed';
+            using errcode = 'PQ003', hint = case outcome.status
+                when 'blocked' then 'it waits for others, not for a time: only its priority can be changed'
+                else 'only a task that waits (scheduled, queued, retrying, blocked) can be changed'
+            end;
     end if;
     return outcome.status;
 end

@@ -12,6 +12,7 @@ select
     count(*) filter (where t.status = 'queued') as queued,
     count(*) filter (where t.status = 'scheduled') as scheduled,
     count(*) filter (where t.status = 'retrying') as retrying,
+    count(*) filter (where t.status = 'blocked') as blocked,
     count(*) filter (where t.status = 'active') as active,
     pgqueue.clock() - min(t.since) filter (where t.status = 'queued') as oldest_wait,
     pgqueue.clock() - min(t.since) filter (where t.status = 'active') as longest_run,

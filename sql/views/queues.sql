@@ -5,6 +5,7 @@ select
     coalesce(sum(s.n) filter (where s.status = 'queued'), 0)::bigint as queued,
     coalesce(sum(s.n) filter (where s.status = 'scheduled'), 0)::bigint as scheduled,
     coalesce(sum(s.n) filter (where s.status = 'retrying'), 0)::bigint as retrying,
+    coalesce(sum(s.n) filter (where s.status = 'blocked'), 0)::bigint as blocked,
     coalesce(sum(s.n) filter (where s.status = 'active'), 0)::bigint as active,
     min(s.oldest_at) filter (where s.status = 'queued') as oldest_queued_at,
     max(s.sampled_at) as sampled_at,

@@ -16,6 +16,7 @@ select
         when r.task_id is not null then case when r.cancel_requested then 'cancel requested' end
         when d.task_id is not null then coalesce(d.reason, case d.status
             when 'scheduled' then 'waits until ' || to_char(d.run_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+            when 'blocked' then 'waits for others'
             when 'retrying' then 'retries at ' || to_char(d.run_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
         end)
         when q.task_id is not null or last.final is not true then coalesce(
@@ -36,7 +37,7 @@ select
     t.max_attempts,
     case when r.task_id is not null then r.progress else last.progress end as progress,
     t.created_at,
-    coalesce(d.run_at, t.run_at) as run_at,
+    coalesce(nullif(d.run_at, 'infinity'), t.run_at) as run_at,
     coalesce(r.started_at, last.started_at) as started_at,
     case when q.task_id is null and r.task_id is null and d.task_id is null and last.final then last.finished_at end as finished_at,
     case when d.status = 'retrying' then d.run_at end as next_retry_at,
@@ -50,7 +51,11 @@ select
     t.traceparent,
     t.expires_at,
     t.retry,
-    t.dedup_key
+    t.dedup_key,
+    t.limit_key,
+    t.cost,
+    t.fairness_key,
+    t.callback_url
 from pgqueue.task as t
 left join pgqueue.running as r on r.task_id = t.id
 left join pgqueue.delayed as d on d.task_id = t.id

@@ -246,3 +246,23 @@ def test_the_doorbell_rings_for_a_task_that_is_run_now(queue: Queue) -> None:
     queue.update(id, run_at=at(-SOON))
     (heard,) = listener.notifies(timeout=10, stop_after=1)
     assert heard.payload == "mail"
+
+
+def test_a_blocked_task_gets_another_priority_but_waits_for_no_time(queue: Queue) -> None:
+    id = queue.enqueue(run_at=at(SOON))
+    queue.rows("update pgqueue.task set run_at = null returning id")
+    queue.rows(
+        "update pgqueue.delayed set status = 'blocked', run_at = 'infinity' returning task_id"
+    )
+    assert queue.update(id, priority=0) == "blocked"
+    with pytest.raises(psycopg.Error, match="is blocked"):
+        queue.update(id, run_at=at(-SOON))
+    assert queue.promote() == {"moved": 0, "queues": None, "next_due_s": None}
+    task = queue.task(id)
+    assert (task["status"], task["status_reason"], task["run_at"], task["priority"]) == (
+        "blocked",
+        "waits for others",
+        None,
+        0,
+    )
+    assert queue.cancel(id) == "cancelled"
