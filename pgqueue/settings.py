@@ -43,6 +43,11 @@ class Settings(BaseSettings):
     stop_grace_s: float = Field(
         default=1, ge=0, description="how long a handler has to stop after a timeout or a cancel"
     )
+    outbound_allow_hosts: str = Field(
+        default="",
+        description="hosts by name, and networks, that requests to the outside may reach though "
+        "they are not public: hooks.internal, 10.1.0.0/16",
+    )
 
     def dsn(self) -> str:
         """Give the connection string, or say how to set one."""
