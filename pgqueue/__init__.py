@@ -17,6 +17,7 @@ from pgqueue.errors import (
 from pgqueue.letters import DeadLetter
 from pgqueue.operations import Operation, Operations, OperationState, Preview
 from pgqueue.outcomes import Cancel, Retry, Snooze
+from pgqueue.queues import Queue
 from pgqueue.rate import Rate
 from pgqueue.settings import Settings
 from pgqueue.sync import SyncClient
@@ -43,6 +44,7 @@ __all__ = [
     "PgQueueError",
     "Preview",
     "Progress",
+    "Queue",
     "Rate",
     "Retry",
     "SchemaMismatch",

@@ -12,7 +12,7 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import dict_row, tuple_row
 
-from pgqueue import telemetry
+from pgqueue import queues, telemetry
 from pgqueue.backoff import Backoff
 from pgqueue.database import Database, translated
 from pgqueue.errors import NotFound, PgQueueError, UsageError
@@ -21,6 +21,7 @@ from pgqueue.handlers import Isolation, TaskType, parse_memory
 from pgqueue.letters import DeadLetter, find
 from pgqueue.operations import Operations
 from pgqueue.queries import query
+from pgqueue.queues import Queue
 from pgqueue.rate import Rate, as_setting
 from pgqueue.settings import Settings
 from pgqueue.task import (
@@ -296,16 +297,37 @@ class PgQueue:
         }
         await self._patch_queue(name, {key: v for key, v in given.items() if v is not ...})
 
+    async def queue(self, name: str) -> Queue:
+        """Give a queue as it stands; ``NotFound`` if there is none."""
+        async with self._connection() as connection:
+            return await queues.read(connection, name)
+
     async def pause(self, queue: str, reason: str | None = None, *, by: str | None = None) -> None:
         """Let no task of a queue start until ``resume``; those that run go on."""
-        settings = {"paused": True, "paused_by": by or getpass.getuser(), "paused_reason": reason}
-        await self._patch_queue(queue, settings)
+        who = {"name": queue, "reason": reason, "paused_by": by or getpass.getuser()}
+        async with self._connection() as connection:
+            await connection.execute(query("pause_queue"), who)
+
+    async def drain(
+        self,
+        queue: str,
+        reason: str | None = None,
+        *,
+        by: str | None = None,
+        timeout: timedelta | float | None = None,
+    ) -> Queue:
+        """Pause a queue and give it once none of its tasks runs any more.
+
+        ``TimeoutError`` when some still run after ``timeout``: it stays paused, and drains.
+        """
+        await self.pause(queue, reason, by=by)
+        async with asyncio.timeout(seconds(timeout)):
+            return await queues.come_to_rest(lambda: self.queue(queue))
 
     async def resume(self, queue: str) -> None:
-        """Let the tasks of a paused queue start again."""
-        await self._patch_queue(queue, {"paused": False})
+        """Let the tasks of a paused queue start again; ``NotFound`` if there is no such queue."""
         async with self._connection() as connection:
-            await connection.execute(query("ring"), {"queues": [queue]})
+            await connection.execute(query("resume_queue"), {"name": queue})
 
     async def _patch_queue(self, name: str, settings: dict[str, Any]) -> None:
         async with self._connection() as connection:

@@ -15,6 +15,7 @@ _COMMANDS = {
     "api": ("pgqueue_api.cli", "Serve the HTTP API."),
     "migrate": ("pgqueue.commands", "Bring the database's schema up to date."),
     "psql": ("pgqueue.psql", "Open psql on the queue's database."),
+    "queue": ("pgqueue.queue_command", "Show a queue; pause, drain or resume it."),
     "up": ("pgqueue.up", "Run everything in one terminal."),
     "worker": ("pgqueue_worker.cli", "Run tasks."),
 }

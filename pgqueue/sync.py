@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from pgqueue.backoff import Backoff
     from pgqueue.letters import DeadLetter
+    from pgqueue.queues import Queue
     from pgqueue.rate import Rate
     from pgqueue.settings import Settings
     from pgqueue.task import Enqueued, NewTask, Status, Task, TaskId
@@ -150,6 +151,21 @@ class SyncClient:
     def pause(self, queue: str, reason: str | None = None, *, by: str | None = None) -> None:
         """Do what ``PgQueue.pause`` does."""
         self._call(lambda app: app.pause(queue, reason, by=by))
+
+    def drain(
+        self,
+        queue: str,
+        reason: str | None = None,
+        *,
+        by: str | None = None,
+        timeout: timedelta | float | None = None,
+    ) -> Queue:
+        """Do what ``PgQueue.drain`` does."""
+        return self._call(lambda app: app.drain(queue, reason, by=by, timeout=timeout))
+
+    def queue(self, name: str) -> Queue:
+        """Do what ``PgQueue.queue`` does."""
+        return self._call(lambda app: app.queue(name))
 
     def resume(self, queue: str) -> None:
         """Do what ``PgQueue.resume`` does."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from pgqueue_api import letter_paths, letter_schemas
+from pgqueue_api import letter_paths, letter_schemas, queue_paths
 from pgqueue_api.openapi_parts import CURSOR as _CURSOR
 from pgqueue_api.openapi_parts import ID as _ID
 from pgqueue_api.openapi_parts import IF_MATCH as _IF_MATCH
@@ -421,7 +421,7 @@ def document() -> dict[str, Any]:
             {"name": "overview", "description": "Queues, workers, types, figures."},
             {"name": "operation", "description": "For orchestrators and people."},
         ],
-        "paths": {**_PATHS, **letter_paths.PATHS},
+        "paths": {**_PATHS, **letter_paths.PATHS, **queue_paths.PATHS},
         "components": {
             "schemas": {**COMPONENTS, **letter_schemas.COMPONENTS},
             "responses": responses,

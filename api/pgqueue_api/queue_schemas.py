@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["QUEUE_SETTINGS", "RETRY"]
+__all__ = ["QUEUE_SETTINGS", "QUEUE_STATE", "RETRY"]
 
 _LONGEST_S = 10 * 365 * 86_400
 
@@ -77,4 +77,16 @@ QUEUE_SETTINGS: dict[str, Any] = {
     },
     "additionalProperties": False,
     "examples": [{"max_attempts": 5, "retry": {"kind": "linear", "base_s": 30}}],
+}
+
+QUEUE_STATE: dict[str, Any] = {
+    "state": {
+        "enum": ["active", "draining", "paused"],
+        "description": "draining: paused, and some of its tasks still run",
+    },
+    "still_running": {
+        "type": ["integer", "null"],
+        "minimum": 0,
+        "description": "tasks of a paused queue that run at this moment; null: it is not paused",
+    },
 }

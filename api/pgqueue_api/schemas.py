@@ -6,7 +6,7 @@ against them: there is no second description that could say something else.
 
 from __future__ import annotations
 
-from pgqueue_api.queue_schemas import QUEUE_SETTINGS, RETRY
+from pgqueue_api.queue_schemas import QUEUE_SETTINGS, QUEUE_STATE, RETRY
 from pgqueue_api.schema_parts import Schema
 from pgqueue_api.schema_parts import items as _items
 from pgqueue_api.schema_parts import nullable as _nullable
@@ -348,6 +348,7 @@ COMPONENTS: dict[str, Schema] = {
             **QUEUE_SETTINGS["properties"],
             "paused": {"type": "boolean"},
             "paused_at": _nullable(_time("since when; null: it is not")),
+            **QUEUE_STATE,
         },
         "A queue and its settings; its counts are sampled every few seconds.",
     ),

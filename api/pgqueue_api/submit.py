@@ -12,6 +12,7 @@ import orjson
 from pgqueue import telemetry
 from pgqueue.errors import PgQueueError
 from pgqueue_api import body
+from pgqueue_api.asking import wait_asked
 from pgqueue_api.problems import Invalid, problem_of
 from pgqueue_api.schemas import BULK
 from pgqueue_api.storing import Kept, Outcome, flagged, store, store_once
@@ -29,7 +30,6 @@ __all__ = ["Answer", "submit_bulk", "submit_one"]
 
 Headers = dict[bytes, bytes]
 
-_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})\"?", re.IGNORECASE)
 _KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
 
 
@@ -175,10 +175,9 @@ async def _store_once(
 
 
 async def _wait(services: Services, preference: bytes, answer: Answer) -> None:
-    asked = _WAIT.search(preference.decode("latin-1"))
-    if asked is None:
+    seconds = wait_asked(preference, services.limits.wait_s)
+    if seconds is None:
         return
-    seconds = min(float(asked[1]), services.limits.wait_s)
     id = answer.headers["Location"].rsplit("/", 1)[1]
     state = await services.hub.wait_for_end(id, seconds)
     if state is not None:

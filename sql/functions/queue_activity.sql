@@ -19,7 +19,8 @@ begin
         'queues', coalesce((
             select json_agg(json_build_object(
                 'name', q.name, 'queued', q.queued, 'scheduled', q.scheduled, 'retrying', q.retrying, 'blocked', q.blocked, 'active', q.active,
-                'oldest_queued_at', json_time(q.oldest_queued_at), 'workers', q.workers, 'sampled_at', json_time(q.sampled_at)
+                'oldest_queued_at', json_time(q.oldest_queued_at), 'workers', q.workers, 'sampled_at', json_time(q.sampled_at),
+                'state', q.state, 'paused_at', json_time(q.paused_at), 'paused_by', q.paused_by, 'paused_reason', q.paused_reason
             ) order by q.name)
             from (
                 select * from queues as v where queue_activity.queue is null or v.name = queue_activity.queue

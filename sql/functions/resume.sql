@@ -1,7 +1,14 @@
--- Lets the tasks of a paused queue start again, at once.
+-- Lets the tasks of a paused queue start again, at once. Raises PQ002 when there is no such queue.
 create or replace function pgqueue.resume(queue text) returns void
-language sql
+language plpgsql
+set search_path = pgqueue, pg_catalog, pg_temp
 as $$
-    select pgqueue.patch_queue(resume.queue, '{"paused": false}');
-    select pgqueue.ring(array[resume.queue])
+#variable_conflict use_column
+begin
+    if not exists (select from queue as q where q.name = resume.queue) then
+        raise exception 'there is no queue %', to_json(resume.queue) using errcode = 'PQ002', hint = 'select name from pgqueue.queues';
+    end if;
+    perform patch_queue(resume.queue, '{"paused": false}');
+    perform ring(array[resume.queue]);
+end
 $$;

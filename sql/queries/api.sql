@@ -115,12 +115,21 @@ select json_build_object(
     'sampled_at', pgqueue.json_time(q.sampled_at), 'created_at', pgqueue.json_time(q.created_at),
     'version', q.version, 'max_attempts', q.max_attempts, 'retry', q.retry, 'ageing_s', q.ageing_s,
     'concurrency', q.concurrency, 'rate', q.rate, 'paused', q.paused, 'paused_at', pgqueue.json_time(q.paused_at),
-    'paused_by', q.paused_by, 'paused_reason', q.paused_reason
-)::text as item, q.version
+    'paused_by', q.paused_by, 'paused_reason', q.paused_reason, 'state', q.state, 'still_running', q.still_running
+)::text as item, q.version, q.state
 from pgqueue.queues as q
 where %(name)s::text is null or q.name = %(name)s
 order by q.name
 limit 1000;
+
+-- name: queue_exists
+select 1 as found from pgqueue.queue where name = %(name)s;
+
+-- name: pause
+select pgqueue.pause(%(name)s, %(reason)s, %(paused_by)s);
+
+-- name: resume
+select pgqueue.resume(%(name)s);
 
 -- name: queue_budgets
 select name, max_attempts from pgqueue.queue where max_attempts is not null;

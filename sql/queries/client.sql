@@ -32,6 +32,15 @@ select pgqueue.retry(%(id)s);
 -- name: patch_queue
 select pgqueue.patch_queue(%(name)s, %(settings)s::jsonb, %(versions)s::bigint[]) as version;
 
+-- name: get_queue
+select * from pgqueue.queues where name = %(name)s;
+
+-- name: pause_queue
+select pgqueue.pause(%(name)s, %(reason)s, %(paused_by)s);
+
+-- name: resume_queue
+select pgqueue.resume(%(name)s);
+
 -- name: listen_events
 listen pgqueue_event;
 

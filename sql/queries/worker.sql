@@ -16,7 +16,7 @@ select
 from pgqueue.claim_limited(%(worker)s, %(queue)s, %(max_tasks)s);
 
 -- name: guarded_queues
-select name from pgqueue.queue where concurrency is not null or rate is not null or paused_at is not null;
+select name, paused_at is not null as paused from pgqueue.queue where concurrency is not null or rate is not null or paused_at is not null;
 
 -- name: finish_attempts
 select refused, watched from pgqueue.finish(%(results)s, %(task_ids)s::uuid[], %(lease_ids)s::bigint[]);

@@ -22,7 +22,15 @@ select
     ) as workers,
     s.max_attempts,
     s.retry,
-    s.ageing_s
+    s.ageing_s,
+    case
+        when s.paused_at is null then 'active'
+        when count(*) filter (where t.status = 'active') > 0 or s.paused_at > pgqueue.clock() - interval '1 second' then 'draining'
+        else 'paused'
+    end as state,
+    s.paused_at,
+    s.paused_by,
+    s.paused_reason
 from (select name from pgqueue.queue union select queue from token) as q
 left join pgqueue.queue as s on s.name = q.name
 left join token as t on t.queue = q.name

@@ -21,12 +21,22 @@ select
     q.ageing_s,
     q.concurrency,
     q.rate,
+    case
+        when q.paused_at is null then 'active'
+        when rest.running > 0 or q.paused_at > pgqueue.clock() - interval '1 second' then 'draining'  -- a claim may be on its way
+        else 'paused'
+    end as state,
     q.paused_at is not null as paused,
     q.paused_at,
     q.paused_by,
-    q.paused_reason
+    q.paused_reason,
+    case when q.paused_at is not null then rest.running end as still_running
 from pgqueue.queue as q
 left join pgqueue.queue_sample as s on s.queue = q.name
-group by q.name;
+left join lateral (
+    -- counted now, of a paused queue only: when it is none, the queue has come to rest
+    select count(*) as running from pgqueue.running as r where q.paused_at is not null and r.queue = q.name
+) as rest on true
+group by q.name, rest.running;
 
 comment on view pgqueue.queues is 'every queue with its depth, sampled every few seconds';

@@ -21,7 +21,10 @@ select
         end)
         when q.task_id is not null or last.final is not true then coalesce(
             (
-                select 'queue ' || k.name || ' is paused by ' || coalesce(k.paused_by, 'someone') || coalesce(': ' || k.paused_reason, '')
+                select
+                    'queue ' || k.name || ' is paused by ' || coalesce(k.paused_by, 'someone')
+                    || to_char(k.paused_at at time zone 'utc', '" since "YYYY-MM-DD"T"HH24:MI:SS"Z"')
+                    || coalesce(': ' || k.paused_reason, '')
                 from pgqueue.queue as k
                 where k.name = t.queue and k.paused_at is not null
             ),

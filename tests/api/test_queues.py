@@ -152,7 +152,10 @@ async def test_limits_and_pause_are_settings_of_a_queue(client: httpx.AsyncClien
     assert made.json()["paused_at"] is not None
     task = await submit(client)
     read = (await client.get(f"/v1/tasks/{task['id']}")).json()
-    assert read["status_reason"] == "queue default is paused by ada: the printer burns"
+    since = made.json()["paused_at"][:19]
+    assert read["status_reason"] == (
+        f"queue default is paused by ada since {since}Z: the printer burns"
+    )
     resumed = await client.patch(
         "/v1/queues/default", json={"paused": False}, headers={"If-Match": made.headers["etag"]}
     )

@@ -1,7 +1,9 @@
 """The limits of a queue hold over all workers, whatever they do at once."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC
 
+import psycopg
 import pytest
 
 from tests.database.queue import Queue
@@ -169,7 +171,13 @@ def test_nothing_starts_in_a_paused_queue_and_everyone_sees_why(queue: Queue) ->
         "the printer burns",
     )
     reason = "select status_reason from pgqueue.tasks where id = %s"
-    assert queue.value(reason, task) == "queue default is paused by ada: the printer burns"
+    since = row["paused_at"].astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert queue.value(reason, task) == (
+        f"queue default is paused by ada since {since}: the printer burns"
+    )
+    assert queue.row("select paused_by, paused_reason, paused_at from pgqueue.queue_health") == {
+        name: row[name] for name in ("paused_by", "paused_reason", "paused_at")
+    }
     queue.rows("select pgqueue.resume('default')")
     assert queue.value(reason, task) is None
     assert queue.row("select paused, paused_by from pgqueue.queues") == {
@@ -177,6 +185,43 @@ def test_nothing_starts_in_a_paused_queue_and_everyone_sees_why(queue: Queue) ->
         "paused_by": None,
     }
     assert len(queue.claim(worker)) == 1
+
+
+def test_a_queue_is_drained_once_none_of_its_tasks_runs(queue: Queue) -> None:
+    look = "select state, still_running from pgqueue.queues"
+    lease = queue.start(queue.worker())
+    queue.enqueue_many({"type": "t"}, {"type": "t"})
+    assert queue.value("select pgqueue.drain('default', 'a new schema', 'ada')") == "draining"
+    queue.shift_clock(2)
+    assert queue.row(look) == {"state": "draining", "still_running": 1}
+    assert queue.value("select state from pgqueue.queue_health") == "draining"
+    assert queue.value("select pgqueue.drain('default')") == "draining"
+    queue.finish(lease)
+    assert queue.value("select pgqueue.drain('default', 'a new schema', 'ada')") == "paused"
+    assert queue.row(look) == {"state": "paused", "still_running": 0}
+    assert queue.value("select state from pgqueue.queue_health") == "paused"
+    assert queue.count("ready") == 2
+    queue.rows("select pgqueue.resume('default')")
+    assert queue.row(look) == {"state": "active", "still_running": None}
+
+
+def test_a_claim_on_its_way_keeps_a_queue_draining(queue: Queue) -> None:
+    queue.enqueue()
+    worker = queue.worker()
+    with queue.holding() as other:
+        assert len(other.claim(worker)) == 1  # its commit is not there when the pause is
+        assert queue.value("select pgqueue.drain('default')") == "draining"
+    assert queue.value("select still_running from pgqueue.queues") == 1
+
+
+def test_a_queue_that_is_not_there_can_be_paused_but_not_resumed(queue: Queue) -> None:
+    queue.rows("select pgqueue.pause('new')")
+    queue.enqueue(queue="new")
+    assert queue.claim(queue.worker(), queues=("new",)) == []
+    with pytest.raises(psycopg.DatabaseError) as error:
+        queue.rows("select pgqueue.resume('nwe')")
+    assert error.value.sqlstate == "PQ002"
+    assert queue.values("select name from pgqueue.queue") == ["new"]
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,9 @@ def test_the_synchronous_client_has_the_calls_of_the_other() -> None:
         "cancel",
         "retry",
         "set_queue",
+        "queue",
         "pause",
+        "drain",
         "resume",
     }
     for call in calls:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from datetime import datetime, timedelta
 
 from tests.worker.conftest import Bench, eventually
@@ -89,6 +90,26 @@ def test_a_paused_queue_starts_nothing_and_goes_on_when_resumed(bench: Bench) ->
     assert task["status_reason"].endswith(": maintenance")
     bench.value("select pgqueue.resume('paused')::text")
     assert bench.ended(waiting)["status"] == "completed"
+
+
+def test_what_was_claimed_ahead_does_not_start_once_its_queue_is_paused(bench: Bench) -> None:
+    bench.start("--concurrency", "2")
+    bench.enqueue_many([{"type": "echo"}] * 3000)  # fast ones are claimed ahead
+    bench.enqueue_many([{"type": "gate", "payload": {"name": "g"}}] * 600)
+    eventually(lambda: _active(bench) > 100, "many are claimed")
+    bench.passed("g-in-1")
+    bench.value("select pgqueue.pause('default')::text")
+    began = time.monotonic()
+    eventually(lambda: _active(bench) == 2, "only what has started is kept")
+    assert time.monotonic() - began < 1.5  # a second, and what the test itself takes
+    assert bench.value("select count(*) from pgqueue.ready where attempt > 0") == 0
+    bench.open("g-out")
+    drained = "select pgqueue.drain('default') = 'paused'"
+    eventually(lambda: bench.value(drained), "the queue is drained")
+    assert bench.value("select count(*) from pgqueue.ready") == 598
+    bench.value("select pgqueue.resume('default')::text")
+    eventually(lambda: bench.value("select pgqueue.queues_empty()"), "the rest runs")
+    assert bench.value("select max(attempt) from pgqueue.attempts where outcome = 'completed'") == 1
 
 
 def test_a_limit_holds_within_a_second_of_its_change(bench: Bench) -> None:

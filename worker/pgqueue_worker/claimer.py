@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
@@ -35,6 +36,7 @@ _log = structlog.get_logger("pgqueue.worker")
 _MAX_CLAIM = 500
 _MAX_UNRECORDED = 2_000
 _PRIORITIES = range(11)
+_QUEUES_S = 0.5  # a pause holds within a second
 _SWEEP_SHARE = 20  # a sweep that took t comes again after 20 t
 
 
@@ -110,7 +112,7 @@ class Claimer:
             self._room.clear()
             room = self._runner.room
             if room <= 0 or self._finisher.waiting > _MAX_UNRECORDED:
-                await self._room.wait()
+                await self._await_room(loop)
                 continue
             self._bell.clear()
             limit = min(room, _MAX_CLAIM)
@@ -126,6 +128,16 @@ class Claimer:
             self._patience.succeeded()
             if claimed < limit:
                 await self._wait(nothing_missed=sweeps, loop=loop)
+
+    async def _await_room(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Wait for room; what waits here for a place must not start when its queue is paused."""
+        pause = max(0.0, self._queues_due - loop.time()) if self._runner.waiting else None
+        try:
+            async with asyncio.timeout(pause):
+                await self._room.wait()
+        except TimeoutError:
+            with suppress(DatabaseUnavailable):
+                await self._look_at_queues()
 
     async def _wait(self, *, nothing_missed: bool, loop: asyncio.AbstractEventLoop) -> None:
         pause = self._poll_s * (0.5 + random.random() / 2)  # noqa: S311  spread, not secrecy
@@ -145,7 +157,6 @@ class Claimer:
         loop = asyncio.get_running_loop()
         if loop.time() >= self._queues_due:
             await self._look_at_queues()
-            self._queues_due = loop.time() + self._poll_s / 2
         # the queues take turns within a priority
         self._queues.append(self._queues.pop(0))
         began = loop.time()
@@ -169,8 +180,11 @@ class Claimer:
     async def _look_at_queues(self) -> None:
         if self._all_queues:
             self._serve(name for (name,) in await self._link.rows("known_queues"))
-        limited = {name for (name,) in await self._link.rows("guarded_queues")}
-        served = limited.intersection(self._queues)
+        self._queues_due = asyncio.get_running_loop().time() + min(self._poll_s / 2, _QUEUES_S)
+        guarded = dict(await self._link.rows("guarded_queues"))
+        if paused := [queue for queue, is_paused in guarded.items() if is_paused]:
+            self._runner.put_back(paused)
+        served = guarded.keys() & self._queues
         self._limited = {queue: self._limited.get(queue, 0.0) for queue in served}
 
     async def _claim_limited(self) -> int:

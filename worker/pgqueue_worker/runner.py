@@ -25,7 +25,7 @@ from pgqueue_worker.quiet import Quiet
 from pgqueue_worker.tally import BUCKETS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from pgqueue.handlers import TaskType
     from pgqueue_worker.deadlines import Deadlines
@@ -105,6 +105,11 @@ class Runner:
             return 0
         return max(0, self._concurrency - len(self._running) - len(self._waiting))
 
+    @property
+    def waiting(self) -> bool:
+        """Whether attempts wait here for a place."""
+        return bool(self._waiting) or self._suspect is not None
+
     def take(self, leases: list[Lease]) -> None:
         """Run attempts, which come by priority and seq, in that order as soon as there is a place.
 
@@ -142,6 +147,25 @@ class Runner:
                 self._put_back(lease, Outcome.CANCELLED)
                 return  # a suspect that has not started is cancelled when it ends
 
+    def put_back(self, queues: Collection[str]) -> None:
+        """Give back what has not started of queues that are paused."""
+        kept: deque[Lease] = deque()
+        for lease in self._waiting:
+            if lease.queue in queues:
+                self._put_back(lease, Outcome.RELEASED)
+            else:
+                kept.append(lease)
+        self._waiting = kept
+        suspect = self._suspect
+        if (
+            suspect is not None
+            and suspect.queue in queues
+            and suspect.lease_id not in self._running
+        ):
+            self._put_back(suspect, Outcome.RELEASED)
+            self._suspect = None
+        self._next()
+
     async def drain(self, grace_s: float, hurry: asyncio.Event) -> None:
         """Give back what has not started, and let the rest end.
 
@@ -149,9 +173,7 @@ class Runner:
         """
         while self._waiting:
             self._put_back(self._waiting.popleft(), Outcome.RELEASED)
-        if self._suspect is not None and self._suspect.lease_id not in self._running:
-            self._put_back(self._suspect, Outcome.RELEASED)
-            self._suspect = None
+        self._put_suspect_back()
         if not self._running:
             self._idle.set()
         idle = asyncio.create_task(self._idle.wait())
@@ -277,6 +299,14 @@ class Runner:
 
     def _put_back(self, lease: Lease, outcome: Outcome, reason: str | None = None) -> None:
         self._finish(lease, {"outcome": outcome, "reason": reason})
+
+    def _put_suspect_back(self, queues: Collection[str] | None = None) -> None:
+        suspect = self._suspect
+        if suspect is None or suspect.lease_id in self._running:
+            return
+        if queues is None or suspect.queue in queues:
+            self._put_back(suspect, Outcome.RELEASED)
+            self._suspect = None
 
     def _finish(self, lease: Lease, result: dict[str, Any]) -> None:
         self._reporter.detach(lease)

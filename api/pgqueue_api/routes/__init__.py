@@ -9,6 +9,7 @@ from pgqueue_api.routes import (
     health,
     operations,
     overview,
+    pausing,
     queues,
     tasks,
 )
@@ -21,6 +22,7 @@ ROUTES = [
     *operations.ROUTES,
     *events.ROUTES,
     *queues.ROUTES,
+    *pausing.ROUTES,
     *overview.ROUTES,
     *health.ROUTES,
     *docs.ROUTES,

@@ -13,6 +13,7 @@ from litestar.params import FromPath, QueryParameter
 
 from pgqueue.errors import NotFound
 from pgqueue_api import body
+from pgqueue_api.asking import asker
 from pgqueue_api.json_answers import items, json_answer
 from pgqueue_api.letter_schemas import NEW_OPERATION
 from pgqueue_api.operation_stream import open_operation_stream
@@ -53,7 +54,7 @@ async def start_operation(request: AnyRequest, services: NamedDependency[Service
             **asked,
             "per_second": given.get("per_second", 100),
             "reason": given.get("reason"),
-            "requested_by": f"http {request.client.host if request.client else 'client'}",
+            "requested_by": asker(request),
         },
     )
     assert row is not None

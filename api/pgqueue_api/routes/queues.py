@@ -22,7 +22,7 @@ from pgqueue_api.registry import explain
 from pgqueue_api.schemas import QUEUE_NAME
 from pgqueue_api.services import Services
 
-__all__ = ["ROUTES"]
+__all__ = ["ROUTES", "answer_with", "check_name"]
 
 AnyRequest = Request[Any, Any, Any]
 Json = Response[bytes]
@@ -47,7 +47,7 @@ async def get_queue(name: FromPath[str], services: NamedDependency[Services]) ->
     row = await services.reads.row("list_queues", {"name": plain(name, "name")})
     if row is None:
         raise _none(name)
-    return _queue(row)
+    return answer_with(row)
 
 
 @put("/v1/queues/{name:str}")
@@ -55,8 +55,7 @@ async def put_queue(
     name: FromPath[str], request: AnyRequest, services: NamedDependency[Services]
 ) -> Json:
     """Replace the settings of a queue, or make it with these."""
-    if not _NAME.fullmatch(name):
-        raise wrong("name", f"a new queue's name fits {QUEUE_NAME}")
+    check_name(name)
     settings = {**_NOT_SET, **await _given(request, services)}
     versions = if_match(request)
     if versions == "*" and await _read(services, name) is None:
@@ -87,6 +86,19 @@ async def patch_queue(
 
 
 ROUTES: list[Any] = [list_queues, get_queue, put_queue, patch_queue]
+
+
+def check_name(name: str) -> None:
+    """Refuse the name that no new queue can have."""
+    if not _NAME.fullmatch(name):
+        raise wrong("name", f"a new queue's name fits {QUEUE_NAME}")
+
+
+def answer_with(row: dict[str, Any]) -> Json:
+    """Answer with a queue, a row of the query ``list_queues``; the ETag names its version."""
+    answer = json_answer(row["item"].encode())
+    answer.headers.update(etag(row["version"]))
+    return answer
 
 
 async def _given(request: AnyRequest, services: Services) -> dict[str, Any]:
@@ -122,7 +134,7 @@ async def _changed(services: Services, name: str, *, status: int = 200) -> Json:
     await services.registry.renew()  # so that the next submit here is by these settings
     row = await _read(services, name)
     assert row is not None
-    answer = _queue(row)
+    answer = answer_with(row)
     answer.status_code = status
     if status == 201:
         answer.headers["Location"] = f"/v1/queues/{name}"
@@ -132,12 +144,6 @@ async def _changed(services: Services, name: str, *, status: int = 200) -> Json:
 async def _read(services: Services, name: str | None) -> dict[str, Any] | None:
     # on the writing side: a replica for reads may be a moment behind
     return await services.writes.row("list_queues", {"name": name})
-
-
-def _queue(row: dict[str, Any]) -> Json:
-    answer = json_answer(row["item"].encode())
-    answer.headers.update(etag(row["version"]))
-    return answer
 
 
 def _none(name: str) -> NotFound:

@@ -10,11 +10,10 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 
 from pgqueue.errors import NotFound
-from pgqueue_api import body
+from pgqueue_api.asking import reason_of
 from pgqueue_api.json_answers import items, json_answer
 from pgqueue_api.parameters import decode_id, encode_id, plain, time_of
 from pgqueue_api.preconditions import needed, tags
-from pgqueue_api.problems import Invalid
 from pgqueue_api.services import Services
 from pgqueue_api.streams import parse_position
 from pgqueue_api.submit import Answer, submit_bulk, submit_one
@@ -103,7 +102,7 @@ async def cancel_task(
 ) -> Json:
     """Cancel a task that waits, or ask an active one to stop."""
     row = await services.writes.row(
-        "cancel_task", {"id": id, "reason": await _reason(request, services)}
+        "cancel_task", {"id": id, "reason": await reason_of(request, services)}
     )
     return await _after(services, id, row["cancel"] if row else None)
 
@@ -232,16 +231,3 @@ async def _list_of_task(services: Services, name: str, id: UUID, more: dict[str,
 async def _exists(services: Services, id: UUID) -> None:
     if await services.reads.row("task_exists", {"id": id}) is None:
         raise NotFound(f"there is no task {id}")
-
-
-async def _reason(request: AnyRequest, services: Services) -> str | None:
-    headers = dict(request.scope["headers"])
-    content = await body.read(request.receive, headers, 10_000, services.limits.body_s)
-    if not content.strip():
-        return None
-    body.require_json(headers)
-    given = body.parse(content, 1)
-    reason = given.get("reason") if isinstance(given, dict) else given
-    if not isinstance(given, dict) or set(given) - {"reason"} or not isinstance(reason, str | None):
-        raise Invalid('this is not {"reason": "…"}')
-    return reason[:1000] if reason else None

@@ -1,0 +1,63 @@
+"""The paths that let a queue start its tasks, or not, in the OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pgqueue_api.openapi_parts import NAME, PREFER, content, operation
+
+__all__ = ["PATHS"]
+
+_VERSION = "the version of its settings"
+_DRAIN_WAIT = {
+    **PREFER,
+    "description": "`wait=N`: answer when none of its tasks runs, or after N ≤ 60 seconds as it is",
+}
+
+PATHS: dict[str, dict[str, Any]] = {
+    "/v1/queues/{name}/pause": {
+        "post": operation(
+            "overview",
+            "pause_queue",
+            "Pause a queue",
+            "None of its tasks starts, a second from now at the latest, until it is resumed; those "
+            "that run go on. Who asked, when and why is shown with the queue and its tasks. One "
+            "that is not there yet is made.",
+            {200: content("Queue", "The queue afterwards.", ETag=_VERSION)},
+            *(413, 415, 422, 503),
+            parameters=[NAME],
+            takes="Reason",
+        )
+    },
+    "/v1/queues/{name}/drain": {
+        "post": operation(
+            "overview",
+            "drain_queue",
+            "Bring a queue to rest",
+            "Pauses it; its `state` is `draining` while some of its tasks still run "
+            "(`still_running`), then `paused`. What waits in it stays there.",
+            {
+                200: content(
+                    "Queue",
+                    "The queue afterwards.",
+                    ETag=_VERSION,
+                    Preference_Applied="what of `Prefer` was heard",
+                )
+            },
+            *(413, 415, 422, 503),
+            parameters=[NAME, _DRAIN_WAIT],
+            takes="Reason",
+        )
+    },
+    "/v1/queues/{name}/resume": {
+        "post": operation(
+            "overview",
+            "resume_queue",
+            "Resume a queue",
+            "Its tasks start again, at once.",
+            {200: content("Queue", "The queue afterwards.", ETag=_VERSION)},
+            *(404, 422, 503),
+            parameters=[NAME],
+        )
+    },
+}

@@ -1,0 +1,25 @@
+"""How the commands show things: a line for each word that says something, or JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+import orjson
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+__all__ = ["show"]
+
+
+def show(thing: BaseModel, *, as_json: bool) -> None:
+    """Print what there is to say of a thing."""
+    if as_json:
+        click.echo(thing.model_dump_json(indent=2))
+        return
+    said = {k: v for k, v in thing.model_dump(mode="json").items() if v is not None}
+    width = max(map(len, said))
+    for name, value in said.items():
+        text = value if isinstance(value, str) else orjson.dumps(value).decode()
+        click.echo(f"{name:{width}}  {text}")
