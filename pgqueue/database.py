@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -131,16 +132,29 @@ class Database:
         return rows[0] if rows else None
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How long a statement may take, and how long it may wait for a lock, in seconds."""
+
+    statement_s: float
+    lock_s: float
+
+
 class Link:
     """One connection of its own for one loop: made on first use, made again after it broke.
 
     Calls on it come one after the other; ``DatabaseUnavailable`` leaves it closed for the next try.
+    With ``bounds`` each call is a transaction of its own with these limits, which a transaction
+    pooler in between hands to nobody else.
     """
 
-    def __init__(self, dsn: str, application_name: str, *, setup: str = "") -> None:
+    def __init__(
+        self, dsn: str, application_name: str, *, setup: str = "", bounds: Bounds | None = None
+    ) -> None:
         self._dsn = dsn
         self._arguments = connection_arguments(application_name)
         self._setup = setup
+        self._bounds = bounds
         self._connection: psycopg.AsyncConnection[Any] | None = None
 
     async def rows(
@@ -151,7 +165,10 @@ class Link:
             try:
                 connection = self._connection or await self._connect()
                 cursor = connection.cursor(binary=True)
-                await cursor.execute(query(name), parameters)
+                if self._bounds is None:
+                    await cursor.execute(query(name), parameters)
+                else:
+                    await self._bounded(self._bounds, connection, cursor, name, parameters)
                 return await cursor.fetchall() if cursor.description else []
             except psycopg.OperationalError:
                 await self.close()
@@ -161,6 +178,22 @@ class Link:
                 if self._connection is not None and self._connection.info.transaction_status != 0:
                     await self.close()
                 raise
+
+    async def _bounded(
+        self,
+        bounds: Bounds,
+        connection: psycopg.AsyncConnection[Any],
+        cursor: psycopg.AsyncCursor[Any],
+        name: str,
+        parameters: Mapping[str, Any] | Sequence[Any],
+    ) -> None:
+        limits = {"statement_ms": str(int(bounds.statement_s * 1000))}
+        limits["lock_ms"] = str(int(bounds.lock_s * 1000))
+        async with connection.pipeline():
+            await connection.execute(query("begin"))
+            await connection.execute(query("bound_duty"), limits)
+            await cursor.execute(query(name), parameters)
+            await connection.execute(query("commit"))
 
     async def close(self) -> None:
         """Close the connection."""

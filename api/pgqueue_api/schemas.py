@@ -6,6 +6,7 @@ against them: there is no second description that could say something else.
 
 from __future__ import annotations
 
+from pgqueue_api.maintenance_schemas import DUTY
 from pgqueue_api.queue_schemas import QUEUE_SETTINGS, QUEUE_STATE, RETRY
 from pgqueue_api.schema_parts import Schema
 from pgqueue_api.schema_parts import items as _items
@@ -430,6 +431,11 @@ COMPONENTS: dict[str, Schema] = {
                 ),
             },
             "sampled_at": _nullable(_time("when live tasks were counted; null: never yet")),
+            "maintenance": {
+                "type": "array",
+                "description": "each duty that a supervisor has told about",
+                "items": DUTY,
+            },
         },
         "Figures of the service.",
     ),

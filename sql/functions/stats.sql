@@ -124,7 +124,22 @@ begin
             ),
             'sampled_at', json_time((
                 select max(s.sampled_at) from queue_sample as s where stats.queue is null or s.queue = stats.queue
-            ))
+            )),
+            'maintenance', (
+                select coalesce(
+                    json_agg(
+                        json_build_object(
+                            'duty', m.duty, 'state', m.state, 'lag_s', m.lag_s, 'interval_s', m.interval_s,
+                            'last_started_at', json_time(m.last_started_at), 'last_finished_at', json_time(m.last_finished_at),
+                            'last_duration_s', m.last_duration_s, 'run_by', m.run_by,
+                            'last_error', m.last_error, 'last_error_at', json_time(m.last_error_at)
+                        )
+                        order by m.duty
+                    ),
+                    '[]'
+                )
+                from maintenance as m
+            )
         )::text
     );
 end

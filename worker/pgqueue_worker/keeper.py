@@ -15,7 +15,7 @@ import structlog
 
 from pgqueue.errors import DatabaseUnavailable
 from pgqueue_worker.child import Child
-from pgqueue_worker.maintenance import rescue
+from pgqueue_worker.duties.tokens import rescue
 from pgqueue_worker.overdue import settle_overdue
 from pgqueue_worker.process import LEASE_LOST
 from pgqueue_worker.retrying import Patience

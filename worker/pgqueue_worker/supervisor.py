@@ -63,9 +63,6 @@ class Supervisor:
         self._doorbell = Doorbell(
             settings.listen_url or plan.dsn, on_ring=self._ring, on_control=self._control
         )
-        self._maintenance = Maintenance(
-            plan.dsn, ring=self._ring, on_samples=metrics.sampled, on_letters=metrics.counted
-        )
         self._keeper = Keeper(
             plan,
             settings,
@@ -77,6 +74,13 @@ class Supervisor:
         )
         self._children = self._keeper.children
         self._name = self._keeper.name
+        self._maintenance = Maintenance(
+            plan.dsn,
+            ring=self._ring,
+            on_samples=metrics.sampled,
+            on_letters=metrics.counted,
+            name=self._name,
+        )
         metrics.not_ready = self._not_ready
 
     def _not_ready(self) -> str | None:

@@ -1,0 +1,27 @@
+-- How the duties of maintenance go. lag_s: how late the next run is; runs are recorded every five seconds,
+-- so eight since the last one count as none. state: failing (the last run failed), late (by more than its interval, and 30 s), else ok.
+create view pgqueue.maintenance as
+select
+    d.name as duty,
+    case
+        when d.error_at > coalesce(d.finished_at, '-infinity') then 'failing'
+        when l.lag_s > greatest(d.interval_s, 30) then 'late'
+        else 'ok'
+    end as state,
+    round(l.lag_s::numeric, 1)::float8 as lag_s,
+    d.interval_s,
+    d.started_at as last_started_at,
+    d.finished_at as last_finished_at,
+    d.duration_s as last_duration_s,
+    d.run_by,
+    d.error as last_error,
+    d.error_at as last_error_at
+from pgqueue.duty as d
+cross join lateral (
+    select greatest(0, extract(epoch from pgqueue.clock() - coalesce(
+        greatest(d.due_at, d.finished_at + interval '8 seconds'), d.started_at + d.interval_s * interval '1 second'
+    )))::float8 as lag_s
+) as l
+order by d.name;
+
+comment on view pgqueue.maintenance is 'each duty of maintenance, its last run and how late the next one is';

@@ -1,0 +1,19 @@
+"""The duties of maintenance, in modules by what they mind.
+
+A new one is a function and a line in the ``DUTIES`` of its module, and a module is a line here.
+"""
+
+from __future__ import annotations
+
+from pgqueue_worker.duties import figures, letters, operations, retention, tokens
+from pgqueue_worker.duties.duty import Duty, Tools
+
+__all__ = ["DUTIES", "Duty", "Tools"]
+
+DUTIES: tuple[Duty, ...] = (
+    *tokens.DUTIES,
+    *figures.DUTIES,
+    *letters.DUTIES,
+    *operations.DUTIES,
+    *retention.DUTIES,
+)
