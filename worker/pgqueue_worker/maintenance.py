@@ -103,6 +103,7 @@ class Maintenance:
         loop = asyncio.get_running_loop()
         link = Link(self._dsn, "pgqueue maintenance", bounds=_RECORD_BOUNDS)
         patience = Patience("record maintenance")
+        await asyncio.sleep(_spread(_RECORD_S / 5))  # by then each has run once
         try:
             while True:
                 now = loop.time()
