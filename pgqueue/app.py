@@ -38,7 +38,7 @@ from pgqueue.task import (
 from pgqueue.watch import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
     from types import EllipsisType, TracebackType
 
     Handler = TypeVar("Handler", bound=Callable[..., Any])
@@ -146,8 +146,9 @@ class PgQueue:
         """Enqueue a task and give its id; once this returns, it survives any crash.
 
         ``options`` are those of ``NewTask``: queue, priority, run_at, delay, max_attempts, timeout,
-        retry, expires_at, expires_in, dedup_key and what goes with it. With a ``dedup_key`` the id
-        may be another task's, and ``Duplicate`` is raised where ``on_conflict`` is "reject".
+        retry, expires_at, expires_in, fairness_key, dedup_key and what goes with it. With a
+        ``dedup_key`` the id may be another task's, and ``Duplicate`` is raised where
+        ``on_conflict`` is "reject".
         With ``connection`` it happens inside the caller's transaction, and only if that commits.
         Calls that are made while others are on their way to the database share a commit.
         """
@@ -279,12 +280,14 @@ class PgQueue:
         ageing: timedelta | float | EllipsisType | None = ...,
         concurrency: int | EllipsisType | None = ...,
         rate: Rate | Sequence[Rate] | EllipsisType | None = ...,
+        fairness: Mapping[str, int] | EllipsisType | None = ...,
     ) -> None:
         """Set what is given of a queue's settings, making the queue if there is none.
 
         What is left out stays; ``None`` takes a setting away. Types and tasks that say otherwise
         come first. ``ageing`` (in seconds or a ``timedelta``): how long a task waits for each step
         of priority that it gains. ``concurrency`` and ``rate`` hold over all workers.
+        With ``fairness`` keys take turns, each with one task, or as many as the mapping says.
         """
         policy = retry.as_policy() if isinstance(retry, Backoff) else retry
         ageing_s = ageing if ageing is ... else seconds(ageing)
@@ -294,6 +297,9 @@ class PgQueue:
             "ageing_s": ageing_s,
             "concurrency": concurrency,
             "rate": rate if rate is None or rate is ... else as_setting(rate),
+            "fairness": fairness
+            if fairness is None or fairness is ...
+            else {"weights": {**fairness}},
         }
         await self._patch_queue(name, {key: v for key, v in given.items() if v is not ...})
 

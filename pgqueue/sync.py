@@ -10,7 +10,7 @@ from pgqueue.app import PgQueue
 from pgqueue.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Sequence
+    from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime, timedelta
     from types import EllipsisType, TracebackType
@@ -127,6 +127,7 @@ class SyncClient:
         ageing: timedelta | float | EllipsisType | None = ...,
         concurrency: int | EllipsisType | None = ...,
         rate: Rate | Sequence[Rate] | EllipsisType | None = ...,
+        fairness: Mapping[str, int] | EllipsisType | None = ...,
     ) -> None:
         """Do what ``PgQueue.set_queue`` does."""
         self._call(
@@ -137,6 +138,7 @@ class SyncClient:
                 ageing=ageing,
                 concurrency=concurrency,
                 rate=rate,
+                fairness=fairness,
             )
         )
 

@@ -91,6 +91,7 @@ class Task(BaseModel):
     retry: dict[str, Any] | None = Field(default=None)
     expires_at: datetime | None = Field(default=None)
     dedup_key: str | None = Field(default=None)
+    fairness_key: str | None = Field(default=None)
 
 
 class Enqueued(NamedTuple):
@@ -107,6 +108,7 @@ class NewTask:
     ``payload`` is anything JSON can hold, or a pydantic model; ``run_at`` and ``expires_at`` need a
     time zone. A task that has not started by ``expires_at``, or ``expires_in`` from now, is
     cancelled.
+    ``fairness_key``: with whom it takes turns in a fair queue; its user if not given.
     ``dedup_key`` makes it unique: see docs/uniqueness.md for it and the words that go with it.
     """
 
@@ -121,6 +123,7 @@ class NewTask:
     retry: Backoff | None = None
     expires_at: datetime | None = None
     expires_in: timedelta | float | None = None
+    fairness_key: str | None = None
     dedup_key: str | None = None
     dedup_scope: Literal["type", "queue"] | None = None
     dedup_statuses: Sequence[str] | None = None
@@ -143,6 +146,7 @@ class NewTask:
             "retry": self.retry and self.retry.as_policy(),
             "expires_at": self.expires_at.isoformat() if self.expires_at else None,
             "expires_in_s": seconds(self.expires_in),
+            "fairness_key": self.fairness_key,
             "traceparent": traceparent,
         }
         if self.dedup_key is not None:

@@ -71,6 +71,20 @@ QUEUE_SETTINGS: dict[str, Any] = {
             },
             "description": "no span of that length sees more starts, over all workers; all hold",
         },
+        "fairness": {
+            "type": ["object", "null"],
+            "properties": {
+                "weights": {
+                    "type": "object",
+                    "maxProperties": 1000,
+                    "propertyNames": {"minLength": 1, "maxLength": 255},
+                    "additionalProperties": {"type": "integer", "minimum": 1, "maximum": 100},
+                    "description": "how many tasks of a key start in its turn, if not 1",
+                }
+            },
+            "additionalProperties": False,
+            "description": "tasks of one priority start in turns of their fairness keys; null: off",
+        },
         "paused": {"type": ["boolean", "null"], "description": "no task starts while it is"},
         "paused_by": {"type": ["string", "null"], "maxLength": 200},
         "paused_reason": {"type": ["string", "null"], "maxLength": 1000},

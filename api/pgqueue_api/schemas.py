@@ -93,10 +93,16 @@ NEW_TASK = _object(
             "maximum": MOST_DELAY_S,
             "description": "the same, in seconds from now; instead of expires_at",
         },
+        "fairness_key": {
+            "type": ["string", "null"],
+            "minLength": 1,
+            "maxLength": 255,
+            "description": "with whom it takes turns in a fair queue; its user if not given",
+        },
     },
     "A task to run.",
     *("payload", "queue", "priority", "run_at", "delay_s", "max_attempts", "timeout_s", "retry"),
-    *("expires_at", "expires_in_s", *DEDUP),
+    *("expires_at", "expires_in_s", "fairness_key", *DEDUP),
     additionalProperties=False,
     examples=[{"type": "sleep", "payload": {"delay_ms": 2000}, "priority": "high"}],
 )
@@ -152,6 +158,7 @@ _TASK = _object(
         "retry": RETRY,
         "dedup_key": {"type": ["string", "null"]},
         "expires_at": _nullable(_time("cancelled if it has not started by then")),
+        "fairness_key": {"type": ["string", "null"]},
         "deduplicated": {
             "type": "boolean",
             "description": "only in the answer to a submit with a dedup_key: it was there before",
@@ -183,6 +190,7 @@ _TASK = _object(
             "retry": None,
             "dedup_key": None,
             "expires_at": None,
+            "fairness_key": None,
         }
     ],
 )

@@ -46,6 +46,7 @@ class Submission:
     dedup_key: str | None
     expires_at: datetime | None
     expires_in_s: float | None
+    fairness_key: str | None
 
     def as_task(self, id: str, created_at: str) -> bytes:
         """Give the task as JSON, as it stands right after it was stored."""
@@ -83,6 +84,7 @@ class Submission:
                 "retry": self.retry,
                 "dedup_key": self.dedup_key,
                 "expires_at": json_time(expires_at) if expires_at else None,
+                "fairness_key": self.fairness_key,
             }
         )
 
@@ -135,7 +137,13 @@ def check(
     timeout_s, retry = raw.get("timeout_s"), raw.get("retry")
     due, delay_s = _take_time(raw, element, "run_at", "delay_s", prefix)
     expires_at, expires_in_s = _take_time(raw, element, "expires_at", "expires_in_s", prefix)
-    more = {"timeout_s": timeout_s, "retry": retry, "traceparent": traceparent}
+    fairness_key = raw.get("fairness_key")
+    more = {
+        "timeout_s": timeout_s,
+        "retry": retry,
+        "traceparent": traceparent,
+        "fairness_key": fairness_key,
+    }
     element |= {name: value for name, value in more.items() if value is not None}
     dedup_key = raw.get("dedup_key")
     if not DEDUP.keys().isdisjoint(raw):
@@ -154,6 +162,7 @@ def check(
         dedup_key,
         expires_at,
         expires_in_s,
+        fairness_key,
     )
 
 

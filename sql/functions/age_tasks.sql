@@ -58,8 +58,8 @@ begin
             returning r.*, d.priority as raised
         ),
         placed as (
-            insert into ready (task_id, ready_at, priority, attempt, budget, crashes, requeued, queue, reason)
-            select task_id, ready_at, raised, attempt, budget, crashes, true, queue, reason
+            insert into ready (task_id, ready_at, priority, attempt, budget, crashes, requeued, queue, reason, fairness_key)
+            select task_id, ready_at, raised, attempt, budget, crashes, true, queue, reason, fairness_key
             from taken
             order by raised, seq
         )

@@ -84,9 +84,10 @@ begin
     elsif run_at <= now and place = 'delayed' then
         status := 'queued';
         delete from delayed as d where d.ctid = token.at;
-        insert into ready (task_id, ready_at, priority, attempt, budget, crashes, requeued, queue)
+        insert into ready (task_id, ready_at, priority, attempt, budget, crashes, requeued, queue, fairness_key)
         values (
-            fact.id, now, coalesce(priority, token.priority), token.attempt, token.budget, token.crashes, true, fact.queue
+            fact.id, now, coalesce(priority, token.priority), token.attempt, token.budget, token.crashes, true, fact.queue,
+            fair_key(fact.queue, fact.id)
         );
         perform ring(array[fact.queue]);
     elsif place = 'delayed' then

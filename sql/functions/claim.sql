@@ -4,10 +4,11 @@
 -- never depends on cursors: null looks at all, and a worker sweeps so every so often.
 -- resumes says that an earlier attempt left checkpoints, and costs a task that was never requeued nothing.
 -- expired: it was to start by now and has not, so it must be finished as cancelled, not run.
--- Queues with limits and paused ones are passed over: claim_limited() is for them, and calls this with limited = true.
+-- Queues with limits, fair and paused ones are passed over: claim_limited() is for them, and calls this with limited = true, and
+-- with the tokens if it chose them itself (and holds them).
 -- A draining worker gets none. Raises PQ001 when the worker is no longer active: its leases have gone to others.
 create or replace function pgqueue.claim(
-    worker bigint, queues text[], cursors bigint[], max_tasks int, limited boolean default false
+    worker bigint, queues text[], cursors bigint[], max_tasks int, limited boolean default false, chosen tid[] default null
 )
 returns table (
     task_id uuid, lease_id bigint, attempt smallint, budget smallint, crashes smallint, priority smallint, seq bigint,
@@ -46,27 +47,32 @@ begin
     if not limited then
         guarded := array(
             select q.name from queue as q where q.concurrency is not null or q.rate is not null or q.paused_at is not null
+                or q.fairness is not null
         );
         if cardinality(guarded) > 0 then  -- a place in the array is a place in cursors
             queues := array(select case when q <> all (guarded) then q end from unnest(queues) with ordinality as u (q, n) order by n);
         end if;
     end if;
 
-    select array_agg(token.at), array_agg(token.task_id order by token.task_id) into picked, ids
-    from (
-        select found.at, found.task_id
-        from generate_series(0, 11 * width - 1) as pair
-        cross join lateral (
-            select r.ctid as at, r.task_id
-            from ready as r
-            where r.queue = queues[pair % width + 1] and r.priority = pair / width
-                and r.seq > coalesce(cursors[pair + 1], 0)
-            order by r.seq
+    if chosen is not null then
+        select array_agg(r.ctid), array_agg(r.task_id order by r.task_id) into picked, ids from ready as r where r.ctid = any (chosen);
+    else
+        select array_agg(token.at), array_agg(token.task_id order by token.task_id) into picked, ids
+        from (
+            select found.at, found.task_id
+            from generate_series(0, 11 * width - 1) as pair
+            cross join lateral (
+                select r.ctid as at, r.task_id
+                from ready as r
+                where r.queue = queues[pair % width + 1] and r.priority = pair / width
+                    and r.seq > coalesce(cursors[pair + 1], 0)
+                order by r.seq
+                limit max_tasks
+                for update skip locked
+            ) as found
             limit max_tasks
-            for update skip locked
-        ) as found
-        limit max_tasks
-    ) as token;
+        ) as token;
+    end if;
     if picked is null then
         return;
     end if;

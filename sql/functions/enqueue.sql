@@ -15,7 +15,8 @@ create or replace function pgqueue.enqueue(
     dedup_statuses text[] default null,
     dedup_window_s float8 default null,
     on_conflict text default null,
-    expires_at timestamptz default null
+    expires_at timestamptz default null,
+    fairness_key text default null
 ) returns uuid
 language plpgsql
 set search_path = pgqueue, pg_catalog, pg_temp
@@ -29,7 +30,8 @@ begin
     end if;
     task := jsonb_build_object(
         'type', type, 'payload', payload, 'queue', queue, 'priority', priority, 'run_at', run_at,
-        'max_attempts', max_attempts, 'timeout_s', timeout_s, 'retry', retry, 'expires_at', expires_at
+        'max_attempts', max_attempts, 'timeout_s', timeout_s, 'retry', retry, 'expires_at', expires_at,
+        'fairness_key', fairness_key
     );
     if num_nonnulls(dedup_key, dedup_scope, dedup_statuses, dedup_window_s, on_conflict) = 0 then
         select * into stored from enqueue_many(jsonb_build_array(task));

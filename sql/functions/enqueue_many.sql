@@ -88,8 +88,10 @@ begin
         from input
     ),
     runnable as (
-        insert into ready (seq, task_id, ready_at, priority, budget, queue)
-        select seq, id, now, priority, max_attempts, queue
+        insert into ready (seq, task_id, ready_at, priority, budget, queue, fairness_key)
+        select
+            seq, id, now, priority, max_attempts, queue,
+            case when queue = any (array(select q.name from queue as q where q.fairness is not null)) then coalesce(fairness_key, owner::text) end
         from input
         where seq is not null
     ),
@@ -110,6 +112,7 @@ begin
             or max_attempts not between 1 and 1000
             or length(queue) not between 1 and 100
             or length(type) not between 1 and 100
+            or length(fairness_key) not between 1 and 255
             or timeout_s <= 0 or timeout_s > 1e9
             or (retry is not null and not retry_fits(retry))
             or run_at < 'epoch' or run_at >= '9999-01-01 00:00Z'
@@ -123,7 +126,7 @@ begin
         raise exception 'a value is out of range'
             using errcode = 'PQ004', hint = 'priority is 0 (first) to 10 (last), max_attempts 1 to 1000, timeout_s more than 0 '
                 'and at most 1e9, retry a policy, run_at and expires_at in the years 1970 to 9998, the name of a queue or a type '
-                '1 to 100 characters long';
+                '1 to 100 characters long, a fairness_key 1 to 255';
     end if;
 
     if expires then

@@ -85,10 +85,11 @@ begin
             where not final and outcome <> 'crashed' and (outcome <> 'released' or delay_s is not null)
         ),
         again as (
-            insert into ready (task_id, ready_at, priority, attempt, budget, crashes, requeued, queue, reason)
+            insert into ready (task_id, ready_at, priority, attempt, budget, crashes, requeued, queue, reason, fairness_key)
             select
                 task_id, now, priority, attempt - (outcome = 'released')::int,
-                least(budget + (outcome = 'crashed')::int, 32767), crashes + (outcome = 'crashed')::int, true, queue, reason
+                least(budget + (outcome = 'crashed')::int, 32767), crashes + (outcome = 'crashed')::int, true, queue, reason,
+                fair_key(queue, task_id)
             from settled
             where not final and (outcome = 'crashed' or (outcome = 'released' and delay_s is null))
         ),

@@ -1,5 +1,5 @@
 -- Changes the settings of a queue, which is made if there is none of this name, and returns their new version.
--- settings has max_attempts, retry, ageing_s, concurrency, rate and paused (with paused_by, paused_reason): one that is given
+-- settings has max_attempts, retry, ageing_s, concurrency, rate, fairness and paused (with paused_by, paused_reason): one that is given
 -- takes the place of the old, null takes it away, one left out stays.
 -- With versions it changes only a queue whose settings are at one of these (0: that is not there yet); else nothing
 -- happens and the answer is null. Holds for tasks enqueued (max_attempts) and attempts that fail (retry) from now on.
@@ -16,11 +16,11 @@ begin
         raise exception 'settings are no object' using errcode = 'PQ004', hint = 'such as {"max_attempts": 5}';
     end if;
     select key into unknown from jsonb_object_keys(settings) as key where key not in (
-        'max_attempts', 'retry', 'ageing_s', 'concurrency', 'rate', 'paused', 'paused_by', 'paused_reason'
+        'max_attempts', 'retry', 'ageing_s', 'concurrency', 'rate', 'fairness', 'paused', 'paused_by', 'paused_reason'
     ) limit 1;
     if found then
         raise exception 'a queue has no setting %', to_json(unknown)
-            using errcode = 'PQ004', hint = 'its settings are max_attempts, retry, ageing_s, concurrency, rate, paused, paused_by and paused_reason';
+            using errcode = 'PQ004', hint = 'its settings are max_attempts, retry, ageing_s, concurrency, rate, fairness, paused, paused_by and paused_reason';
     end if;
     if not coalesce(retry_fits(nullif(settings -> 'retry', 'null')), true) then
         raise exception 'this is no retry policy'
@@ -30,6 +30,12 @@ begin
     if not coalesce(rate_fits(nullif(settings -> 'rate', 'null')), true) then
         raise exception 'this is no rate'
             using errcode = 'PQ004', hint = 'one to five such as [{"count": 20, "per_seconds": 1}]; a count is 1 to 1000000, a span at most 30 days';
+    end if;
+
+    if not coalesce(fairness_fits(nullif(settings -> 'fairness', 'null')), true) then
+        raise exception 'this is no fairness'
+            using errcode = 'PQ004', hint = 'such as {} or {"weights": {"acme": 3}}: keys of 1 to 255 characters, at most 1000 of '
+                'them, weights of 1 to 100';
     end if;
 
     if versions is null or 0 = any (versions) then
@@ -61,7 +67,7 @@ begin
     end if;
     update queue as q
     set max_attempts = known.max_attempts, retry = known.retry, ageing_s = known.ageing_s, concurrency = known.concurrency,
-        rate = known.rate, paused_at = known.paused_at, paused_by = known.paused_by, paused_reason = known.paused_reason,
+        rate = known.rate, fairness = known.fairness, paused_at = known.paused_at, paused_by = known.paused_by, paused_reason = known.paused_reason,
         version = q.version + 1
     where q.name = known.name
     returning q.version into known.version;

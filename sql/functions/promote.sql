@@ -20,8 +20,9 @@ begin
         delete from delayed as d where d.ctid = any (array(select at from due)) returning d.*
     ),
     runnable as (
-        insert into ready (task_id, ready_at, priority, attempt, budget, crashes, requeued, queue, reason)
-        select task_id, run_at, priority, attempt, budget, crashes, true, queue, reason
+        insert into ready (task_id, ready_at, priority, attempt, budget, crashes, requeued, queue, reason, fairness_key)
+        select task_id, run_at, priority, attempt, budget, crashes, true, queue, reason,
+            case when queue = any (array(select q.name from queue as q where q.fairness is not null)) then fair_key(queue, task_id) end
         from taken
         order by run_at
     )

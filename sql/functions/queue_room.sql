@@ -1,6 +1,6 @@
 -- How many tasks of a queue may start now by its limits, and if none may, in how many seconds one may (null: not a matter of
--- time, but of a task that ends or of someone who resumes it). rated: its starts are to be recorded.
-create or replace function pgqueue.queue_room(queue text, out n int, out again_s float8, out rated boolean)
+-- time, but of a task that ends or of someone who resumes it). rated: its starts are to be recorded; fair: keys take turns.
+create or replace function pgqueue.queue_room(queue text, out n int, out again_s float8, out rated boolean, out fair boolean)
 language plpgsql
 set search_path = pgqueue, pg_catalog, pg_temp
 set enable_seqscan = off
@@ -15,6 +15,7 @@ declare
 begin
     select * into settings from queue as q where q.name = queue_room.queue;
     rated := settings.rate is not null;
+    fair := settings.fairness is not null;
     n := 1000000;
     if settings.paused_at is not null then
         n := 0;

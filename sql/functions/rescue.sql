@@ -46,10 +46,10 @@ begin
         from settled
     ),
     runnable as (
-        insert into ready (task_id, ready_at, priority, attempt, budget, crashes, requeued, queue, reason)
+        insert into ready (task_id, ready_at, priority, attempt, budget, crashes, requeued, queue, reason, fairness_key)
         select
             task_id, now, priority, attempt, least(budget + 1, 32767), crashes + 1, true, queue,
-            'worker ' || worker_id || ' died or lost its lease'
+            'worker ' || worker_id || ' died or lost its lease', fair_key(queue, task_id)
         from settled
         where not final
     ),

@@ -21,8 +21,8 @@ begin
     with waiting as (
         delete from delayed as d where d.task_id = found_task.id and d.status = 'retrying' returning d.*
     )
-    insert into ready (task_id, ready_at, priority, attempt, budget, crashes, requeued, queue, reason)
-    select task_id, now, priority, attempt, budget, crashes, true, queue, 'retried by hand' from waiting;
+    insert into ready (task_id, ready_at, priority, attempt, budget, crashes, requeued, queue, reason, fairness_key)
+    select task_id, now, priority, attempt, budget, crashes, true, queue, 'retried by hand', fair_key(queue, task_id) from waiting;
 
     if not found then
         select t.status into status from tasks as t where t.id = found_task.id;
@@ -34,10 +34,10 @@ begin
         if found_task.expires_at is not null and ended.attempt = 0 then
             ended.attempt := 1;  -- counts as started: its time is not asked about again
         end if;
-        insert into ready (task_id, ready_at, priority, attempt, budget, requeued, queue, reason)
+        insert into ready (task_id, ready_at, priority, attempt, budget, requeued, queue, reason, fairness_key)
         values (
             found_task.id, now, found_task.priority, ended.attempt, least(ended.attempt + found_task.max_attempts, 32767),
-            true, found_task.queue, 'retried by hand'
+            true, found_task.queue, 'retried by hand', fair_key(found_task.queue, found_task.id)
         );
         -- it is no longer among what ended
         delete from dead_letter as d where d.task_id = found_task.id;

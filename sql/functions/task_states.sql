@@ -39,7 +39,8 @@ begin
             'retry', t.retry,
             'timeout_s', t.timeout_s,
             'dedup_key', t.dedup_key,
-            'expires_at', json_time(t.expires_at)
+            'expires_at', json_time(t.expires_at),
+            'fairness_key', t.fairness_key
         )::text
     from unnest(ids) with ordinality as asked (id, n)
     cross join lateral (

@@ -12,11 +12,13 @@ from pgqueue.claim(%(worker)s, %(queues)s, %(cursors)s::bigint[], %(max_tasks)s)
 -- name: claim_limited_tasks
 select
     task_id::text, lease_id, attempt, budget, crashes, priority, seq, queue_name, type, timeout_s, wait_s, payload,
-    traceparent, watched, resumes, expired, again_s
-from pgqueue.claim_limited(%(worker)s, %(queue)s, %(max_tasks)s);
+    traceparent, watched, resumes, expired, again_s, next_turn::text
+from pgqueue.claim_limited(%(worker)s, %(queue)s, %(max_tasks)s, %(turn)s::jsonb);
 
 -- name: guarded_queues
-select name, paused_at is not null as paused from pgqueue.queue where concurrency is not null or rate is not null or paused_at is not null;
+select name, paused_at is not null as paused
+from pgqueue.queue
+where concurrency is not null or rate is not null or paused_at is not null or fairness is not null;
 
 -- name: finish_attempts
 select refused, watched from pgqueue.finish(%(results)s, %(task_ids)s::uuid[], %(lease_ids)s::bigint[]);

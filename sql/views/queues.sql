@@ -21,6 +21,7 @@ select
     q.ageing_s,
     q.concurrency,
     q.rate,
+    q.fairness,
     case
         when q.paused_at is null then 'active'
         when rest.running > 0 or q.paused_at > pgqueue.clock() - interval '1 second' then 'draining'  -- a claim may be on its way

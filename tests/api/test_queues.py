@@ -142,6 +142,7 @@ async def test_limits_and_pause_are_settings_of_a_queue(client: httpx.AsyncClien
     limits = {
         "concurrency": 3,
         "rate": [{"count": 20, "per_seconds": 1}, {"count": 200, "per_seconds": 3600}],
+        "fairness": {"weights": {"acme": 3}},
         "paused": True,
         "paused_by": "ada",
         "paused_reason": "the printer burns",
@@ -171,6 +172,8 @@ async def test_limits_and_pause_are_settings_of_a_queue(client: httpx.AsyncClien
     ("settings", "pointer"),
     [
         ({"concurrency": 0}, "/concurrency"),
+        ({"fairness": 1}, "/fairness"),
+        ({"fairness": {"weights": {"a": 0}}}, "/fairness/weights/a"),
         ({"rate": []}, "/rate"),
         ({"rate": [{"count": 1}]}, "/rate/0"),
         ({"rate": [{"count": 0, "per_seconds": 1}]}, "/rate/0/count"),

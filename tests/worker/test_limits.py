@@ -127,3 +127,22 @@ def test_a_limit_holds_within_a_second_of_its_change(bench: Bench) -> None:
     bench.value("""select pgqueue.patch_queue('default', '{"concurrency": null}')::text""")
     assert bench.ended(last)["status"] == "completed"
     bench.open("t3-out")
+
+
+def test_in_a_fair_queue_a_newcomer_does_not_wait_for_the_backlog_of_another(bench: Bench) -> None:
+    bench.value(
+        """select pgqueue.set_queue('default', fairness => '{"weights": {"b": 2}}')::text"""
+    )
+    hog = bench.enqueue_many([{"type": "echo", "fairness_key": "a"}] * 300)
+    gate = bench.enqueue("gate", {"name": "hold"}, fairness_key="0", priority=0)
+    bench.start("--concurrency", "1")
+    bench.passed("hold-in-1")
+    late = bench.enqueue_many([{"type": "echo", "fairness_key": "b"}] * 4)
+    bench.open("hold-out")
+    bench.ended(gate)
+    for id in (*late, hog[-1]):
+        bench.ended(id)
+    started = bench.rows("select task_id::text as id from pgqueue.attempts order by started_at")
+    first = [task["id"] for task in started[1:8]]
+    assert set(late) < set(first)
+    assert [task["id"] for task in started if task["id"] in hog] == hog

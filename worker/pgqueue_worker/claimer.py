@@ -76,6 +76,7 @@ class Claimer:
         self._on_waiting = on_waiting
         self._cursors: dict[tuple[int, str], int] = {}
         self._limited: dict[str, float] = {}  # when each queue with limits is due
+        self._turns: dict[str, str] = {}  # where keys take turns next in each fair queue
         self._bell = asyncio.Event()
         self._room = asyncio.Event()
         self._stopping = False
@@ -197,13 +198,20 @@ class Claimer:
                 break
             rows = await self._link.rows(
                 "claim_limited_tasks",
-                {"worker": self._worker_id, "queue": queue, "max_tasks": room},
+                {
+                    "worker": self._worker_id,
+                    "queue": queue,
+                    "max_tasks": room,
+                    "turn": self._turns.get(queue),
+                },
             )
             now = loop.time()
             self._tally.count("claims")
-            again_s = rows[0][-1] if rows else None
+            again_s, turn = rows[0][-2:] if rows else (None, None)
+            if turn is not None:
+                self._turns[queue] = turn
             self._limited[queue] = now + (self._poll_s if again_s is None else again_s)
-            leased = [row[:-1] for row in rows if row[0] is not None]
+            leased = [row[:-2] for row in rows if row[0] is not None]
             if leased:
                 self._take(leased, now)
             claimed += len(leased)
