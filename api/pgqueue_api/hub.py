@@ -17,12 +17,10 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import orjson
-import psycopg
 
 from pgqueue import logs
-from pgqueue.database import connection_arguments
 from pgqueue.errors import NotFound, PgQueueError
-from pgqueue.queries import query
+from pgqueue_api.listener import Listener
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -110,7 +108,6 @@ class Hub:
         metrics: Metrics,
         on_types: Callable[[], None],
     ) -> None:
-        self._dsn = dsn
         self._links = links
         self._limits = limits
         self._metrics = metrics
@@ -121,14 +118,26 @@ class Hub:
         self._look = asyncio.Event()
         self._someone = asyncio.Event()
         self._announced = False
-        self.listening = False
         self.ending = asyncio.Event()
         self.watchers = 0
         self.hint_listeners: set[Callable[[list[str]], None]] = set()
+        self._listener = Listener(
+            dsn,
+            self._name,
+            echo=lambda payload: links.rows("echo", {"payload": payload}),
+            hear=self._hear,
+            on_connect=self._connected,
+            on_change=metrics.listening.set,
+        )
 
     def loops(self) -> list[Coroutine[Any, Any, None]]:
         """Give the loops that run as long as the process."""
-        return [self._listen(), self._refresh(), self._poll(), self._renew()]
+        return [self._listener.run(), self._refresh(), self._poll(), self._renew()]
+
+    @property
+    def deaf(self) -> str | None:
+        """Why notifications cannot arrive; None if they do."""
+        return self._listener.deaf
 
     def end_streams(self) -> None:
         """Have every stream and every wait end now."""
@@ -218,31 +227,11 @@ class Hub:
                 self._someone.clear()
             await asyncio.sleep(_RENEW_S)
 
-    async def _listen(self) -> None:
-        """Hold the one listening connection; make it again, with jitter, whenever it breaks."""
-        while True:
-            try:
-                connection = await psycopg.AsyncConnection.connect(
-                    self._dsn, **connection_arguments("pgqueue api listen")
-                )
-                async with connection:
-                    await connection.execute(query("listen_hub"))
-                    self._set_listening(listening=True)
-                    self._changed.update(dict.fromkeys(self._watches, self._now()))
-                    self._look.set()
-                    self._on_types()
-                    async for notice in connection.notifies():
-                        self._hear(notice.channel, notice.payload)
-            except (psycopg.Error, OSError) as error:
-                if self.listening:
-                    _log.warning("listener_lost", error=str(error).strip())
-            finally:
-                self._set_listening(listening=False)
-            await asyncio.sleep(random.uniform(0.2, 1.5))  # noqa: S311  spread, not secrecy
-
-    def _set_listening(self, *, listening: bool) -> None:
-        self.listening = listening
-        self._metrics.listening.set(listening)
+    def _connected(self) -> None:
+        """Look at everything once: what was said before is not heard."""
+        self._changed.update(dict.fromkeys(self._watches, self._now()))
+        self._look.set()
+        self._on_types()
 
     def _hear(self, channel: str, payload: str) -> None:
         if channel == "pgqueue_control":

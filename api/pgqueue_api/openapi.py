@@ -29,6 +29,7 @@ from pgqueue_api.openapi_parts import limit as _limit
 from pgqueue_api.openapi_parts import operation as _operation
 from pgqueue_api.openapi_parts import other as _other
 from pgqueue_api.problems import MEDIA_TYPE, PROBLEM_CODES, RETRY_AFTER_S
+from pgqueue_api.schema_parts import object_of
 from pgqueue_api.schemas import COMPONENTS
 
 __all__ = ["DOCUMENT", "document"]
@@ -351,8 +352,23 @@ _PATHS: dict[str, dict[str, Any]] = {
             "operation",
             "readyz",
             "Ready?",
-            "Database reachable, schema fitting, notifications arriving.",
-            {200: _other("application/json", "Yes.", {"type": "object"})},
+            "Database reachable, schema fitting, notifications arriving. `degraded` (200): "
+            "settings of PostgreSQL that `unsafe` names are off, so a crash may lose tasks.",
+            {
+                200: _other(
+                    "application/json",
+                    "Yes.",
+                    object_of(
+                        {
+                            "status": {"enum": ["ready", "degraded"]},
+                            "schema": {"type": "integer"},
+                            "unsafe": {"type": "array", "items": {"type": "string"}},
+                        },
+                        "Ready.",
+                        "unsafe",
+                    ),
+                )
+            },
             503,
         )
     },

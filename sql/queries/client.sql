@@ -44,6 +44,9 @@ select pgqueue.resume(%(name)s);
 -- name: listen_events
 listen pgqueue_event;
 
+-- name: echo
+select pg_notify('pgqueue_control', %(payload)s);
+
 -- name: listen_on
 select pgqueue.listen(%(name)s, %(channel)s, %(seconds)s);
 

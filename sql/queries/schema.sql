@@ -29,6 +29,15 @@ select
 -- name: schema_version
 select max(version) as version, max(min_code) as min_code from pgqueue.migration;
 
+-- name: readiness
+select
+    max(version) as version, max(min_code) as min_code,
+    array(
+        select s.name from unnest(array['fsync', 'full_page_writes', 'synchronous_commit']) as s (name)
+        where current_setting(s.name) = 'off'
+    ) as unsafe
+from pgqueue.migration;
+
 -- name: record_migration
 insert into pgqueue.migration (version, name, min_code) values (%(version)s, %(name)s, %(min_code)s);
 

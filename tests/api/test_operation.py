@@ -4,6 +4,7 @@ import asyncio
 
 import httpx
 import pytest
+from pgqueue_api import listener
 from pgqueue_api.app import Api, create_app
 
 from pgqueue.embedded import EmbeddedServer
@@ -12,11 +13,36 @@ from tests.api.conftest import submit
 from tests.api.worker import Worker
 
 
-async def test_a_ready_service_says_so(client: httpx.AsyncClient, app: Api):
-    while not app.services.hub.listening:
-        await asyncio.sleep(0)
+async def test_a_service_is_ready_when_it_hears_and_degraded_where_data_may_be_lost(
+    client: httpx.AsyncClient, app: Api
+):
+    while app.services.hub.deaf:
+        await asyncio.sleep(0.01)
     answer = await client.get("/readyz")
-    assert (answer.status_code, answer.json()["status"]) == (200, "ready")
+    assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+    # as the server of the tests is set
+    assert answer.json()["unsafe"] == ["fsync", "full_page_writes"]
+
+
+async def test_a_listener_that_hears_nothing_is_found_out_and_replaced(
+    database: str, monkeypatch: pytest.MonkeyPatch
+):
+    with monkeypatch.context() as patched:
+        # as behind a transaction pooler: the statement succeeds and is no use
+        patched.setattr(listener, "query", lambda name: f"select '{name}'")
+        app = create_app(Settings(database_url=database))
+        transport = httpx.ASGITransport(app)
+        async with (
+            app.lifespan(),
+            httpx.AsyncClient(transport=transport, base_url="http://a") as http,
+        ):
+            while "hears nothing" not in (answer := await http.get("/readyz")).text:
+                assert answer.status_code == 503
+                await asyncio.sleep(0.05)
+            assert "PGQUEUE_LISTEN_URL" in answer.json()["detail"]
+            patched.undo()
+            while (answer := await http.get("/readyz")).status_code != 200:
+                await asyncio.sleep(0.05)
 
 
 async def test_metrics_tell_of_requests_flushes_and_depths(

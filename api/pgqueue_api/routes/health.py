@@ -27,13 +27,16 @@ async def healthz() -> Json:
 
 @get("/readyz")
 async def readyz(services: NamedDependency[Services]) -> Json:
-    """Say whether requests can be served: database, schema, listener."""
-    found = await services.health.row("schema_version")
+    """Say whether requests can be served (database, schema, listener), and whether safely."""
+    found = await services.health.row("readiness")
     assert found is not None
     migrations.check(found["version"], found["min_code"])
-    if not services.hub.listening:
-        raise DatabaseUnavailable("notifications cannot arrive: the listener is not connected")
-    return json_answer(orjson.dumps({"status": "ready", "schema": found["version"]}))
+    if services.hub.deaf is not None:
+        raise DatabaseUnavailable(f"notifications cannot arrive: {services.hub.deaf}")
+    ready = {"status": "ready", "schema": found["version"]}
+    if found["unsafe"]:
+        ready |= {"status": "degraded", "unsafe": found["unsafe"]}
+    return json_answer(orjson.dumps(ready))
 
 
 @get("/metrics")

@@ -1,0 +1,110 @@
+"""The one listening connection of the process, made again whenever it breaks or hears nothing.
+
+A connection that lives need not hear: behind a transaction pooler LISTEN is another's by the next
+statement. So the listener has its own name notified through another connection, at once and every
+ten seconds, and counts as listening only when it has heard that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from pgqueue import logs
+from pgqueue.database import connection_arguments
+from pgqueue.errors import PgQueueError
+from pgqueue.queries import query
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+__all__ = ["Listener"]
+
+_ECHO_S = 10
+_ECHO_WAIT_S = 3
+_UNCONNECTED = "the listener is not connected"
+_DEAF = "the listener hears nothing; it needs a direct connection to PostgreSQL: PGQUEUE_LISTEN_URL"
+
+_log = logs.get_logger("pgqueue.api")
+
+
+class _HearsNothingError(Exception):
+    pass
+
+
+class Listener:
+    """Hears the channels of the hub. ``echo`` notifies a payload over another connection."""
+
+    def __init__(
+        self,
+        dsn: str,
+        name: str,
+        *,
+        echo: Callable[[str], Awaitable[Any]],
+        hear: Callable[[str, str], None],
+        on_connect: Callable[[], None],
+        on_change: Callable[[bool], None],
+    ) -> None:
+        self._dsn = dsn
+        self._name = name
+        self._echo = echo
+        self._hear = hear
+        self._on_connect = on_connect
+        self._on_change = on_change
+        self._heard = asyncio.Event()
+        self.deaf: str | None = _UNCONNECTED
+        """Why notifications cannot arrive; None if they do."""
+
+    async def run(self) -> None:
+        """Listen for ever."""
+        while True:
+            reason = _UNCONNECTED
+            try:
+                await self._listen()
+            except* _HearsNothingError:
+                reason = _DEAF
+                _log.warning("listener_deaf", said=reason)
+            except* (psycopg.Error, OSError) as errors:
+                if self.deaf is None:
+                    _log.warning("listener_lost", error=str(errors.exceptions[0]).strip())
+            self._now(reason)
+            await asyncio.sleep(random.uniform(0.2, 1.5))  # noqa: S311  spread, not secrecy
+
+    async def _listen(self) -> None:
+        arguments = connection_arguments("pgqueue api listen")
+        async with await psycopg.AsyncConnection.connect(self._dsn, **arguments) as connection:
+            await connection.execute(query("listen_hub"))
+            self._on_connect()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._read(connection))
+                group.create_task(self._prove())
+
+    async def _read(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        async for notice in connection.notifies():
+            if notice.payload == self._name:
+                self._heard.set()
+            else:
+                self._hear(notice.channel, notice.payload)
+
+    async def _prove(self) -> None:
+        while True:
+            self._heard.clear()
+            try:
+                await self._echo(self._name)
+            except PgQueueError as error:
+                _log.debug("echo_not_sent", error=str(error))
+            else:
+                try:
+                    async with asyncio.timeout(_ECHO_WAIT_S):
+                        await self._heard.wait()
+                except TimeoutError:
+                    raise _HearsNothingError from None
+                self._now(None)
+            await asyncio.sleep(_ECHO_S * random.uniform(0.9, 1.1))  # noqa: S311
+
+    def _now(self, deaf: str | None) -> None:
+        self.deaf = deaf
+        self._on_change(deaf is None)
