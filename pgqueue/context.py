@@ -13,6 +13,7 @@ from pgqueue.steps import Steps, encode_bounded
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Mapping
+    from datetime import datetime
     from types import TracebackType
 
     import psycopg
@@ -130,7 +131,11 @@ class TaskLog:
 
 
 class Context:
-    """One attempt, as its handler sees it."""
+    """One attempt, as its handler sees it.
+
+    ``run_at`` is when the task was to run at the earliest: the due time of its schedule, or what it
+    was enqueued with; ``None`` for at once.
+    """
 
     __slots__ = (
         "_remembered",
@@ -142,6 +147,7 @@ class Context:
         "log",
         "max_attempts",
         "queue",
+        "run_at",
         "task_id",
         "type",
     )
@@ -157,6 +163,7 @@ class Context:
         queue: str,
         reporter: Reporter,
         remembered: Mapping[str, str | bytes] | None = None,
+        run_at: datetime | None = None,
     ) -> None:
         self.task_id = task_id
         self.lease_id = lease_id
@@ -164,6 +171,7 @@ class Context:
         self.max_attempts = max_attempts
         self.type = type
         self.queue = queue
+        self.run_at = run_at
         self.log = TaskLog(self)
         self._reporter = reporter
         self._remembered = remembered

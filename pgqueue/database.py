@@ -156,6 +156,7 @@ class Link:
         self._setup = setup
         self._bounds = bounds
         self._connection: psycopg.AsyncConnection[Any] | None = None
+        self._in_transaction = False
 
     async def rows(
         self, name: str, parameters: Mapping[str, Any] | Sequence[Any] = ()
@@ -165,7 +166,7 @@ class Link:
             try:
                 connection = self._connection or await self._connect()
                 cursor = connection.cursor(binary=True)
-                if self._bounds is None:
+                if self._bounds is None or self._in_transaction:
                     await cursor.execute(query(name), parameters)
                 else:
                     await self._bounded(self._bounds, connection, cursor, name, parameters)
@@ -179,6 +180,22 @@ class Link:
                     await self.close()
                 raise
 
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[None]:
+        """Make the calls inside one transaction, each with the limits; an error rolls it back."""
+        self._in_transaction = True
+        try:
+            await self.rows("begin")
+            if self._bounds is not None:
+                await self.rows("bound_duty", _limits(self._bounds))
+            yield
+            await self.rows("commit")
+        except BaseException:
+            await self.close()
+            raise
+        finally:
+            self._in_transaction = False
+
     async def _bounded(
         self,
         bounds: Bounds,
@@ -187,11 +204,9 @@ class Link:
         name: str,
         parameters: Mapping[str, Any] | Sequence[Any],
     ) -> None:
-        limits = {"statement_ms": str(int(bounds.statement_s * 1000))}
-        limits["lock_ms"] = str(int(bounds.lock_s * 1000))
         async with connection.pipeline():
             await connection.execute(query("begin"))
-            await connection.execute(query("bound_duty"), limits)
+            await connection.execute(query("bound_duty"), _limits(bounds))
             await cursor.execute(query(name), parameters)
             await connection.execute(query("commit"))
 
@@ -208,3 +223,10 @@ class Link:
             await connection.execute(query(self._setup))
         self._connection = connection
         return connection
+
+
+def _limits(bounds: Bounds) -> dict[str, str]:
+    return {
+        "statement_ms": str(int(bounds.statement_s * 1000)),
+        "lock_ms": str(int(bounds.lock_s * 1000)),
+    }

@@ -247,6 +247,7 @@ class Inline:
             queue=run.queue,
             reporter=run.recorder,
             remembered=run.recorder.remembered,
+            run_at=datetime.fromisoformat(at) if (at := run.options.get("run_at")) else None,
         )
         if kind.is_async:
             return await kind.call(context, payload)

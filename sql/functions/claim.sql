@@ -3,7 +3,8 @@
 -- first): tokens at or below it are not looked at, so that dead tokens under a held snapshot cost nothing. Correctness
 -- never depends on cursors: null looks at all, and a worker sweeps so every so often.
 -- resumes says that an earlier attempt left checkpoints, and costs a task that was never requeued nothing.
--- expired: it was to start by now and has not, so it must be finished as cancelled, not run.
+-- expired: it was to start by now and has not, so it must be finished as cancelled, not run. run_at_s: its run_at, in seconds
+-- of the epoch, such as the due time of its schedule; null for a task that was to run at once.
 -- Queues with limits, fair and paused ones are passed over: claim_limited() is for them, and calls this with limited = true, and
 -- with the tokens if it chose them itself (and holds them).
 -- A draining worker gets none. Raises PQ001 when the worker is no longer active: its leases have gone to others.
@@ -13,7 +14,7 @@ create or replace function pgqueue.claim(
 returns table (
     task_id uuid, lease_id bigint, attempt smallint, budget smallint, crashes smallint, priority smallint, seq bigint,
     queue text, type text, timeout_s real, wait_s float8, payload text, traceparent text, watched boolean,
-    resumes boolean, expired boolean
+    resumes boolean, expired boolean, run_at_s float8
 )
 language plpgsql
 set search_path = pgqueue, pg_catalog, pg_temp
@@ -89,7 +90,7 @@ begin
     ),
     leased as materialized (
         select
-            taken.*, t.type, t.user_id, t.timeout_s, t.created_at, t.payload::text as payload, t.traceparent, t.expires_at,
+            taken.*, t.type, t.user_id, t.timeout_s, t.created_at, t.payload::text as payload, t.traceparent, t.expires_at, t.run_at,
             t.followed or t.batch_id is not null or t.callback_url is not null as followed,
             nextval('pgqueue.lease_seq') as lease_id
         from taken
@@ -112,7 +113,8 @@ begin
         l.queue, l.type, l.timeout_s, date_part('epoch', now - l.ready_at), l.payload, l.traceparent,
         (select exists (select from listener as s where s.channel = 'pgqueue_event' and s.expires_at > now)),
         l.requeued and has_checkpoints(l.task_id),
-        l.attempt = 0 and l.expires_at is not null and l.expires_at <= now
+        l.attempt = 0 and l.expires_at is not null and l.expires_at <= now,
+        date_part('epoch', l.run_at)
     from leased as l;
 end
 $$;

@@ -6,13 +6,13 @@ select set_config('synchronous_commit', 'off', false);  -- a lost claim is a rer
 -- name: claim_tasks
 select
     task_id::text, lease_id, attempt, budget, crashes, priority, seq, queue, type, timeout_s, wait_s, payload,
-    traceparent, watched, resumes, expired
+    traceparent, watched, resumes, expired, run_at_s
 from pgqueue.claim(%(worker)s, %(queues)s, %(cursors)s::bigint[], %(max_tasks)s);
 
 -- name: claim_limited_tasks
 select
     task_id::text, lease_id, attempt, budget, crashes, priority, seq, queue_name, type, timeout_s, wait_s, payload,
-    traceparent, watched, resumes, expired, again_s, next_turn::text
+    traceparent, watched, resumes, expired, run_at_s, again_s, next_turn::text
 from pgqueue.claim_limited(%(worker)s, %(queue)s, %(max_tasks)s, %(turn)s::jsonb);
 
 -- name: guarded_queues

@@ -63,7 +63,7 @@ def runner_of(app: PgQueue, finisher: Finisher) -> Runner:
 
 def lease(id: int, priority: int = 5, *, expired: bool = False) -> Lease:
     row = (f"id-{id}", id, 1, 3, 0, priority, id, "default", "t", None, 0.0, "{}")
-    return Lease.claimed((*row, None, False, False, expired), 0.0)
+    return Lease.claimed((*row, None, False, False, expired, None), 0.0)
 
 
 async def test_an_attempt_that_cannot_be_ended_breaks_the_runner_and_not_silently() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pgqueue.context import Context, Reporter
@@ -32,6 +33,7 @@ class Lease:
     claimed_at: float
     resumes: bool  # earlier attempts left checkpoints
     expired: bool  # to be cancelled, not run
+    run_at_s: float | None  # when it was to run, in seconds of the epoch
     row: tuple[Any, ...]  # as claimed, for a process that runs it elsewhere
     started_at: float = 0.0
     deadline: float | None = None  # when the reaper looks at it next
@@ -49,7 +51,8 @@ class Lease:
     def claimed(cls, row: tuple[Any, ...], now: float) -> Lease:
         """Read a row of the query ``claim_tasks``; the watchers are the claimer's."""
         task_id, lease_id, attempt, budget, crashes, priority, seq, *rest = row
-        queue, type_, timeout_s, wait_s, payload, traceparent, _watched, resumes, expired = rest
+        queue, type_, timeout_s, wait_s, payload, traceparent, _watched, *more = rest
+        resumes, expired, run_at_s = more
         return cls(
             task_id=task_id,
             lease_id=lease_id,
@@ -67,11 +70,13 @@ class Lease:
             claimed_at=now,
             resumes=resumes,
             expired=expired,
+            run_at_s=run_at_s,
             row=row,
         )
 
     def context(self, reporter: Reporter, remembered: dict[str, str] | None) -> Context:
         """Give what the handler sees of it, and of earlier attempts."""
+        at = self.run_at_s
         return Context(
             task_id=self.task_id,
             lease_id=self.lease_id,
@@ -79,6 +84,7 @@ class Lease:
             max_attempts=self.budget,
             type=self.type,
             queue=self.queue,
+            run_at=None if at is None else datetime.fromtimestamp(at, UTC),
             reporter=reporter,
             remembered=remembered,
         )

@@ -5,7 +5,7 @@ A new one is a function and a line in the ``DUTIES`` of its module, and a module
 
 from __future__ import annotations
 
-from pgqueue_worker.duties import figures, letters, operations, retention, tokens
+from pgqueue_worker.duties import figures, letters, operations, retention, schedules, tokens
 from pgqueue_worker.duties.duty import Duty, Tools
 
 __all__ = ["DUTIES", "Duty", "Tools"]
@@ -15,5 +15,6 @@ DUTIES: tuple[Duty, ...] = (
     *figures.DUTIES,
     *letters.DUTIES,
     *operations.DUTIES,
+    *schedules.DUTIES,
     *retention.DUTIES,
 )

@@ -13,6 +13,7 @@ __all__ = ["DUTIES"]
 
 _DAYS_AHEAD = 8
 _HOUSEKEEPING_S = 600.0
+_SLOTS_PRUNED = 5_000  # what prune_schedule_slots does at most in one call
 
 
 async def _make_days(tools: Tools) -> None:
@@ -22,6 +23,8 @@ async def _make_days(tools: Tools) -> None:
 async def _prune(tools: Tools) -> None:
     await tools.link.rows("prune")
     while (await tools.link.rows("prune_dead_letters"))[0][0]:
+        pass
+    while (await tools.link.rows("prune_schedule_slots"))[0][0] >= _SLOTS_PRUNED:
         pass
     while (await tools.link.rows("prune_dedup"))[0][0] >= FULL_STEP:
         pass

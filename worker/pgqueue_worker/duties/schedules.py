@@ -1,0 +1,62 @@
+"""The scheduler: enqueues what schedules are due. Any number of them at once, and no leader.
+
+A batch is one transaction: the due schedules are locked (each scheduler gets others), their times
+are computed, and one call enqueues and moves them on. Whoever dies in between leaves them due.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from pgqueue.planning import DueSchedule, plan
+from pgqueue_worker.duties.duty import SOON_S, Duty
+
+if TYPE_CHECKING:
+    from pgqueue_worker.duties.duty import Tools
+
+__all__ = ["DUTIES"]
+
+_INTERVAL_S = 0.5
+_BATCH = 500
+_MOST_SLOTS = 5_000  # of a batch: a schedule may bring a thousand
+
+
+async def _schedules(tools: Tools) -> float | None:
+    link = tools.link
+    rows = await link.rows("next_schedule")
+    if not rows:
+        return None
+    wait_s = float(rows[0][0])
+    if wait_s > 0:
+        return min(_INTERVAL_S, wait_s + 0.001)
+
+    async with link.transaction():
+        taken = await link.rows("due_schedules", {"most": _BATCH})
+        if not taken:
+            return SOON_S  # others have them in hand
+        # in a thread: an expression may take a while, and heartbeats are sent from this one
+        plans = await asyncio.to_thread(_plan, taken)
+        fired = await link.rows("fire_schedules", {"plans": orjson.dumps(plans).decode()})
+    ((_, task_ids, queues),) = fired
+    if queues:
+        tools.ring(queues)
+        await link.rows("ring_submitted", {"queues": queues, "ids": task_ids})
+    return 0
+
+
+def _plan(rows: list[tuple[Any, ...]]) -> list[dict[str, Any]]:
+    plans: list[dict[str, Any]] = []
+    slots = 0
+    for row in rows:
+        planned = plan(DueSchedule(*row))
+        slots += len(planned.get("slots", ()))
+        if plans and slots > _MOST_SLOTS:
+            break  # the others stay due
+        plans.append(planned)
+    return plans
+
+
+DUTIES = (Duty("schedules", _schedules, interval_s=_INTERVAL_S),)
