@@ -35,6 +35,9 @@ class Reporter(Protocol):
     def event(self, context: Context, level: str, message: str, data: dict[str, Any]) -> None:
         """Take a log line."""
 
+    def text(self, context: Context, text: str) -> None:
+        """Take a piece of the text that the handler writes."""
+
     def save_artifact(
         self, context: Context, name: str, data: bytes, content_type: str
     ) -> Awaitable[None]:
@@ -189,6 +192,17 @@ class Context:
             raise UsageError(unknown, hint="give a percentage from 0 to 100")
         text = None if message is None else str(message)[:_MAX_MESSAGE]
         self._reporter.progress(self, min(100.0, max(0.0, float(percent))), text)
+        return RECORDED
+
+    def stream(self, text: str) -> Recorded:
+        """Give watchers the next piece of a text, such as a language model's tokens.
+
+        They get it as the event `text` of the task's stream, and can resume there; pieces that come
+        within a tenth of a second go together. It is kept with the task beside its log lines, of
+        which, with these, 10,000 an attempt are. Usable from any thread; awaiting it is optional.
+        """
+        if text:
+            self._reporter.text(self, str(text))
         return RECORDED
 
     def save_artifact(self, name: str, data: bytes, content_type: str) -> Awaitable[None]:

@@ -30,10 +30,13 @@ if TYPE_CHECKING:
     from pgqueue_api.links import Links
     from pgqueue_api.metrics import Metrics
 
-__all__ = ["START", "Hub", "Position", "Watch"]
+__all__ = ["START", "Hub", "Line", "Position", "Watch"]
 
 Position = tuple[int, int]
 """A log line's place: the lease, and the lease's own counter."""
+
+Line = tuple[str, bytes]
+"""A log line, or a piece of text, as the event that it is: its name, and its JSON."""
 
 START: Position = (0, 0)
 
@@ -60,7 +63,7 @@ class Watch:
         """Logs up to here have been read; None before anything was."""
         self.end: Position = START
         """Where the logs ended at the last read."""
-        self.logs: deque[tuple[Position, bytes]] = deque(maxlen=_RING)
+        self.logs: deque[tuple[Position, Line]] = deque(maxlen=_RING)
         self.logs_from: Position = START
         """``logs`` holds every line after this one, up to ``position``."""
 
@@ -299,12 +302,13 @@ class Hub:
         return asyncio.get_running_loop().time()
 
 
-def log_lines(row: Row) -> list[tuple[Position, bytes]]:
-    """Give the log lines of a row of ``task_changes`` with their places."""
+def log_lines(row: Row) -> list[tuple[Position, Line]]:
+    """Give the log lines and pieces of text of a row of ``task_changes`` with their places."""
     if row["logs"] is None:
         return []
     places = zip(row["log_leases"], row["log_seqs"], strict=True)
-    return list(zip(places, (line.encode() for line in row["logs"]), strict=True))
+    lines = zip(row["log_types"], (line.encode() for line in row["logs"]), strict=True)
+    return list(zip(places, lines, strict=True))
 
 
 def _asked(watched: list[tuple[str, str, Position]]) -> dict[str, str]:

@@ -223,8 +223,9 @@ _PATHS: dict[str, dict[str, Any]] = {
             "events",
             "watch_task",
             "Watch a task",
-            "Frames: `snapshot` first, then `status`, `progress` and `log`, at the end `end`. Each "
-            "but `log` carries the whole task as JSON. A comment comes every 15 s.",
+            "Frames: `snapshot` first, then `status`, `progress`, `log` and `text` (a piece of "
+            "what the handler writes: task_id, lease_id, seq, at and text), at the end `end`. Each "
+            "but `log` and `text` carries the whole task as JSON. A comment comes every 15 s.",
             {200: _other("text/event-stream", _SSE)},
             *(404, 503),
             parameters=[_ID, _LAST_EVENT_ID],

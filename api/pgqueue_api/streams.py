@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from pgqueue import logs
 from pgqueue.errors import DatabaseUnavailable, NotFound
-from pgqueue_api.hub import START, Hub, Position, Watch, log_lines
+from pgqueue_api.hub import START, Hub, Line, Position, Watch, log_lines
 from pgqueue_api.problems import Overloaded
 
 if TYPE_CHECKING:
@@ -176,7 +176,9 @@ class _TaskStream:
 
     def _told(self, news: _News) -> bytes:
         """Give the frames of what is new, and take it as told."""
-        parts = [frame("log", line, f"{lease_id}-{seq}") for (lease_id, seq), line in news.lines]
+        parts = [
+            frame(event, line, f"{lease_id}-{seq}") for (lease_id, seq), (event, line) in news.lines
+        ]
         if news.lines:
             self.position = news.lines[-1][0]
         self.end = news.end
@@ -197,7 +199,7 @@ class _News:
     version: str
     state: bytes
     ended: bool
-    lines: list[tuple[Position, bytes]]
+    lines: list[tuple[Position, Line]]
     end: Position
 
 

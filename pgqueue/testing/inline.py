@@ -63,6 +63,11 @@ class Run:
         return self.recorder.logs
 
     @property
+    def text(self) -> str:
+        """All that was streamed."""
+        return "".join(self.recorder.text_pieces)
+
+    @property
     def artifacts(self) -> dict[str, tuple[bytes, str]]:
         """Each file saved, as (data, content type) by name."""
         return self.recorder.artifacts

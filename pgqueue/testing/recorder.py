@@ -23,6 +23,7 @@ class Recorder:
 
     progress_calls: list[tuple[float, str | None]] = field(default_factory=list)
     logs: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
+    text_pieces: list[str] = field(default_factory=list)
     artifacts: dict[str, tuple[bytes, str]] = field(default_factory=dict)
     remembered: dict[str, bytes] = field(default_factory=dict)
 
@@ -35,6 +36,11 @@ class Recorder:
         """Keep a log line."""
         del context
         self.logs.append((level, message, data))
+
+    def text(self, context: Context, text: str) -> None:
+        """Keep a piece of text."""
+        del context
+        self.text_pieces.append(text)
 
     def save_artifact(
         self, context: Context, name: str, data: bytes, content_type: str

@@ -1,4 +1,5 @@
--- Keeps what handlers log. Each element: task_id, lease_id, seq (the lease's own counter), level, message, data.
+-- Keeps what handlers log and stream. Each element: task_id, lease_id, seq (the lease's own counter), type ('log', as
+-- without one, or 'text': a piece of what the handler writes), level, message, data.
 -- One that is already there is left alone, so that a writer may send again what it is not sure of; one of an attempt
 -- that lost its lease is forgotten, so that logs only grow at their end.
 create or replace function pgqueue.append_events(events jsonb, out watched boolean)
@@ -10,9 +11,9 @@ declare
     now constant timestamptz := pgqueue.clock();
 begin
     insert into task_event (task_id, lease_id, seq, at, type, level, message, data)
-    select e.task_id, e.lease_id, e.seq, now, 'log', e.level, e.message, e.data
+    select e.task_id, e.lease_id, e.seq, now, coalesce(e.type, 'log'), e.level, e.message, e.data
     from jsonb_to_recordset(events) as e (
-        task_id uuid, lease_id bigint, seq int, level text, message text, data jsonb
+        task_id uuid, lease_id bigint, seq int, type text, level text, message text, data jsonb
     )
     where exists (select from running as r where r.task_id = e.task_id and r.lease_id = e.lease_id)
     on conflict do nothing;

@@ -21,8 +21,8 @@ begin
     return query
     select
         e.written_by, e.task_id, e.lease_id, e.seq,
-        -- lines of other queues and types only move the place on
-        case when t.id is not null
+        -- lines of other queues and types only move the place on, as do pieces of text, which are for their task's watchers
+        case when t.id is not null and e.type = 'log'
             then log_json(e.task_id, e.lease_id, e.seq, e.at, e.level, e.message, e.data)
         end
     from (

@@ -81,7 +81,7 @@ select
     e.lease_id, e.seq,
     pgqueue.log_json(e.task_id, e.lease_id, e.seq, e.at, e.level, e.message, e.data) as item
 from pgqueue.task_event as e
-where e.task_id = %(id)s and (e.lease_id, e.seq) > (%(lease_id)s, %(seq)s)
+where e.task_id = %(id)s and (e.lease_id, e.seq) > (%(lease_id)s, %(seq)s) and e.type = 'log'
 order by e.lease_id, e.seq
 limit %(most)s;
 

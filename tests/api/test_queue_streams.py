@@ -109,3 +109,15 @@ async def test_lines_that_commit_out_of_order_are_not_skipped(
             worker.log(late, "late")
         found = [(await stream.until("log"))[-1].data["message"] for _ in range(2)]
     assert found == ["early", "late"]
+
+
+async def test_text_is_for_the_watchers_of_its_task_only(http: httpx.AsyncClient, worker: Worker):
+    id = worker.enqueue()
+    worker.claim()
+    async with events(http, "/v1/events") as stream:
+        await stream.next()
+        worker.text(id, "a token")
+        worker.log(id, "a line")
+        found = await stream.until("log")
+        assert "text" not in [event.name for event in found]
+        assert found[-1].data["message"] == "a line"

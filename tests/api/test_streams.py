@@ -58,6 +58,30 @@ async def test_a_finished_task_gives_its_logs_and_its_end(http: httpx.AsyncClien
         assert await stream.next() is None
 
 
+async def test_text_comes_as_it_is_written_among_the_log_lines_and_is_resumed(
+    http: httpx.AsyncClient, worker: Worker
+):
+    id = worker.enqueue()
+    worker.claim()
+    async with events(http, f"/v1/tasks/{id}/events") as stream:
+        await stream.next()
+        worker.text(id, "Once upon ")
+        first = await stream.next()
+        assert (first.name, first.data["text"]) == ("text", "Once upon ")
+        assert first.id == f"{worker.leases[id]}-1"
+        assert set(first.data) == {"task_id", "lease_id", "seq", "at", "text"}
+        worker.log(id, "a line")
+        assert (await stream.next()).name == "log"
+    worker.text(id, "a time")
+    worker.finish(id)
+    async with events(http, f"/v1/tasks/{id}/events", first.id) as stream:
+        found = await stream.until("end")
+        assert names(found) == ["snapshot", "log", "text", "end"]
+        assert found[2].data["text"] == "a time"
+    lines = (await http.get(f"/v1/tasks/{id}/logs")).json()["items"]
+    assert [line["message"] for line in lines] == ["a line"]
+
+
 async def test_last_event_id_goes_on_in_the_logs_without_loss_or_repeats(
     http: httpx.AsyncClient, worker: Worker
 ):

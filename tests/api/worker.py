@@ -58,6 +58,11 @@ class Worker:
         if announce:
             self.announce(id)
 
+    def text(self, id: str, text: str) -> None:
+        seq = self.seqs[id] = self.seqs.get(id, 0) + 1
+        self._report("append_events", id, seq=seq, type="text", level="info", message=text)
+        self.announce(id)
+
     def finish(self, id: str, outcome: str = "completed", *, announce: bool = True, **more: Any):
         answer = self._report("finish", id, outcome=outcome, **more)
         assert answer["refused"] == []

@@ -10,9 +10,13 @@ class Recorder:
     def __init__(self):
         self.progress_calls = []
         self.artifacts = {}
+        self.texts = []
 
     def progress(self, context, percent, message):
         self.progress_calls.append((percent, message))
+
+    def text(self, context, text):
+        self.texts.append(text)
 
     async def save_artifact(self, context, name, data, content_type):
         self.artifacts[name] = (data, content_type)

@@ -36,6 +36,8 @@ async def test_a_task_has_run_when_enqueue_returns(app: PgQueue) -> None:
     async def handler(ctx: Context, payload: Order) -> dict:
         ctx.log.info("sending", order=payload.order)
         await ctx.progress(50, "half")
+        await ctx.stream("dear ")
+        ctx.stream("reader")
         await ctx.save_artifact("mail.txt", b"dear", "text/plain")
         return {"sent": payload.order, "by": (ctx.type, ctx.queue, ctx.attempt, ctx.max_attempts)}
 
@@ -48,6 +50,7 @@ async def test_a_task_has_run_when_enqueue_returns(app: PgQueue) -> None:
     assert run.result == {"sent": 7, "by": ["t", "email", 1, 4]}
     assert run.logs == [("info", "sending", {"order": 7})]
     assert run.progress == [(50.0, "half")]
+    assert run.text == "dear reader"
     assert run.artifacts == {"mail.txt": (b"dear", "text/plain")}
     assert (task.id, task.result, task.payload, task.priority) == (id, run.result, {"order": 7}, 2)
 

@@ -18,6 +18,7 @@ from pgqueue.task import encode
 from pgqueue_worker.completion import Completion
 from pgqueue_worker.failure import clean
 from pgqueue_worker.retrying import Patience
+from pgqueue_worker.texts import Texts
 from pgqueue_worker.transactions import Transaction
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class Reporter:
         self._leases: dict[int, Lease] = {}
         self._moved: set[int] = set()
         self._events: list[tuple[Lease, dict[str, Any]]] = []
+        self._texts = Texts(self._note_text)
         self._announced: dict[str, None] = {}
         self._more = asyncio.Event()
         self._sent = asyncio.Condition()
@@ -74,6 +76,7 @@ class Reporter:
         """Forget a lease: its finish carries what was not sent of its progress."""
         self._leases.pop(lease.lease_id, None)
         self._moved.discard(lease.lease_id)
+        self._texts.forget(lease)
 
     def progress(self, context: Context, percent: float, message: str | None) -> None:
         """Take the latest progress."""
@@ -98,7 +101,13 @@ class Reporter:
         }
         if data:
             event["data"] = storable(data)
-        self.in_loop(self._note_event, lease, event)
+        self.in_loop(self._note_log, lease, event)
+
+    def text(self, context: Context, text: str) -> None:
+        """Take a piece of text."""
+        lease = self._leases.get(context.lease_id)
+        if lease is not None:
+            self.in_loop(self._texts.add, lease, clean(text))
 
     def save_artifact(
         self, context: Context, name: str, data: bytes, content_type: str
@@ -128,7 +137,8 @@ class Reporter:
         self._more.set()
 
     async def sent(self, lease: Lease) -> None:
-        """Return when every log line of the lease is stored."""
+        """Return when every log line and all text of the lease is stored."""
+        self._texts.flush(lease)
         async with self._sent:
             await self._sent.wait_for(lambda: lease.unsent_events == 0)
 
@@ -215,12 +225,31 @@ class Reporter:
         self._moved.add(lease.lease_id)
         self._more.set()
 
+    def _note_log(self, lease: Lease, event: dict[str, Any]) -> None:
+        self._texts.flush(lease)
+        self._note_event(lease, event)
+
+    def _note_text(self, lease: Lease, text: str) -> None:
+        event = {
+            "task_id": lease.task_id,
+            "lease_id": lease.lease_id,
+            "type": "text",
+            "level": "info",
+            "message": text,
+        }
+        self._note_event(lease, event)
+
     def _note_event(self, lease: Lease, event: dict[str, Any]) -> None:
         lease.last_seq += 1
         if lease.last_seq > _MAX_EVENTS_PER_LEASE:
             return
         if lease.last_seq == _MAX_EVENTS_PER_LEASE:
-            event = {**event, "level": "warning", "message": "more is logged than is kept"}
+            event = {
+                **event,
+                "type": "log",
+                "level": "warning",
+                "message": "more is logged than is kept",
+            }
         lease.unsent_events += 1
         self._events.append((lease, {**event, "seq": lease.last_seq}))
         self._more.set()

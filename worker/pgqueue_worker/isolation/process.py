@@ -115,6 +115,8 @@ class IsolatedProcess:
                 reporter.progress(context, **given)
             case {"kind": "event", "arguments": dict(given)}:
                 reporter.event(context, **given)
+            case {"kind": "text", "arguments": dict(given)}:
+                reporter.text(context, **given)
             case {"kind": "save_artifact", "arguments": dict(given), "id": int(id)}:
                 self._answer(id, reporter.save_artifact(context, data=blob, **given))
             case {"kind": "save_checkpoint", "arguments": dict(given), "id": int(id)}:

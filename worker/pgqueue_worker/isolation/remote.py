@@ -38,6 +38,10 @@ class Remote:
         """Take a log line."""
         self.tell(context, "event", level=level, message=clean(message), data=storable(data))
 
+    def text(self, context: Context, text: str) -> None:
+        """Take a piece of text."""
+        self.tell(context, "text", text=clean(text))
+
     def save_artifact(
         self, context: Context, name: str, data: bytes, content_type: str
     ) -> Awaitable[None]:
