@@ -143,7 +143,7 @@ _BY_SQLSTATE: dict[str, type[PgQueueError]] = {
     "3F000": SchemaMismatch,  # invalid_schema_name
 }
 
-_UNAVAILABLE_CLASSES = ("08", "53", "57P")  # connection, resources (disk full, too many), shutdown
+_UNAVAILABLE_CLASSES = ("08", "40", "53", "57P")  # connection, deadlock, resources, shutdown
 
 _CHECKS = {
     "queue_max_attempts_bound": "max_attempts is 1 to 1000",

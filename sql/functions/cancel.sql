@@ -47,6 +47,12 @@ begin
                 1, true, found_task.queue, found_task.type, 'cancelled', '{}', '{}'
             );
             perform announce(array[found_task.id]);
+            -- read again, now that its token is ours: who waits for it may have come meanwhile
+            perform from task as t
+            where t.id = found_task.id and (t.followed or t.batch_id is not null or t.callback_url is not null);
+            if found then
+                perform follow(array[found_task.id], array['cancelled']);
+            end if;
             return 'cancelled';
         end if;
 

@@ -91,7 +91,7 @@ begin
     leased as materialized (
         select
             taken.*, t.type, t.user_id, t.timeout_s, t.created_at, t.payload::text as payload, t.traceparent, t.expires_at, t.run_at,
-            t.followed or t.batch_id is not null or t.callback_url is not null as followed,
+            t.followed or t.batch_id is not null or t.callback_url is not null as followed, t.batch_id,
             nextval('pgqueue.lease_seq') as lease_id
         from taken
         join task as t on t.id = taken.task_id
@@ -100,12 +100,12 @@ begin
     started as (
         insert into running (
             task_id, lease_id, worker_id, user_id, created_at, ready_at, started_at, deadline_at,
-            attempt, budget, crashes, priority, limited, followed, queue, type
+            attempt, budget, crashes, priority, limited, followed, queue, type, batch_id
         )
         select
             l.task_id, l.lease_id, claim.worker, l.user_id, l.created_at, l.ready_at, now,
             now + l.timeout_s * interval '1 second',
-            l.attempt + 1, l.budget, l.crashes, l.priority, claim.limited, coalesce(l.followed, false), l.queue, l.type
+            l.attempt + 1, l.budget, l.crashes, l.priority, claim.limited, coalesce(l.followed, false), l.queue, l.type, l.batch_id
         from leased as l
     )
     select

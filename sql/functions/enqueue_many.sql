@@ -1,6 +1,7 @@
 -- Stores tasks, all or none, in the caller's transaction, and returns their ids in the order given.
 -- Each element: type, and optionally payload, queue, priority, run_at or delay_s, max_attempts, timeout_s, traceparent,
--- retry, expires_at or expires_in_s, dedup_key (kept, not looked at), limit_key, cost, fairness_key, batch_id, callback_url.
+-- retry, expires_at or expires_in_s, dedup_key (kept, not looked at), limit_key, cost, fairness_key, batch_id, callback_url,
+-- depends_on (see tie_tasks()). One in a batch raises PQ003 unless its batch is open.
 -- What is not given comes from the type as its workers published it, and max_attempts then from the queue.
 -- Rings no doorbell: see ring().
 create or replace function pgqueue.enqueue_many(
@@ -21,6 +22,8 @@ declare
     first_place constant bigint := nextval('pgqueue.ready_seq');  -- of a hundred thousand
     impossible boolean;
     expires boolean;
+    joins boolean;
+    waits boolean;
 begin
     if jsonb_array_length(tasks) > 100000 then
         raise exception '% tasks in one call', jsonb_array_length(tasks)
@@ -33,7 +36,7 @@ begin
     with input as materialized (
         -- what is read most often comes first: a column costs what stands before it
         select
-            case when i.run_at > now then null else first_place + i.n - 1 end as seq,
+            case when i.run_at > now or i.depends_on <> '[]' then null else first_place + i.n - 1 end as seq,
             new_id(bits, i.n) as id,
             coalesce(i.priority, 5::smallint) as priority,
             coalesce(
@@ -60,7 +63,8 @@ begin
             i.cost,
             i.fairness_key,
             i.batch_id,
-            i.callback_url
+            i.callback_url,
+            i.depends_on
         from (
             select *, coalesce(given.starts_at, now + given.delay_s * interval '1 second') as run_at
             from rows from (
@@ -68,11 +72,11 @@ begin
                     type text, payload jsonb, queue text, priority smallint, run_at timestamptz, delay_s float8,
                     max_attempts smallint, timeout_s real, traceparent text, expires_at timestamptz,
                     expires_in_s float8, retry jsonb, dedup_key text, limit_key text, cost smallint, fairness_key text,
-                    batch_id uuid, callback_url text
+                    batch_id uuid, callback_url text, depends_on jsonb
                 )
             ) with ordinality as given (
                 type, payload, queue, priority, starts_at, delay_s, max_attempts, timeout_s, traceparent, expires_at,
-                expires_in_s, retry, dedup_key, limit_key, cost, fairness_key, batch_id, callback_url, n
+                expires_in_s, retry, dedup_key, limit_key, cost, fairness_key, batch_id, callback_url, depends_on, n
             )
         ) as i
         left join task_type as t on t.name = i.type
@@ -97,7 +101,9 @@ begin
     ),
     later as (
         insert into delayed (task_id, run_at, priority, budget, queue, status)
-        select id, run_at, priority, max_attempts, queue, 'scheduled'
+        select
+            id, case when depends_on <> '[]' then 'infinity' else run_at end, priority, max_attempts, queue,
+            case when depends_on <> '[]' then 'blocked' else 'scheduled' end
         from input
         where seq is null
     )
@@ -118,8 +124,10 @@ begin
             or run_at < 'epoch' or run_at >= '9999-01-01 00:00Z'
             or expires_at < 'epoch' or expires_at >= '9999-01-01 00:00Z'
         ),
-        count(expires_at) > 0
-    into ids, created_at, queues, impossible, expires
+        count(expires_at) > 0,
+        count(batch_id) > 0,
+        count(depends_on) > 0
+    into ids, created_at, queues, impossible, expires, joins, waits
     from input;
 
     if impossible then
@@ -132,6 +140,12 @@ begin
     if expires then
         insert into expiry (expires_at, task_id)
         select t.expires_at, t.id from task as t where t.id = any (ids) and t.id >= ids[1] and t.expires_at is not null;
+    end if;
+    if joins then
+        perform join_batches(ids);
+    end if;
+    if waits then
+        perform tie_tasks(tasks, ids);
     end if;
 end
 $$;

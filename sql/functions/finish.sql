@@ -23,12 +23,19 @@ declare
     this_minute constant timestamptz := date_bin('1 minute', now, 'epoch');
     ids uuid[];
     accepted bigint[];
+    ended uuid[];                                   -- of those that are followed
+    outcomes text[];
+    more uuid[];
+    more_outcomes text[];
     failed uuid[];
     freed_queues text[];
     freed bigint[];
 begin
     if cardinality(lease_ids) > 0 then
-        accepted := complete(task_ids, lease_ids);
+        select c.accepted, c.followed into accepted, ended from complete(task_ids, lease_ids) as c;
+        if ended is not null then
+            outcomes := array_fill('completed'::text, array[cardinality(ended)]);
+        end if;
         if cardinality(accepted) < cardinality(lease_ids) then
             results := results || (
                 select jsonb_agg(jsonb_build_object('task_id', i.task_id, 'lease_id', i.lease_id, 'outcome', 'completed'))
@@ -62,7 +69,7 @@ begin
                 end as final,
                 r.task_id, r.user_id, r.worker_id, r.created_at, r.ready_at, r.started_at, r.attempt, r.queue, r.type,
                 i.result, i.error, i.progress as last_progress, r.progress, r.priority, r.budget, r.crashes,
-                i.delay_s, i.run_at, i.reason, r.limited
+                i.delay_s, i.run_at, i.reason, r.limited, r.followed
         ),
         fact as (
             insert into attempt (
@@ -104,8 +111,9 @@ begin
         select
             coalesce(array_agg(lease_id), '{}'),
             array_agg(task_id) filter (where outcome <> 'completed' and final and outcome <> 'cancelled'),
-            array_agg(distinct queue) filter (where limited), array_agg(lease_id) filter (where limited)
-        into accepted, failed, freed_queues, freed
+            array_agg(distinct queue) filter (where limited), array_agg(lease_id) filter (where limited),
+            array_agg(task_id) filter (where followed and final), array_agg(outcome) filter (where followed and final)
+        into accepted, failed, freed_queues, freed, more, more_outcomes
         from settled;
         if freed is not null then
             perform free_slots(freed_queues, freed);
@@ -113,6 +121,8 @@ begin
         if failed is not null then
             perform keep_dead_letters(failed);
         end if;
+        ended := ended || more;
+        outcomes := outcomes || more_outcomes;
 
         if cardinality(accepted) < cardinality(ids) then
             refused := array(
@@ -121,6 +131,10 @@ begin
                 select unnest(accepted)
             );
         end if;
+    end if;
+
+    if ended is not null then
+        perform follow(ended, outcomes);
     end if;
 
     watched := exists (select from listener where channel = 'pgqueue_event' and expires_at > now);

@@ -14,6 +14,8 @@ declare
     failed uuid[];
     freed_queues text[];
     freed bigint[];
+    ended uuid[];                                   -- of those that are followed
+    outcomes text[];
 begin
     update worker as w set state = 'lost'
     where w.state in ('active', 'draining') and (w.id = any (dead) or w.expires_at < now);
@@ -64,14 +66,18 @@ begin
     select
         count(*), coalesce(array_agg(distinct queue) filter (where not final), '{}'), coalesce(array_agg(task_id), '{}'),
         array_agg(task_id) filter (where final and outcome = 'crashed'),
-        array_agg(distinct queue) filter (where limited), array_agg(lease_id) filter (where limited)
-    into rescued, queues, task_ids, failed, freed_queues, freed
+        array_agg(distinct queue) filter (where limited), array_agg(lease_id) filter (where limited),
+        array_agg(task_id) filter (where followed and final), array_agg(outcome) filter (where followed and final)
+    into rescued, queues, task_ids, failed, freed_queues, freed, ended, outcomes
     from settled;
     if freed is not null then
         perform free_slots(freed_queues, freed);
     end if;
     if failed is not null then
         perform keep_dead_letters(failed);
+    end if;
+    if ended is not null then
+        perform follow(ended, outcomes);
     end if;
 end
 $$;

@@ -39,6 +39,8 @@ begin
             found_task.id, now, found_task.priority, ended.attempt, least(ended.attempt + found_task.max_attempts, 32767),
             true, found_task.queue, 'retried by hand', fair_key(found_task.queue, found_task.id)
         );
+        -- nobody is to release it any more: it runs
+        delete from blocker as b where b.child_id = found_task.id;
         -- it is no longer among what ended
         delete from dead_letter as d where d.task_id = found_task.id;
         insert into rollup_flush (minute, created_minute, n, final, queue, type, outcome, waits, runs)
@@ -46,6 +48,9 @@ begin
             date_bin('1 minute', ended.finished_at, 'epoch'), date_bin('1 minute', found_task.created_at, 'epoch'),
             -1, true, found_task.queue, found_task.type, ended.outcome, '{}', '{}'
         );
+        if found_task.batch_id is not null then
+            perform reopen_batches(found_task.batch_id, ended.outcome);
+        end if;
     end if;
     perform ring(array[found_task.queue]);
     perform announce(array[found_task.id]);

@@ -16,7 +16,15 @@ select
         when r.task_id is not null then case when r.cancel_requested then 'cancel requested' end
         when d.task_id is not null then coalesce(d.reason, case d.status
             when 'scheduled' then 'waits until ' || to_char(d.run_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
-            when 'blocked' then 'waits for others'
+            when 'blocked' then coalesce(
+                (
+                    select 'waits for ' || case count(*) when 1 then 'a task' else count(*) || ' tasks' end
+                    from pgqueue.blocker as b
+                    where b.child_id = t.id
+                    having count(*) > 0
+                ),
+                'waits for others'
+            )
             when 'retrying' then 'retries at ' || to_char(d.run_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
         end)
         when q.task_id is not null or last.final is not true then coalesce(

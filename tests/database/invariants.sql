@@ -91,3 +91,49 @@ select 'attempts are miscounted', coalesce(t.outcome, c.outcome)
 from tried as t
 full join (select * from counted where not final) as c on c.outcome = t.outcome
 where t.n is distinct from c.n
+union all
+select 'is blocked and waits for nobody', d.task_id::text
+from pgqueue.delayed as d
+where d.status = 'blocked' and d.reason is null
+    and exists (select from pgqueue.dependency as p where p.child_id = d.task_id)
+    and not exists (select from pgqueue.blocker as b where b.child_id = d.task_id)
+union all
+select 'waits for a task that has ended', b.child_id::text
+from pgqueue.blocker as b
+join place as p on p.id = b.parent_id and p.ready + p.delayed + p.running = 0
+where not exists (select from pgqueue.follow_later as l where l.task_id = b.parent_id)
+union all
+select 'is waited for and nobody will tell', b.parent_id::text
+from pgqueue.blocker as b
+join pgqueue.task as t on t.id = b.parent_id
+left join pgqueue.running as r on r.task_id = b.parent_id
+where t.followed is not true or r.followed is false
+union all
+select 'the tasks of a batch are miscounted', b.id::text
+from pgqueue.batches as b
+cross join lateral (
+    select
+        count(*) as total,
+        count(*) filter (where p.ready + p.delayed + p.running = 0 and p.outcome = 'completed') as completed,
+        count(*) filter (where p.ready + p.delayed + p.running = 0 and p.outcome not in ('completed', 'cancelled')) as failed,
+        count(*) filter (where p.ready + p.delayed + p.running = 0 and p.outcome = 'cancelled') as cancelled,
+        count(*) filter (where p.running > 0) as active
+    from pgqueue.task as t
+    join place as p on p.id = t.id
+    where t.batch_id = b.id
+) as n
+where (n.total, n.completed, n.failed, n.cancelled, n.active) <> (b.total, b.completed, b.failed, b.cancelled, b.active)
+union all
+select 'the batches in a batch are miscounted', b.id::text
+from pgqueue.batches as b
+cross join lateral (
+    select count(*) as total, count(c.ended_at) as ended, count(*) filter (where c.outcome <> 'completed') as failed
+    from pgqueue.batch as c
+    where c.parent_id = b.id
+) as n
+where (n.total, n.ended, n.failed) <> (b.batches, b.batches_ended, b.batches_failed)
+union all
+select case when b.ended_at is null then 'a batch has nothing left and goes on' else 'a batch has ended and is not done' end, b.id::text
+from pgqueue.batches as b
+where b.closed_at is not null
+    and (b.waiting + b.active + b.batches - b.batches_ended = 0) <> (b.ended_at is not null)

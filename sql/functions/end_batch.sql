@@ -1,0 +1,57 @@
+-- Ends a batch of which nothing is left: folds its counts, enqueues its callbacks and tells the batch that it is in. Says whether it
+-- did; false for one that has ended. Call it behind the batch's door, in a statement after: see end_batches().
+-- Each of its callbacks is enqueued once at most, however often a retry makes it end again: on_complete at its first end,
+-- on_failure at the first with something that did not complete, on_success at the first with nothing such.
+create or replace function pgqueue.end_batch(id uuid) returns boolean
+language plpgsql
+set search_path = pgqueue, pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off  -- before 18 a plan that must do what is set off "costs" 10¹⁰, so every call would be compiled: 3 s
+as $$
+#variable_conflict use_variable
+declare
+    now constant timestamptz := pgqueue.clock();
+    counts record;
+    ended batch;
+begin
+    select * into counts from batch_counts(id);
+    if counts.remaining is distinct from 0 then
+        return false;
+    end if;
+
+    delete from batch_delta as d where d.batch_id = id;
+    update batch as b set
+        total = counts.total, completed = counts.completed, failed = counts.failed, cancelled = counts.cancelled,
+        batches = counts.batches, batches_ended = counts.batches_ended, batches_failed = counts.batches_failed,
+        ended_at = now,
+        outcome = case
+            when counts.failed + counts.batches_failed > 0 then 'failed' when counts.cancelled > 0 then 'cancelled' else 'completed'
+        end
+    where b.id = end_batch.id and b.ended_at is null and b.closed_at is not null
+    returning b.* into ended;
+    if not found then
+        return false;
+    end if;
+
+    update batch as b set
+        complete_task_id = coalesce(ended.complete_task_id, call_back(ended.id, ended.on_complete)),
+        success_task_id = case
+            when ended.outcome = 'completed' then coalesce(ended.success_task_id, call_back(ended.id, ended.on_success))
+            else ended.success_task_id
+        end,
+        failure_task_id = case
+            when ended.outcome <> 'completed' then coalesce(ended.failure_task_id, call_back(ended.id, ended.on_failure))
+            else ended.failure_task_id
+        end
+    where b.id = end_batch.id and coalesce(ended.on_complete, ended.on_success, ended.on_failure) is not null;
+
+    if ended.parent_id is not null then
+        insert into batch_delta (batch_id, batches_ended, batches_failed)
+        values (ended.parent_id, 1, (ended.outcome <> 'completed')::int);
+    end if;
+    if exists (select from listener as l where l.channel = 'pgqueue_event' and l.expires_at > now) then
+        perform announce(array[end_batch.id]);
+    end if;
+    return true;
+end
+$$;

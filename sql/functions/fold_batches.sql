@@ -1,0 +1,55 @@
+-- Folds what was counted of batches into their rows, and returns those of which nothing seems to be left: end_batches() is for them,
+-- in a transaction of its own. Most of them have ended; this finds those that nobody saw end. One folder at a time, who waits for nobody.
+create or replace function pgqueue.fold_batches(out folded int, out due uuid[])
+language plpgsql
+set search_path = pgqueue, pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off  -- before 18 a plan that must do what is set off "costs" 10¹⁰, so every call would be compiled: 3 s
+as $$
+#variable_conflict use_column
+declare
+    most constant int := 20000;
+    place uuid := '00000000-0000-0000-0000-000000000000';
+    n int;
+begin
+    folded := 0;
+    due := '{}';
+    if not pg_try_advisory_xact_lock(hashtextextended('pgqueue:fold_batches', 0)) then
+        return;
+    end if;
+    while folded < most loop
+        select d.batch_id into place from batch_delta as d where d.batch_id > place order by d.batch_id limit 1;
+        exit when not found;
+        perform from batch as b where b.id = place for update skip locked;
+        continue when not found;
+        with taken as (
+            select d.ctid as at from batch_delta as d where d.batch_id = place limit most for update skip locked
+        ),
+        gone as (
+            delete from batch_delta as d where d.ctid = any (array(select at from taken)) returning d.*
+        ),
+        added as (
+            select
+                count(*) as n, sum(total) as total, sum(completed) as completed, sum(failed) as failed, sum(cancelled) as cancelled,
+                sum(batches) as batches, sum(batches_ended) as batches_ended, sum(batches_failed) as batches_failed
+            from gone
+        ),
+        kept as (
+            update batch as b set
+                total = b.total + a.total, completed = b.completed + a.completed, failed = b.failed + a.failed,
+                cancelled = b.cancelled + a.cancelled, batches = b.batches + a.batches,
+                batches_ended = b.batches_ended + a.batches_ended, batches_failed = b.batches_failed + a.batches_failed
+            from added as a
+            where b.id = place and a.n > 0
+        )
+        select a.n into n from added as a;
+        folded := folded + n;
+        if exists (
+            select from batch as b, batch_counts(b.id) as c
+            where b.id = place and b.closed_at is not null and b.ended_at is null and c.remaining = 0
+        ) then
+            due := due || place;
+        end if;
+    end loop;
+end
+$$;
