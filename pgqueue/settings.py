@@ -48,6 +48,11 @@ class Settings(BaseSettings):
         description="hosts by name, and networks, that requests to the outside may reach though "
         "they are not public: hooks.internal, 10.1.0.0/16",
     )
+    shrink_s: float = Field(
+        default=30,
+        gt=0,
+        description="how long fewer processes must have been enough before one ends",
+    )
 
     def dsn(self) -> str:
         """Give the connection string, or say how to set one."""

@@ -21,6 +21,7 @@ from typing import Any
 import click
 import psycopg
 
+from pgqueue.bounds import METAVAR, ONE, Processes, parse
 from pgqueue.database import connection_arguments
 from pgqueue.embedded import EmbeddedServer
 from pgqueue.errors import DatabaseUnavailable, UsageError
@@ -51,7 +52,7 @@ class Options:
     host: str = "127.0.0.1"
     port: int = 8000
     data_dir: Path = Path(".pgqueue")
-    processes: int = 1
+    processes: Processes = ONE
     app: str | None = None
 
 
@@ -168,7 +169,7 @@ class _Run:
         except psycopg.Error as error:
             return f"PostgreSQL: {error}"
         running = row[0] if row else 0
-        wanted = self._options.processes
+        wanted = self._options.processes.lowest
         return None if running >= wanted else f"the worker: {running} of {wanted} processes run"
 
     def _keep_server(self, family: Family) -> None:
@@ -243,7 +244,12 @@ def _say(text: str) -> None:
     help="where the embedded PostgreSQL keeps its data  [default: .pgqueue]",
 )
 @click.option(
-    "--processes", type=click.IntRange(1, 256), default=1, show_default=True, help="of the worker"
+    "--processes",
+    type=parse,
+    metavar=METAVAR,
+    default="1",
+    show_default=True,
+    help="of the worker: how many, such as 4; or by the load, such as 1..8",
 )
 @click.option("--app", help="an app whose types to run beside the built-in ones: module:name")
 def command(*, data_dir: Path | None, **options: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from pgqueue_api import letter_paths, letter_schemas, queue_paths
+from pgqueue_api import explain_schemas, letter_paths, letter_schemas, queue_paths
 from pgqueue_api.openapi_parts import CURSOR as _CURSOR
 from pgqueue_api.openapi_parts import ID as _ID
 from pgqueue_api.openapi_parts import IF_MATCH as _IF_MATCH
@@ -440,7 +440,11 @@ def document() -> dict[str, Any]:
         ],
         "paths": {**_PATHS, **letter_paths.PATHS, **queue_paths.PATHS},
         "components": {
-            "schemas": {**COMPONENTS, **letter_schemas.COMPONENTS},
+            "schemas": {
+                **COMPONENTS,
+                **letter_schemas.COMPONENTS,
+                **explain_schemas.COMPONENTS,
+            },
             "responses": responses,
         },
     }

@@ -1,10 +1,10 @@
-"""The paths that let a queue start its tasks, or not, in the OpenAPI document."""
+"""The paths below a queue in the OpenAPI document: whether its tasks start, and how many could."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from pgqueue_api.openapi_parts import NAME, PREFER, content, operation
+from pgqueue_api.openapi_parts import NAME, PREFER, content, filter_by, operation
 
 __all__ = ["PATHS"]
 
@@ -58,6 +58,25 @@ PATHS: dict[str, dict[str, Any]] = {
             {200: content("Queue", "The queue afterwards.", ETag=_VERSION)},
             *(404, 422, 503),
             parameters=[NAME],
+        )
+    },
+    "/v1/queues/{name}/scale": {
+        "get": operation(
+            "overview",
+            "get_scale",
+            "Read how many workers a queue wants",
+            "`wanted` is what an autoscaler reads, such as KEDA's metrics-api scaler. It costs the "
+            "same at any backlog.",
+            {200: content("Scale", "The number, and what it is made of.")},
+            *(404, 422, 503),
+            parameters=[
+                NAME,
+                filter_by(
+                    "patience_s",
+                    {"type": "number", "minimum": 0, "maximum": 86_400, "default": 1},
+                    "how long tasks may wait, in seconds, before more places are wanted",
+                ),
+            ],
         )
     },
 }

@@ -132,6 +132,15 @@ select pgqueue.pause(%(name)s, %(reason)s, %(paused_by)s);
 -- name: resume
 select pgqueue.resume(%(name)s);
 
+-- name: scale_queue
+select json_build_object(
+    'queue', q.name, 'at', pgqueue.json_time(pgqueue.clock()), 'wanted', s.wanted, 'active', s.active, 'backlog', s.backlog,
+    'backlog_exact', s.backlog_exact, 'startable', s.startable, 'wait_s', s.wait_s, 'workers', s.workers, 'places', s.places
+)::text as item
+from pgqueue.queue as q
+cross join lateral pgqueue.scale(array[q.name], %(patience_s)s::float8) as s
+where q.name = %(name)s;
+
 -- name: queue_budgets
 select name, max_attempts from pgqueue.queue where max_attempts is not null;
 

@@ -131,3 +131,6 @@ listen pgqueue_control;
 
 -- name: ping
 select 1;
+
+-- name: scale
+select wanted, places, backlog, wait_s from pgqueue.scale(%(queues)s::text[]);

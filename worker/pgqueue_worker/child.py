@@ -30,6 +30,7 @@ class Child:
         self.predecessor: Child | None = None
         self.worker_id: int | None = None
         self.waiting = False
+        self.retiring = False  # it is to claim no more, and to end when its attempts have
         self.unfit: str | None = None
         self.started_at = asyncio.get_running_loop().time()
 

@@ -8,6 +8,7 @@ import signal
 import click
 
 from pgqueue import logs, telemetry
+from pgqueue.bounds import METAVAR, Processes, parse
 from pgqueue.settings import Settings
 from pgqueue_worker import metrics as metrics_module
 from pgqueue_worker.metrics import Metrics
@@ -20,7 +21,14 @@ _METRICS_PORT = 9100
 @click.option("--app", help="the app whose types to run, as module:name")
 @click.option("--builtin", is_flag=True, help="run the built-in types beside the app's")
 @click.option("--queues", default="", help="serve only these queues, separated by commas")
-@click.option("--processes", type=click.IntRange(1, 256), default=1, show_default=True)
+@click.option(
+    "--processes",
+    type=parse,
+    metavar=METAVAR,
+    default="1",
+    show_default=True,
+    help="how many, such as 4; or by the load, such as 1..8",
+)
 @click.option(
     "--concurrency",
     type=click.IntRange(1, 10_000),
@@ -40,7 +48,7 @@ def command(
     app: str | None,
     builtin: bool,
     queues: str,
-    processes: int,
+    processes: Processes,
     concurrency: int,
     burst: bool,
     metrics_port: int | None,

@@ -35,8 +35,26 @@ _CRASH_LOOP_S = 5.0
 _WATCH_S = 0.2
 
 
+class Place:
+    """Where a process is kept running, and the next one when it ends, until it is enough."""
+
+    def __init__(self) -> None:
+        self.enough = asyncio.Event()
+        self.child: Child | None = None
+
+    @property
+    def works(self) -> bool:
+        """Whether its process is registered: its places are among those of all workers."""
+        return self.child is not None and self.child.worker_id is not None
+
+    @property
+    def idle(self) -> bool:
+        """Whether its process has nothing to do."""
+        return self.child is None or self.child.waiting
+
+
 class Keeper:
-    """Keeps as many processes running as the plan asks for, until ``stop`` is set."""
+    """Keeps a process running in each place, until ``stop`` is set."""
 
     def __init__(
         self,
@@ -62,35 +80,40 @@ class Keeper:
         self.failed: str | None = None
         """Why no process can run: the app cannot be loaded."""
 
-    async def keep(self) -> None:
+    async def keep(self, place: Place) -> None:
         """Keep one process running until the drain, and replace it when it asks for that.
 
         One that is replaced ends by itself, when its attempts have; if the next one is replaced
-        before, it is told to drain.
+        before, it is told to drain. One whose place is not wanted any more ends by itself, too.
         """
+        enough = asyncio.create_task(place.enough.wait())
         living: dict[asyncio.Task[None], Child] = {}
         predecessor: Child | None = None
         try:
-            while not self._stop.is_set():
-                child = await self._spawn()
+            while not self._stop.is_set() and not place.enough.is_set():
+                child = place.child = await self._spawn()
                 child.predecessor = predecessor
                 life = asyncio.create_task(self._live(child))
                 living[life] = child
                 unwell = asyncio.create_task(child.unwell.wait())
-                await asyncio.wait({life, unwell}, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait({life, unwell, enough}, return_when=asyncio.FIRST_COMPLETED)
                 unwell.cancel()
                 if life.done():
                     predecessor = child.predecessor  # the next process will take its place
-                else:
+                elif unwell.done():
                     predecessor = child
                     for older in living.keys() - {life}:
                         living[older].control.send("drain")
                 for ended in [life for life in living if life.done()]:
                     del living[ended]
                     ended.result()
+            if place.enough.is_set():
+                for child in living.values():
+                    await self._retire(child)
             if living:
                 await asyncio.gather(*living)
         finally:
+            enough.cancel()
             for life in living:
                 life.cancel()
             await asyncio.gather(*living, return_exceptions=True)
@@ -132,7 +155,9 @@ class Keeper:
             return
         if child.worker_id is not None:
             await self._settle(child, child.worker_id, clean=status == 0)
-        if self._stop.is_set() or child.overdue or (child.unwell.is_set() and status == 0):
+        if self._stop.is_set() or child.overdue:
+            return
+        if status == 0 and (child.unwell.is_set() or child.retiring):
             return
         if status != LEASE_LOST:
             _log.error("worker_died", pid=child.pid, worker_id=child.worker_id, status=status)
@@ -219,12 +244,20 @@ class Keeper:
         _log.info("worker_started", pid=child.pid, worker_id=worker_id, types=len(types))
         if self._stop.is_set():
             child.control.send("drain")
-        if child.predecessor is not None and child.predecessor.worker_id is not None:
-            child.predecessor.control.send("retire")
-            with suppress(DatabaseUnavailable):  # for people to see
-                leaving = child.predecessor.worker_id
-                await self._call("set_worker_state", worker=leaving, state="draining")
+        if child.retiring:
+            await self._retire(child)
+        if child.predecessor is not None:
+            await self._retire(child.predecessor)
             child.predecessor = None
+
+    async def _retire(self, child: Child) -> None:
+        """Have a process claim no more, and end when its attempts have."""
+        child.retiring = True
+        if child.worker_id is None:
+            return  # it is told when it registers
+        child.control.send("retire")
+        with suppress(DatabaseUnavailable):  # for people to see
+            await self._call("set_worker_state", worker=child.worker_id, state="draining")
 
     async def _call(self, query: str, /, **parameters: Any) -> list[tuple[Any, ...]]:
         async with self._turn:

@@ -51,6 +51,7 @@ class Metrics(Collector):
         self._tally = Tally()
         self._samples: list[tuple[Any, ...]] = []
         self._letters: list[tuple[Any, ...]] = []
+        self._kept = 0
         self.not_ready: Callable[[], str | None] = lambda: "the supervisor is starting"
         """Says what is missing before tasks can run, if anything is."""
 
@@ -73,6 +74,11 @@ class Metrics(Collector):
         """Take the dead letters of all queues."""
         with self._lock:
             self._letters = letters
+
+    def kept(self, processes: int) -> None:
+        """Take how many processes are kept running."""
+        with self._lock:
+            self._kept = processes
 
     def collect(self) -> Iterator[Metric]:
         """Give everything to Prometheus."""
@@ -128,6 +134,9 @@ class Metrics(Collector):
             growing.add_metric((queue,), grows)
         yield dead
         yield growing
+        yield GaugeMetricFamily(
+            "pgqueue_worker_processes", "Worker processes that are kept running.", self._kept
+        )
 
 
 def serve(metrics: Metrics, port: int, *, explicit: bool) -> None:

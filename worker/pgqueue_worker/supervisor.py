@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from pgqueue import migrations
+from pgqueue.bounds import ONE, Processes
 from pgqueue.database import Link
 from pgqueue.errors import DatabaseUnavailable, PgQueueError, UsageError
 from pgqueue_worker.doorbell import Doorbell
+from pgqueue_worker.fleet import Fleet
 from pgqueue_worker.keeper import Keeper
 from pgqueue_worker.maintenance import Maintenance
 from pgqueue_worker.retrying import Patience
@@ -42,7 +44,7 @@ class Plan:
     app: str | None = None
     builtin: bool = False
     queues: tuple[str, ...] = ()
-    processes: int = 1
+    processes: Processes = ONE
     concurrency: int = 10
     burst: bool = False
 
@@ -72,6 +74,7 @@ class Supervisor:
             stop=self._stop,
             on_waiting=self._waiting.set,
         )
+        self._fleet = Fleet(plan, settings, self._keeper, metrics)
         self._children = self._keeper.children
         self._name = self._keeper.name
         self._maintenance = Maintenance(
@@ -107,7 +110,7 @@ class Supervisor:
             return 0
         _log.info(
             "supervisor_started",
-            processes=self._plan.processes,
+            processes=str(self._plan.processes),
             concurrency=self._plan.concurrency,
             queues=list(self._plan.queues) or "all",
         )
@@ -123,18 +126,21 @@ class Supervisor:
         ]
         if self._plan.burst:
             loops.append(asyncio.create_task(self._burst()))
-        keepers = [asyncio.create_task(self._keeper.keep()) for _ in range(self._plan.processes)]
+        if not self._plan.processes.fixed:
+            loops.append(asyncio.create_task(self._fleet.mind_load()))
+        self._fleet.start()
         stopping = asyncio.create_task(self._stop.wait())
         try:
             await asyncio.wait({stopping, *loops}, return_when=asyncio.FIRST_COMPLETED)
             for loop in loops:
                 if loop.done():
                     loop.result()
-            await self._drain(keepers)
+            await self._drain(list(self._fleet.keeping))
         finally:
-            for task in (stopping, *loops, *keepers):
+            ours = [stopping, *loops, *self._fleet.keeping]
+            for task in ours:
                 task.cancel()
-            await asyncio.gather(stopping, *loops, *keepers, return_exceptions=True)
+            await asyncio.gather(*ours, return_exceptions=True)
             for child in self._children:
                 child.kill()
             await self._link.close()

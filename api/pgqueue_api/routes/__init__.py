@@ -11,6 +11,7 @@ from pgqueue_api.routes import (
     overview,
     pausing,
     queues,
+    scaling,
     tasks,
 )
 
@@ -23,6 +24,7 @@ ROUTES = [
     *events.ROUTES,
     *queues.ROUTES,
     *pausing.ROUTES,
+    *scaling.ROUTES,
     *overview.ROUTES,
     *health.ROUTES,
     *docs.ROUTES,
