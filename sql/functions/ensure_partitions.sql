@@ -12,7 +12,7 @@ declare
 begin
     perform pg_advisory_xact_lock(hashtextextended('pgqueue:partitions', 0));
     for day in select from_day + n from generate_series(0, days - 1) as n loop
-        foreach fact in array array['task', 'attempt', 'task_event', 'artifact', 'checkpoint', 'dependency'] loop
+        foreach fact in array array(select f.name from facts() as f) loop
             name := fact || to_char(day, '_YYYYMMDD');
             continue when to_regclass('pgqueue.' || name) is not null;
             -- attached, not created in place: that takes no lock that a reader or a writer of the others waits for

@@ -1,6 +1,6 @@
 -- Changes the settings of a queue, which is made if there is none of this name, and returns their new version.
--- settings has max_attempts, retry, ageing_s, concurrency, rate, fairness and paused (with paused_by, paused_reason): one that is given
--- takes the place of the old, null takes it away, one left out stays.
+-- settings has max_attempts, retry, ageing_s, concurrency, rate, fairness, retention and paused (with paused_by, paused_reason): one
+-- that is given takes the place of the old, null takes it away, one left out stays.
 -- With versions it changes only a queue whose settings are at one of these (0: that is not there yet); else nothing
 -- happens and the answer is null. Holds for tasks enqueued (max_attempts) and attempts that fail (retry) from now on.
 create or replace function pgqueue.patch_queue(name text, settings jsonb, versions bigint[] default null) returns bigint
@@ -16,11 +16,11 @@ begin
         raise exception 'settings are no object' using errcode = 'PQ004', hint = 'such as {"max_attempts": 5}';
     end if;
     select key into unknown from jsonb_object_keys(settings) as key where key not in (
-        'max_attempts', 'retry', 'ageing_s', 'concurrency', 'rate', 'fairness', 'paused', 'paused_by', 'paused_reason'
+        'max_attempts', 'retry', 'ageing_s', 'concurrency', 'rate', 'fairness', 'retention', 'paused', 'paused_by', 'paused_reason'
     ) limit 1;
     if found then
         raise exception 'a queue has no setting %', to_json(unknown)
-            using errcode = 'PQ004', hint = 'its settings are max_attempts, retry, ageing_s, concurrency, rate, fairness, paused, paused_by and paused_reason';
+            using errcode = 'PQ004', hint = 'its settings are max_attempts, retry, ageing_s, concurrency, rate, fairness, retention, paused, paused_by and paused_reason';
     end if;
     if not coalesce(retry_fits(nullif(settings -> 'retry', 'null')), true) then
         raise exception 'this is no retry policy'
@@ -38,6 +38,12 @@ begin
                 'them, weights of 1 to 100';
     end if;
 
+    if not coalesce(retention_fits(nullif(settings -> 'retention', 'null')), true) then
+        raise exception 'this is no retention'
+            using errcode = 'PQ004', hint = 'such as {"tasks_s": 2592000, "events_s": 604800, "artifacts_s": 86400, "dead_letters_s": '
+                '7776000}: a day to 36,500 days (dead letters: an hour), events and artifacts no longer than tasks';
+    end if;
+
     if versions is null or 0 = any (versions) then
         insert into queue (name, version, created_at) values (patch_queue.name, 0, pgqueue.clock())
         on conflict do nothing;
@@ -48,6 +54,10 @@ begin
     end if;
 
     known := jsonb_populate_record(known, settings);
+    if settings ? 'retention' then
+        perform keep_retention(known.name, known.retention);
+        known.retention := nullif(jsonb_strip_nulls(known.retention) - 'dead_letters_s', '{}');
+    end if;
     if settings ->> 'paused' = 'true' then
         known.paused_at := coalesce(known.paused_at, pgqueue.clock());
     elsif settings ? 'paused' then
@@ -67,7 +77,8 @@ begin
     end if;
     update queue as q
     set max_attempts = known.max_attempts, retry = known.retry, ageing_s = known.ageing_s, concurrency = known.concurrency,
-        rate = known.rate, fairness = known.fairness, paused_at = known.paused_at, paused_by = known.paused_by, paused_reason = known.paused_reason,
+        rate = known.rate, fairness = known.fairness, retention = known.retention,
+        paused_at = known.paused_at, paused_by = known.paused_by, paused_reason = known.paused_reason,
         version = q.version + 1
     where q.name = known.name
     returning q.version into known.version;

@@ -16,8 +16,7 @@ begin
     if not found then
         return null;
     end if;
-    if exists (select from task as t where t.id = redrive.id) then
-        perform retry(redrive.id);
+    if retry(redrive.id) is not null then
         return redrive.id;
     end if;
 

@@ -11,6 +11,8 @@ declare
     ended attempt;
     status text;
 begin
+    -- while its day is being pruned, what ended stays so; then it is there or it is not
+    perform pg_advisory_xact_lock_shared(hashtextextended('pgqueue:day:' || day_of(retry.id), 0));
     select * into found_task from task as t where t.id = retry.id;
     if not found then
         return null;

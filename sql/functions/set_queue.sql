@@ -2,14 +2,16 @@
 -- select pgqueue.set_queue('email', max_attempts => 5); to take a setting away: pgqueue.patch_queue('email', '{"retry": null}').
 create or replace function pgqueue.set_queue(
     name text, max_attempts int default null, retry jsonb default null, ageing_s float8 default null,
-    concurrency int default null, rate jsonb default null, fairness jsonb default null
+    concurrency int default null, rate jsonb default null, fairness jsonb default null,
+    retention jsonb default null
 ) returns void
 language sql
 as $$
     select pgqueue.patch_queue(set_queue.name, coalesce(jsonb_object_agg(given.key, given.value), '{}'))
     from jsonb_each(jsonb_build_object(
         'max_attempts', set_queue.max_attempts, 'retry', set_queue.retry, 'ageing_s', set_queue.ageing_s,
-        'concurrency', set_queue.concurrency, 'rate', set_queue.rate, 'fairness', set_queue.fairness
+        'concurrency', set_queue.concurrency, 'rate', set_queue.rate, 'fairness', set_queue.fairness,
+        'retention', set_queue.retention
     )) as given
     where given.value <> 'null'
 $$;

@@ -10,3 +10,16 @@ create table duty (
     error text,                                     -- of the last run that failed
     error_at timestamptz
 ) with (fillfactor = 50);
+
+-- How long what is not needed any more is kept: {"tasks_s", "events_s", "artifacts_s"}; null or left out: see kept_for().
+alter table queue add column retention jsonb;
+
+-- The days of which something was pruned: a task of such a day that is not there was there once, or never. Kept for good.
+create table day (
+    day date primary key,
+    pruned_at timestamptz,                          -- when something of it went last
+    kept bigint,                                    -- tasks that were left then
+    dropped_at timestamptz,                         -- when nothing was left and its partitions went
+    next_at timestamptz not null,                   -- when something more of it may go
+    cursor uuid                                     -- how far the walk got that is under way
+);

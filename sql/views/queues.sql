@@ -21,6 +21,14 @@ select
     q.ageing_s,
     q.concurrency,
     q.rate,
+    nullif(
+        coalesce(q.retention, '{}') || coalesce((
+            select jsonb_build_object('dead_letters_s', extract(epoch from p.retention)::float8)
+            from pgqueue.dead_letter_policy as p
+            where p.queue = q.name and p.retention is not null
+        ), '{}'),
+        '{}'
+    ) as retention,
     q.fairness,
     case
         when q.paused_at is null then 'active'

@@ -85,12 +85,12 @@ union all
 select 'ended tasks are miscounted', coalesce(e.outcome, c.outcome)
 from ended as e
 full join (select * from counted where final) as c on c.outcome = e.outcome
-where e.n is distinct from c.n
+where e.n is distinct from c.n and not exists (select from pgqueue.day where pruned_at is not null)
 union all
 select 'attempts are miscounted', coalesce(t.outcome, c.outcome)
 from tried as t
 full join (select * from counted where not final) as c on c.outcome = t.outcome
-where t.n is distinct from c.n
+where t.n is distinct from c.n and not exists (select from pgqueue.day where pruned_at is not null)
 union all
 select 'is blocked and waits for nobody', d.task_id::text
 from pgqueue.delayed as d
