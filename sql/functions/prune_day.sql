@@ -6,7 +6,7 @@
 --   going on  so far; call again
 --   busy      another prunes, or retries a task of the day
 -- kept is what is left, next_at when something more may go. A day is looked at an hour after its tasks have been kept for as long
--- as the queue with the shortest retention says. Raises 55P03 when the day is in use: see replace_day().
+-- as the queue with the shortest retention says. Call forget_day() afterwards, in a transaction of its own. Raises 55P03 when the day is in use: see replace_day().
 create or replace function pgqueue.prune_day(day date, most int default 2000, out did text, out kept bigint, out next_at timestamptz)
 language plpgsql
 set search_path = pgqueue, pg_catalog, pg_temp
@@ -98,16 +98,6 @@ begin
             when kept <= few then now + interval '1 day'
             else now + greatest(interval '1 day', (now - ends) / 4)
         end);
-        if past then
-            -- the zone map of history names no minutes whose tasks are gone
-            delete from rollup as r
-            where r.created_minute >= starts and r.created_minute < ends and r.minute < now - interval '3 hours'
-                and not exists (
-                    select from task as t
-                    where t.id >= first_id_at(r.created_minute) and t.id < first_id_at(r.created_minute + interval '1 minute')
-                        and t.queue = r.queue and t.type = r.type
-                );
-        end if;
     end if;
     insert into day as d (day, pruned_at, kept, dropped_at, next_at, cursor)
     values (

@@ -108,6 +108,15 @@ select set_config('statement_timeout', %(statement_ms)s, true), set_config('lock
 -- name: record_duties
 select pgqueue.record_duties(%(runs)s::jsonb, %(run_by)s);
 
+-- name: due_days
+select day from pgqueue.due_days() as day;
+
+-- name: prune_day
+select did, kept from pgqueue.prune_day(%(day)s);
+
+-- name: forget_day
+select pgqueue.forget_day(%(day)s);
+
 -- name: prune_dead_letters
 select pgqueue.prune_dead_letters();
 

@@ -27,6 +27,7 @@ def prune_due(queue: Queue) -> list[tuple[date, str]]:
     for day in queue.values("select * from pgqueue.due_days()"):
         while (did := prune(queue, day)["did"]) == "going on":
             pass
+        queue.value("select pgqueue.forget_day(%s)", day)
         done.append((day, did))
     return done
 

@@ -4,20 +4,47 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pgqueue_worker.duties.duty import FULL_STEP, Duty
+import structlog
+
+from pgqueue.errors import DatabaseUnavailable, PgQueueError
+from pgqueue_worker.duties.duty import FULL_STEP, SOON_S, Duty
 
 if TYPE_CHECKING:
     from pgqueue_worker.duties.duty import Tools
 
 __all__ = ["DUTIES"]
 
+_log = structlog.get_logger("pgqueue.maintenance")
+
 _DAYS_AHEAD = 8
 _HOUSEKEEPING_S = 600.0
 _SLOTS_PRUNED = 5_000  # what prune_schedule_slots does at most in one call
+_COPY_S = 1800.0
 
 
 async def _make_days(tools: Tools) -> None:
     await tools.link.rows("make_partitions", {"days": _DAYS_AHEAD})
+
+
+async def _prune_days(tools: Tools) -> float | None:
+    """Take a step with the first due day that lets one; days in use are asked again later."""
+    refused: PgQueueError | None = None
+    for (day,) in await tools.link.rows("due_days"):
+        try:
+            ((did, kept),) = await tools.link.rows("prune_day", {"day": day})
+        except DatabaseUnavailable:
+            raise
+        except PgQueueError as error:
+            refused = refused or error
+            continue
+        if did != "busy":
+            if did not in ("going on", "nothing"):
+                await tools.link.rows("forget_day", {"day": day})
+                _log.info("day_pruned", day=str(day), did=did, kept=kept)
+            return SOON_S
+    if refused is not None:
+        raise refused
+    return None
 
 
 async def _prune(tools: Tools) -> None:
@@ -32,5 +59,6 @@ async def _prune(tools: Tools) -> None:
 
 DUTIES = (
     Duty("make_days", _make_days, interval_s=_HOUSEKEEPING_S),
+    Duty("prune_days", _prune_days, interval_s=_HOUSEKEEPING_S, statement_timeout_s=_COPY_S),
     Duty("prune", _prune, interval_s=_HOUSEKEEPING_S),
 )
