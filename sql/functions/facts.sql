@@ -1,4 +1,9 @@
--- The tables of facts, each partitioned by the task's id, a day a partition: made and pruned together, in this order.
-create or replace function pgqueue.facts() returns text[]
+-- The tables of facts, each partitioned by the id of its task, which is in the column key: a partition a day, made and pruned
+-- together. The tasks come first.
+create or replace function pgqueue.facts() returns table (name text, key text)
 language sql immutable parallel safe
-as $$ select array['task', 'attempt', 'task_event', 'artifact', 'checkpoint'] $$;
+as $$
+    values
+        ('task', 'id'), ('attempt', 'task_id'), ('task_event', 'task_id'), ('artifact', 'task_id'), ('checkpoint', 'task_id'),
+        ('dependency', 'child_id')
+$$;

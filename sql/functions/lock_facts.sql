@@ -8,7 +8,7 @@ declare
     deadline constant timestamptz := clock_timestamp() + interval '25 milliseconds';
     fact text;
 begin
-    foreach fact in array facts() loop
+    foreach fact in array array(select f.name from facts() as f) loop
         perform set_config(
             'lock_timeout', greatest(1, ceil(extract(epoch from deadline - clock_timestamp()) * 1000))::int::text, true
         );

@@ -1,5 +1,5 @@
 -- Drops the partitions of a day and puts small ones in their place that hold what must stay: every task that has not ended, and
--- the ended ones that kept_for() keeps. With nothing to stay, the day is gone. Returns the number of tasks that stayed.
+-- the ended ones that kept_for() keeps or that others wait with. With nothing to stay, the day is gone. Returns the number of tasks that stayed.
 -- Called by prune_day(), under its lock on the day: no task that has ended comes back to life meanwhile. See docs/adr for how
 -- nothing is lost and nobody waits: what cannot change is copied first, without a lock that anyone waits for (tasks that wait
 -- cannot start while their tokens are locked, and claims pass over those); what runs is copied under the lock, a moment long.
@@ -21,8 +21,8 @@ declare
     reader record;
     still uuid[];                                   -- wait, and cannot move: their tokens are locked here
     moving uuid[];                                  -- run, or are about to
-    fact text;
-    id text;
+    awaited uuid[];                                 -- have ended, and those who wait will be given their results
+    fact record;
     kept bigint;
 begin
     -- a long reader is not waited for at all: whoever came after would wait behind this
@@ -31,7 +31,7 @@ begin
     join pg_stat_activity as a on a.pid = l.pid
     where l.locktype = 'relation' and l.granted and l.pid <> pg_backend_pid()
         and l.database = (select oid from pg_database where datname = current_database())
-        and l.relation = any (array(select to_regclass('pgqueue.' || f)::oid from unnest(facts()) as f))
+        and l.relation = any (array(select to_regclass('pgqueue.' || f.name)::oid from facts() as f))
         and a.xact_start < clock_timestamp() - interval '2 seconds'
     order by a.xact_start
     limit 1;
@@ -40,13 +40,12 @@ begin
             using errcode = '55P03', hint = 'it goes once that transaction has ended';
     end if;
 
-    foreach fact in array facts() loop
-        execute format('create table pgqueue.%I (like pgqueue.%I including all)', fact || suffix || '_kept', fact);
-        id := case fact when 'task' then 'id' else 'task_id' end;
+    for fact in select f.name, f.key, f.name || suffix || '_kept' as kept from facts() as f loop
+        execute format('create table pgqueue.%I (like pgqueue.%I including all)', fact.kept, fact.name);
         -- known to hold, so that attaching it reads nothing
         execute format(
             'alter table pgqueue.%I add constraint of_the_day check (%I >= %L and %I < %L)',
-            fact || suffix || '_kept', id, low, id, high
+            fact.kept, fact.key, low, fact.key, high
         );
     end loop;
 
@@ -71,8 +70,14 @@ begin
             using errcode = '55P03', hint = 'it goes once they have ended';
     end if;
 
+    awaited := array(
+        select p.parent_id
+        from delayed as d
+        join dependency as p on p.child_id = d.task_id
+        where d.status = 'blocked' and p.parent_id >= low and p.parent_id < high and p.parent_id <> all (moving)
+    );
     execute format('insert into pgqueue.%I select t.* from task as t where t.id = any ($1)', 'task' || suffix || '_kept')
-    using still;
+    using still || awaited;
     execute format(
         'insert into pgqueue.%I
         select t.* from task as t
@@ -93,10 +98,10 @@ begin
         on conflict do nothing',
         'task' || suffix || '_kept', low, high, low, high
     ) using now, moving, id_time(high);
-    foreach fact in array (facts())[2:] loop
+    for fact in select f.name, f.key, f.name || suffix || '_kept' as kept from facts() as f where f.name <> 'task' loop
         execute format(
-            'insert into pgqueue.%I select f.* from %I as f join pgqueue.%I as t on t.id = f.task_id where f.task_id >= %L and f.task_id < %L',
-            fact || suffix || '_kept', fact, 'task' || suffix || '_kept', low, high
+            'insert into pgqueue.%I select f.* from %I as f join pgqueue.%I as t on t.id = f.%I where f.%I >= %L and f.%I < %L',
+            fact.kept, fact.name, 'task' || suffix || '_kept', fact.key, fact.key, low, fact.key, high
         );
     end loop;
 
@@ -109,23 +114,22 @@ begin
         perform pg_sleep(0.5 + random());
     end loop;
 
-    foreach fact in array facts() loop
-        id := case fact when 'task' then 'id' else 'task_id' end;
-        execute format('insert into pgqueue.%I select f.* from %I as f where f.%I = any ($1)', fact || suffix || '_kept', fact, id)
+    for fact in select f.name, f.key, f.name || suffix || '_kept' as kept from facts() as f loop
+        execute format('insert into pgqueue.%I select f.* from %I as f where f.%I = any ($1)', fact.kept, fact.name, fact.key)
         using moving;
     end loop;
     execute format('select count(*) from pgqueue.%I', 'task' || suffix || '_kept') into kept;
-    foreach fact in array facts() loop
-        execute format('alter table pgqueue.%I detach partition pgqueue.%I', fact, fact || suffix);
-        execute format('drop table pgqueue.%I', fact || suffix);
+    for fact in select f.name, f.name || suffix as day, f.name || suffix || '_kept' as kept from facts() as f loop
+        execute format('alter table pgqueue.%I detach partition pgqueue.%I', fact.name, fact.day);
+        execute format('drop table pgqueue.%I', fact.day);
         if kept = 0 then
-            execute format('drop table pgqueue.%I', fact || suffix || '_kept');
+            execute format('drop table pgqueue.%I', fact.kept);
         else
-            execute format('alter table pgqueue.%I rename to %I', fact || suffix || '_kept', fact || suffix);
+            execute format('alter table pgqueue.%I rename to %I', fact.kept, fact.day);
             execute format(
-                'alter table pgqueue.%I attach partition pgqueue.%I for values from (%L) to (%L)', fact, fact || suffix, low, high
+                'alter table pgqueue.%I attach partition pgqueue.%I for values from (%L) to (%L)', fact.name, fact.day, low, high
             );
-            execute format('alter table pgqueue.%I drop constraint of_the_day', fact || suffix);
+            execute format('alter table pgqueue.%I drop constraint of_the_day', fact.day);
         end if;
     end loop;
     return kept;

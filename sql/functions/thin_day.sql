@@ -34,6 +34,11 @@ begin
             and not exists (select from running as r where r.task_id = t.id)
             and not exists (select from delayed as d where d.task_id = t.id)
             and not exists (select from ready as r where r.task_id = t.id and r.requeued)
+            and not exists (
+                select from dependency as p
+                join delayed as d on d.task_id = p.child_id and d.status = 'blocked'
+                where p.parent_id = t.id
+            )
     )
     select
         array_agg(o.id) filter (where o.finished_at <= now - kept_for(o.queue, 'tasks')) as tasks,
@@ -45,6 +50,7 @@ begin
     delete from task_event as e where e.task_id = any (ended.events);
     delete from artifact as a where a.task_id = any (ended.artifacts);
     delete from checkpoint as c where c.task_id = any (ended.tasks);
+    delete from dependency as p where p.child_id = any (ended.tasks);
     delete from attempt as a where a.task_id = any (ended.tasks);
     delete from task as t where t.id = any (ended.tasks);
     get diagnostics deleted = row_count;

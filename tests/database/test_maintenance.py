@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from tests.database.queue import Queue
 
 DAY_S = 86_400
-FACTS = ("task", "attempt", "task_event", "artifact", "checkpoint")
+FACTS = ("task", "attempt", "task_event", "artifact", "checkpoint", "dependency")
 
 
 def _partitions(queue: Queue, fact: str) -> list[str]:

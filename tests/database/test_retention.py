@@ -10,7 +10,7 @@ import pytest
 from tests.database.queue import Queue
 
 DAY_S = 86_400
-FACTS = ("task", "attempt", "task_event", "artifact", "checkpoint")
+FACTS = ("task", "attempt", "task_event", "artifact", "checkpoint", "dependency")
 
 
 def today(queue: Queue) -> date:
@@ -52,7 +52,7 @@ def remember(queue: Queue, lease: dict[str, Any]) -> None:
 
 
 def partitions(queue: Queue, day: date) -> list[str]:
-    name = "(task|attempt|task_event|artifact|checkpoint)"
+    name = f"({'|'.join(FACTS)})"
     return queue.values(
         f"select relname from pg_class where relname ~ '^{name}_{day:%Y%m%d}(_kept)?$' order by 1"
     )
@@ -60,7 +60,7 @@ def partitions(queue: Queue, day: date) -> list[str]:
 
 def everything(queue: Queue, id: str) -> list[Any]:
     """All that is known of a task, in words."""
-    looks = [f"pgqueue.{fact} where task_id" for fact in FACTS[1:]]
+    looks = [f"pgqueue.{fact} where task_id" for fact in FACTS[1:-1]]
     return [
         queue.rows(f"select * from {look} = %s", id) for look in ("pgqueue.tasks where id", *looks)
     ]
@@ -72,7 +72,7 @@ def test_a_day_whose_tasks_have_had_their_time_goes_whole(queue: Queue) -> None:
     queue.shift_clock(7 * DAY_S)
     assert prune_due(queue) == []
     assert prune(queue, day)["did"] == "nothing"
-    assert len(partitions(queue, day)) == 5
+    assert len(partitions(queue, day)) == len(FACTS)
     queue.shift_clock(8 * DAY_S + 3700)
     assert prune_due(queue) == [(day, "dropped")]
     assert partitions(queue, day) == []
@@ -105,7 +105,7 @@ def test_what_has_not_ended_stays_with_all_that_is_known_of_it(queue: Queue) -> 
         assert everything(queue, id) == before[id]
     assert queue.values("select status from pgqueue.tasks where id = any(%s::uuid[])", gone) == []
     assert queue.count("attempt") == 2
-    assert len(partitions(queue, day)) == 5
+    assert len(partitions(queue, day)) == len(FACTS)
     # life goes on for them
     remember(queue, running)
     assert queue.finish(running, result=1) == []
@@ -413,3 +413,24 @@ def test_the_retention_of_dead_letters_is_the_one_of_their_policy(queue: Queue) 
     assert (
         queue.value("select retention from pgqueue.dead_letter_policies where queue = 'q'") is None
     )
+
+
+def test_a_parent_stays_for_as_long_as_its_children_wait(queue: Queue) -> None:
+    worker = queue.worker(lease_s=1e9)
+    lease = queue.start(worker)
+    other = queue.enqueue(queue="nobody")
+    (child,) = queue.enqueue_many({"type": "t", "depends_on": [lease["task_id"], other]})
+    queue.finish(lease, result=5)
+    finish_one(queue, worker)
+    queue.value("select pgqueue.fold_rollups()")
+    queue.shift_clock(9 * DAY_S)
+    prune_due(queue)
+    assert queue.status(child) == "blocked"
+    assert queue.task(lease["task_id"])["result"] == 5
+    queue.shift_clock(11 * DAY_S)
+    prune_due(queue)
+    assert queue.task(lease["task_id"])["result"] == 5
+    queue.cancel(other)
+    queue.shift_clock(30 * DAY_S)
+    prune_due(queue)
+    assert everything(queue, lease["task_id"])[0] == []
