@@ -5,8 +5,8 @@
 -- resumes says that an earlier attempt left checkpoints, and costs a task that was never requeued nothing.
 -- expired: it was to start by now and has not, so it must be finished as cancelled, not run. run_at_s: its run_at, in seconds
 -- of the epoch, such as the due time of its schedule; null for a task that was to run at once.
--- Queues with limits, fair and paused ones are passed over: claim_limited() is for them, and calls this with limited = true, and
--- with the tokens if it chose them itself (and holds them).
+-- Queues with limits, fair and paused ones are passed over: claim_limited() is for them, and calls this with limited = true and
+-- the tokens that it chose, which it holds.
 -- A draining worker gets none. Raises PQ001 when the worker is no longer active: its leases have gone to others.
 create or replace function pgqueue.claim(
     worker bigint, queues text[], cursors bigint[], max_tasks int, limited boolean default false, chosen tid[] default null
@@ -46,10 +46,7 @@ begin
     end if;
 
     if not limited then
-        guarded := array(
-            select q.name from queue as q where q.concurrency is not null or q.rate is not null or q.paused_at is not null
-                or q.fairness is not null
-        );
+        guarded := array(select g.name from guarded_queues as g);
         if cardinality(guarded) > 0 then  -- a place in the array is a place in cursors
             queues := array(select case when q <> all (guarded) then q end from unnest(queues) with ordinality as u (q, n) order by n);
         end if;
@@ -91,7 +88,8 @@ begin
     leased as materialized (
         select
             taken.*, t.type, t.user_id, t.timeout_s, t.created_at, t.payload::text as payload, t.traceparent, t.expires_at, t.run_at,
-            t.followed or t.batch_id is not null or t.callback_url is not null as followed, t.batch_id,
+            t.limit_key, t.cost, t.batch_id,
+            t.followed or t.batch_id is not null or t.callback_url is not null as followed,
             nextval('pgqueue.lease_seq') as lease_id
         from taken
         join task as t on t.id = taken.task_id
@@ -100,12 +98,13 @@ begin
     started as (
         insert into running (
             task_id, lease_id, worker_id, user_id, created_at, ready_at, started_at, deadline_at,
-            attempt, budget, crashes, priority, limited, followed, queue, type, batch_id
+            attempt, budget, crashes, priority, limited, followed, queue, type, limit_key, cost, batch_id
         )
         select
             l.task_id, l.lease_id, claim.worker, l.user_id, l.created_at, l.ready_at, now,
             now + l.timeout_s * interval '1 second',
-            l.attempt + 1, l.budget, l.crashes, l.priority, claim.limited, coalesce(l.followed, false), l.queue, l.type, l.batch_id
+            l.attempt + 1, l.budget, l.crashes, l.priority, claim.limited, coalesce(l.followed, false), l.queue, l.type,
+            l.limit_key, l.cost, l.batch_id
         from leased as l
     )
     select

@@ -16,7 +16,9 @@ create or replace function pgqueue.enqueue(
     dedup_window_s float8 default null,
     on_conflict text default null,
     expires_at timestamptz default null,
-    fairness_key text default null
+    fairness_key text default null,
+    limit_key text default null,
+    cost int default null
 ) returns uuid
 language plpgsql
 set search_path = pgqueue, pg_catalog, pg_temp
@@ -31,7 +33,7 @@ begin
     task := jsonb_build_object(
         'type', type, 'payload', payload, 'queue', queue, 'priority', priority, 'run_at', run_at,
         'max_attempts', max_attempts, 'timeout_s', timeout_s, 'retry', retry, 'expires_at', expires_at,
-        'fairness_key', fairness_key
+        'fairness_key', fairness_key, 'limit_key', limit_key, 'cost', cost
     );
     if num_nonnulls(dedup_key, dedup_scope, dedup_statuses, dedup_window_s, on_conflict) = 0 then
         select * into stored from enqueue_many(jsonb_build_array(task));

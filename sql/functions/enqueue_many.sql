@@ -3,6 +3,7 @@
 -- retry, expires_at or expires_in_s, dedup_key (kept, not looked at), limit_key, cost, fairness_key, batch_id, callback_url,
 -- depends_on (see tie_tasks()). One in a batch raises PQ003 unless its batch is open.
 -- What is not given comes from the type as its workers published it, and max_attempts then from the queue.
+-- Tasks with a limit_key wait as blocked, out of the way of claims, where their key has no room.
 -- Rings no doorbell: see ring().
 create or replace function pgqueue.enqueue_many(
     tasks jsonb, user_id bigint default 0, out ids uuid[], out created_at timestamptz, out queues text[]
@@ -24,6 +25,7 @@ declare
     expires boolean;
     joins boolean;
     waits boolean;
+    keyed text[];
 begin
     if jsonb_array_length(tasks) > 100000 then
         raise exception '% tasks in one call', jsonb_array_length(tasks)
@@ -81,6 +83,20 @@ begin
         ) as i
         left join task_type as t on t.name = i.type
     ),
+    rooms as materialized (  -- of keys that have a limit; most tasks have no key, and pay for a look at that
+        select d.queue, d.limit_key, key_room(d.queue, d.limit_key) as n
+        from (select distinct i.queue, i.limit_key from input as i where i.limit_key is not null) as d
+    ),
+    held as materialized (
+        select k.n
+        from (
+            select i.n, i.queue, i.limit_key, row_number() over (partition by i.queue, i.limit_key order by i.priority, i.n) as place
+            from input as i
+            where i.limit_key is not null and i.seq is not null
+        ) as k
+        join rooms as r on r.queue = k.queue and r.limit_key = k.limit_key
+        where k.place > r.n
+    ),
     fact as (
         insert into task (
             id, created_at, run_at, user_id, seq, timeout_s, priority, max_attempts, queue, type, payload, traceparent,
@@ -92,25 +108,30 @@ begin
         from input
     ),
     runnable as (
-        insert into ready (seq, task_id, ready_at, priority, budget, queue, fairness_key)
+        insert into ready (seq, task_id, ready_at, priority, budget, queue, fairness_key, limit_key)
         select
             seq, id, now, priority, max_attempts, queue,
-            case when queue = any (array(select q.name from queue as q where q.fairness is not null)) then coalesce(fairness_key, owner::text) end
+            case when queue = any (array(select q.name from queue as q where q.fairness is not null)) then coalesce(fairness_key, owner::text) end,
+            limit_key
         from input
-        where seq is not null
+        where seq is not null and (limit_key is null or n not in (select h.n from held as h))
     ),
     later as (
-        insert into delayed (task_id, run_at, priority, budget, queue, status)
+        insert into delayed (task_id, run_at, priority, budget, queue, status, limit_key, seq)
         select
-            id, case when depends_on <> '[]' then 'infinity' else run_at end, priority, max_attempts, queue,
-            case when depends_on <> '[]' then 'blocked' else 'scheduled' end
+            id, case when seq is not null or depends_on <> '[]' then 'infinity' else run_at end, priority, max_attempts, queue,
+            case when seq is not null or depends_on <> '[]' then 'blocked' else 'scheduled' end,
+            case when seq is not null then limit_key end, seq
         from input
-        where seq is null
+        where seq is null or (limit_key is not null and n in (select h.n from held as h))
     )
     select
         coalesce(array_agg(id order by n), '{}'),
         now,
-        array(select distinct i.queue from input as i where i.seq is not null),
+        array(
+            select distinct i.queue from input as i
+            where i.seq is not null and (i.limit_key is null or i.n not in (select h.n from held as h))
+        ),
         -- here and not in constraints: those are read from the catalogue again by every insert.
         -- NaN and infinite seconds are more than any number
         bool_or(
@@ -123,20 +144,27 @@ begin
             or (retry is not null and not retry_fits(retry))
             or run_at < 'epoch' or run_at >= '9999-01-01 00:00Z'
             or expires_at < 'epoch' or expires_at >= '9999-01-01 00:00Z'
+            or length(limit_key) not between 1 and 255
+            or cost < 1
         ),
         count(expires_at) > 0,
         count(batch_id) > 0,
-        count(depends_on) > 0
-    into ids, created_at, queues, impossible, expires, joins, waits
+        count(depends_on) > 0,
+        array(select distinct i.queue from input as i where i.limit_key is not null)
+    into ids, created_at, queues, impossible, expires, joins, waits, keyed
     from input;
 
     if impossible then
         raise exception 'a value is out of range'
             using errcode = 'PQ004', hint = 'priority is 0 (first) to 10 (last), max_attempts 1 to 1000, timeout_s more than 0 '
                 'and at most 1e9, retry a policy, run_at and expires_at in the years 1970 to 9998, the name of a queue or a type '
-                '1 to 100 characters long, a fairness_key 1 to 255';
+                '1 to 100 characters long, a fairness_key and a limit_key 1 to 255, a cost at least 1';
     end if;
 
+    if cardinality(keyed) > 0 then
+        insert into keyed_queue (queue)
+        select k from unnest(keyed) as k where not exists (select from keyed_queue as known where known.queue = k);
+    end if;
     if expires then
         insert into expiry (expires_at, task_id)
         select t.expires_at, t.id from task as t where t.id = any (ids) and t.id >= ids[1] and t.expires_at is not null;

@@ -2,7 +2,8 @@
 -- completed, cancelled and spent tasks have none any more, failed ones wait in delayed, released ones are ready again (after delay_s, if given).
 -- A crashed one, whose own process ended, is ready again without a charge to its attempts, or failed after its third crash: see rescue().
 -- Each element: task_id, lease_id, outcome, and optionally result, error, retry (false: a failure is final),
--- progress (the last, if it was not recorded yet), delay_s or run_at (of a retry or after a snooze), reason.
+-- progress (the last, if it was not recorded yet), delay_s or run_at (of a retry or after a snooze), reason, slow (queue or
+-- key: of that nothing starts for delay_s).
 -- A retry without either waits as long as its policy says: see retry_delay().
 -- Attempts that completed with nothing to keep may come as arrays instead: task_ids and lease_ids, of one length.
 -- Returns the lease ids that were refused because they no longer hold, and whether someone watches.
@@ -29,7 +30,8 @@ declare
     more_outcomes text[];
     failed uuid[];
     freed_queues text[];
-    freed bigint[];
+    freed_keys text[];
+    slowed jsonb;
 begin
     if cardinality(lease_ids) > 0 then
         select c.accepted, c.followed into accepted, ended from complete(task_ids, lease_ids) as c;
@@ -54,7 +56,7 @@ begin
             delete from running as r
             using jsonb_to_recordset(results) as i (
                 task_id uuid, lease_id bigint, outcome text, result jsonb, error jsonb,
-                retry boolean, delay_s float8, run_at timestamptz, reason text, progress jsonb
+                retry boolean, delay_s float8, run_at timestamptz, reason text, progress jsonb, slow text
             )
             where r.task_id = any (ids) and (r.task_id, r.lease_id) = (i.task_id, i.lease_id)
             returning
@@ -69,7 +71,7 @@ begin
                 end as final,
                 r.task_id, r.user_id, r.worker_id, r.created_at, r.ready_at, r.started_at, r.attempt, r.queue, r.type,
                 i.result, i.error, i.progress as last_progress, r.progress, r.priority, r.budget, r.crashes,
-                i.delay_s, i.run_at, i.reason, r.limited, r.followed
+                i.delay_s, i.run_at, i.reason, r.limited, r.followed, r.limit_key, i.slow
         ),
         fact as (
             insert into attempt (
@@ -111,12 +113,18 @@ begin
         select
             coalesce(array_agg(lease_id), '{}'),
             array_agg(task_id) filter (where outcome <> 'completed' and final and outcome <> 'cancelled'),
-            array_agg(distinct queue) filter (where limited), array_agg(lease_id) filter (where limited),
+            array_agg(queue) filter (where limited), array_agg(limit_key) filter (where limited),
+            jsonb_agg(jsonb_build_array(queue, limit_key, delay_s, slow, reason)) filter (where slow is not null),
             array_agg(task_id) filter (where followed and final), array_agg(outcome) filter (where followed and final)
-        into accepted, failed, freed_queues, freed, more, more_outcomes
+        into accepted, failed, freed_queues, freed_keys, slowed, more, more_outcomes
         from settled;
-        if freed is not null then
-            perform free_slots(freed_queues, freed);
+        if slowed is not null then
+            perform slow_down(s ->> 0, case when s ->> 3 = 'key' then s ->> 1 end, (s ->> 2)::float8, s ->> 4)
+            from jsonb_array_elements(slowed) as s
+            where s ->> 3 = 'queue' or (s ->> 3 = 'key' and s ->> 1 is not null);
+        end if;
+        if freed_queues is not null then
+            perform make_room(freed_queues, freed_keys);
         end if;
         if failed is not null then
             perform keep_dead_letters(failed);

@@ -1,6 +1,6 @@
 -- Changes the settings of a queue, which is made if there is none of this name, and returns their new version.
--- settings has max_attempts, retry, ageing_s, concurrency, rate, fairness, retention and paused (with paused_by, paused_reason): one
--- that is given takes the place of the old, null takes it away, one left out stays.
+-- settings has max_attempts, retry, ageing_s, concurrency, rate, per_key, fairness, retention, slowed_until and paused (with
+-- paused_by, paused_reason): one that is given takes the place of the old, null takes it away, one left out stays.
 -- With versions it changes only a queue whose settings are at one of these (0: that is not there yet); else nothing
 -- happens and the answer is null. Holds for tasks enqueued (max_attempts) and attempts that fail (retry) from now on.
 create or replace function pgqueue.patch_queue(name text, settings jsonb, versions bigint[] default null) returns bigint
@@ -16,20 +16,29 @@ begin
         raise exception 'settings are no object' using errcode = 'PQ004', hint = 'such as {"max_attempts": 5}';
     end if;
     select key into unknown from jsonb_object_keys(settings) as key where key not in (
-        'max_attempts', 'retry', 'ageing_s', 'concurrency', 'rate', 'fairness', 'retention', 'paused', 'paused_by', 'paused_reason'
+        'max_attempts', 'retry', 'ageing_s', 'concurrency', 'rate', 'per_key', 'fairness', 'retention', 'slowed_until',
+        'paused', 'paused_by', 'paused_reason'
     ) limit 1;
     if found then
         raise exception 'a queue has no setting %', to_json(unknown)
-            using errcode = 'PQ004', hint = 'its settings are max_attempts, retry, ageing_s, concurrency, rate, fairness, retention, paused, paused_by and paused_reason';
+            using errcode = 'PQ004', hint = 'its settings are max_attempts, retry, ageing_s, concurrency, rate, per_key, fairness, '
+                'retention, slowed_until, paused, paused_by and paused_reason';
     end if;
     if not coalesce(retry_fits(nullif(settings -> 'retry', 'null')), true) then
         raise exception 'this is no retry policy'
             using errcode = 'PQ004', hint = 'such as {"kind": "exponential", "base_s": 1, "cap_s": 3600, "jitter": "equal"}';
     end if;
 
-    if not coalesce(rate_fits(nullif(settings -> 'rate', 'null')), true) then
-        raise exception 'this is no rate'
-            using errcode = 'PQ004', hint = 'one to five such as [{"count": 20, "per_seconds": 1}]; a count is 1 to 1000000, a span at most 30 days';
+    perform limit_settings(settings);
+    if nullif(settings -> 'per_key', 'null') is not null then
+        if
+            jsonb_typeof(settings -> 'per_key') <> 'object' or jsonb_strip_nulls(settings -> 'per_key') = '{}'
+            or (settings -> 'per_key') - array['concurrency', 'rate'] <> '{}'
+        then
+            raise exception 'this is not what a queue allows each key' using errcode = 'PQ004', hint = 'such as {"concurrency": 1}';
+        end if;
+        perform limit_settings(settings -> 'per_key');
+        settings := jsonb_set(settings, '{per_key}', jsonb_strip_nulls(settings -> 'per_key'));
     end if;
 
     if not coalesce(fairness_fits(nullif(settings -> 'fairness', 'null')), true) then
@@ -67,22 +76,24 @@ begin
         known.paused_by := null;
         known.paused_reason := null;
     end if;
-    if known.concurrency is not null then  -- what runs already counts, too
-        with counted as (  -- one statement, so that a slot and its mark come together
-            update running as r set limited = true
-            where r.queue = known.name and not r.limited
-            returning r.queue, r.lease_id
-        )
-        insert into slot (queue, lease_id) select queue, lease_id from counted;
+    if known.slowed_until is null then
+        known.slowed_reason := null;
+    end if;
+    if known.concurrency is not null or known.per_key is not null then  -- what runs already counts, too
+        update running as r set limited = true where r.queue = known.name and not r.limited;
+        update limit_use as u set leases = null, newest = null
+        where u.queue = known.name and (u.leases is not null or u.newest is not null);
     end if;
     update queue as q
     set max_attempts = known.max_attempts, retry = known.retry, ageing_s = known.ageing_s, concurrency = known.concurrency,
-        rate = known.rate, fairness = known.fairness, retention = known.retention,
+        rate = known.rate, per_key = known.per_key, fairness = known.fairness, retention = known.retention,
+        slowed_until = known.slowed_until, slowed_reason = known.slowed_reason,
         paused_at = known.paused_at, paused_by = known.paused_by, paused_reason = known.paused_reason,
         version = q.version + 1
     where q.name = known.name
     returning q.version into known.version;
     perform pg_notify('pgqueue_control', 'types');  -- the API knows what a task will be given
+    perform ring(array[known.name]);  -- there may be room now
     return known.version;
 end
 $$;

@@ -20,9 +20,11 @@ begin
         delete from delayed as d where d.ctid = any (array(select at from due)) returning d.*
     ),
     runnable as (
-        insert into ready (task_id, ready_at, priority, attempt, budget, crashes, requeued, queue, reason, fairness_key)
-        select task_id, run_at, priority, attempt, budget, crashes, true, queue, reason,
-            case when queue = any (array(select q.name from queue as q where q.fairness is not null)) then fair_key(queue, task_id) end
+        insert into ready (seq, task_id, ready_at, priority, attempt, budget, crashes, requeued, queue, reason, fairness_key, limit_key)
+        select
+            coalesce(seq, nextval('pgqueue.ready_seq')), task_id, run_at, priority, attempt, budget, crashes, true, queue, reason,
+            case when queue = any (array(select q.name from queue as q where q.fairness is not null)) then fair_key(queue, task_id) end,
+            limit_key
         from taken
         order by run_at
     )

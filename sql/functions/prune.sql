@@ -10,13 +10,18 @@ begin
     delete from idempotency where created_at < now - interval '24 hours';
     delete from worker where state in ('stopped', 'lost') and heartbeat_at < now - interval '30 days';
     delete from notice where at < now - interval '90 days';
-    delete from started as s
-    where s.at < now - coalesce((
+    delete from limit_use as u
+    where u.at < now - coalesce((
         select max(r.per_seconds) * interval '1 second'
-        from queue as q
-        cross join lateral jsonb_to_recordset(q.rate) as r (per_seconds float8)
-        where q.name = s.queue
+        from jsonb_to_recordset(case
+            when u.queue = '' then (select l.rate from key_limit as l where l.name = u.limit_key)
+            when u.limit_key = '' then (select q.rate from queue as q where q.name = u.queue)
+            else (select q.per_key -> 'rate' from queue as q where q.name = u.queue)
+        end) as r (per_seconds float8)
     ), '0');
+    delete from key_slowed where slowed_until < now;
+    update queue set slowed_until = null, slowed_reason = null where slowed_until < now;
+    update key_limit set slowed_until = null, slowed_reason = null where slowed_until < now;
     delete from listener where expires_at < now - interval '1 hour';
 end
 $$;

@@ -1,4 +1,5 @@
--- Whether this is the rate of a queue: one to five spans, each with a count: [{"count": 20, "per_seconds": 1}, …].
+-- Whether this is a rate: one to five spans, each with a count, evenly spread if smooth:
+-- [{"count": 20, "per_seconds": 1, "smooth": true}, …].
 create or replace function pgqueue.rate_fits(rate jsonb) returns boolean
 language plpgsql immutable
 as $$
@@ -15,9 +16,10 @@ begin
                 when jsonb_typeof(r) <> 'object' then false
                 when jsonb_typeof(r -> 'count') <> 'number' or jsonb_typeof(r -> 'per_seconds') <> 'number' then false
                 else coalesce(
-                    r - array['count', 'per_seconds'] = '{}'
+                    r - array['count', 'per_seconds', 'smooth'] = '{}'
                     and (r -> 'count')::numeric between 1 and 1000000 and (r -> 'count')::numeric % 1 = 0
-                    and (r -> 'per_seconds')::numeric between 0.001 and 2592000, false
+                    and (r -> 'per_seconds')::numeric between 0.001 and 2592000
+                    and coalesce(jsonb_typeof(r -> 'smooth'), 'boolean') = 'boolean', false
                 )
             end
         )

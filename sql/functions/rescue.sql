@@ -13,7 +13,7 @@ declare
     max_crashes constant int := 3;
     failed uuid[];
     freed_queues text[];
-    freed bigint[];
+    freed_keys text[];
     ended uuid[];                                   -- of those that are followed
     outcomes text[];
 begin
@@ -66,12 +66,12 @@ begin
     select
         count(*), coalesce(array_agg(distinct queue) filter (where not final), '{}'), coalesce(array_agg(task_id), '{}'),
         array_agg(task_id) filter (where final and outcome = 'crashed'),
-        array_agg(distinct queue) filter (where limited), array_agg(lease_id) filter (where limited),
+        array_agg(queue) filter (where limited), array_agg(limit_key) filter (where limited),
         array_agg(task_id) filter (where followed and final), array_agg(outcome) filter (where followed and final)
-    into rescued, queues, task_ids, failed, freed_queues, freed, ended, outcomes
+    into rescued, queues, task_ids, failed, freed_queues, freed_keys, ended, outcomes
     from settled;
-    if freed is not null then
-        perform free_slots(freed_queues, freed);
+    if freed_queues is not null then
+        perform make_room(freed_queues, freed_keys);
     end if;
     if failed is not null then
         perform keep_dead_letters(failed);

@@ -3,7 +3,7 @@
 create or replace function pgqueue.set_queue(
     name text, max_attempts int default null, retry jsonb default null, ageing_s float8 default null,
     concurrency int default null, rate jsonb default null, fairness jsonb default null,
-    retention jsonb default null
+    retention jsonb default null, per_key jsonb default null
 ) returns void
 language sql
 as $$
@@ -11,7 +11,7 @@ as $$
     from jsonb_each(jsonb_build_object(
         'max_attempts', set_queue.max_attempts, 'retry', set_queue.retry, 'ageing_s', set_queue.ageing_s,
         'concurrency', set_queue.concurrency, 'rate', set_queue.rate, 'fairness', set_queue.fairness,
-        'retention', set_queue.retention
+        'retention', set_queue.retention, 'per_key', set_queue.per_key
     )) as given
     where given.value <> 'null'
 $$;

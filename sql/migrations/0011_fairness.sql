@@ -12,4 +12,6 @@ create index queue_fair on queue (name) where fairness is not null;
 
 drop index queue_guarded;
 create index queue_guarded on queue (name)
-where concurrency is not null or rate is not null or paused_at is not null or fairness is not null;
+where
+    concurrency is not null or rate is not null or paused_at is not null or fairness is not null
+    or per_key is not null or slowed_until is not null;

@@ -16,9 +16,7 @@ select
 from pgqueue.claim_limited(%(worker)s, %(queue)s, %(max_tasks)s, %(turn)s::jsonb);
 
 -- name: guarded_queues
-select name, paused_at is not null as paused
-from pgqueue.queue
-where concurrency is not null or rate is not null or paused_at is not null or fairness is not null;
+select name, bool_or(paused) as paused from pgqueue.guarded_queues group by name;
 
 -- name: finish_attempts
 select refused, watched from pgqueue.finish(%(results)s, %(task_ids)s::uuid[], %(lease_ids)s::bigint[]);
@@ -83,6 +81,9 @@ select pgqueue.expire(1000);
 
 -- name: promote
 select moved, queues, next_due_s from pgqueue.promote(1000);
+
+-- name: unblock_waiting
+select moved, queues from pgqueue.unblock_waiting();
 
 -- name: fold_rollups
 select pgqueue.fold_rollups();

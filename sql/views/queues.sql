@@ -21,6 +21,9 @@ select
     q.ageing_s,
     q.concurrency,
     q.rate,
+    q.per_key,
+    q.slowed_until,
+    q.slowed_reason,
     nullif(
         coalesce(q.retention, '{}') || coalesce((
             select jsonb_build_object('dead_letters_s', extract(epoch from p.retention)::float8)

@@ -16,15 +16,24 @@ select
         when r.task_id is not null then case when r.cancel_requested then 'cancel requested' end
         when d.task_id is not null then coalesce(d.reason, case d.status
             when 'scheduled' then 'waits until ' || to_char(d.run_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
-            when 'blocked' then coalesce(
-                (
-                    select 'waits for ' || case count(*) when 1 then 'a task' else count(*) || ' tasks' end
-                    from pgqueue.blocker as b
-                    where b.child_id = t.id
-                    having count(*) > 0
-                ),
-                'waits for others'
-            )
+            when 'blocked' then case
+                when d.limit_key is not null then coalesce(
+                    (
+                        select pgqueue.slowed_text('limit_key ' || d.limit_key, s.slowed_until, s.slowed_reason)
+                        from pgqueue.key_limits(d.queue, d.limit_key) as s
+                    ),
+                    'waits for room under its limit_key ' || d.limit_key
+                )
+                else coalesce(
+                    (
+                        select 'waits for ' || case count(*) when 1 then 'a task' else count(*) || ' tasks' end
+                        from pgqueue.blocker as b
+                        where b.child_id = t.id
+                        having count(*) > 0
+                    ),
+                    'waits for others'
+                )
+            end
             when 'retrying' then 'retries at ' || to_char(d.run_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
         end)
         when q.task_id is not null or last.final is not true then coalesce(
@@ -35,6 +44,11 @@ select
                     || coalesce(': ' || k.paused_reason, '')
                 from pgqueue.queue as k
                 where k.name = t.queue and k.paused_at is not null
+            ),
+            (
+                select pgqueue.slowed_text('queue ' || k.name, k.slowed_until, k.slowed_reason)
+                from pgqueue.queue as k
+                where k.name = t.queue and k.slowed_until is not null
             ),
             q.reason, case when q.priority < t.priority then 'raised to priority ' || q.priority || ' by its age' end
         )
@@ -64,7 +78,7 @@ select
     t.retry,
     t.dedup_key,
     t.limit_key,
-    t.cost,
+    coalesce(t.cost, 1::smallint) as cost,
     t.fairness_key,
     t.callback_url
 from pgqueue.task as t

@@ -2,11 +2,12 @@
 with place as (
     select
         t.id, t.seq, t.max_attempts,
-        (select count(*) from pgqueue.ready as r where r.task_id = t.id) as ready,
-        (select count(*) from pgqueue.delayed as d where d.task_id = t.id) as delayed,
-        (select count(*) from pgqueue.running as r where r.task_id = t.id) as running,
+        coalesce(waits.n, 0) as ready, coalesce(later.n, 0) as delayed, coalesce(runs.n, 0) as running,
         last.final, last.outcome, last.lease_id
     from pgqueue.task as t
+    left join (select task_id, count(*) as n from pgqueue.ready group by task_id) as waits on waits.task_id = t.id
+    left join (select task_id, count(*) as n from pgqueue.delayed group by task_id) as later on later.task_id = t.id
+    left join (select task_id, count(*) as n from pgqueue.running group by task_id) as runs on runs.task_id = t.id
     left join lateral (
         select a.* from pgqueue.attempt as a where a.task_id = t.id order by a.lease_id desc limit 1
     ) as last on true
@@ -63,10 +64,28 @@ select 'holds a lease that is not the newest', r.task_id::text
 from pgqueue.running as r
 join pgqueue.attempt as a on a.task_id = r.task_id and a.lease_id >= r.lease_id
 union all
-select 'has a slot without a lease, or a lease without its slot', coalesce(s.lease_id, r.lease_id)::text
-from pgqueue.slot as s
-full join (select * from pgqueue.running where limited) as r on r.lease_id = s.lease_id and r.queue = s.queue
-where s.lease_id is null or r.lease_id is null
+select 'holds another place than that of its task', r.task_id::text
+from pgqueue.running as r
+join pgqueue.task as t on t.id = r.task_id
+where (r.limit_key, r.cost, r.queue) is distinct from (t.limit_key, t.cost, t.queue)
+union all
+select 'waits for a key that is not its own', d.task_id::text
+from pgqueue.delayed as d
+join pgqueue.task as t on t.id = d.task_id
+where d.limit_key is not null and (d.limit_key <> t.limit_key or d.seq is null or d.status <> 'blocked')
+union all
+select 'has a place that is not counted', p.what
+from (
+    select
+        u.queue || '/' || u.limit_key || ': ' || r.lease_id as what
+    from pgqueue.running as r
+    join (
+        select distinct on (queue, limit_key) * from pgqueue.limit_use order by queue, limit_key, total desc
+    ) as u on u.newest is not null and (
+        (u.limit_key = '' and r.limited and r.queue = u.queue) or (r.limit_key = u.limit_key and u.queue in ('', r.queue))
+    )
+    where r.lease_id <= u.newest and r.lease_id <> all (u.leases)
+) as p
 union all
 select 'two tasks hold one lease', lease_id::text from pgqueue.running group by lease_id having count(*) > 1
 union all

@@ -31,7 +31,7 @@ class Turns:
             n,
             self._turn,
         )
-        self._turn = rows[0]["next_turn"] or self._turn if rows else self._turn
+        self._turn = rows[-1]["next_turn"] or self._turn if rows else self._turn
         return [row for row in rows if row["task_id"] is not None]
 
     def keys(self, n: int) -> list[str]:

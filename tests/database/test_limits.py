@@ -84,7 +84,7 @@ def test_sixteen_claimers_never_exceed_it(queue: Queue) -> None:
 
     with ThreadPoolExecutor(16) as threads:
         assert sum(threads.map(work, sessions)) == 60
-    assert queue.count("slot") == 0
+    assert queue.count("running") == 0
 
 
 @pytest.mark.parametrize("outcome", ["completed", "failed", "released", "snoozed", "cancelled"])
@@ -94,7 +94,7 @@ def test_a_slot_is_free_again_however_the_attempt_ends(queue: Queue, outcome: st
     worker = queue.worker()
     (lease,) = claim(queue, worker)
     queue.finish(lease, outcome=outcome, delay_s=100)
-    assert queue.count("slot") == 0
+    assert queue.count("running") == 0
     assert len(claim(queue, worker)) == 1
 
 
@@ -104,7 +104,7 @@ def test_a_plain_completion_frees_its_slot_too(queue: Queue) -> None:
     (lease,) = claim(queue, queue.worker())
     arrays = "select refused from pgqueue.finish('[]', array[%s]::uuid[], array[%s]::bigint[])"
     assert queue.value(arrays, lease["task_id"], lease["lease_id"]) == []
-    assert queue.count("slot") == 0
+    assert queue.count("running") == 0
 
 
 def test_a_rescue_frees_a_slot_once_and_a_stale_finish_frees_nothing(queue: Queue) -> None:
@@ -115,10 +115,10 @@ def test_a_rescue_frees_a_slot_once_and_a_stale_finish_frees_nothing(queue: Queu
     queue.value("select rescued from pgqueue.rescue(array[%s]::bigint[])", dead)
     (held,) = claim(queue, alive)
     assert queue.finish(stale) == [stale["lease_id"]]
-    assert queue.count("slot") == 1
+    assert queue.count("running") == 1
     assert claim(queue, alive) == []
     queue.finish(held)
-    assert queue.count("slot") == 0
+    assert queue.count("running") == 0
 
 
 def test_no_span_of_a_rate_sees_more_starts_than_its_count(queue: Queue) -> None:
@@ -252,10 +252,10 @@ def test_starts_that_no_rate_counts_are_forgotten(queue: Queue) -> None:
     claim(queue, worker)
     queue.shift_clock(5)
     queue.value("select pgqueue.prune()")
-    assert queue.count("started") == 1
+    assert queue.count("limit_use") == 1
     queue.shift_clock(11)
     queue.value("select pgqueue.prune()")
-    assert queue.count("started") == 0
+    assert queue.count("limit_use") == 0
 
 
 def test_a_task_that_starts_while_its_queue_gets_a_limit_keeps_no_slot_when_it_ends(
@@ -272,4 +272,4 @@ def test_a_task_that_starts_while_its_queue_gets_a_limit_keeps_no_slot_when_it_e
     for lease in (first, second):
         arrays = "select refused from pgqueue.finish('[]', array[%s]::uuid[], array[%s]::bigint[])"
         assert queue.value(arrays, lease["task_id"], lease["lease_id"]) == []
-    assert queue.count("slot") == 0
+    assert queue.count("running") == 0

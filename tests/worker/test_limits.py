@@ -61,7 +61,7 @@ def test_the_tasks_of_a_killed_process_give_their_places_to_others(bench: Bench)
     os.kill(pid, signal.SIGKILL)
     for id in (*first, *others):
         assert bench.ended(id)["status"] == "completed"
-    assert bench.value("select count(*) from pgqueue.slot") == 0
+    assert bench.value("select count(*) from pgqueue.running") == 0
 
 
 def test_no_span_sees_more_starts_than_the_rate_and_the_allowance_is_used(bench: Bench) -> None:

@@ -207,10 +207,12 @@ class Claimer:
             )
             now = loop.time()
             self._tally.count("claims")
-            again_s, turn = rows[0][-2:] if rows else (None, None)
+            again_s, turn = rows[-1][-2:] if rows else (None, None)
             if turn is not None:
                 self._turns[queue] = turn
-            self._limited[queue] = now + (self._poll_s if again_s is None else again_s)
+            # a limit may change meanwhile: never later than the poll
+            pause = self._poll_s if again_s is None else min(again_s, self._poll_s)
+            self._limited[queue] = now + pause
             leased = [row[:-2] for row in rows if row[0] is not None]
             if leased:
                 self._take(leased, now)

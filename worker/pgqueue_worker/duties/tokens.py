@@ -40,6 +40,13 @@ async def _promote(tools: Tools) -> float | None:
     return min(_PROMOTE_S, max(0.0, float(next_due_s)) + 0.001)
 
 
+async def _unblock(tools: Tools) -> None:
+    moved, queues = (await tools.link.rows("unblock_waiting"))[0]
+    if moved:
+        tools.ring(queues)
+        await tools.link.rows("ring", {"queues": queues})
+
+
 async def _rescue(tools: Tools) -> None:
     await rescue(tools.link, [])
 
@@ -58,6 +65,7 @@ async def _age(tools: Tools) -> float | None:
 
 DUTIES = (
     Duty("promote", _promote, interval_s=_PROMOTE_S),
+    Duty("unblock", _unblock, interval_s=0.25),
     Duty("rescue", _rescue, interval_s=1.0),
     Duty("expire", _expire, interval_s=0.5),
     Duty("age", _age, interval_s=1.0),

@@ -1,0 +1,9 @@
+-- Sets what is given of the limit of all tasks with this limit_key and leaves the rest; makes it if there is none of this name.
+-- select pgqueue.set_limit('acme', concurrency => 5); to take a part away: pgqueue.patch_limit('acme', '{"rate": null}').
+create or replace function pgqueue.set_limit(name text, concurrency int default null, rate jsonb default null) returns void
+language sql
+as $$
+    select pgqueue.patch_limit(
+        set_limit.name, jsonb_strip_nulls(jsonb_build_object('concurrency', set_limit.concurrency, 'rate', set_limit.rate))
+    )
+$$;
