@@ -12,6 +12,7 @@ from pgqueue.errors import (
     PayloadError,
     PgQueueError,
     SchemaMismatch,
+    TaskPruned,
     UsageError,
 )
 from pgqueue.letters import DeadLetter
@@ -19,6 +20,7 @@ from pgqueue.operations import Operation, Operations, OperationState, Preview
 from pgqueue.outcomes import Cancel, Retry, Snooze
 from pgqueue.queues import Queue
 from pgqueue.rate import Rate
+from pgqueue.retention import Retention
 from pgqueue.settings import Settings
 from pgqueue.sync import SyncClient
 from pgqueue.task import Enqueued, NewTask, Outcome, Progress, Status, Task
@@ -46,6 +48,7 @@ __all__ = [
     "Progress",
     "Queue",
     "Rate",
+    "Retention",
     "Retry",
     "SchemaMismatch",
     "Settings",
@@ -53,5 +56,6 @@ __all__ = [
     "Status",
     "SyncClient",
     "Task",
+    "TaskPruned",
     "UsageError",
 ]

@@ -15,7 +15,7 @@ from psycopg.rows import dict_row, tuple_row
 from pgqueue import queues, telemetry
 from pgqueue.backoff import Backoff
 from pgqueue.database import Database, translated
-from pgqueue.errors import NotFound, PgQueueError, UsageError
+from pgqueue.errors import NotFound, PgQueueError, UsageError, missing_task
 from pgqueue.gathering import Gatherer
 from pgqueue.handlers import Isolation, TaskType, parse_memory
 from pgqueue.letters import DeadLetter, find
@@ -23,6 +23,7 @@ from pgqueue.operations import Operations
 from pgqueue.queries import query
 from pgqueue.queues import Queue
 from pgqueue.rate import Rate, as_setting
+from pgqueue.retention import Retention
 from pgqueue.settings import Settings
 from pgqueue.task import (
     Enqueued,
@@ -202,14 +203,13 @@ class PgQueue:
         return ids
 
     async def get(self, id: str | UUID) -> Task:
-        """Give a task as it stands; ``NotFound`` if there is none."""
+        """Give a task as it stands; ``NotFound`` if there is none, ``TaskPruned`` if it was."""
         async with self._connection() as connection:
             cursor = connection.cursor(row_factory=dict_row)
             await cursor.execute(query("get_task"), {"id": _uuid(id)})
             row = await cursor.fetchone()
         if row is None:
-            message = f"there is no task {id}"
-            raise NotFound(message)
+            raise await self._missing(id)
         return Task(**{**row, "id": str(row["id"])})
 
     async def wait(self, id: str | UUID, timeout: timedelta | float | None = None) -> Task:
@@ -230,8 +230,7 @@ class PgQueue:
             )
             row = await cursor.fetchone()
         if row is None or row[0] is None:
-            message = f"there is no task {id}"
-            raise NotFound(message)
+            raise await self._missing(id)
         return Status(row[0])
 
     async def update(
@@ -257,8 +256,7 @@ class PgQueue:
             cursor = await connection.execute(query("update_task"), {"id": _uuid(id), **changes})
             row = await cursor.fetchone()
         if row is None or row[0] is None:
-            message = f"there is no task {id}"
-            raise NotFound(message)
+            raise await self._missing(id)
         return Status(row[0])
 
     async def retry(self, id: str | UUID) -> Status:
@@ -267,8 +265,7 @@ class PgQueue:
             cursor = await connection.execute(query("retry_task"), {"id": _uuid(id)})
             row = await cursor.fetchone()
         if row is None or row[0] is None:
-            message = f"there is no task {id}"
-            raise NotFound(message)
+            raise await self._missing(id)
         return Status(row[0])
 
     async def set_queue(
@@ -281,6 +278,7 @@ class PgQueue:
         concurrency: int | EllipsisType | None = ...,
         rate: Rate | Sequence[Rate] | EllipsisType | None = ...,
         fairness: Mapping[str, int] | EllipsisType | None = ...,
+        retention: Retention | EllipsisType | None = ...,
     ) -> None:
         """Set what is given of a queue's settings, making the queue if there is none.
 
@@ -300,6 +298,7 @@ class PgQueue:
             "fairness": fairness
             if fairness is None or fairness is ...
             else {"weights": {**fairness}},
+            "retention": retention.as_setting() if isinstance(retention, Retention) else retention,
         }
         await self._patch_queue(name, {key: v for key, v in given.items() if v is not ...})
 
@@ -334,6 +333,12 @@ class PgQueue:
         """Let the tasks of a paused queue start again; ``NotFound`` if there is no such queue."""
         async with self._connection() as connection:
             await connection.execute(query("resume_queue"), {"name": queue})
+
+    async def _missing(self, id: str | UUID) -> NotFound:
+        async with self._connection() as connection:
+            cursor = await connection.execute(query("is_pruned"), {"id": _uuid(id)})
+            row = await cursor.fetchone()
+        return missing_task(id, pruned=row is not None and row[0])
 
     async def _patch_queue(self, name: str, settings: dict[str, Any]) -> None:
         async with self._connection() as connection:

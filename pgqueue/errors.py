@@ -4,6 +4,7 @@ PgQueueError
 ├── UsageError            a call that cannot be right: fix the call; ``errors`` points at places
 │   └── PayloadError      a payload that its type refuses
 ├── NotFound              no such task, artifact or type
+│   └── TaskPruned        the task was there and had its time
 ├── Conflict              the state of the thing forbids it
 │   ├── Duplicate         another task has the key: ``task_id`` is its id
 │   └── Stale             it was changed since it was read
@@ -73,6 +74,13 @@ class NotFound(PgQueueError):
 
     code = "not_found"
     status = 404
+
+
+class TaskPruned(NotFound):
+    """The task had its time: it, or what else there was of its day, was pruned."""
+
+    code = "task_pruned"
+    status = 410
 
 
 class Conflict(PgQueueError):
@@ -166,6 +174,17 @@ def named(code: str, message: str, hint: str | None) -> PgQueueError:
         kinds += kind.__subclasses__()
     found = {kind.code: kind for kind in reversed(kinds)}
     return found.get(code, PgQueueError)(message, hint=hint)
+
+
+def missing_task(id: object, *, pruned: bool) -> NotFound:
+    """Give the error for a task that is not there."""
+    if pruned:
+        return TaskPruned(
+            f"there is no task {id} any more",
+            hint="tasks of that day have been pruned; how long its queue keeps what ended is its "
+            "setting `retention`, and what failed is among the dead letters for longer",
+        )
+    return NotFound(f"there is no task {id}")
 
 
 def translate(error: psycopg.Error) -> PgQueueError:

@@ -46,6 +46,7 @@ class Queue(BaseModel):
     max_attempts: int | None
     retry: dict[str, Any] | None
     ageing_s: float | None
+    retention: dict[str, float] | None
     paused_at: datetime | None
     paused_by: str | None
     paused_reason: str | None

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pgqueue.letters import DeadLetter
     from pgqueue.queues import Queue
     from pgqueue.rate import Rate
+    from pgqueue.retention import Retention
     from pgqueue.settings import Settings
     from pgqueue.task import Enqueued, NewTask, Status, Task, TaskId
 
@@ -128,6 +129,7 @@ class SyncClient:
         concurrency: int | EllipsisType | None = ...,
         rate: Rate | Sequence[Rate] | EllipsisType | None = ...,
         fairness: Mapping[str, int] | EllipsisType | None = ...,
+        retention: Retention | EllipsisType | None = ...,
     ) -> None:
         """Do what ``PgQueue.set_queue`` does."""
         self._call(
@@ -139,6 +141,7 @@ class SyncClient:
                 concurrency=concurrency,
                 rate=rate,
                 fairness=fairness,
+                retention=retention,
             )
         )
 

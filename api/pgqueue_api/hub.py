@@ -21,6 +21,7 @@ import orjson
 from pgqueue import logs
 from pgqueue.errors import NotFound, PgQueueError
 from pgqueue_api.listener import Listener
+from pgqueue_api.missing import missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -179,6 +180,10 @@ class Hub:
         rows = await self._links.rows("task_changes", _asked([(id, version, position)]))
         return rows[0] if rows else None
 
+    async def missing(self, id: str) -> NotFound:
+        """Give the error for a task that is not there."""
+        return await missing(self._links, id)
+
     async def wait_for_end(self, id: str, seconds: float) -> bytes | None:
         """Wait until a task has ended, and give its state then or when time is up."""
         state: bytes | None = None
@@ -188,7 +193,7 @@ class Hub:
                     await self.announce_watching()
                     row = await self.changes(id, "", START)
                     if row is None:
-                        raise NotFound(f"there is no task {id}")
+                        raise await self.missing(id)
                     watch.start_at(START)
                     watch.take(row, START)
                     state = watch.state

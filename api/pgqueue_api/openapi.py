@@ -38,6 +38,7 @@ _PROBLEMS = {
     404: "There is no such thing.",
     405: "The path knows other methods: see Allow.",
     409: "The state of the thing forbids it, or the first request with this key still runs.",
+    410: "There was such a task, and it had its time: `task_pruned`.",
     412: "It was changed since it was read: `If-Match` names an older version.",
     413: "The body is too large.",
     415: "The body is not declared as JSON.",
@@ -120,7 +121,7 @@ _PATHS: dict[str, dict[str, Any]] = {
             "Read a task",
             "As it stands now.",
             {200: _content("Task", "The task.", ETag=_STATE)},
-            *(404, 503),
+            *(404, 410, 503),
             parameters=[_ID],
         ),
         "patch": _operation(
@@ -130,7 +131,7 @@ _PATHS: dict[str, dict[str, Any]] = {
             "Its priority, or when it runs: `delay_s` 0 is now. It takes its place behind those "
             "that are there. What is left out stays. A task that no longer waits is a 409.",
             {200: _content("Task", "The task afterwards.", ETag=_STATE)},
-            *(404, 409, 412, 413, 415, 422, 428, 503),
+            *(404, 409, 410, 412, 413, 415, 422, 428, 503),
             parameters=[_ID, _IF_MATCH],
             takes="TaskChange",
         ),
@@ -143,7 +144,7 @@ _PATHS: dict[str, dict[str, Any]] = {
             "One that waits is cancelled at once; an active one is asked to stop and is cancelled "
             "when its handler has; a finished one stays what it is.",
             {200: _content("Task", "The task afterwards.")},
-            *(404, 413, 415, 422, 503),
+            *(404, 410, 413, 415, 422, 503),
             parameters=[_ID],
             takes="Reason",
         )
@@ -155,7 +156,7 @@ _PATHS: dict[str, dict[str, Any]] = {
             "Run a task again",
             "A failed or cancelled one anew, a retrying one now.",
             {200: _content("Task", "The task afterwards.")},
-            *(404, 409, 503),
+            *(404, 409, 410, 503),
             parameters=[_ID],
         )
     },
@@ -166,7 +167,7 @@ _PATHS: dict[str, dict[str, Any]] = {
             "List a task's attempts",
             "Latest first, the one that runs included.",
             {200: _content("Attempts", "Every start.")},
-            *(404, 503),
+            *(404, 410, 503),
             parameters=[_ID],
         )
     },
@@ -178,7 +179,7 @@ _PATHS: dict[str, dict[str, Any]] = {
             "The results of its steps by name; the last checkpoint has the name ''. At most 1,000 "
             "names and 4 MiB of data.",
             {200: _content("Checkpoints", "What it remembers.")},
-            *(404, 503),
+            *(404, 410, 503),
             parameters=[_ID],
         )
     },
@@ -189,7 +190,7 @@ _PATHS: dict[str, dict[str, Any]] = {
             "List what the handler logged",
             "In order.",
             {200: _content("Logs", "A page.")},
-            *(404, 422, 503),
+            *(404, 410, 422, 503),
             parameters=[_ID, _CURSOR, _limit(100)],
         )
     },
@@ -200,7 +201,7 @@ _PATHS: dict[str, dict[str, Any]] = {
             "List a task's files",
             "By name.",
             {200: _content("Artifacts", "The files.")},
-            *(404, 503),
+            *(404, 410, 503),
             parameters=[_ID],
         )
     },
@@ -214,7 +215,7 @@ _PATHS: dict[str, dict[str, Any]] = {
                 200: _other("*/*", "The file.", {"type": "string", "format": "binary"}),
                 304: {"description": "Unchanged since `If-None-Match`."},
             },
-            *(404, 422, 503),
+            *(404, 410, 422, 503),
             parameters=[_ID, {**_NAME, "example": "report.pdf"}],
         )
     },
@@ -227,7 +228,7 @@ _PATHS: dict[str, dict[str, Any]] = {
             "what the handler writes: task_id, lease_id, seq, at and text), at the end `end`. Each "
             "but `log` and `text` carries the whole task as JSON. A comment comes every 15 s.",
             {200: _other("text/event-stream", _SSE)},
-            *(404, 503),
+            *(404, 410, 503),
             parameters=[_ID, _LAST_EVENT_ID],
         )
     },

@@ -31,6 +31,7 @@ from pgqueue.errors import (
     PgQueueError,
     SchemaMismatch,
     Stale,
+    TaskPruned,
     UsageError,
 )
 
@@ -132,6 +133,7 @@ PROBLEM_CODES: dict[str, dict[str, Any]] = {
     kind.code: {"status": kind.status, "description": description}
     for kind, description in (
         (NotFound, "There is no such thing, or no such path. Ids are kept as long as their day."),
+        (TaskPruned, "The task was there and had its time. What never was, of such a day, too."),
         (Invalid, "The request cannot be right: `errors` points at each place."),
         (InvalidJson, "The body is not JSON, or holds what PostgreSQL cannot store."),
         (PayloadError, "The payload does not fit the schema that the type's workers published."),

@@ -8,6 +8,8 @@ __all__ = ["QUEUE_SETTINGS", "QUEUE_STATE", "RETRY"]
 
 _LONGEST_S = 10 * 365 * 86_400
 
+_KEPT = {"type": ["number", "null"], "minimum": 86_400, "maximum": 3_153_600_000}
+
 RETRY: dict[str, Any] = {
     "type": ["object", "null"],
     "description": "how long to wait after a failed attempt; what is left out is as in the example",
@@ -84,6 +86,19 @@ QUEUE_SETTINGS: dict[str, Any] = {
             },
             "additionalProperties": False,
             "description": "tasks of one priority start in turns of their fairness keys; null: off",
+        },
+        "retention": {
+            "type": ["object", "null"],
+            "description": "how long what has ended is kept, from its end on; null: tasks 7 days, "
+            "events and artifacts as long as their tasks and never longer, dead letters as their "
+            "policy says",
+            "properties": {
+                "tasks_s": _KEPT,
+                "events_s": _KEPT,
+                "artifacts_s": _KEPT,
+                "dead_letters_s": {**_KEPT, "minimum": 3600},
+            },
+            "additionalProperties": False,
         },
         "paused": {"type": ["boolean", "null"], "description": "no task starts while it is"},
         "paused_by": {"type": ["string", "null"], "maxLength": 200},

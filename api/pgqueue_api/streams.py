@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pgqueue import logs
-from pgqueue.errors import DatabaseUnavailable, NotFound
+from pgqueue.errors import DatabaseUnavailable
 from pgqueue_api.hub import START, Hub, Line, Position, Watch, log_lines
 from pgqueue_api.problems import Overloaded
 
@@ -116,7 +116,7 @@ class _TaskStream:
             await self.hub.announce_watching()
             news = await self._read(watch)
             if news is None:
-                raise NotFound(f"there is no task {self.id}")
+                raise await self.hub.missing(self.id)
             yield b"retry: 2000\n\n" + self._told(news)
             while not (self.ended and self._caught_up) and not self.hub.ending.is_set():
                 if self._caught_up:

@@ -3,7 +3,7 @@
 -- Called by prune_day(), under its lock on the day: no task that has ended comes back to life meanwhile. See docs/adr for how
 -- nothing is lost and nobody waits: what cannot change is copied first, without a lock that anyone waits for (tasks that wait
 -- cannot start while their tokens are locked, and claims pass over those); what runs is copied under the lock, a moment long.
--- Raises 55P03 when a reader or a writer is in the way for longer than a moment: nothing has happened then, try again.
+-- Raises PQ003 when a reader or a writer is in the way for longer than a moment: nothing has happened then, try again.
 create or replace function pgqueue.replace_day(day date, usual boolean, others text[]) returns bigint
 language plpgsql
 set search_path = pgqueue, pg_catalog, pg_temp
@@ -37,7 +37,7 @@ begin
     limit 1;
     if found then
         raise exception 'day % cannot go: pid % (%) reads the tasks since %', day, reader.pid, reader.application, reader.xact_start
-            using errcode = '55P03', hint = 'it goes once that transaction has ended';
+            using errcode = 'PQ003', hint = 'it goes once that transaction has ended';
     end if;
 
     for fact in select f.name, f.key, f.name || suffix || '_kept' as kept from facts() as f loop
@@ -67,7 +67,7 @@ begin
     );
     if cardinality(moving) > most_in_motion then
         raise exception 'day % cannot go: % of its tasks are about to run', day, cardinality(moving)
-            using errcode = '55P03', hint = 'it goes once they have ended';
+            using errcode = 'PQ003', hint = 'it goes once they have ended';
     end if;
 
     awaited := array(
@@ -109,7 +109,7 @@ begin
         exit when lock_facts(day);
         if try = tries then
             raise exception 'day % cannot go: its tasks are being read without a pause', day
-                using errcode = '55P03', hint = 'it goes when they are not';
+                using errcode = 'PQ003', hint = 'it goes when they are not';
         end if;
         perform pg_sleep(0.5 + random());
     end loop;

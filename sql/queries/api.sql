@@ -114,7 +114,7 @@ select json_build_object(
     'active', q.active, 'oldest_queued_at', pgqueue.json_time(q.oldest_queued_at), 'workers', q.workers, 'dead_letters', q.dead_letters,
     'sampled_at', pgqueue.json_time(q.sampled_at), 'created_at', pgqueue.json_time(q.created_at),
     'version', q.version, 'max_attempts', q.max_attempts, 'retry', q.retry, 'ageing_s', q.ageing_s,
-    'concurrency', q.concurrency, 'rate', q.rate, 'fairness', q.fairness, 'paused', q.paused,
+    'concurrency', q.concurrency, 'rate', q.rate, 'fairness', q.fairness, 'retention', q.retention, 'paused', q.paused,
     'paused_at', pgqueue.json_time(q.paused_at),
     'paused_by', q.paused_by, 'paused_reason', q.paused_reason, 'state', q.state, 'still_running', q.still_running
 )::text as item, q.version, q.state

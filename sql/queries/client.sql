@@ -23,6 +23,9 @@ select pgqueue.ring(%(queues)s);
 -- name: get_task
 select * from pgqueue.tasks where id = %(id)s;
 
+-- name: is_pruned
+select pgqueue.is_pruned(%(id)s) as pruned;
+
 -- name: cancel_task
 select pgqueue.cancel(%(id)s, %(reason)s);
 

@@ -12,6 +12,7 @@ from litestar.params import FromPath, QueryParameter
 from pgqueue.errors import NotFound
 from pgqueue_api.asking import reason_of
 from pgqueue_api.json_answers import items, json_answer
+from pgqueue_api.missing import missing
 from pgqueue_api.parameters import decode_id, encode_id, plain, time_of
 from pgqueue_api.preconditions import needed, tags
 from pgqueue_api.services import Services
@@ -76,7 +77,7 @@ async def get_task(id: FromPath[UUID], services: NamedDependency[Services]) -> J
     """Give a task as it stands; the ETag names what can be changed of it."""
     row = await services.reads.row("task_states", {"ids": [id]})
     if row is None:
-        raise NotFound(f"there is no task {id}")
+        raise await missing(services.reads, id)
     return _task(row)
 
 
@@ -162,6 +163,7 @@ async def get_artifact(
     key = {"id": id, "name": plain(name, "name")}
     head = await services.reads.row("artifact_head", key)
     if head is None:
+        await _exists(services, id)
         raise NotFound(f"task {id} has no artifact {name[:100]!r}")
     headers = {
         "Content-Type": head["content_type"],
@@ -215,7 +217,7 @@ def _task(row: dict[str, Any]) -> Json:
 
 async def _after(services: Services, id: UUID, status: str | None) -> Json:
     if status is None:
-        raise NotFound(f"there is no task {id}")
+        raise await missing(services.reads, id)
     # on the writing side: a replica for reads may be a moment behind
     [row] = await services.writes.rows("task_states", {"ids": [id]})
     return _task(row)
@@ -230,4 +232,4 @@ async def _list_of_task(services: Services, name: str, id: UUID, more: dict[str,
 
 async def _exists(services: Services, id: UUID) -> None:
     if await services.reads.row("task_exists", {"id": id}) is None:
-        raise NotFound(f"there is no task {id}")
+        raise await missing(services.reads, id)
