@@ -1,6 +1,7 @@
 """pgqueue: a task-queue service that needs PostgreSQL and nothing else."""
 
 from pgqueue.app import PgQueue
+from pgqueue.artifacts import Artifact, ArtifactRef
 from pgqueue.backoff import Backoff
 from pgqueue.context import Context
 from pgqueue.errors import (
@@ -26,6 +27,8 @@ from pgqueue.sync import SyncClient
 from pgqueue.task import Enqueued, NewTask, Outcome, Progress, Status, Task
 
 __all__ = [
+    "Artifact",
+    "ArtifactRef",
     "Backoff",
     "Cancel",
     "Conflict",

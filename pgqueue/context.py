@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
+from pgqueue.artifacts import Artifact, TaskArtifact
 from pgqueue.errors import UsageError
 from pgqueue.steps import Steps, encode_bounded
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Mapping
+    from concurrent.futures import Future
     from datetime import datetime
     from types import TracebackType
+    from uuid import UUID
 
     import psycopg
 
@@ -48,6 +51,12 @@ class Reporter(Protocol):
 
     def transaction(self, context: Context) -> Transaction:
         """Give what ``Context.transaction`` gives."""
+
+    def find_artifact(self, context: Context, key: dict[str, Any]) -> Future[dict[str, Any]]:
+        """Find a file, by what ``pgqueue.artifacts.key_of`` gives."""
+
+    def read_artifact(self, context: Context, key: dict[str, Any], n: int) -> Future[bytes]:
+        """Give the n-th MiB of a file."""
 
 
 class Transaction(Protocol):
@@ -215,6 +224,17 @@ class Context:
             text = f"artifact {name!r} has {len(data):,} bytes"
             raise UsageError(text, hint=f"at most {_MAX_ARTIFACT:,} bytes are kept")
         return self._reporter.save_artifact(self, name, data, content_type)
+
+    def open_artifact(self, ref: str | UUID | TaskArtifact | dict[str, Any]) -> Any:
+        """Find a file to work on: an ``Artifact``, to be read in pieces or saved to a path.
+
+        Await it; in a thread the call gives it. ``ref`` is what payloads have in a field of the
+        type ``ArtifactRef``: the id of an upload, or ``{"task_id": …, "name": …}`` for one that a
+        task has saved. Raises ``NotFound`` when there is none (any more).
+        """
+        reporter = self._reporter
+        find, read = partial(reporter.find_artifact, self), partial(reporter.read_artifact, self)
+        return Artifact.opening(ref, find, read)
 
     @property
     def last_checkpoint(self) -> Any:

@@ -54,6 +54,18 @@ class Settings(BaseSettings):
         description="how long fewer processes must have been enough before one ends",
     )
 
+    upload_bytes: int = Field(
+        default=2 * 1024**3, gt=0, description="the most that an uploaded file may have"
+    )
+    upload_types: str = Field(
+        default="",
+        description="the media types of files that may be uploaded, separated by commas; empty: "
+        "CSV, Parquet, JSON, text, gzip, PDF and images",
+    )
+    upload_keep_s: float = Field(
+        default=7 * 86_400, gt=0, description="how long an uploaded file is kept"
+    )
+
     def dsn(self) -> str:
         """Give the connection string, or say how to set one."""
         if self.database_url is None:

@@ -3,8 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from pgqueue.settings import Settings
 
 __all__ = ["Limits"]
+
+UPLOAD_TYPES = frozenset(
+    (
+        "application/gzip",
+        "application/json",
+        "application/pdf",
+        "application/vnd.apache.parquet",
+        "application/x-ndjson",
+        "image/gif",
+        "image/jpeg",
+        "image/png",
+        "image/webp",
+        "text/csv",
+        "text/plain",
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +37,14 @@ class Limits:
     payload: int = 256 * 1024
     depth: int = 64
     page: int = 200
+    upload: int = 2 * 1024**3
+    """The most that one file may have."""
+    upload_types: frozenset[str] = UPLOAD_TYPES
+    upload_s: float = 3600
+    """How long a file may take to arrive."""
+    upload_keep_s: float = 7 * 86_400
+    uploads: int = 8
+    """How many files a process takes at once."""
     wait_s: float = 60
     """The longest ``Prefer: wait``."""
     body_s: float = 30
@@ -33,3 +61,13 @@ class Limits:
     """How often watched tasks are looked at, whatever the notifications say."""
     types_s: float = 15
     """How often the published types are read again."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Give the bounds with those that an operator sets."""
+        types = {part.strip().lower() for part in settings.upload_types.split(",")} - {""}
+        return cls(
+            upload=settings.upload_bytes,
+            upload_types=frozenset(types) or UPLOAD_TYPES,
+            upload_keep_s=settings.upload_keep_s,
+        )

@@ -12,7 +12,13 @@ from typing import Any
 
 import orjson
 
-from pgqueue_api import explain_schemas, letter_paths, letter_schemas, queue_paths
+from pgqueue_api import (
+    explain_schemas,
+    letter_paths,
+    letter_schemas,
+    queue_paths,
+    upload_paths,
+)
 from pgqueue_api.openapi_parts import CURSOR as _CURSOR
 from pgqueue_api.openapi_parts import ID as _ID
 from pgqueue_api.openapi_parts import IF_MATCH as _IF_MATCH
@@ -433,18 +439,20 @@ def document() -> dict[str, Any]:
         "servers": [{"url": "/"}],
         "tags": [
             {"name": "tasks", "description": "Submit, read and manage tasks."},
+            {"name": "artifacts", "description": "Files for tasks to work on."},
             {"name": "dead letters", "description": "What failed for good."},
             {"name": "operations", "description": "Redrive, cancel or delete many."},
             {"name": "events", "description": "Watch tasks live."},
             {"name": "overview", "description": "Queues, workers, types, figures."},
             {"name": "operation", "description": "For orchestrators and people."},
         ],
-        "paths": {**_PATHS, **letter_paths.PATHS, **queue_paths.PATHS},
+        "paths": {**_PATHS, **letter_paths.PATHS, **queue_paths.PATHS, **upload_paths.PATHS},
         "components": {
             "schemas": {
                 **COMPONENTS,
                 **letter_schemas.COMPONENTS,
                 **explain_schemas.COMPONENTS,
+                **upload_paths.COMPONENTS,
             },
             "responses": responses,
         },

@@ -4,6 +4,7 @@ PgQueueError (pgqueue.errors)
 └── UsageError
     └── Invalid              422  the request's JSON or parameters; ``errors`` points at each place
         ├── InvalidJson      422  not JSON, or JSON that cannot be stored
+        ├── InvalidBody      422  a file that is not whole, or not what its type says
         ├── UnknownType      422  no worker has published such a type
         └── KeyReused        422  an Idempotency-Key that came with another request
     ├── TooLarge             413
@@ -45,6 +46,7 @@ __all__ = [
     "PROBLEM_CODES",
     "DatabaseBusy",
     "Invalid",
+    "InvalidBody",
     "InvalidJson",
     "KeyInFlight",
     "KeyReused",
@@ -76,6 +78,12 @@ class InvalidJson(Invalid):
     """The body is not JSON that can be stored."""
 
     code = "json_invalid"
+
+
+class InvalidBody(Invalid):
+    """The body did not arrive whole, or is not what it is said to be."""
+
+    code = "body_invalid"
 
 
 class UnknownType(Invalid):
@@ -136,6 +144,7 @@ PROBLEM_CODES: dict[str, dict[str, Any]] = {
         (TaskPruned, "The task was there and had its time. What never was, of such a day, too."),
         (Invalid, "The request cannot be right: `errors` points at each place."),
         (InvalidJson, "The body is not JSON, or holds what PostgreSQL cannot store."),
+        (InvalidBody, "The file did not arrive whole, or is not what its Content-Type says."),
         (PayloadError, "The payload does not fit the schema that the type's workers published."),
         (UnknownType, "No worker has published the type: start one, or mind the spelling."),
         (UsageError, "PostgreSQL refused a value: the detail says which bound it broke."),
@@ -145,7 +154,7 @@ PROBLEM_CODES: dict[str, dict[str, Any]] = {
         (VersionNeeded, "Send `If-Match` with the ETag that you read: no change is lost that way."),
         (Duplicate, "Another task has the dedup_key and counts: `task_id` is its id."),
         (Stale, "It was changed since you read it: read it again, and decide again."),
-        (TooLarge, "256 KiB is the most for one task, 4 MiB for many: send a reference."),
+        (TooLarge, "256 KiB is the most for one task, 4 MiB for many: upload a file and name it."),
         (UnsupportedMedia, "Send `Content-Type: application/json`."),
         (DatabaseUnavailable, "PostgreSQL cannot be reached: try again after `Retry-After`."),
         (DatabaseBusy, "PostgreSQL did not answer in time: try again after `Retry-After`."),

@@ -13,6 +13,7 @@ from pgqueue_api.metrics import Metrics
 from pgqueue_api.registry import Registry
 from pgqueue_api.stats import Stats
 from pgqueue_api.submitter import Doorbell, Submitter
+from pgqueue_api.uploading import Uploads
 
 if TYPE_CHECKING:
     from pgqueue.settings import Settings
@@ -25,13 +26,16 @@ class Services:
 
     def __init__(self, settings: Settings, limits: Limits | None = None) -> None:
         dsn = settings.dsn()
-        self.limits = limits or Limits()
+        self.limits = limits or Limits.of(settings)
         self.metrics = Metrics()
         # reads never wait behind writes, nor health behind either
         self.reads = Links(dsn, "pgqueue api reads", size=4, timeout_s=2, read_only=True)
         self.writes = Links(dsn, "pgqueue api writes", size=4, timeout_s=10)
         # a task with a key may wait for another transaction that uses it: nobody else waits with it
         self.keyed = Links(dsn, "pgqueue api keyed", size=4, timeout_s=10)
+        # a large file keeps one of them busy again and again
+        self.files = Links(dsn, "pgqueue api files", size=4, timeout_s=10)
+        self.uploads = Uploads(self)
         self.health = Links(dsn, "pgqueue api health", size=1, timeout_s=2, read_only=True)
         self.doorbell = Doorbell(dsn)
         self.submitter = Submitter(dsn, self.doorbell, self.limits, self.metrics)
@@ -65,5 +69,5 @@ class Services:
             with suppress(asyncio.CancelledError):
                 await task
         await self.hub.close()
-        for links in (self.reads, self.writes, self.keyed, self.health):
+        for links in (self.reads, self.writes, self.keyed, self.files, self.health):
             await links.close()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pgqueue.context import RECORDED
-from pgqueue.errors import UsageError
+from pgqueue.errors import NotFound, UsageError
 from pgqueue.steps import on_loop
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ class Recorder:
     text_pieces: list[str] = field(default_factory=list)
     artifacts: dict[str, tuple[bytes, str]] = field(default_factory=dict)
     remembered: dict[str, bytes] = field(default_factory=dict)
+    files: dict[str, tuple[bytes, str]] = field(default_factory=dict)
+    """What handlers may open, by the id of an upload or by ``task_id/name``: data, content type."""
 
     def progress(self, context: Context, percent: float, message: str | None) -> None:
         """Keep a progress."""
@@ -53,6 +57,40 @@ class Recorder:
         """Keep what the next attempt is to know."""
         del context
         return _saved(lambda: self.remembered.update({name: data}))
+
+    def find_artifact(self, context: Context, key: dict[str, Any]) -> Future[dict[str, Any]]:
+        """Find one of ``files``, or of what a test put there."""
+        found: Future[dict[str, Any]] = Future()
+        try:
+            data, content_type = self._file(context, key)
+        except NotFound as error:
+            found.set_exception(error)
+        else:
+            sha256 = hashlib.sha256(data).hexdigest()
+            found.set_result(
+                {
+                    "file_name": key["name"],
+                    "content_type": content_type,
+                    "size": len(data),
+                    "sha256": sha256,
+                }
+            )
+        return found
+
+    def read_artifact(self, context: Context, key: dict[str, Any], n: int) -> Future[bytes]:
+        """Give the n-th MiB of one of ``files``."""
+        piece: Future[bytes] = Future()
+        piece.set_result(self._file(context, key)[0][n << 20 : (n + 1) << 20])
+        return piece
+
+    def _file(self, context: Context, key: dict[str, Any]) -> tuple[bytes, str]:
+        if key["task_id"] == context.task_id and key["name"] in self.artifacts:
+            return self.artifacts[key["name"]]
+        name = key["upload_id"] or f"{key['task_id']}/{key['name']}"
+        if name not in self.files:
+            message = f"there is no artifact {name}"
+            raise NotFound(message, hint="put it into the recorder's files")
+        return self.files[name]
 
     def transaction(self, context: Context) -> Transaction:
         """Refuse: there is no database to write to."""

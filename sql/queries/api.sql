@@ -101,6 +101,27 @@ select content_type, size, encode(sha256, 'hex') as sha256 from pgqueue.artifact
 -- name: artifact_data
 select data from pgqueue.artifact where task_id = %(id)s and name = %(name)s;
 
+-- name: begin_upload
+select pgqueue.begin_upload(%(name)s, %(content_type)s, %(within_s)s)::text as id;
+
+-- name: append_upload
+select pgqueue.append_upload(%(id)s, %(n)s, %(data)s);
+
+-- name: finish_upload
+select pgqueue.finish_upload(%(id)s, %(size)s, %(sha256)s, %(keep_s)s);
+
+-- name: delete_upload
+select pgqueue.delete_upload(%(id)s) as deleted;
+
+-- name: upload_state
+select json_build_object(
+    'id', id, 'name', name, 'content_type', content_type, 'size', size, 'sha256', sha256,
+    'created_at', pgqueue.json_time(created_at), 'expires_at', pgqueue.json_time(expires_at),
+    'href', '/v1/artifacts/' || id || '/content'
+)::text as item
+from pgqueue.uploads
+where id = %(id)s and state = 'there' and expires_at > pgqueue.clock();
+
 -- name: known_types
 select
     name, queue, max_attempts, retry::text as retry, timeout_s, description, payload_schema::text as payload_schema,

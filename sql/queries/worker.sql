@@ -30,6 +30,16 @@ select watched from pgqueue.append_events(%(events)s);
 -- name: save_artifact
 select pgqueue.save_artifact(%(task_id)s, %(lease_id)s, %(name)s, %(content_type)s, %(data)s);
 
+-- name: find_artifact
+select file_name, content_type, size, sha256
+from pgqueue.find_artifact(%(upload_id)s::uuid, %(task_id)s::uuid, %(name)s::text);
+
+-- name: read_artifact
+select pgqueue.read_artifact(%(n)s, %(upload_id)s::uuid, %(task_id)s::uuid, %(name)s::text) as data;
+
+-- name: prune_uploads
+select pgqueue.prune_uploads(100);
+
 -- name: save_checkpoint
 select pgqueue.save_checkpoint(%(task_id)s, %(lease_id)s, %(name)s, %(data)s);
 

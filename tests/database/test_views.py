@@ -18,6 +18,7 @@ COLUMNS = {
     "reason error created_at started_at finished_at",
     "notices": "id at kind queue message data",
     "workers": "id worker state host pid version queues types concurrency started_at heartbeat_at",
+    "uploads": "id name content_type size sha256 state created_at expires_at",
     "queue_health": "queue queued scheduled retrying active oldest_wait workers",
 }
 

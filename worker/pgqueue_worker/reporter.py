@@ -23,6 +23,7 @@ from pgqueue_worker.transactions import Transaction
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
+    from concurrent.futures import Future
 
     from pgqueue.context import Context
     from pgqueue.database import Link
@@ -123,6 +124,16 @@ class Reporter:
         """Give the transaction that completes the attempt."""
         return Transaction(self._connections, self.completion(context))
 
+    def find_artifact(self, context: Context, key: dict[str, Any]) -> Future[dict[str, Any]]:
+        """Find a file."""
+        del context  # a file is there whoever asks
+        return asyncio.run_coroutine_threadsafe(self._find(key), self._loop)
+
+    def read_artifact(self, context: Context, key: dict[str, Any], n: int) -> Future[bytes]:
+        """Give the n-th MiB of a file."""
+        del context
+        return asyncio.run_coroutine_threadsafe(self._read(key, n), self._loop)
+
     def completion(self, context: Context) -> Completion:
         """Give what such a transaction tells; ``LeaseLost`` when the attempt has ended here."""
         lease = self._leases.get(context.lease_id)
@@ -220,6 +231,16 @@ class Reporter:
                     "data": bytes(data),
                 },
             )
+
+    async def _find(self, key: dict[str, Any]) -> dict[str, Any]:
+        async with self._files_turn:
+            ((name, content_type, size, sha256),) = await self._files.rows("find_artifact", key)
+        return {"file_name": name, "content_type": content_type, "size": size, "sha256": sha256}
+
+    async def _read(self, key: dict[str, Any], n: int) -> bytes:
+        async with self._files_turn:
+            ((data,),) = await self._files.rows("read_artifact", {**key, "n": n})
+        return bytes(data)
 
     def _note_progress(self, lease: Lease) -> None:
         self._moved.add(lease.lease_id)

@@ -13,12 +13,14 @@ from pgqueue_api.routes import (
     queues,
     scaling,
     tasks,
+    uploads,
 )
 
 __all__ = ["ROUTES"]
 
 ROUTES = [
     *tasks.ROUTES,
+    *uploads.ROUTES,
     *dead_letters.ROUTES,
     *operations.ROUTES,
     *events.ROUTES,

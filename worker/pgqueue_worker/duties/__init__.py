@@ -5,7 +5,15 @@ A new one is a function and a line in the ``DUTIES`` of its module, and a module
 
 from __future__ import annotations
 
-from pgqueue_worker.duties import figures, letters, operations, retention, schedules, tokens
+from pgqueue_worker.duties import (
+    figures,
+    letters,
+    operations,
+    retention,
+    schedules,
+    tokens,
+    uploads,
+)
 from pgqueue_worker.duties.duty import Duty, Tools
 
 __all__ = ["DUTIES", "Duty", "Tools"]
@@ -17,4 +25,5 @@ DUTIES: tuple[Duty, ...] = (
     *operations.DUTIES,
     *schedules.DUTIES,
     *retention.DUTIES,
+    *uploads.DUTIES,
 )

@@ -93,7 +93,7 @@ def _listen(wire: Wire, remote: Remote, inbox: SimpleQueue[tuple[Message, bytes]
         except (EOFError, OSError):
             os.killpg(0, signal.SIGKILL)  # the worker is gone, and what we do is for nobody
         if message["kind"] == "reply":
-            remote.answered(message)
+            remote.answered(message, blob)
         else:
             inbox.put((message, blob))
 

@@ -121,6 +121,13 @@ class IsolatedProcess:
                 self._answer(id, reporter.save_artifact(context, data=blob, **given))
             case {"kind": "save_checkpoint", "arguments": dict(given), "id": int(id)}:
                 self._answer(id, reporter.save_checkpoint(context, data=blob, **given))
+            case {
+                "kind": "find_artifact" | "read_artifact" as call,
+                "arguments": dict(given),
+                "id": int(id),
+            }:
+                found = getattr(reporter, call)(context, **given)
+                self._answer(id, asyncio.wrap_future(found))
             case {"kind": "settle", "id": int(id)}:
                 self._answer(id, self._settle(reporter, context))
             case {"kind": "completed", "arguments": dict(given)} if self._completion:
@@ -147,4 +154,8 @@ class IsolatedProcess:
 
     def _tell(self, id: int, error: PgQueueError | None = None, answer: Any = None) -> None:
         told = error and {"code": error.code, "message": error.message, "hint": error.hint}
-        self.send({"kind": "reply", "id": id, "error": told, "answer": answer})
+        reply = {"kind": "reply", "id": id, "error": told}
+        if isinstance(answer, bytes):
+            self.send({**reply, "blob": True}, answer)
+        else:
+            self.send({**reply, "answer": answer})

@@ -58,14 +58,22 @@ class Remote:
         """Give the transaction that completes the attempt, on a connection of this process."""
         return Transaction(self._connections, RemoteCompletion(context, self))
 
-    def answered(self, message: Message) -> None:
+    def find_artifact(self, context: Context, key: dict[str, Any]) -> Future[dict[str, Any]]:
+        """Find a file."""
+        return self.ask(context, "find_artifact", key=key)
+
+    def read_artifact(self, context: Context, key: dict[str, Any], n: int) -> Future[bytes]:
+        """Give the n-th MiB of a file."""
+        return self.ask(context, "read_artifact", key=key, n=n)
+
+    def answered(self, message: Message, blob: bytes = b"") -> None:
         """Take the worker's answer to a call."""
         future = self._asked.pop(message["id"], None)
         if future is None:
             return
         error = message.get("error")
         if error is None:
-            future.set_result(message.get("answer"))
+            future.set_result(blob if message.get("blob") else message.get("answer"))
         else:
             future.set_exception(named(**error))
 

@@ -1,0 +1,22 @@
+"""The duty that deletes uploaded files whose time is over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pgqueue_worker.duties.duty import SOON_S, Duty
+
+if TYPE_CHECKING:
+    from pgqueue_worker.duties.duty import Tools
+
+__all__ = ["DUTIES"]
+
+_MOST = 100
+
+
+async def _prune_uploads(tools: Tools) -> float | None:
+    ((done,),) = await tools.link.rows("prune_uploads")
+    return SOON_S if done >= _MOST else None
+
+
+DUTIES = (Duty("prune_uploads", _prune_uploads, interval_s=60.0),)
