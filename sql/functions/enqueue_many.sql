@@ -52,6 +52,7 @@ begin
                 3::smallint
             ) as max_attempts,
             coalesce(i.queue, t.queue, 'default') as queue,
+            i.limit_key,
             i.n,
             i.type,
             i.run_at,
@@ -61,7 +62,6 @@ begin
             coalesce(i.payload, '{}') as payload,
             i.traceparent,
             i.dedup_key,
-            i.limit_key,
             i.cost,
             i.fairness_key,
             i.batch_id,
@@ -83,16 +83,19 @@ begin
         ) as i
         left join task_type as t on t.name = i.type
     ),
-    rooms as materialized (  -- of keys that have a limit; most tasks have no key, and pay for a look at that
+    keys as materialized (  -- most tasks have none, and pay for this look
+        select i.queue, i.limit_key, i.seq, i.priority, i.n from input as i where i.limit_key is not null
+    ),
+    rooms as materialized (
         select d.queue, d.limit_key, key_room(d.queue, d.limit_key) as n
-        from (select distinct i.queue, i.limit_key from input as i where i.limit_key is not null) as d
+        from (select distinct k.queue, k.limit_key from keys as k) as d
     ),
     held as materialized (
         select k.n
         from (
             select i.n, i.queue, i.limit_key, row_number() over (partition by i.queue, i.limit_key order by i.priority, i.n) as place
-            from input as i
-            where i.limit_key is not null and i.seq is not null
+            from keys as i
+            where i.seq is not null
         ) as k
         join rooms as r on r.queue = k.queue and r.limit_key = k.limit_key
         where k.place > r.n
@@ -150,7 +153,7 @@ begin
         count(expires_at) > 0,
         count(batch_id) > 0,
         count(depends_on) > 0,
-        array(select distinct i.queue from input as i where i.limit_key is not null)
+        array(select distinct k.queue from keys as k)
     into ids, created_at, queues, impossible, expires, joins, waits, keyed
     from input;
 
