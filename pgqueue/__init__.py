@@ -20,7 +20,7 @@ from pgqueue.letters import DeadLetter
 from pgqueue.operations import Operation, Operations, OperationState, Preview
 from pgqueue.outcomes import Cancel, Retry, Snooze
 from pgqueue.queues import Queue
-from pgqueue.rate import Rate
+from pgqueue.rate import Limit, Rate
 from pgqueue.retention import Retention
 from pgqueue.settings import Settings
 from pgqueue.sync import SyncClient
@@ -38,6 +38,7 @@ __all__ = [
     "Duplicate",
     "Enqueued",
     "LeaseLost",
+    "Limit",
     "NewTask",
     "NotFound",
     "Operation",

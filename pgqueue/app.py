@@ -22,7 +22,7 @@ from pgqueue.letters import DeadLetter, find
 from pgqueue.operations import Operations
 from pgqueue.queries import query
 from pgqueue.queues import Queue
-from pgqueue.rate import Rate, as_setting
+from pgqueue.rate import Limit, Rate, as_setting
 from pgqueue.retention import Retention
 from pgqueue.settings import Settings
 from pgqueue.task import (
@@ -147,8 +147,8 @@ class PgQueue:
         """Enqueue a task and give its id; once this returns, it survives any crash.
 
         ``options`` are those of ``NewTask``: queue, priority, run_at, delay, max_attempts, timeout,
-        retry, expires_at, expires_in, fairness_key, dedup_key and what goes with it. With a
-        ``dedup_key`` the id may be another task's, and ``Duplicate`` is raised where
+        retry, expires_at, expires_in, limit_key, cost, fairness_key, dedup_key and what goes with
+        it. With a ``dedup_key`` the id may be another task's, and ``Duplicate`` is raised where
         ``on_conflict`` is "reject".
         With ``connection`` it happens inside the caller's transaction, and only if that commits.
         Calls that are made while others are on their way to the database share a commit.
@@ -277,6 +277,7 @@ class PgQueue:
         ageing: timedelta | float | EllipsisType | None = ...,
         concurrency: int | EllipsisType | None = ...,
         rate: Rate | Sequence[Rate] | EllipsisType | None = ...,
+        per_key: Limit | EllipsisType | None = ...,
         fairness: Mapping[str, int] | EllipsisType | None = ...,
         retention: Retention | EllipsisType | None = ...,
     ) -> None:
@@ -284,7 +285,8 @@ class PgQueue:
 
         What is left out stays; ``None`` takes a setting away. Types and tasks that say otherwise
         come first. ``ageing`` (in seconds or a ``timedelta``): how long a task waits for each step
-        of priority that it gains. ``concurrency`` and ``rate`` hold over all workers.
+        of priority that it gains. ``concurrency`` and ``rate`` hold over all workers; ``per_key``
+        is what each ``limit_key`` is allowed that has no limit of its name: see ``set_limit``.
         With ``fairness`` keys take turns, each with one task, or as many as the mapping says.
         """
         policy = retry.as_policy() if isinstance(retry, Backoff) else retry
@@ -295,6 +297,7 @@ class PgQueue:
             "ageing_s": ageing_s,
             "concurrency": concurrency,
             "rate": rate if rate is None or rate is ... else as_setting(rate),
+            "per_key": per_key.as_setting() if isinstance(per_key, Limit) else per_key,
             "fairness": fairness
             if fairness is None or fairness is ...
             else {"weights": {**fairness}},
@@ -333,6 +336,37 @@ class PgQueue:
         """Let the tasks of a paused queue start again; ``NotFound`` if there is no such queue."""
         async with self._connection() as connection:
             await connection.execute(query("resume_queue"), {"name": queue})
+
+    async def set_limit(
+        self,
+        name: str,
+        *,
+        concurrency: int | EllipsisType | None = ...,
+        rate: Rate | Sequence[Rate] | EllipsisType | None = ...,
+    ) -> None:
+        """Limit all tasks with this ``limit_key``, over all queues and workers.
+
+        It takes the place of what their queues allow each key. What is left out stays; ``None``
+        takes a part away: with neither the key has no limit at all.
+        """
+        given = {
+            "concurrency": concurrency,
+            "rate": rate if rate is None or rate is ... else as_setting(rate),
+        }
+        settings = encode({key: v for key, v in given.items() if v is not ...}).decode()
+        async with self._connection() as connection:
+            await connection.execute(
+                query("patch_limit"), {"name": name, "settings": settings, "versions": None}
+            )
+
+    async def delete_limit(self, name: str) -> bool:
+        """Limit a key by what its queues allow each key, again; False if it had no limit."""
+        async with self._connection() as connection:
+            cursor = await connection.execute(
+                query("delete_limit"), {"name": name, "versions": None}
+            )
+            row = await cursor.fetchone()
+        return row is not None and bool(row[0])
 
     async def _missing(self, id: str | UUID) -> NotFound:
         async with self._connection() as connection:

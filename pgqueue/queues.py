@@ -43,6 +43,9 @@ class Queue(BaseModel):
     sampled_at: datetime | None
     concurrency: int | None
     rate: list[dict[str, Any]] | None
+    per_key: dict[str, Any] | None
+    slowed_until: datetime | None
+    slowed_reason: str | None
     max_attempts: int | None
     retry: dict[str, Any] | None
     ageing_s: float | None

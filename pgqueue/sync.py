@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pgqueue.backoff import Backoff
     from pgqueue.letters import DeadLetter
     from pgqueue.queues import Queue
-    from pgqueue.rate import Rate
+    from pgqueue.rate import Limit, Rate
     from pgqueue.retention import Retention
     from pgqueue.settings import Settings
     from pgqueue.task import Enqueued, NewTask, Status, Task, TaskId
@@ -128,6 +128,7 @@ class SyncClient:
         ageing: timedelta | float | EllipsisType | None = ...,
         concurrency: int | EllipsisType | None = ...,
         rate: Rate | Sequence[Rate] | EllipsisType | None = ...,
+        per_key: Limit | EllipsisType | None = ...,
         fairness: Mapping[str, int] | EllipsisType | None = ...,
         retention: Retention | EllipsisType | None = ...,
     ) -> None:
@@ -140,10 +141,25 @@ class SyncClient:
                 ageing=ageing,
                 concurrency=concurrency,
                 rate=rate,
+                per_key=per_key,
                 fairness=fairness,
                 retention=retention,
             )
         )
+
+    def set_limit(
+        self,
+        name: str,
+        *,
+        concurrency: int | EllipsisType | None = ...,
+        rate: Rate | Sequence[Rate] | EllipsisType | None = ...,
+    ) -> None:
+        """Do what ``PgQueue.set_limit`` does."""
+        self._call(lambda app: app.set_limit(name, concurrency=concurrency, rate=rate))
+
+    def delete_limit(self, name: str) -> bool:
+        """Do what ``PgQueue.delete_limit`` does."""
+        return self._call(lambda app: app.delete_limit(name))
 
     def dead_letters(self, **options: Any) -> list[DeadLetter]:
         """Do what ``PgQueue.dead_letters`` does."""

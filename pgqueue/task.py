@@ -92,6 +92,8 @@ class Task(BaseModel):
     expires_at: datetime | None = Field(default=None)
     dedup_key: str | None = Field(default=None)
     fairness_key: str | None = Field(default=None)
+    limit_key: str | None = Field(default=None)
+    cost: int = Field(default=1)
 
 
 class Enqueued(NamedTuple):
@@ -108,6 +110,8 @@ class NewTask:
     ``payload`` is anything JSON can hold, or a pydantic model; ``run_at`` and ``expires_at`` need a
     time zone. A task that has not started by ``expires_at``, or ``expires_in`` from now, is
     cancelled.
+    ``limit_key``: whose limits it counts against beside its queue's; ``cost``: how much of each it
+    takes, 1 if not given.
     ``fairness_key``: with whom it takes turns in a fair queue; its user if not given.
     ``dedup_key`` makes it unique: see docs/uniqueness.md for it and the words that go with it.
     """
@@ -124,6 +128,8 @@ class NewTask:
     expires_at: datetime | None = None
     expires_in: timedelta | float | None = None
     fairness_key: str | None = None
+    limit_key: str | None = None
+    cost: int | None = None
     dedup_key: str | None = None
     dedup_scope: Literal["type", "queue"] | None = None
     dedup_statuses: Sequence[str] | None = None
@@ -147,6 +153,8 @@ class NewTask:
             "expires_at": self.expires_at.isoformat() if self.expires_at else None,
             "expires_in_s": seconds(self.expires_in),
             "fairness_key": self.fairness_key,
+            "limit_key": self.limit_key,
+            "cost": self.cost,
             "traceparent": traceparent,
         }
         if self.dedup_key is not None:

@@ -16,6 +16,8 @@ from pgqueue_api import (
     explain_schemas,
     letter_paths,
     letter_schemas,
+    limit_paths,
+    limit_schemas,
     queue_paths,
     upload_paths,
 )
@@ -446,11 +448,18 @@ def document() -> dict[str, Any]:
             {"name": "overview", "description": "Queues, workers, types, figures."},
             {"name": "operation", "description": "For orchestrators and people."},
         ],
-        "paths": {**_PATHS, **letter_paths.PATHS, **queue_paths.PATHS, **upload_paths.PATHS},
+        "paths": {
+            **_PATHS,
+            **letter_paths.PATHS,
+            **queue_paths.PATHS,
+            **limit_paths.PATHS,
+            **upload_paths.PATHS,
+        },
         "components": {
             "schemas": {
                 **COMPONENTS,
                 **letter_schemas.COMPONENTS,
+                **limit_schemas.COMPONENTS,
                 **explain_schemas.COMPONENTS,
                 **upload_paths.COMPONENTS,
             },

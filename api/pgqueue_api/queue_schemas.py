@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pgqueue_api.limit_schemas import CONCURRENCY, PER_KEY, RATE, SLOWED
+
 __all__ = ["QUEUE_SETTINGS", "QUEUE_STATE", "RETRY"]
 
 _LONGEST_S = 10 * 365 * 86_400
@@ -52,27 +54,10 @@ QUEUE_SETTINGS: dict[str, Any] = {
             "description": "seconds a task waits for each step of priority that it gains; "
             "null: it gains none",
         },
-        "concurrency": {
-            "type": ["integer", "null"],
-            "minimum": 1,
-            "maximum": 1_000_000,
-            "description": "tasks that run at once, over all workers; null: no limit",
-        },
-        "rate": {
-            "type": ["array", "null"],
-            "minItems": 1,
-            "maxItems": 5,
-            "items": {
-                "type": "object",
-                "properties": {
-                    "count": {"type": "integer", "minimum": 1, "maximum": 1_000_000},
-                    "per_seconds": {"type": "number", "minimum": 0.001, "maximum": 2_592_000},
-                },
-                "required": ["count", "per_seconds"],
-                "additionalProperties": False,
-            },
-            "description": "no span of that length sees more starts, over all workers; all hold",
-        },
+        "concurrency": CONCURRENCY,
+        "rate": RATE,
+        "per_key": PER_KEY,
+        "slowed_until": SLOWED,
         "fairness": {
             "type": ["object", "null"],
             "properties": {
@@ -109,6 +94,7 @@ QUEUE_SETTINGS: dict[str, Any] = {
 }
 
 QUEUE_STATE: dict[str, Any] = {
+    "slowed_reason": {"type": ["string", "null"], "description": "what a handler said"},
     "state": {
         "enum": ["active", "draining", "paused"],
         "description": "draining: paused, and some of its tasks still run",

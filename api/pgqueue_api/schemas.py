@@ -93,6 +93,18 @@ NEW_TASK = _object(
             "maximum": MOST_DELAY_S,
             "description": "the same, in seconds from now; instead of expires_at",
         },
+        "limit_key": {
+            "type": ["string", "null"],
+            "minLength": 1,
+            "maxLength": 255,
+            "description": "whose limits it counts against, beside those of its queue",
+        },
+        "cost": {
+            "type": ["integer", "null"],
+            "minimum": 1,
+            "maximum": 32_767,
+            "description": "how much of each limit it takes; null: 1",
+        },
         "fairness_key": {
             "type": ["string", "null"],
             "minLength": 1,
@@ -102,7 +114,7 @@ NEW_TASK = _object(
     },
     "A task to run.",
     *("payload", "queue", "priority", "run_at", "delay_s", "max_attempts", "timeout_s", "retry"),
-    *("expires_at", "expires_in_s", "fairness_key", *DEDUP),
+    *("expires_at", "expires_in_s", "fairness_key", "limit_key", "cost", *DEDUP),
     additionalProperties=False,
     examples=[{"type": "sleep", "payload": {"delay_ms": 2000}, "priority": "high"}],
 )
@@ -159,6 +171,8 @@ _TASK = _object(
         "dedup_key": {"type": ["string", "null"]},
         "expires_at": _nullable(_time("cancelled if it has not started by then")),
         "fairness_key": {"type": ["string", "null"]},
+        "limit_key": {"type": ["string", "null"]},
+        "cost": {"type": "integer"},
         "deduplicated": {
             "type": "boolean",
             "description": "only in the answer to a submit with a dedup_key: it was there before",
@@ -191,6 +205,8 @@ _TASK = _object(
             "dedup_key": None,
             "expires_at": None,
             "fairness_key": None,
+            "limit_key": None,
+            "cost": 1,
         }
     ],
 )

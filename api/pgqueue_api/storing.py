@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pgqueue_api.services import Services
     from pgqueue_api.submission import Submission
 
-__all__ = ["Kept", "Outcome", "flagged", "store", "store_once"]
+__all__ = ["Kept", "Outcome", "as_stored", "flagged", "store", "store_once"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,8 @@ async def store(services: Services, checked: Sequence[Submission | None]) -> lis
     keyed = [one for one in checked if one is not None and one.dedup_key is not None]
     with_key = iter(await _store_keyed(services, keyed))
     outcomes: list[Outcome] = []
-    for one, future in zip(checked, futures, strict=True):
+    limited: dict[str, int] = {}
+    for n, (one, future) in enumerate(zip(checked, futures, strict=True)):
         if one is None:
             outcomes.append(Invalid())
             continue
@@ -63,9 +64,23 @@ async def store(services: Services, checked: Sequence[Submission | None]) -> lis
         try:
             id, created_at = await future
             outcomes.append(Kept(id, one.as_task(id, created_at)))
+            if one.limit_key is not None:
+                limited[id] = n
         except PgQueueError as error:
             outcomes.append(error)
+    for id, state in (await _states(services, list(limited))).items():
+        outcomes[limited[id]] = Kept(id, state)
     return outcomes
+
+
+async def as_stored(services: Services, one: Submission, id: str, created_at: str) -> bytes:
+    """Give a task as it stands now that it was stored.
+
+    Whether one with a key waits for that only the database knows.
+    """
+    if one.limit_key is None:
+        return one.as_task(id, created_at)
+    return (await _states(services, [id]))[id]
 
 
 async def _store_keyed(services: Services, submissions: Sequence[Submission]) -> list[Outcome]:
@@ -75,7 +90,8 @@ async def _store_keyed(services: Services, submissions: Sequence[Submission]) ->
         row = await services.keyed.row("submit_unique", {"tasks": _elements(submissions)})
         assert row is not None
         services.doorbell.ring(row["queues"], row["ids"])
-        states = await _states(services, _hits(row["ids"], row["verdicts"]))
+        hits = _hits(row["ids"], row["verdicts"])
+        states = await _states(services, hits + _limited(submissions, row["ids"]))
     except PgQueueError as error:
         if len(submissions) == 1 or error.status >= 500:
             return [error] * len(submissions)
@@ -127,7 +143,7 @@ async def store_once(
         services.doorbell.ring(row["queues"], [id for id in ids if id])
     replayed = row["verdict"] == "replayed"
     hits = [id for id in ids if id] if replayed else _hits(ids, verdicts)
-    states = await _states(services, hits)
+    states = await _states(services, hits + _limited(checked, ids))
     outcomes: list[Outcome] = []
     for one, id, verdict in zip(checked, ids, verdicts, strict=True):
         if id is None:
@@ -164,6 +180,15 @@ def _elements(submissions: Sequence[Submission]) -> str:
 def _hits(ids: Sequence[str | None], verdicts: Sequence[str | None]) -> list[str]:
     """Give the ids of tasks that were there before, in a place or in another of this request."""
     return [id for id, verdict in zip(ids, verdicts, strict=True) if id and verdict in _HITS]
+
+
+def _limited(submissions: Sequence[Submission | None], ids: Sequence[str | None]) -> list[str]:
+    """Give the ids of tasks that may wait for their keys."""
+    return [
+        id
+        for one, id in zip(submissions, ids, strict=True)
+        if one is not None and id and one.limit_key is not None
+    ]
 
 
 async def _states(services: Services, ids: Sequence[str]) -> dict[str, bytes]:

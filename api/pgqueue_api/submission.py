@@ -47,6 +47,8 @@ class Submission:
     expires_at: datetime | None
     expires_in_s: float | None
     fairness_key: str | None
+    limit_key: str | None
+    cost: int
 
     def as_task(self, id: str, created_at: str) -> bytes:
         """Give the task as JSON, as it stands right after it was stored."""
@@ -85,6 +87,8 @@ class Submission:
                 "dedup_key": self.dedup_key,
                 "expires_at": json_time(expires_at) if expires_at else None,
                 "fairness_key": self.fairness_key,
+                "limit_key": self.limit_key,
+                "cost": self.cost,
             }
         )
 
@@ -138,11 +142,14 @@ def check(
     due, delay_s = _take_time(raw, element, "run_at", "delay_s", prefix)
     expires_at, expires_in_s = _take_time(raw, element, "expires_at", "expires_in_s", prefix)
     fairness_key = raw.get("fairness_key")
+    limit_key, cost = raw.get("limit_key"), raw.get("cost")
     more = {
         "timeout_s": timeout_s,
         "retry": retry,
         "traceparent": traceparent,
         "fairness_key": fairness_key,
+        "limit_key": limit_key,
+        "cost": None if cost is None else int(cost),
     }
     element |= {name: value for name, value in more.items() if value is not None}
     dedup_key = raw.get("dedup_key")
@@ -163,6 +170,8 @@ def check(
         expires_at,
         expires_in_s,
         fairness_key,
+        limit_key,
+        int(cost or 1),
     )
 
 

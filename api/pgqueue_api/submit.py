@@ -15,7 +15,7 @@ from pgqueue_api import body
 from pgqueue_api.asking import wait_asked
 from pgqueue_api.problems import Invalid, problem_of
 from pgqueue_api.schemas import BULK
-from pgqueue_api.storing import Kept, Outcome, flagged, store, store_once
+from pgqueue_api.storing import Kept, Outcome, as_stored, flagged, store, store_once
 from pgqueue_api.submission import Submission, check, check_shape
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ async def _store_one(
         (outcome,) = await store(services, [submission])
     else:
         id, created_at = await services.submitter.submit(submission.element)
-        content = submission.as_task(id, created_at)
+        content = await as_stored(services, submission, id, created_at)
         return Answer(201, content, {"Location": f"/v1/tasks/{id}"})
     if isinstance(outcome, PgQueueError):
         raise outcome

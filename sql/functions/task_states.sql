@@ -40,7 +40,9 @@ begin
             'timeout_s', t.timeout_s,
             'dedup_key', t.dedup_key,
             'expires_at', json_time(t.expires_at),
-            'fairness_key', t.fairness_key
+            'fairness_key', t.fairness_key,
+            'limit_key', t.limit_key,
+            'cost', t.cost
         )::text
     from unnest(ids) with ordinality as asked (id, n)
     cross join lateral (

@@ -135,7 +135,9 @@ select json_build_object(
     'active', q.active, 'oldest_queued_at', pgqueue.json_time(q.oldest_queued_at), 'workers', q.workers, 'dead_letters', q.dead_letters,
     'sampled_at', pgqueue.json_time(q.sampled_at), 'created_at', pgqueue.json_time(q.created_at),
     'version', q.version, 'max_attempts', q.max_attempts, 'retry', q.retry, 'ageing_s', q.ageing_s,
-    'concurrency', q.concurrency, 'rate', q.rate, 'fairness', q.fairness, 'retention', q.retention, 'paused', q.paused,
+    'concurrency', q.concurrency, 'rate', q.rate, 'per_key', q.per_key,
+    'slowed_until', pgqueue.json_time(q.slowed_until), 'slowed_reason', q.slowed_reason,
+    'fairness', q.fairness, 'retention', q.retention, 'paused', q.paused,
     'paused_at', pgqueue.json_time(q.paused_at),
     'paused_by', q.paused_by, 'paused_reason', q.paused_reason, 'state', q.state, 'still_running', q.still_running
 )::text as item, q.version, q.state
@@ -143,6 +145,24 @@ from pgqueue.queues as q
 where %(name)s::text is null or q.name = %(name)s
 order by q.name
 limit 1000;
+
+-- name: list_limits
+select l.name, json_build_object(
+    'name', l.name, 'concurrency', l.concurrency, 'rate', l.rate, 'slowed_until', pgqueue.json_time(l.slowed_until),
+    'slowed_reason', l.slowed_reason, 'version', l.version, 'created_at', pgqueue.json_time(l.created_at)
+)::text as item
+from pgqueue.limits as l
+where l.name > %(after)s
+order by l.name
+limit %(most)s;
+
+-- name: get_limit
+select l.version, json_build_object(
+    'name', l.name, 'concurrency', l.concurrency, 'rate', l.rate, 'slowed_until', pgqueue.json_time(l.slowed_until),
+    'slowed_reason', l.slowed_reason, 'version', l.version, 'created_at', pgqueue.json_time(l.created_at)
+)::text as item
+from pgqueue.limits as l
+where l.name = %(name)s;
 
 -- name: queue_exists
 select 1 as found from pgqueue.queue where name = %(name)s;

@@ -44,6 +44,12 @@ select pgqueue.pause(%(name)s, %(reason)s, %(paused_by)s);
 -- name: resume_queue
 select pgqueue.resume(%(name)s);
 
+-- name: patch_limit
+select pgqueue.patch_limit(%(name)s, %(settings)s::jsonb, %(versions)s::bigint[]) as version;
+
+-- name: delete_limit
+select pgqueue.delete_limit(%(name)s, %(versions)s::bigint[]) as deleted;
+
 -- name: listen_events
 listen pgqueue_event;
 

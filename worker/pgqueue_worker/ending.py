@@ -33,11 +33,12 @@ def returned(value: Any) -> dict[str, Any]:
     match value:
         case None:
             return {"outcome": Outcome.COMPLETED}
-        case Retry(after=after, reason=reason):
+        case Retry(after=after, reason=reason, slow=slow):
             message = _said(reason) or "the handler asked for a retry"
             return {
                 "outcome": Outcome.FAILED,
                 **({} if after is None else {"delay_s": _delay(after)}),
+                **({} if slow is None else {"slow": slow}),
                 "reason": message,
                 "error": {"type": "Retry", "message": message},
             }

@@ -21,6 +21,7 @@ from pgqueue_api.queue_schemas import QUEUE_SETTINGS
 from pgqueue_api.registry import explain
 from pgqueue_api.schemas import QUEUE_NAME
 from pgqueue_api.services import Services
+from pgqueue_api.submission import parse_time
 
 __all__ = ["ROUTES", "answer_with", "check_name"]
 
@@ -105,7 +106,7 @@ async def _given(request: AnyRequest, services: Services) -> dict[str, Any]:
     headers = dict(request.scope["headers"])
     body.require_json(headers)
     content = await body.read(request.receive, headers, _MOST_BYTES, services.limits.body_s)
-    given = body.parse(content, 3)
+    given = body.parse(content, 4)
     if not _SETTINGS.is_valid(given):
         raise Invalid(
             "these are not the settings of a queue",
@@ -113,6 +114,8 @@ async def _given(request: AnyRequest, services: Services) -> dict[str, Any]:
             hint="see /docs",
         )
     settings: dict[str, Any] = given
+    if settings.get("slowed_until") is not None:
+        parse_time(settings["slowed_until"], "/slowed_until")
     return settings
 
 
