@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import operator
+import types
 import typing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -16,6 +18,7 @@ from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnno
 from pgqueue.backoff import Backoff
 from pgqueue.context import Context
 from pgqueue.errors import PayloadError, UsageError
+from pgqueue.outcomes import Cancel, Retry, Snooze
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 Isolation = Literal["process"]
 
 _MAX_PAYLOAD = 256 * 1024
+_OUTCOMES = (Retry, Snooze, Cancel)
 
 
 @dataclass(frozen=True)
@@ -167,6 +171,10 @@ def _adapter(name: str, annotation: Any) -> TypeAdapter[Any] | None:
 
 
 def _result_adapter(annotation: Any) -> TypeAdapter[Any] | None:
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        # such as Receipt | Retry: what is no result is no part of its schema
+        results = [part for part in typing.get_args(annotation) if part not in _OUTCOMES]
+        annotation = functools.reduce(operator.or_, results) if results else Any
     if annotation is Any or annotation is None or isinstance(annotation, str):
         return None
     try:

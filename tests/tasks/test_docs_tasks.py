@@ -9,12 +9,14 @@ import pytest
 from pgqueue_worker.tasks.data_aggregation import AggregationPayload, data_aggregation
 from pgqueue_worker.tasks.demo import NoopPayload, SleepPayload, noop, sleep
 from pgqueue_worker.tasks.pdf_report import ReportPayload, pdf_report
+from pgqueue_worker.tasks.text_gen import TextPayload, text_gen
 
 from tests.tasks.recording import RecordingContext
 
 TYPES = {
     "data_aggregation": (data_aggregation, AggregationPayload),
     "pdf_report": (pdf_report, ReportPayload),
+    "text_gen": (text_gen, TextPayload),
     "noop": (noop, NoopPayload),
     "sleep": (sleep, SleepPayload),
 }
@@ -47,6 +49,27 @@ ROWS = {"rows": [{"a": 1}]}
 COUNT = {"aggregates": [{"function": "count"}]}
 
 
+TEXTS = [
+    ({}, []),
+    ({"prompt": ""}, ["prompt"]),
+    ({"prompt": 5}, ["prompt"]),
+    ({"prompt": "x" * 100_001}, ["prompt"]),
+    ({"prompt": "x", "surprise": 1}, []),
+    ({"prompt": "x", "api_key": "sk-1"}, []),
+    ({"prompt": "x", "base_url": "http://169.254.169.254"}, []),
+    ({"prompt": "x", "provider": "azure"}, ["provider"]),
+    ({"prompt": "x", "model": "../m"}, ["model"]),
+    ({"prompt": "x", "max_tokens": 0}, ["max_tokens"]),
+    ({"prompt": "x", "max_tokens": 1.5}, ["max_tokens"]),
+    ({"prompt": "x", "temperature": 2.1}, ["temperature"]),
+    ({"prompt": "x", "stop": ["a"] * 5}, ["stop"]),
+    ({"prompt": "x", "stop": [""]}, ["stop", 0]),
+    ({"prompt": "x", "seed": -1}, ["seed"]),
+    ({"prompt": "x", "system": None}, ["system"]),
+    ({"prompt": "x", "corpus": "x" * 200_001}, ["corpus"]),
+]
+
+
 @pytest.mark.parametrize(
     ("model", "payload", "pointer"),
     [
@@ -67,6 +90,7 @@ COUNT = {"aggregates": [{"function": "count"}]}
         (ReportPayload, {"title": "t", "date": "July"}, ["date"]),
         (ReportPayload, {"title": "t", "sections": [{"heading": 5}]}, ["sections", 0, "heading"]),
         (SleepPayload, {"delay_ms": -1}, ["delay_ms"]),
+        *((TextPayload, payload, pointer) for payload, pointer in TEXTS),
     ],
 )
 def test_the_published_schema_refuses_what_is_wrong_and_points_at_it(model, payload, pointer):

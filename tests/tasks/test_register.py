@@ -10,14 +10,20 @@ from pgqueue_worker.tasks.errors import EngineFailed, InputRefused
 from pgqueue import PgQueue
 from tests.tasks.recording import RecordingContext
 
+BUILT = {
+    "data_aggregation": (3, 60),
+    "pdf_report": (3, 60),
+    "text_gen": (3, 300),
+}
+
 
 def test_all_types_are_registered_with_their_queues_and_limits():
     app = PgQueue()
     tasks.register(app)
-    assert set(app.types) == {"noop", "sleep", "data_aggregation", "pdf_report"}
-    for name in ("data_aggregation", "pdf_report"):
+    assert set(app.types) == {"noop", "sleep", *BUILT}
+    for name, (attempts, timeout_s) in BUILT.items():
         kind = app.types[name]
-        assert (kind.queue, kind.max_attempts, kind.timeout_s) == (name, 3, 60)
+        assert (kind.queue, kind.max_attempts, kind.timeout_s) == (name, attempts, timeout_s)
         assert InputRefused in kind.no_retry
         assert EngineFailed not in kind.no_retry
 
@@ -25,7 +31,7 @@ def test_all_types_are_registered_with_their_queues_and_limits():
 def test_the_published_schemas_are_closed_and_describe_their_keys():
     app = PgQueue()
     tasks.register(app)
-    for name in ("data_aggregation", "pdf_report"):
+    for name in BUILT:
         published = app.types[name].published()
         for schema in (published["payload_schema"], published["result_schema"]):
             assert schema["additionalProperties"] is False

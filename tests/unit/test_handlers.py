@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, Field
 
-from pgqueue import Context, PayloadError, PgQueue, Retry, UsageError
+from pgqueue import Cancel, Context, PayloadError, PgQueue, Retry, UsageError
 from pgqueue.handlers import TaskType
 
 
@@ -141,6 +141,15 @@ def test_what_is_published_is_what_was_declared() -> None:
     assert (published["queue"], published["max_attempts"]) == ("email", 5)
     assert (published["timeout_s"], published["description"]) == (60, "Send a receipt.")
     assert published["result_schema"]["title"] == "Receipt"
+
+
+def test_an_outcome_is_no_part_of_the_result_that_is_published() -> None:
+    async def handler(ctx: Context, payload: int) -> list[int] | Retry | Cancel: ...
+
+    assert _type(handler).published()["result_schema"] == {
+        "type": "array",
+        "items": {"type": "integer"},
+    }
 
 
 def test_an_outcome_needs_no_schema() -> None:

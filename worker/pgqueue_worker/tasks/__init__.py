@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .errors import InputRefused
 
@@ -16,10 +16,24 @@ __all__ = ["register"]
 
 _log = logging.getLogger("pgqueue.tasks")
 
-_ENGINES = {"data_aggregation": "duckdb", "pdf_report": "typst"}
+
+class _Built(NamedTuple):
+    """The packages that a type needs, and how it is registered."""
+
+    packages: tuple[str, ...]
+    attempts: int = 3
+    timeout_s: float = 60
+
+
+_BUILT = {
+    "data_aggregation": _Built(("duckdb",)),
+    "pdf_report": _Built(("typst",)),
+    "text_gen": _Built(("openai", "markovify"), timeout_s=300),
+}
 _DESCRIPTIONS = {
     "data_aggregation": "Group, filter and sum inline rows, CSV or JSON text with DuckDB.",
     "pdf_report": "Typeset a PDF report with text, tables and charts.",
+    "text_gen": "Write a text with a language model, streamed as it comes.",
     "noop": "Complete at once, for load tests.",
     "sleep": "Wait, and fail as often as asked, for demonstrations.",
 }
@@ -35,16 +49,17 @@ def register(app: PgQueue) -> None:
     for name in ("noop", "sleep"):
         app.task(name, description=_DESCRIPTIONS[name])(getattr(demo, name))
     absent = []
-    for name, package in _ENGINES.items():
-        if find_spec(package) is None:
-            absent.append(f"{name} (needs {package})")
+    for name, built in _BUILT.items():
+        missing = [package for package in built.packages if find_spec(package) is None]
+        if missing:
+            absent.append(f"{name} (needs {', '.join(missing)})")
             continue
         handler = getattr(import_module(f"{__name__}.{name}"), name)
         app.task(
             name,
             queue=name,
-            max_attempts=3,
-            timeout=60,
+            max_attempts=built.attempts,
+            timeout=built.timeout_s,
             no_retry=(InputRefused,),
             description=_DESCRIPTIONS[name],
         )(handler)

@@ -1,0 +1,1 @@
+"""What `text_gen` is made of."""
