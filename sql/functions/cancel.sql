@@ -11,6 +11,7 @@ declare
     found_task task;
     token record;
     asked bigint;
+    lease bigint;
     ended text;
 begin
     select * into found_task from task as t where t.id = cancel.id;
@@ -40,12 +41,16 @@ begin
             values (
                 found_task.id, nextval('pgqueue.lease_seq'), found_task.user_id, now, token.attempt, true, 'cancelled',
                 jsonb_build_object('type', 'Cancelled', 'message', coalesce(reason, 'cancelled before it started'))
-            );
+            )
+            returning lease_id into lease;
             insert into rollup_flush (minute, created_minute, n, final, queue, type, outcome, waits, runs)
             values (
                 date_bin('1 minute', now, 'epoch'), date_bin('1 minute', found_task.created_at, 'epoch'),
                 1, true, found_task.queue, found_task.type, 'cancelled', '{}', '{}'
             );
+            if exists (select from webhook as w where w.disabled_at is null) then
+                perform tell_of_tasks(array[found_task.id], array[lease]);
+            end if;
             perform announce(array[found_task.id]);
             -- read again, now that its token is ours: who waits for it may have come meanwhile
             perform from task as t

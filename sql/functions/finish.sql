@@ -28,21 +28,23 @@ declare
     outcomes text[];
     more uuid[];
     more_outcomes text[];
+    plain bigint[];                                 -- recorded by complete()
+    told boolean;
     failed uuid[];
     freed_queues text[];
     freed_keys text[];
     slowed jsonb;
 begin
     if cardinality(lease_ids) > 0 then
-        select c.accepted, c.followed into accepted, ended from complete(task_ids, lease_ids) as c;
+        select c.accepted, c.followed into plain, ended from complete(task_ids, lease_ids) as c;
         if ended is not null then
             outcomes := array_fill('completed'::text, array[cardinality(ended)]);
         end if;
-        if cardinality(accepted) < cardinality(lease_ids) then
+        if cardinality(plain) < cardinality(lease_ids) then
             results := results || (
                 select jsonb_agg(jsonb_build_object('task_id', i.task_id, 'lease_id', i.lease_id, 'outcome', 'completed'))
                 from unnest(task_ids, lease_ids) as i (task_id, lease_id)
-                where i.lease_id <> all (accepted)
+                where i.lease_id <> all (plain)
             );
         end if;
     end if;
@@ -141,10 +143,15 @@ begin
         end if;
     end if;
 
+    select
+        exists (select from listener as l where l.channel = 'pgqueue_event' and l.expires_at > now),
+        exists (select from webhook as w where w.disabled_at is null)
+    into watched, told;
+    if told then
+        perform tell_of_tasks(task_ids || ids, plain || accepted);
+    end if;
     if ended is not null then
         perform follow(ended, outcomes);
     end if;
-
-    watched := exists (select from listener where channel = 'pgqueue_event' and expires_at > now);
 end
 $$;

@@ -12,6 +12,7 @@ declare
     now constant timestamptz := pgqueue.clock();
     max_crashes constant int := 3;
     failed uuid[];
+    leases bigint[];                                -- of those that ended
     freed_queues text[];
     freed_keys text[];
     ended uuid[];                                   -- of those that are followed
@@ -65,16 +66,19 @@ begin
     )
     select
         count(*), coalesce(array_agg(distinct queue) filter (where not final), '{}'), coalesce(array_agg(task_id), '{}'),
-        array_agg(task_id) filter (where final and outcome = 'crashed'),
+        array_agg(task_id) filter (where final and outcome = 'crashed'), array_agg(lease_id) filter (where final),
         array_agg(queue) filter (where limited), array_agg(limit_key) filter (where limited),
         array_agg(task_id) filter (where followed and final), array_agg(outcome) filter (where followed and final)
-    into rescued, queues, task_ids, failed, freed_queues, freed_keys, ended, outcomes
+    into rescued, queues, task_ids, failed, leases, freed_queues, freed_keys, ended, outcomes
     from settled;
     if freed_queues is not null then
         perform make_room(freed_queues, freed_keys);
     end if;
     if failed is not null then
         perform keep_dead_letters(failed);
+    end if;
+    if leases is not null and exists (select from webhook as w where w.disabled_at is null) then
+        perform tell_of_tasks(task_ids, leases);
     end if;
     if ended is not null then
         perform follow(ended, outcomes);

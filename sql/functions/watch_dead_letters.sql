@@ -1,6 +1,7 @@
 -- Counts the dead letters of each queue, one counter at a time. When more than the queue's growth_limit failed within the last
--- hour, that is told once: a notice, a notification and, where an alert_type is set, a task of that type with the notice as its
--- payload, all in this transaction. It is over, and told again, when half the limit or less is left. Returns the notices made.
+-- hour, that is told once: a notice, a notification, the webhooks that subscribe to dead_letters.growing and, where an alert_type
+-- is set, a task of that type with the notice as its payload, all in this transaction. It is over, and told again, when half the
+-- limit or less is left. Returns the notices made.
 create or replace function pgqueue.watch_dead_letters()
 returns table (kind text, queue text, message text, data jsonb)
 language plpgsql
@@ -63,6 +64,10 @@ begin
         if level.growing and level.alert_type is not null then
             perform ring(e.queues)
             from enqueue_many(jsonb_build_array(jsonb_build_object('type', level.alert_type, 'payload', data))) as e;
+        end if;
+        -- what sends webhooks is not told of by webhooks
+        if queue <> 'pgqueue.webhooks' then
+            perform tell(replace(kind, 'dead_letters_', 'dead_letters.'), data::json, queue);
         end if;
         return next;
     end loop;
