@@ -37,6 +37,7 @@ from pgqueue.task import (
     seconds,
 )
 from pgqueue.watch import Watch
+from pgqueue.webhooks import Webhooks
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
@@ -411,6 +412,11 @@ class PgQueue:
     def operations(self) -> Operations:
         """Redrive, cancel or delete many tasks at once."""
         return Operations(self._connection, self._listen_dsn)
+
+    @property
+    def webhooks(self) -> Webhooks:
+        """Tell others of what happens, by HTTP."""
+        return Webhooks(self._connection)
 
     def _rows(self, tasks: Iterable[NewTask | dict[str, Any]]) -> list[dict[str, Any]]:
         traceparent = telemetry.current_traceparent()

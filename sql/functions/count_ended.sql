@@ -1,4 +1,4 @@
--- Counts tasks that just ended in their batches, and returns these. Called in the transaction that ended them, once for each.
+-- Counts tasks that just ended in their batches, and returns these; tells the callback_url of those that have one. Called in the transaction that ended them, once for each.
 create or replace function pgqueue.count_ended(task_ids uuid[], outcomes text[]) returns uuid[]
 language plpgsql
 set search_path = pgqueue, pg_catalog, pg_temp
@@ -10,12 +10,13 @@ as $$
 #variable_conflict use_column
 declare
     batches uuid[];
+    called uuid[];
 begin
     with ended as (
-        select t.batch_id, e.outcome
+        select e.id, t.batch_id, t.callback_url, e.outcome
         from unnest(task_ids, outcomes) as e (id, outcome)
-        cross join lateral (select f.batch_id from task as f where f.id = e.id limit 1) as t
-        where t.batch_id is not null
+        cross join lateral (select f.batch_id, f.callback_url from task as f where f.id = e.id limit 1) as t
+        where t.batch_id is not null or t.callback_url is not null
     ),
     counted as (
         insert into batch_delta (batch_id, completed, failed, cancelled)
@@ -23,10 +24,17 @@ begin
             batch_id, count(*) filter (where outcome = 'completed'),
             count(*) filter (where outcome not in ('completed', 'cancelled')), count(*) filter (where outcome = 'cancelled')
         from ended
+        where batch_id is not null
         group by batch_id
         returning batch_id
     )
-    select coalesce(array_agg(batch_id), '{}') into batches from counted;
+    select
+        coalesce((select array_agg(batch_id) from counted), '{}'),
+        (select array_agg(id) from ended where callback_url is not null)
+    into batches, called;
+    if called is not null then
+        perform tell_of_tasks(called, callbacks => true);
+    end if;
     return batches;
 end
 $$;

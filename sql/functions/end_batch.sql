@@ -49,6 +49,18 @@ begin
         insert into batch_delta (batch_id, batches_ended, batches_failed)
         values (ended.parent_id, 1, (ended.outcome <> 'completed')::int);
     end if;
+    if ended.callback_url is not null or exists (select from webhook as w where w.disabled_at is null) then
+        perform tell(
+            'batch.completed',
+            json_build_object(
+                'id', ended.id, 'name', ended.name, 'outcome', ended.outcome, 'total', ended.total,
+                'completed', ended.completed, 'failed', ended.failed, 'cancelled', ended.cancelled,
+                'parent_id', ended.parent_id, 'metadata', case when pg_column_size(ended.metadata) <= 16384 then ended.metadata end,
+                'created_at', json_time(ended.created_at), 'ended_at', json_time(now)
+            ),
+            subject_id => ended.id, callback_url => ended.callback_url, user_id => ended.user_id
+        );
+    end if;
     if exists (select from listener as l where l.channel = 'pgqueue_event' and l.expires_at > now) then
         perform announce(array[end_batch.id]);
     end if;

@@ -1,11 +1,17 @@
--- True when nothing is runnable, running or due in these queues (null: in any). What is delayed into the future does not count.
-create or replace function pgqueue.queues_empty(queues text[] default null) returns boolean
+-- True when nothing is runnable, running or due in these queues (null: in any; webhooks: those to be sent, too).
+-- What is delayed into the future does not count.
+create or replace function pgqueue.queues_empty(queues text[] default null, webhooks boolean default true) returns boolean
 language sql stable
 as $$
-    select not exists (select from pgqueue.ready as r where queues is null or r.queue = any (queues))
-        and not exists (select from pgqueue.running as r where queues is null or r.queue = any (queues))
-        and not exists (
-            select from pgqueue.delayed as d
-            where d.run_at <= pgqueue.clock() and (queues is null or d.queue = any (queues))
-        )
+    with place as not materialized (
+        select r.queue from pgqueue.ready as r
+        union all
+        select r.queue from pgqueue.running as r
+        union all
+        select d.queue from pgqueue.delayed as d where d.run_at <= pgqueue.clock()
+    )
+    select not exists (
+        select from place as p
+        where (queues is null or p.queue = any (queues)) and (webhooks or p.queue <> 'pgqueue.webhooks')
+    )
 $$;

@@ -1,4 +1,4 @@
--- How many places for tasks these queues want (null: all queues), and why: the number that workers are scaled by. A place runs one
+-- How many places for tasks these queues want (null: all but that of webhooks), and why: the number that workers are scaled by. A place runs one
 -- task at a time; a worker process has as many as its concurrency.
 -- wanted: the places that are taken, and one for each task that waits and may start by the limits of its queue. While none has
 -- waited for patience_s, no more than there are: what came just now is left to those who are there.
@@ -36,7 +36,9 @@ begin
         where scale.queues is null or r.queue = any (scale.queues)
         group by r.worker_id
     ) as held on held.worker_id = w.id
-    where w.state = 'active' and w.expires_at > now and (scale.queues is null or w.queues = '{}' or w.queues && scale.queues);
+    where w.state = 'active' and w.expires_at > now and (
+            scale.queues is null and w.queues <> '{pgqueue.webhooks}' or w.queues = '{}' or w.queues && scale.queues
+        );
 
     due := array(select d.queue from delayed as d where d.run_at <= now order by d.run_at limit most);
     backlog := 0;
@@ -44,6 +46,7 @@ begin
     startable := 0;
     for name in
         select distinct u.queue from unnest(coalesce(scale.queues, array(select * from runnable_queues()) || due)) as u (queue)
+        where scale.queues is not null or u.queue <> 'pgqueue.webhooks'
     loop
         select count(*) into waiting from (select from ready as r where r.queue = name limit most) as counted;
         waiting := waiting + (select count(*) from unnest(due) as d (queue) where d.queue = name);

@@ -1,7 +1,9 @@
--- Tells of tasks that these attempts ended for good: with callbacks the callback_url of each, else the webhooks that subscribe to it.
+-- Tells of tasks that these attempts (null: the last one of each) ended for good: with callbacks the callback_url of each, else the webhooks that subscribe to it.
 -- Called in the transaction that ended them. An attempt that did not end its task is passed over, and so are tasks that send
 -- webhooks themselves. A result of more than 16 KiB of text is left out (result_omitted), and so is the traceback.
-create or replace function pgqueue.tell_of_tasks(task_ids uuid[], lease_ids bigint[], callbacks boolean default false) returns void
+create or replace function pgqueue.tell_of_tasks(
+    task_ids uuid[], lease_ids bigint[] default null, callbacks boolean default false
+) returns void
 language plpgsql
 set search_path = pgqueue, pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
@@ -18,18 +20,19 @@ declare
 begin
     for told in
         with ended as materialized (
-            select t.*, a.outcome, a.result, a.error, a.attempt, a.started_at, a.finished_at, a.event
+            select t.*, a.final, a.outcome, a.result, a.error, a.attempt, a.started_at, a.finished_at, a.event
             from unnest(task_ids) as i (id)
             cross join lateral (
                 select
                     l.*,
                     case when l.outcome in ('completed', 'cancelled') then 'task.' || l.outcome else 'task.failed' end as event
                 from attempt as l
-                where l.task_id = i.id and l.lease_id = any (lease_ids) and l.final
+                where l.task_id = i.id and (lease_ids is null or l.lease_id = any (lease_ids))
+                order by l.lease_id desc
                 limit 1
             ) as a
             cross join lateral (select f.* from task as f where f.id = i.id limit 1) as t
-            where (callbacks or a.event = any (wanted)) and t.queue <> 'pgqueue.webhooks'
+            where a.final and (callbacks or a.event = any (wanted)) and t.queue <> 'pgqueue.webhooks'
         ),
         receiver as (
             select e.id, e.user_id, null::uuid as webhook_id, e.callback_url as url

@@ -7,7 +7,8 @@ select pgqueue.shift_clock(pgqueue.clock() - clock_timestamp() + make_interval(s
 -- a task that no worker here could run is queued with a delay, and would be for ever
 select extract(epoch from min(run_at) - pgqueue.clock())::float8 as due_s
 from pgqueue.delayed
-where status <> 'queued' and run_at < 'infinity' and (%(queues)s::text[] is null or queue = any (%(queues)s));
+where status <> 'queued' and run_at < 'infinity' and queue <> 'pgqueue.webhooks'
+    and (%(queues)s::text[] is null or queue = any (%(queues)s));
 
 -- name: outcomes_of_worker
 select outcome, count(*) as n from pgqueue.attempt where worker_id = %(worker)s group by outcome;

@@ -65,9 +65,14 @@ discard sequences;
 select pgqueue.announce(%(ids)s::uuid[]);
 
 -- name: known_queues
-select name from pgqueue.runnable_queues() as name
-union
-select name from pgqueue.queue;
+-- webhooks are sent by a process of their own
+select name
+from (
+    select name from pgqueue.runnable_queues() as name
+    union
+    select name from pgqueue.queue
+) as known
+where name <> 'pgqueue.webhooks';
 
 -- name: register_worker
 select pgqueue.register_worker(
@@ -141,7 +146,7 @@ select pgqueue.prune_dedup();
 select pgqueue.age_tasks();
 
 -- name: queues_empty
-select pgqueue.queues_empty(%(queues)s);
+select pgqueue.queues_empty(%(queues)s, %(webhooks)s);
 
 -- name: listen_ready
 listen pgqueue_ready;
@@ -154,3 +159,15 @@ select 1;
 
 -- name: scale
 select wanted, places, backlog, wait_s from pgqueue.scale(%(queues)s::text[]);
+
+-- name: webhooks_wait
+select exists (select from pgqueue.ready where queue = 'pgqueue.webhooks');
+
+-- name: webhook_request
+select * from pgqueue.webhook_request(%(id)s);
+
+-- name: record_delivery
+select pgqueue.record_delivery(%(id)s, %(status)s, %(try_)s::jsonb, %(gone)s);
+
+-- name: prune_webhooks
+select pgqueue.prune_webhooks();

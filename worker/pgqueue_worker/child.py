@@ -29,6 +29,8 @@ class Child:
         self.unwell = asyncio.Event()  # it asks to be replaced
         self.predecessor: Child | None = None
         self.worker_id: int | None = None
+        self.queues: list[str] = []
+        self.concurrency = 0
         self.waiting = False
         self.retiring = False  # it is to claim no more, and to end when its attempts have
         self.unfit: str | None = None
@@ -51,6 +53,7 @@ class Child:
         finally:
             theirs.close()
         child = cls(process, await Control.over(ours), watch)
+        child.queues, child.concurrency = start["queues"], start["concurrency"]
         child.control.send("start", **start, watch=watch.descriptor)
         return child
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import structlog
 
 from pgqueue.errors import DatabaseUnavailable
+from pgqueue.webhooks import QUEUE
 from pgqueue_worker.lease import Lease
 from pgqueue_worker.retrying import Patience
 from pgqueue_worker.tally import SIZES
@@ -244,7 +245,7 @@ class Claimer:
 
     def _serve(self, queues: Iterable[str]) -> None:
         for queue in queues:
-            if queue and queue not in self._queues:
+            if queue and queue != QUEUE and queue not in self._queues:
                 self._queues.append(queue)
 
 

@@ -12,6 +12,7 @@ from pgqueue.bounds import METAVAR, Processes, parse
 from pgqueue.settings import Settings
 from pgqueue_worker import metrics as metrics_module
 from pgqueue_worker.metrics import Metrics
+from pgqueue_worker.outbound import Allowed
 from pgqueue_worker.supervisor import Plan, Supervisor
 
 _METRICS_PORT = 9100
@@ -55,6 +56,7 @@ def command(
 ) -> None:
     """Run tasks. SIGTERM and Ctrl-C drain; a second one stops at once."""
     settings = Settings()
+    Allowed.parse(settings.outbound_allow_hosts)  # rather now than when a webhook is due
     logs.configure(settings.log_format, settings.log_level)
     telemetry.configure("pgqueue-supervisor")
     plan = Plan(

@@ -41,12 +41,19 @@ class Fleet:
         self._keeper = keeper
         self._metrics = metrics
         self._places: list[Place] = []
+        self._delivers = False
         self.keeping: set[asyncio.Task[None]] = set()
         """One for each process that is kept, and for each that is to end and has not."""
 
     def start(self) -> None:
         """Start the fewest processes that there may be."""
         self._grow(self._plan.processes.lowest)
+
+    def deliver(self) -> None:
+        """Keep a process that sends webhooks, too: from the first one on, to the end."""
+        if not self._delivers:
+            self._delivers = True
+            self._keep(Place(self._plan.delivering()))
 
     async def mind_load(self) -> None:
         """Look at the load, for ever, and keep more or fewer processes by it."""
@@ -87,7 +94,8 @@ class Fleet:
         kept = len(self._places)
         if wanted > kept:
             # those that are about to end are processes, too
-            self._grow(min(wanted - kept, self._plan.processes.highest - len(self.keeping)))
+            others = len(self.keeping) - self._delivers
+            self._grow(min(wanted - kept, self._plan.processes.highest - others))
         elif wanted < kept:
             self._shrink(kept - wanted)
         if len(self._places) != kept:
@@ -101,12 +109,15 @@ class Fleet:
 
     def _grow(self, n: int) -> None:
         for _ in range(n):
-            place = Place()
+            place = Place(self._plan)
             self._places.append(place)
-            keeping = asyncio.create_task(self._keeper.keep(place))
-            self.keeping.add(keeping)
-            keeping.add_done_callback(self.keeping.discard)
+            self._keep(place)
         self._metrics.kept(len(self._places))
+
+    def _keep(self, place: Place) -> None:
+        keeping = asyncio.create_task(self._keeper.keep(place))
+        self.keeping.add(keeping)
+        keeping.add_done_callback(self.keeping.discard)
 
     def _shrink(self, n: int) -> None:
         """Let go of those that have nothing to do first, and then of the youngest."""

@@ -38,7 +38,8 @@ _WATCH_S = 0.2
 class Place:
     """Where a process is kept running, and the next one when it ends, until it is enough."""
 
-    def __init__(self) -> None:
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
         self.enough = asyncio.Event()
         self.child: Child | None = None
 
@@ -58,7 +59,6 @@ class Keeper:
 
     def __init__(
         self,
-        plan: Plan,
         settings: Settings,
         metrics: Metrics,
         link: Link,
@@ -67,7 +67,6 @@ class Keeper:
         stop: asyncio.Event,
         on_waiting: Callable[[], None],
     ) -> None:
-        self._plan = plan
         self._settings = settings
         self._metrics = metrics
         self._link = link
@@ -91,7 +90,7 @@ class Keeper:
         predecessor: Child | None = None
         try:
             while not self._stop.is_set() and not place.enough.is_set():
-                child = place.child = await self._spawn()
+                child = place.child = await self._spawn(place.plan)
                 child.predecessor = predecessor
                 life = asyncio.create_task(self._live(child))
                 living[life] = child
@@ -118,14 +117,15 @@ class Keeper:
                 life.cancel()
             await asyncio.gather(*living, return_exceptions=True)
 
-    async def _spawn(self) -> Child:
+    async def _spawn(self, plan: Plan) -> Child:
         return await Child.spawn(
             {
-                "dsn": self._plan.dsn,
-                "app": self._plan.app,
-                "builtin": self._plan.builtin,
-                "queues": list(self._plan.queues),
-                "concurrency": self._plan.concurrency,
+                "dsn": plan.dsn,
+                "app": plan.app,
+                "builtin": plan.builtin,
+                "queues": list(plan.queues),
+                "concurrency": plan.concurrency,
+                "delivers": plan.delivers,
                 "poll_s": self._settings.poll_s,
                 "grace_s": self._settings.grace_s,
                 "stop_grace_s": self._settings.stop_grace_s,
@@ -230,9 +230,9 @@ class Keeper:
                     host=socket.gethostname(),
                     pid=child.pid,
                     version=version("pgqueue"),
-                    queues=list(self._plan.queues),
+                    queues=child.queues,
                     types=[kind["name"] for kind in types],
-                    concurrency=self._plan.concurrency,
+                    concurrency=child.concurrency,
                     lease_s=self._settings.lease_s,
                 )
             except DatabaseUnavailable as error:

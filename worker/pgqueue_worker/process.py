@@ -36,6 +36,7 @@ from pgqueue_worker.runner import Runner
 from pgqueue_worker.tally import Tally
 from pgqueue_worker.transactions import Connections
 from pgqueue_worker.watch import Watch
+from pgqueue_worker.webhooks import delivering_app
 
 if TYPE_CHECKING:
     from pgqueue.app import PgQueue
@@ -220,7 +221,10 @@ async def _main(end: socket.socket) -> int:
     logs.configure(settings.log_format, settings.log_level)
     telemetry.configure("pgqueue-worker")
     try:
-        app = load(start["app"], builtin=start["builtin"])
+        if start["delivers"]:
+            app = delivering_app(start["dsn"], settings)
+        else:
+            app = load(start["app"], builtin=start["builtin"])
     except PgQueueError as error:
         control.send("unfit", error=str(error))
         return 1
@@ -229,7 +233,8 @@ async def _main(end: socket.socket) -> int:
     )
     if any(kind.isolation for kind in app.types.values()):
         pool.warm()
-    types = [kind.published() for kind in app.types.values()]
+    # what sends webhooks is no type that anybody could enqueue
+    types = [] if start["delivers"] else [kind.published() for kind in app.types.values()]
     control.send("hello", types=types)
     registered = await control.receive()
     if registered is None:

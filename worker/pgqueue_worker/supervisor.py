@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -18,6 +18,7 @@ from pgqueue import migrations
 from pgqueue.bounds import ONE, Processes
 from pgqueue.database import Link
 from pgqueue.errors import DatabaseUnavailable, PgQueueError, UsageError
+from pgqueue.webhooks import QUEUE
 from pgqueue_worker.doorbell import Doorbell
 from pgqueue_worker.fleet import Fleet
 from pgqueue_worker.keeper import Keeper
@@ -34,6 +35,7 @@ _LISTEN_S = 30.0
 _BURST_LOOK_S = 0.1
 _SHARE = 20  # a look that took t comes again after 20 t at the earliest
 _KILL_S = 10.0
+_DELIVERIES = 200  # webhooks under way at once: they do little but wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,18 @@ class Plan:
     processes: Processes = ONE
     concurrency: int = 10
     burst: bool = False
+    delivers: bool = False
+
+    def delivering(self) -> Plan:
+        """Give the plan of the process that sends webhooks, whatever the others do."""
+        return replace(
+            self,
+            app=None,
+            builtin=False,
+            queues=(QUEUE,),
+            concurrency=_DELIVERIES,
+            delivers=True,
+        )
 
 
 class Supervisor:
@@ -66,7 +80,6 @@ class Supervisor:
             settings.listen_url or plan.dsn, on_ring=self._ring, on_control=self._control
         )
         self._keeper = Keeper(
-            plan,
             settings,
             metrics,
             self._link,
@@ -193,6 +206,8 @@ class Supervisor:
                 child.control.send("cancel", lease_ids=asked)
 
     def _ring(self, queues: list[str]) -> None:
+        if QUEUE in queues and not self._stop.is_set():
+            self._fleet.deliver()
         for child in self._children:
             if child.worker_id is not None:  # a new one looks by itself
                 child.control.send("ring", queues=queues)
@@ -233,7 +248,7 @@ class Supervisor:
             if not started:
                 continue
             with suppress(DatabaseUnavailable):
-                ((empty,),) = await self._call("queues_empty", queues=queues)
+                ((empty,),) = await self._call("queues_empty", queues=queues, webhooks=True)
                 if empty:
                     self._stop.set()
                     return

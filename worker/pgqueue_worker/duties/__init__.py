@@ -13,6 +13,7 @@ from pgqueue_worker.duties import (
     schedules,
     tokens,
     uploads,
+    webhooks,
 )
 from pgqueue_worker.duties.duty import Duty, Tools
 
@@ -26,4 +27,5 @@ DUTIES: tuple[Duty, ...] = (
     *schedules.DUTIES,
     *retention.DUTIES,
     *uploads.DUTIES,
+    *webhooks.DUTIES,
 )

@@ -1,0 +1,33 @@
+-- What the library and the API call about webhooks.
+
+-- name: create_webhook
+select pgqueue.create_webhook(
+    %(url)s, %(events)s::text[], %(queues)s::text[], %(types)s::text[], %(description)s, %(enabled)s
+)::text as id;
+
+-- name: get_webhook
+select * from pgqueue.webhooks where %(id)s::uuid is null or id = %(id)s::uuid order by id limit 500;
+
+-- name: patch_webhook
+select pgqueue.patch_webhook(%(id)s, %(settings)s::jsonb, %(versions)s::bigint[]) as version;
+
+-- name: delete_webhook
+select pgqueue.delete_webhook(%(id)s, %(versions)s::bigint[]) as deleted;
+
+-- name: webhook_secrets
+select secret, created_at, expires_at from pgqueue.webhook_secrets(%(id)s::uuid);
+
+-- name: rotate_webhook_secret
+select pgqueue.rotate_webhook_secret(%(id)s::uuid, %(overlap_s)s) as secret;
+
+-- name: test_webhook
+select pgqueue.test_webhook(%(id)s)::text as id;
+
+-- name: redeliver
+select pgqueue.redeliver(%(id)s);
+
+-- name: list_deliveries
+select items, next from pgqueue.list_deliveries(%(id)s::uuid, %(status)s, %(before)s::uuid, %(most)s);
+
+-- name: get_delivery
+select state, webhook_id::text as webhook_id from pgqueue.delivery_states(array[%(id)s::uuid]);
