@@ -19,6 +19,10 @@ begin
     if name is null or length(name) not between 1 and 200 or jsonb_typeof(coalesce(metadata, '{}')) <> 'object' then
         raise exception 'this is no batch' using errcode = 'PQ004', hint = 'its name has 1 to 200 characters, its metadata is an object';
     end if;
+    if not url_fits(callback_url) then
+        raise exception 'this is no callback_url'
+            using errcode = 'PQ004', hint = 'it is one of http or https with a host, in ASCII, and has 2,048 characters at most';
+    end if;
     perform check_callback('on_success', on_success);
     perform check_callback('on_failure', on_failure);
     perform check_callback('on_complete', on_complete);

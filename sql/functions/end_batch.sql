@@ -51,9 +51,9 @@ begin
     end if;
     if ended.callback_url is not null or exists (select from webhook as w where w.disabled_at is null) then
         perform tell(
-            'batch.completed',
+            'batch.' || ended.outcome, now,
             json_build_object(
-                'id', ended.id, 'name', ended.name, 'outcome', ended.outcome, 'total', ended.total,
+                'id', ended.id, 'name', ended.name, 'status', ended.outcome, 'total', ended.total,
                 'completed', ended.completed, 'failed', ended.failed, 'cancelled', ended.cancelled,
                 'parent_id', ended.parent_id, 'metadata', case when pg_column_size(ended.metadata) <= 16384 then ended.metadata end,
                 'created_at', json_time(ended.created_at), 'ended_at', json_time(now)

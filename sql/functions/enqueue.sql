@@ -18,7 +18,8 @@ create or replace function pgqueue.enqueue(
     expires_at timestamptz default null,
     fairness_key text default null,
     limit_key text default null,
-    cost int default null
+    cost int default null,
+    callback_url text default null
 ) returns uuid
 language plpgsql
 set search_path = pgqueue, pg_catalog, pg_temp
@@ -33,7 +34,7 @@ begin
     task := jsonb_build_object(
         'type', type, 'payload', payload, 'queue', queue, 'priority', priority, 'run_at', run_at,
         'max_attempts', max_attempts, 'timeout_s', timeout_s, 'retry', retry, 'expires_at', expires_at,
-        'fairness_key', fairness_key, 'limit_key', limit_key, 'cost', cost
+        'fairness_key', fairness_key, 'limit_key', limit_key, 'cost', cost, 'callback_url', callback_url
     );
     if num_nonnulls(dedup_key, dedup_scope, dedup_statuses, dedup_window_s, on_conflict) = 0 then
         select * into stored from enqueue_many(jsonb_build_array(task));

@@ -1,14 +1,15 @@
 -- Tells the webhooks that subscribe to an event of it, in the caller's transaction. One that names queues hears of what is of
 -- these, one that names types of nothing but tasks.
 create or replace function pgqueue.tell(
-    event text, data json, queue text default null, subject_id uuid default null, callback_url text default null, user_id bigint default 0
+    event text, at timestamptz, data json, queue text default null, subject_id uuid default null, callback_url text default null,
+    user_id bigint default 0
 ) returns void
 language sql
 set search_path = pgqueue, pg_catalog, pg_temp
 as $$
     select send_webhooks(coalesce(jsonb_agg(jsonb_build_object(
         'webhook_id', r.webhook_id, 'url', r.url, 'event', tell.event, 'subject_id', tell.subject_id,
-        'body', webhook_body(tell.event, pgqueue.clock(), tell.data)
+        'body', webhook_body(tell.event, tell.at, tell.data)
     )), '[]'), tell.user_id)
     from (
         select w.id as webhook_id, w.url

@@ -67,7 +67,7 @@ begin
         end if;
         -- what sends webhooks is not told of by webhooks
         if queue <> 'pgqueue.webhooks' then
-            perform tell(replace(kind, 'dead_letters_', 'dead_letters.'), data::json, queue);
+            perform tell(replace(kind, 'dead_letters_', 'dead_letters.'), now, data::json, queue);
         end if;
         return next;
     end loop;

@@ -5,7 +5,8 @@ set search_path = pgqueue, pg_catalog, pg_temp
 as $$
 declare
     known constant text[] := array[
-        'task.completed', 'task.failed', 'task.cancelled', 'batch.completed', 'dead_letters.growing', 'dead_letters.settled'
+        'task.completed', 'task.failed', 'task.cancelled', 'batch.completed', 'batch.failed', 'batch.cancelled',
+        'dead_letters.growing', 'dead_letters.settled'
     ];
 begin
     if not coalesce(url_fits(url), false) then

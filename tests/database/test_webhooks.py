@@ -21,6 +21,12 @@ def deliveries(queue: Queue) -> list[dict]:
     return [{**row, "body": orjson.loads(row["body"])} for row in rows]
 
 
+def senders(queue: Queue, worker: int) -> list[dict]:
+    """Claim the tasks that send: no host gets more than its share of them."""
+    rows = queue.rows("select * from pgqueue.claim_limited(%s, %s, 100)", worker, QUEUE)
+    return [row for row in rows if row["task_id"] is not None]
+
+
 def told(queue: Queue) -> list[tuple[str, str]]:
     return [(row["event"], str(row["subject_id"])) for row in deliveries(queue)]
 
@@ -151,7 +157,7 @@ def test_a_delivery_is_a_task_in_a_queue_of_its_own_that_tells_nobody(queue: Que
         "event": "task.completed",
     }
     assert queue.value("select count(*) from pgqueue.queues where name = %s", QUEUE) == 1
-    (lease,) = queue.claim(worker, queues=(QUEUE,))
+    (lease,) = senders(queue, worker)
     queue.finish(lease, "failed", retry=False)
     assert queue.count("webhook_delivery") == 1
     assert [d["status"] for d in deliveries(queue)] == ["failed"]
@@ -226,7 +232,7 @@ def test_failing_deliveries_that_grow_are_not_told_by_webhooks(queue: Queue) -> 
     worker = queue.worker()
     for _ in range(2):
         queue.finish(queue.start(worker))
-    for lease in queue.claim(worker, queues=(QUEUE,)):
+    for lease in senders(queue, worker):
         queue.finish(lease, "failed", retry=False)
     queue.rows("select pgqueue.watch_dead_letters()")
     assert queue.values("select queue from pgqueue.notices") == [QUEUE]
@@ -340,7 +346,7 @@ def test_what_was_sent_is_sent_again_under_the_same_id(queue: Queue) -> None:
     with pytest.raises(psycopg.Error) as raised:
         redeliver()
     assert raised.value.sqlstate == "PQ003"
-    (lease,) = queue.claim(worker, queues=(QUEUE,))
+    (lease,) = senders(queue, worker)
     queue.rows("select pgqueue.record_delivery(%s, 'failed', %s)", first["id"], '{"error": "no"}')
     queue.finish(lease, "failed", retry=False)
     assert queue.count("dead_letter") == 1
@@ -354,7 +360,7 @@ def test_what_was_sent_is_sent_again_under_the_same_id(queue: Queue) -> None:
     )
     assert second["task_id"] != first["task_id"]
     assert (second["attempts"], second["error"]) == (1, "no")
-    (lease,) = queue.claim(worker, queues=(QUEUE,))
+    (lease,) = senders(queue, worker)
     assert orjson.loads(lease["payload"])["delivery_id"] == str(first["id"])
 
 
@@ -401,3 +407,96 @@ def test_a_webhook_can_be_tried_out(queue: Queue) -> None:
     (delivery,) = deliveries(queue)
     assert delivery["body"]["type"] == "webhook.test"
     assert delivery["body"]["data"] == {"webhook_id": id}
+
+
+def test_the_callback_of_a_task_is_told_of_its_end_beside_those_who_subscribe(queue: Queue) -> None:
+    id = hook(queue)
+    worker = queue.worker()
+    for outcome in ("completed", "failed"):
+        lease = queue.start(worker, callback_url="https://caller.example/done?token=1")
+        queue.finish(lease, outcome, retry=False)
+        call, subscribed = sorted(deliveries(queue)[-2:], key=lambda row: str(row["url"]))
+        assert (call["webhook_id"], call["url"]) == (None, "https://caller.example/done?token=1")
+        assert str(subscribed["webhook_id"]) == id
+        assert call["event"] == f"task.{outcome}"
+        assert call["body"] == subscribed["body"]
+    waiting = queue.enqueue(callback_url="https://caller.example/done")
+    queue.cancel(waiting)
+    assert [row["event"] for row in deliveries(queue)[4:]] == ["task.cancelled"] * 2
+
+
+def test_a_callback_needs_nobody_who_subscribes(queue: Queue) -> None:
+    worker = queue.worker()
+    (id,) = queue.enqueue_many({"type": "t", "callback_url": "http://caller.example:81/x"})
+    (lease,) = queue.claim(worker)
+    queue.rows(
+        "select pgqueue.finish('[]', array[%s]::uuid[], array[%s]::bigint[])", id, lease["lease_id"]
+    )
+    assert told(queue) == [("task.completed", id)]
+
+
+@pytest.mark.parametrize(
+    "url", ["nowhere", "ftp://x.example/", "http://u@x.example/", "http://x y/"]
+)
+def test_a_callback_url_that_cannot_be_is_refused(queue: Queue, url: str) -> None:
+    with pytest.raises(psycopg.Error) as raised:
+        queue.enqueue(callback_url=url)
+    assert raised.value.sqlstate == "PQ004"
+
+
+def test_tasks_that_end_with_those_they_waited_for_are_told_too(queue: Queue) -> None:
+    hook(queue, events=["task.cancelled"])
+    (parent,) = queue.enqueue_many({"type": "t"})
+    (child, grandchild) = (
+        queue.enqueue_many({"type": "t", "depends_on": [parent], "callback_url": URL})[0]
+        for _ in range(2)
+    )
+    queue.cancel(parent)
+    assert sorted(told(queue)) == sorted(
+        [("task.cancelled", id) for id in (parent, child, child, grandchild, grandchild)]
+    )
+
+
+@pytest.mark.parametrize("outcome", ["completed", "failed", "cancelled"])
+def test_the_end_of_a_batch_is_told(queue: Queue, outcome: str) -> None:
+    hook(queue, events=[f"batch.{outcome}"])
+    hook(queue, events=[f"batch.{outcome}"], queues=["default"])
+    worker = queue.worker()
+    id = queue.value(
+        "select id::text from pgqueue.create_batch('night', %s, callback_url => %s)",
+        '[{"type": "t"}, {"type": "t"}]',
+        "https://caller.example/batch",
+    )
+    one, two = queue.claim(worker)
+    queue.finish(one)
+    assert told(queue) == []
+    queue.finish(two, outcome, retry=False)
+    subscribed, call = sorted(deliveries(queue), key=lambda row: row["webhook_id"] is None)
+    assert (call["url"], call["event"]) == ("https://caller.example/batch", f"batch.{outcome}")
+    assert (subscribed["url"], subscribed["body"]) == (URL, call["body"])
+    assert call["body"]["data"].items() >= {"id": id, "name": "night", "total": 2}.items()
+    assert (call["body"]["data"]["status"], call["body"]["data"][outcome]) in (
+        (outcome, 1),
+        ("completed", 2),
+    )
+
+
+def test_no_receiver_gets_more_than_its_share_of_those_that_send(queue: Queue) -> None:
+    hook(queue, "https://slow.example/a", types=["slow"])
+    hook(queue, "https://SLOW.example/b", types=["slow"])
+    hook(queue, "https://slow.example:8443/", types=["slow"])
+    hook(queue, "https://quick.example/", types=["quick"])
+    worker = queue.worker()
+    for type in ["slow"] * 12 + ["quick"] * 2:
+        queue.finish(queue.start(worker, type=type))
+    held = senders(queue, worker)
+    key = "select limit_key from pgqueue.tasks where id = %s"
+    hosts = [queue.value(key, lease["task_id"]) for lease in held]
+    assert {host: hosts.count(host) for host in hosts} == {
+        "webhook:slow.example": 10,
+        "webhook:slow.example:8443": 10,
+        "webhook:quick.example": 2,
+    }
+    queue.finish(held[hosts.index("webhook:slow.example")])
+    (lease,) = senders(queue, worker)
+    assert queue.value(key, lease["task_id"]) == "webhook:slow.example"
