@@ -76,6 +76,7 @@ class PgQueue:
         no_retry: tuple[type[BaseException], ...] = (),
         isolation: Isolation | None = None,
         memory_limit: int | str | None = None,
+        queue_settings: dict[str, Any] | None = None,
         description: str | None = None,
     ) -> Callable[[Handler], Handler]:
         """Declare a type by its handler: ``async def handler(ctx, payload)`` or a plain function.
@@ -85,7 +86,8 @@ class PgQueue:
         queue's, and without those 3 attempts and ``Backoff()``. Exceptions of ``no_retry`` end the
         task at once. With ``isolation="process"`` the handler runs in a process of its own, which a
         timeout or a cancel kills if need be, and which may use at most ``memory_limit``: bytes, or
-        such as "512MB".
+        such as "512MB". ``queue_settings`` are what the queue begins with where there is none yet,
+        such as ``{"concurrency": 5}``; what people have set since is left alone.
         """
 
         def declare(handler: Handler) -> Handler:
@@ -102,6 +104,7 @@ class PgQueue:
                 no_retry=no_retry,
                 isolation=isolation,
                 memory_limit=parse_memory(memory_limit),
+                queue_settings=queue_settings,
                 description=description or (handler.__doc__ or "").strip().split("\n")[0],
             )
             return handler

@@ -36,7 +36,8 @@ class TaskType:
     """A type as its app declares it.
 
     ``timeout_s`` is ``None`` for no limit, ``max_attempts`` and ``backoff`` for the queue's.
-    ``memory_limit`` is in bytes, for a handler that has a process of its own.
+    ``memory_limit`` is in bytes, for a handler that has a process of its own. ``queue_settings`` is
+    what its queue begins with, should the first worker that knows the type find none.
     """
 
     name: str
@@ -49,6 +50,7 @@ class TaskType:
     no_retry: tuple[type[BaseException], ...] = ()
     isolation: Isolation | None = None
     memory_limit: int | None = None
+    queue_settings: dict[str, Any] | None = None
     is_async: bool = field(init=False)
     call: Callable[[Context, Any], Any] = field(init=False, repr=False)
     payload: TypeAdapter[Any] | None = field(init=False, repr=False)
@@ -97,6 +99,7 @@ class TaskType:
             "description": self.description,
             "payload_schema": _schema(self.payload, "validation"),
             "result_schema": _schema(self.result, "serialization") or None,
+            "queue_settings": self.queue_settings,
         }
 
 

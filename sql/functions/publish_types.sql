@@ -1,5 +1,6 @@
 -- Publishes the types that an app knows, and their queues, so that the API can check payloads without its code.
--- Each element: name, queue, max_attempts, retry, timeout_s, description, payload_schema, result_schema.
+-- Each element: name, queue, max_attempts, retry, timeout_s, description, payload_schema, result_schema, and queue_settings: what a
+-- queue that is made here begins with, as patch_queue takes it. One that is there keeps what people made of it.
 create or replace function pgqueue.publish_types(types jsonb) returns void
 language plpgsql
 set search_path = pgqueue, pg_catalog, pg_temp
@@ -7,6 +8,7 @@ as $$
 #variable_conflict use_column
 declare
     now constant timestamptz := pgqueue.clock();
+    made record;
 begin
     if exists (select from jsonb_array_elements(types) as t where not retry_fits(nullif(t -> 'retry', 'null'))) then
         raise exception 'a type has no retry policy in its retry'
@@ -32,10 +34,21 @@ begin
         excluded.payload_schema, excluded.result_schema
     );
 
-    insert into queue (name, created_at)
-    select distinct t ->> 'queue', now from jsonb_array_elements(types) as t
-    order by 1
-    on conflict do nothing;
+    for made in
+        with fresh as (
+            insert into queue (name, created_at)
+            select distinct t ->> 'queue', now from jsonb_array_elements(types) as t
+            order by 1
+            on conflict do nothing
+            returning name
+        )
+        select distinct on (f.name) f.name, t -> 'queue_settings' as settings
+        from fresh as f
+        join jsonb_array_elements(types) as t on t ->> 'queue' = f.name and jsonb_typeof(t -> 'queue_settings') = 'object'
+        order by f.name, t ->> 'name'
+    loop
+        perform patch_queue(made.name, made.settings);
+    end loop;
     perform pg_notify('pgqueue_control', 'types');
 end
 $$;

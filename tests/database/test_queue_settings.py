@@ -1,5 +1,6 @@
 """The settings of a queue: changed as a whole, never lost to a second writer."""
 
+import orjson
 import psycopg
 import pytest
 
@@ -92,3 +93,31 @@ def test_two_who_change_different_settings_lose_neither(queue: Queue) -> None:
         late = queue.blocked(lambda q: q.rows("select pgqueue.set_queue('q', ageing_s => 5)"))
     late.result(20)
     assert settings(queue) == (4, None, 5, 2)
+
+
+def test_a_queue_begins_with_what_its_type_says_and_keeps_what_people_set(queue: Queue) -> None:
+    kind = {
+        "name": "pdf",
+        "queue": "pdf",
+        "description": "",
+        "payload_schema": {},
+        "queue_settings": {
+            "concurrency": 3,
+            "rate": [{"count": 10, "per_seconds": 60}],
+            "max_attempts": 4,
+        },
+    }
+    publish = ("select pgqueue.publish_types(%s)::text", orjson.dumps([kind]).decode())
+    queue.value(*publish)
+    shown = "select concurrency, rate, max_attempts from pgqueue.queue where name = 'pdf'"
+    assert queue.row(shown) == kind["queue_settings"]
+    id = queue.enqueue("pdf")
+    assert queue.task(id)["max_attempts"] == 4
+    queue.value("select pgqueue.patch_queue('pdf', '{\"rate\": null, \"concurrency\": 9}')")
+    queue.value(*publish)
+    queue.value(*publish)
+    assert queue.row(shown) == {"concurrency": 9, "rate": None, "max_attempts": 4}
+    queue.value("select pgqueue.patch_queue('mine', '{}')")
+    kind |= {"name": "mine", "queue": "mine"}
+    queue.value("select pgqueue.publish_types(%s)::text", orjson.dumps([kind]).decode())
+    assert queue.row(shown.replace("'pdf'", "'mine'"))["concurrency"] is None

@@ -7,13 +7,13 @@ from pgqueue_worker import tasks
 from pgqueue_worker.tasks.demo import SleepPayload, sleep
 from pgqueue_worker.tasks.errors import EngineFailed, InputRefused
 
-from pgqueue import PgQueue
+from pgqueue import NotFound, PgQueue
 from tests.tasks.recording import RecordingContext
 
-BUILT = {
-    "data_aggregation": (3, 60),
-    "pdf_report": (3, 60),
-    "text_gen": (3, 300),
+BUILT = {  # concurrency, a minute, attempts, timeout
+    "data_aggregation": (1, 5, 3, 60),
+    "pdf_report": (3, 10, 3, 60),
+    "text_gen": (10, 20, 3, 300),
 }
 
 
@@ -21,11 +21,18 @@ def test_all_types_are_registered_with_their_queues_and_limits():
     app = PgQueue()
     tasks.register(app)
     assert set(app.types) == {"noop", "sleep", *BUILT}
-    for name, (attempts, timeout_s) in BUILT.items():
+    for name, (concurrency, per_minute, attempts, timeout_s) in BUILT.items():
         kind = app.types[name]
-        assert (kind.queue, kind.max_attempts, kind.timeout_s) == (name, attempts, timeout_s)
-        assert InputRefused in kind.no_retry
+        assert (kind.queue, kind.max_attempts, kind.timeout_s) == (name, None, timeout_s)
+        assert kind.queue_settings == {
+            "concurrency": concurrency,
+            "rate": [{"count": per_minute, "per_seconds": 60}],
+            "max_attempts": attempts,
+        }
+        assert {InputRefused, NotFound} <= set(kind.no_retry)
         assert EngineFailed not in kind.no_retry
+    for name in ("noop", "sleep"):  # for load tests: no limits
+        assert (app.types[name].queue, app.types[name].queue_settings) == ("default", None)
 
 
 def test_the_published_schemas_are_closed_and_describe_their_keys():

@@ -18,17 +18,19 @@ _log = logging.getLogger("pgqueue.tasks")
 
 
 class _Built(NamedTuple):
-    """The packages that a type needs, and how it is registered."""
+    """The packages that a type needs, its timeout, and what its queue begins with."""
 
     packages: tuple[str, ...]
+    concurrency: int
+    per_minute: int
     attempts: int = 3
     timeout_s: float = 60
 
 
 _BUILT = {
-    "data_aggregation": _Built(("duckdb",)),
-    "pdf_report": _Built(("typst",)),
-    "text_gen": _Built(("openai", "markovify"), timeout_s=300),
+    "data_aggregation": _Built(("duckdb",), 1, 5),
+    "pdf_report": _Built(("typst",), 3, 10),
+    "text_gen": _Built(("openai", "markovify"), 10, 20, timeout_s=300),
 }
 _DESCRIPTIONS = {
     "data_aggregation": "Group, filter and sum inline rows, CSV or JSON text with DuckDB.",
@@ -46,6 +48,7 @@ def register(app: PgQueue) -> None:
     """
     # Imported late: a child process of a sandboxed engine needs no database driver.
     demo = import_module(f"{__name__}.demo")
+    gone = import_module("pgqueue.errors").NotFound
     for name in ("noop", "sleep"):
         app.task(name, description=_DESCRIPTIONS[name])(getattr(demo, name))
     absent = []
@@ -58,9 +61,13 @@ def register(app: PgQueue) -> None:
         app.task(
             name,
             queue=name,
-            max_attempts=built.attempts,
             timeout=built.timeout_s,
-            no_retry=(InputRefused,),
+            no_retry=(InputRefused, gone),
+            queue_settings={
+                "concurrency": built.concurrency,
+                "rate": [{"count": built.per_minute, "per_seconds": 60}],
+                "max_attempts": built.attempts,
+            },
             description=_DESCRIPTIONS[name],
         )(handler)
     if absent:
