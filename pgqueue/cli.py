@@ -13,6 +13,7 @@ from pgqueue.errors import PgQueueError
 # name → where its click command lives: imported when called, so the library needs neither side
 _COMMANDS = {
     "api": ("pgqueue_api.cli", "Serve the HTTP API."),
+    "doctor": ("pgqueue.doctor", "Say what is wrong, and what to do about it."),
     "migrate": ("pgqueue.commands", "Bring the database's schema up to date."),
     "psql": ("pgqueue.psql", "Open psql on the queue's database."),
     "queue": ("pgqueue.queue_command", "Show a queue; pause, drain or resume it."),

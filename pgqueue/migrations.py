@@ -119,11 +119,11 @@ def _migrate(connection: psycopg.Connection[Any]) -> list[str]:
     with connection.transaction():
         connection.execute(query("lock_migrations"))
         connection.execute(query("prepare_migration"))
-        digest = _digest()
-        if _one(connection, "schema_digest") != digest:
+        mine = digest()
+        if _one(connection, "schema_digest") != mine:
             _replace_functions(connection)
             _replace_views(connection)
-            connection.execute(query("record_digest"), {"digest": digest})
+            connection.execute(query("record_digest"), {"digest": mine})
         connection.execute(query("make_partitions"), {"days": 8})
     return applied
 
@@ -143,7 +143,8 @@ def _files(folder: str) -> list[Path]:
     return sorted((SQL / folder).glob("*.sql"))
 
 
-def _digest() -> str:
+def digest() -> str:
+    """Give what the functions and views that this code brings are known by."""
     files = _files("functions") + _files("views")
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
