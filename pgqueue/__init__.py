@@ -22,6 +22,7 @@ from pgqueue.outcomes import Cancel, Retry, Snooze
 from pgqueue.queues import Queue
 from pgqueue.rate import Limit, Rate
 from pgqueue.retention import Retention
+from pgqueue.schedules import NewSchedule, Schedule, Schedules, Slot
 from pgqueue.settings import Settings
 from pgqueue.sync import SyncClient
 from pgqueue.task import Enqueued, NewTask, Outcome, Progress, Status, Task
@@ -39,6 +40,7 @@ __all__ = [
     "Enqueued",
     "LeaseLost",
     "Limit",
+    "NewSchedule",
     "NewTask",
     "NotFound",
     "Operation",
@@ -54,8 +56,11 @@ __all__ = [
     "Rate",
     "Retention",
     "Retry",
+    "Schedule",
+    "Schedules",
     "SchemaMismatch",
     "Settings",
+    "Slot",
     "Snooze",
     "Status",
     "SyncClient",

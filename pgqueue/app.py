@@ -24,6 +24,7 @@ from pgqueue.queries import query
 from pgqueue.queues import Queue
 from pgqueue.rate import Limit, Rate, as_setting
 from pgqueue.retention import Retention
+from pgqueue.schedules import NewSchedule, Schedules
 from pgqueue.settings import Settings
 from pgqueue.task import (
     Enqueued,
@@ -59,6 +60,7 @@ class PgQueue:
         self, database_url: str | None = None, *, settings: Settings | None = None
     ) -> None:
         self.types: dict[str, TaskType] = {}
+        self.declared: dict[str, NewSchedule] = {}
         self.settings = settings or Settings()
         self._url = database_url
         self._database: Database | None = None
@@ -111,8 +113,24 @@ class PgQueue:
 
         return declare
 
+    def schedule(self, name: str, type: str, payload: Any = None, **options: Any) -> None:
+        """Declare a schedule; workers that start see to it that it is there as declared.
+
+        ``options`` are those of ``NewSchedule``: ``cron`` or ``run_at``, timezone, queue, and more.
+        One that is no longer declared is paused. Raises ``UsageError`` for what cannot be right.
+        """
+        declared = NewSchedule(type, payload, **options)
+        declared.as_settings()
+        if self.declared.setdefault(name, declared) != declared:
+            message = f"schedule {name!r} is declared twice"
+            raise UsageError(message, hint="give each schedule a name of its own")
+
     def include(self, other: PgQueue) -> None:
-        """Take over the types of another app; a name declared in both is a ``UsageError``."""
+        """Take over what another app declares; a name declared in both is a ``UsageError``."""
+        for name, declared in other.declared.items():
+            if self.declared.setdefault(name, declared) != declared:
+                message = f"schedule {name!r} is declared twice"
+                raise UsageError(message, hint="give each schedule a name of its own")
         for name, kind in other.types.items():
             if name in self.types and self.types[name].handler is not kind.handler:
                 message = f"type {name!r} is declared twice"
@@ -420,6 +438,9 @@ class PgQueue:
     def webhooks(self) -> Webhooks:
         """Tell others of what happens, by HTTP."""
         return Webhooks(self._connection)
+    def schedules(self) -> Schedules:
+        """Make, read and change schedules."""
+        return Schedules(self._connection)
 
     def _rows(self, tasks: Iterable[NewTask | dict[str, Any]]) -> list[dict[str, Any]]:
         traceparent = telemetry.current_traceparent()

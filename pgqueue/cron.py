@@ -29,6 +29,7 @@ __all__ = ["Cron", "zone"]
 _LONGEST = 100
 _MOST_YEARS = 8  # between two leap days, over the year 2100
 _MINUTE = timedelta(minutes=1)
+_TICK = timedelta(microseconds=1)
 _LAST = datetime(9990, 1, 1, tzinfo=UTC)
 _REPEATED = timedelta(hours=3)  # more than any clock goes back, but for changes of the date line
 
@@ -93,21 +94,21 @@ class Cron:
 
     def _next_real(self, moment: datetime) -> datetime:
         wall = self._wall(moment)
-        if self._offset(moment) != self._offset(moment + _REPEATED):
-            wall -= _REPEATED  # what it showed already may come a second time
-        found: datetime | None = None
         while True:
-            wall = self._step(wall)
-            times = [
-                due
-                for fold in (0, 1)
-                if self._wall(due := self._instant(wall, fold)) == wall  # else it is skipped
-            ]
-            for due in times:
-                if due > moment and (found is None or due < found):
-                    found = due
-            if found is not None and (not times or times[0] >= found):
-                return found
+            offset = self._offset(moment)
+            due = self._step(wall).replace(tzinfo=UTC) - offset
+            change = self._change(moment, due)
+            if change is None or due < change:
+                return due
+            moment, wall = change, self._wall(change) - _TICK
+
+    def _change(self, start: datetime, end: datetime) -> datetime | None:
+        """Give when the clocks change after one moment and up to another, or soon."""
+        offset = self._offset(start)
+        for high in (start + _REPEATED, end):
+            if self._offset(high) != offset:
+                return self._jump(start, high)
+        return None
 
     def _step(self, wall: datetime) -> datetime:
         stepped: datetime = self._walk.get_next(datetime, start_time=wall)
@@ -118,7 +119,10 @@ class Cron:
         due = self._instant(wall, 0)
         if self._wall(due) == wall:
             return due
-        low, high = self._instant(wall, 1), due  # before and after the jump
+        return self._jump(self._instant(wall, 1), due)  # from before the jump to after it
+
+    def _jump(self, low: datetime, high: datetime) -> datetime:
+        """Give the moment, a whole second, at which the offset of ``low`` no longer holds."""
         before = self._offset(low)
         while high - low > timedelta(seconds=1):
             middle = low + (high - low) / 2
@@ -131,8 +135,8 @@ class Cron:
     def _instant(self, wall: datetime, fold: int) -> datetime:
         return wall.replace(tzinfo=self._zone, fold=fold).astimezone(UTC)
 
-    def _offset(self, moment: datetime) -> timedelta | None:
-        return moment.astimezone(self._zone).utcoffset()
+    def _offset(self, moment: datetime) -> timedelta:
+        return moment.astimezone(self._zone).utcoffset() or timedelta()
 
 
 @lru_cache(maxsize=1_000)

@@ -8,6 +8,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from pgqueue.app import PgQueue
 from pgqueue.errors import UsageError
+from pgqueue.sync_schedules import SyncSchedules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
@@ -168,6 +169,11 @@ class SyncClient:
     def redrive(self, id: str | UUID) -> TaskId:
         """Do what ``PgQueue.redrive`` does."""
         return self._call(lambda app: app.redrive(id))
+
+    @property
+    def schedules(self) -> SyncSchedules:
+        """What ``PgQueue.schedules`` is."""
+        return SyncSchedules(self._call)
 
     def pause(self, queue: str, reason: str | None = None, *, by: str | None = None) -> None:
         """Do what ``PgQueue.pause`` does."""

@@ -21,3 +21,82 @@ select pgqueue.declare_schedules(%(app)s, %(declared)s::jsonb) as changed;
 
 -- name: prune_schedule_slots
 select pgqueue.prune_schedule_slots();
+
+-- name: clock
+select pgqueue.clock() as now;
+
+-- name: patch_schedule
+select pgqueue.patch_schedule(%(name)s, %(settings)s::jsonb, %(versions)s::bigint[]) as version;
+
+-- name: schedule_to_plan
+-- one that was just made or changed, so that its next due time is known at once
+select
+    s.id, s.version, pgqueue.clock() as now_at, s.cron, s.timezone, s.starts_at, s.ends_at, s.jitter_s::float8,
+    s.missed_max::int, s.enabled, s.after_at, s.next_due_at, null::timestamptz as backfill_from,
+    null::timestamptz as backfill_to
+from pgqueue.schedule as s
+where
+    s.id = pgqueue.find_schedule(%(which)s) and s.enabled and s.cron is not null and s.next_due_at is null
+    and s.look_at is not null and s.backfill_to is null and s.waiting_at is null;
+
+-- name: schedule_state
+select t.name, t.version, t.state from pgqueue.schedule_states(array[pgqueue.find_schedule(%(which)s)]) as t;
+
+-- name: list_schedules
+select t.name, t.state
+from pgqueue.schedule_states(array(
+    select s.id
+    from pgqueue.schedule as s
+    where
+        s.user_id = 0 and s.name > coalesce(%(after)s::text, '')
+        and (%(type)s::text is null or s.type = %(type)s) and (%(queue)s::text is null or s.queue = %(queue)s)
+    order by s.user_id, s.name
+    limit %(most)s
+)) as t;
+
+-- name: list_schedule_slots
+select
+    (extract(epoch from l.due_at) * 1000000)::bigint as due_us,
+    json_build_object(
+        'due_at', pgqueue.json_time(l.due_at), 'kind', l.kind, 'fate', l.fate, 'reason', l.reason, 'task_id', l.task_id,
+        'at', pgqueue.json_time(l.at)
+    )::text as item
+from pgqueue.schedule_slot as l
+where
+    l.schedule_id = pgqueue.find_schedule(%(which)s)
+    and l.due_at < coalesce(timestamptz 'epoch' + %(before_us)s::bigint * interval '1 microsecond', 'infinity')
+    and (%(fate)s::text is null or l.fate = %(fate)s)
+order by l.due_at desc
+limit %(most)s;
+
+-- name: delete_schedule
+select pgqueue.delete_schedule(%(name)s, %(versions)s::bigint[]) as deleted;
+
+-- name: trigger_schedule
+select pgqueue.trigger_schedule(%(name)s)::text as task_id;
+
+-- name: backfill_schedule
+select pgqueue.backfill_schedule(%(name)s, %(from_at)s::timestamptz, %(to_at)s::timestamptz);
+
+-- name: get_schedule
+select s.* from pgqueue.schedules as s where s.id = pgqueue.find_schedule(%(which)s);
+
+-- name: find_schedules
+select s.*
+from pgqueue.schedules as s
+where s.user_id = 0 and s.name > coalesce(%(after)s::text, '')
+order by s.user_id, s.name
+limit least(%(most)s, 1000);
+
+-- name: find_schedule_slots
+select s.*
+from pgqueue.schedule_slots as s
+where s.schedule_id = pgqueue.find_schedule(%(which)s) and s.due_at < coalesce(%(before)s::timestamptz, 'infinity')
+order by s.due_at desc
+limit least(%(most)s, 1000);
+
+-- name: pause_schedule
+select pgqueue.pause_schedule(%(name)s);
+
+-- name: resume_schedule
+select pgqueue.resume_schedule(%(name)s);

@@ -38,7 +38,8 @@ select
     s.declared_by,
     s.undeclared_at,
     s.version,
-    s.created_at
+    s.created_at,
+    s.user_id
 from pgqueue.schedule as s;
 
 comment on view pgqueue.schedules is 'every schedule, and when it is due next';

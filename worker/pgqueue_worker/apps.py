@@ -24,6 +24,7 @@ def load(target: str | None, *, builtin: bool) -> PgQueue:
         return app
     own = _find(target)
     app.types.update(own.types)
+    app.declared = own.declared
     return app
 
 

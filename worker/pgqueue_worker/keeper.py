@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import structlog
 
-from pgqueue.errors import DatabaseUnavailable
+from pgqueue.errors import DatabaseUnavailable, UsageError
 from pgqueue_worker.child import Child
 from pgqueue_worker.duties.tokens import rescue
 from pgqueue_worker.overdue import settle_overdue
@@ -208,7 +208,7 @@ class Keeper:
         while (message := await child.control.receive()) is not None:
             match message["kind"]:
                 case "hello":
-                    await self._register(child, message["types"])
+                    await self._register(child, message["types"], message["schedules"])
                 case "waiting":
                     child.waiting = message["waiting"]
                     self._on_waiting()
@@ -219,11 +219,14 @@ class Keeper:
                 case "unfit":
                     child.unfit = message["error"]
 
-    async def _register(self, child: Child, types: list[dict[str, Any]]) -> None:
+    async def _register(
+        self, child: Child, types: list[dict[str, Any]], schedules: list[dict[str, Any]]
+    ) -> None:
         patience = Patience("register")
         while True:
             try:
                 await self._call("register_types", types=orjson.dumps(types).decode())
+                await self._declare(schedules)
                 ((worker_id,),) = await self._call(
                     "register_worker",
                     supervisor=self.name,
@@ -237,6 +240,10 @@ class Keeper:
                 )
             except DatabaseUnavailable as error:
                 await patience.failed(error)
+            except UsageError as error:
+                self.failed = str(error)
+                self._stop.set()
+                return
             else:
                 break
         child.worker_id = worker_id
@@ -258,6 +265,14 @@ class Keeper:
         child.control.send("retire")
         with suppress(DatabaseUnavailable):  # for people to see
             await self._call("set_worker_state", worker=child.worker_id, state="draining")
+
+    async def _declare(self, schedules: list[dict[str, Any]]) -> None:
+        if self._plan.app is None:
+            return  # it declares none, and would take them from nobody
+        declared = orjson.dumps(schedules).decode()
+        ((changed,),) = await self._call("declare_schedules", app=self._plan.app, declared=declared)
+        if changed:
+            _log.info("schedules_declared", changed=changed)
 
     async def _call(self, query: str, /, **parameters: Any) -> list[tuple[Any, ...]]:
         async with self._turn:

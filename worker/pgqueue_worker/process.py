@@ -15,6 +15,7 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import orjson
 import structlog
 import uvloop
 
@@ -22,6 +23,7 @@ from pgqueue import logs, telemetry
 from pgqueue.database import Link
 from pgqueue.errors import LeaseLost, PgQueueError
 from pgqueue.settings import Settings
+from pgqueue.task import encode
 from pgqueue_worker.apps import load
 from pgqueue_worker.checkpoints import Checkpoints
 from pgqueue_worker.claimer import Claimer
@@ -236,6 +238,9 @@ async def _main(end: socket.socket) -> int:
     # what sends webhooks is no type that anybody could enqueue
     types = [] if start["delivers"] else [kind.published() for kind in app.types.values()]
     control.send("hello", types=types)
+    types = [kind.published() for kind in app.types.values()]
+    schedules = [{"name": name, **new.as_settings()} for name, new in app.declared.items()]
+    control.send("hello", types=types, schedules=orjson.loads(encode(schedules)))
     registered = await control.receive()
     if registered is None:
         return 1
