@@ -160,6 +160,7 @@ _CHECKS = {
     "queue_ageing_bound": "ageing_s is at most 1e9",
     "queue_name_length": "the name of a queue is 1 to 100 characters long",
     "task_payload_bounds": "a payload is at most 256 KiB and 64 levels deep",
+    "schedule_payload_bounds": "a payload is at most 256 KiB and 64 levels deep",
     "checkpoint_data_bounds": "what a task remembers is at most 256 KiB and 64 levels deep",
     "checkpoint_name_length": "the name of a step is at most 100 characters long",
     "artifact_name_plain": "an artifact's name is 1 to 100 of A-Z a-z 0-9 . _ -",

@@ -20,6 +20,9 @@ from pgqueue_api import (
     limit_schemas,
     queue_paths,
     upload_paths,
+    queue_paths,
+    schedule_paths,
+    schedule_schemas,
 )
 from pgqueue_api.openapi_parts import CURSOR as _CURSOR
 from pgqueue_api.openapi_parts import ID as _ID
@@ -442,6 +445,7 @@ def document() -> dict[str, Any]:
         "tags": [
             {"name": "tasks", "description": "Submit, read and manage tasks."},
             {"name": "artifacts", "description": "Files for tasks to work on."},
+            {"name": "schedules", "description": "Tasks at times, by cron or once."},
             {"name": "dead letters", "description": "What failed for good."},
             {"name": "operations", "description": "Redrive, cancel or delete many."},
             {"name": "events", "description": "Watch tasks live."},
@@ -454,6 +458,7 @@ def document() -> dict[str, Any]:
             **queue_paths.PATHS,
             **limit_paths.PATHS,
             **upload_paths.PATHS,
+            **schedule_paths.PATHS,
         },
         "components": {
             "schemas": {
@@ -462,6 +467,7 @@ def document() -> dict[str, Any]:
                 **limit_schemas.COMPONENTS,
                 **explain_schemas.COMPONENTS,
                 **upload_paths.COMPONENTS,
+                **schedule_schemas.COMPONENTS,
             },
             "responses": responses,
         },

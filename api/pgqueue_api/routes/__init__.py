@@ -13,6 +13,7 @@ from pgqueue_api.routes import (
     pausing,
     queues,
     scaling,
+    schedules,
     tasks,
     uploads,
 )
@@ -26,6 +27,7 @@ ROUTES = [
     *operations.ROUTES,
     *events.ROUTES,
     *queues.ROUTES,
+    *schedules.ROUTES,
     *pausing.ROUTES,
     *limits.ROUTES,
     *scaling.ROUTES,
