@@ -243,6 +243,7 @@ class Keeper:
             except UsageError as error:
                 self.failed = str(error)
                 self._stop.set()
+                child.kill()
                 return
             else:
                 break
