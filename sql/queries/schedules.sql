@@ -43,16 +43,17 @@ where
 select t.name, t.version, t.state from pgqueue.schedule_states(array[pgqueue.find_schedule(%(which)s)]) as t;
 
 -- name: list_schedules
-select t.name, t.state
-from pgqueue.schedule_states(array(
-    select s.id
+with page as (
+    select s.id, s.name
     from pgqueue.schedule as s
     where
         s.user_id = 0 and s.name > coalesce(%(after)s::text, '')
         and (%(type)s::text is null or s.type = %(type)s) and (%(queue)s::text is null or s.queue = %(queue)s)
     order by s.user_id, s.name
     limit %(most)s
-)) as t;
+)
+select t.name, t.state
+from pgqueue.schedule_states((select array_agg(p.id order by p.name) from page as p)) as t;
 
 -- name: list_schedule_slots
 select
