@@ -19,10 +19,9 @@ from pgqueue_api import (
     limit_paths,
     limit_schemas,
     queue_paths,
-    upload_paths,
-    queue_paths,
     schedule_paths,
     schedule_schemas,
+    upload_paths,
 )
 from pgqueue_api.openapi_parts import CURSOR as _CURSOR
 from pgqueue_api.openapi_parts import ID as _ID
