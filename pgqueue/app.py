@@ -438,6 +438,8 @@ class PgQueue:
     def webhooks(self) -> Webhooks:
         """Tell others of what happens, by HTTP."""
         return Webhooks(self._connection)
+
+    @property
     def schedules(self) -> Schedules:
         """Make, read and change schedules."""
         return Schedules(self._connection)

@@ -208,7 +208,7 @@ class Keeper:
         while (message := await child.control.receive()) is not None:
             match message["kind"]:
                 case "hello":
-                    await self._register(child, message["types"], message["schedules"])
+                    await self._register(child, message["types"], message["declares"])
                 case "waiting":
                     child.waiting = message["waiting"]
                     self._on_waiting()
@@ -220,13 +220,16 @@ class Keeper:
                     child.unfit = message["error"]
 
     async def _register(
-        self, child: Child, types: list[dict[str, Any]], schedules: list[dict[str, Any]]
+        self, child: Child, types: list[dict[str, Any]], declares: dict[str, str] | None
     ) -> None:
         patience = Patience("register")
         while True:
             try:
                 await self._call("register_types", types=orjson.dumps(types).decode())
-                await self._declare(schedules)
+                if declares is not None:
+                    ((changed,),) = await self._call("declare_schedules", **declares)
+                    if changed:
+                        _log.info("schedules_declared", changed=changed)
                 ((worker_id,),) = await self._call(
                     "register_worker",
                     supervisor=self.name,
@@ -266,14 +269,6 @@ class Keeper:
         child.control.send("retire")
         with suppress(DatabaseUnavailable):  # for people to see
             await self._call("set_worker_state", worker=child.worker_id, state="draining")
-
-    async def _declare(self, schedules: list[dict[str, Any]]) -> None:
-        if self._plan.app is None:
-            return  # it declares none, and would take them from nobody
-        declared = orjson.dumps(schedules).decode()
-        ((changed,),) = await self._call("declare_schedules", app=self._plan.app, declared=declared)
-        if changed:
-            _log.info("schedules_declared", changed=changed)
 
     async def _call(self, query: str, /, **parameters: Any) -> list[tuple[Any, ...]]:
         async with self._turn:

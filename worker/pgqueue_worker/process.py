@@ -15,7 +15,6 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
-import orjson
 import structlog
 import uvloop
 
@@ -237,10 +236,7 @@ async def _main(end: socket.socket) -> int:
         pool.warm()
     # what sends webhooks is no type that anybody could enqueue
     types = [] if start["delivers"] else [kind.published() for kind in app.types.values()]
-    control.send("hello", types=types)
-    types = [kind.published() for kind in app.types.values()]
-    schedules = [{"name": name, **new.as_settings()} for name, new in app.declared.items()]
-    control.send("hello", types=types, schedules=orjson.loads(encode(schedules)))
+    control.send("hello", types=types, declares=_declares(start, app))
     registered = await control.receive()
     if registered is None:
         return 1
@@ -253,6 +249,14 @@ async def _main(end: socket.socket) -> int:
         return await process.run()
     finally:
         telemetry.shutdown()
+
+
+def _declares(start: dict[str, Any], app: PgQueue) -> dict[str, str] | None:
+    """Give the schedules of an app's own code, to be made as they are there."""
+    if start["app"] is None or start["delivers"]:
+        return None  # it declares none, and takes them from nobody
+    schedules = [{"name": name, **new.as_settings()} for name, new in app.declared.items()]
+    return {"app": start["app"], "declared": encode(schedules).decode()}
 
 
 async def _live(end: socket.socket) -> NoReturn:
