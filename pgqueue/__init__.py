@@ -16,6 +16,7 @@ from pgqueue.errors import (
     TaskPruned,
     UsageError,
 )
+from pgqueue.explanations import Explanation, Reason
 from pgqueue.letters import DeadLetter
 from pgqueue.operations import Operation, Operations, OperationState, Preview
 from pgqueue.outcomes import Cancel, Retry, Snooze
@@ -38,6 +39,7 @@ __all__ = [
     "DeadLetter",
     "Duplicate",
     "Enqueued",
+    "Explanation",
     "LeaseLost",
     "Limit",
     "NewSchedule",
@@ -54,6 +56,7 @@ __all__ = [
     "Progress",
     "Queue",
     "Rate",
+    "Reason",
     "Retention",
     "Retry",
     "Schedule",

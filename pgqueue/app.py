@@ -12,10 +12,11 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import dict_row, tuple_row
 
-from pgqueue import queues, telemetry
+from pgqueue import explanations, queues, telemetry
 from pgqueue.backoff import Backoff
 from pgqueue.database import Database, translated
 from pgqueue.errors import NotFound, PgQueueError, UsageError, missing_task
+from pgqueue.explanations import Explanation
 from pgqueue.gathering import Gatherer
 from pgqueue.handlers import Isolation, TaskType, parse_memory
 from pgqueue.letters import DeadLetter, find
@@ -233,6 +234,14 @@ class PgQueue:
         if row is None:
             raise await self._missing(id)
         return Task(**{**row, "id": str(row["id"])})
+
+    async def explain(self, id: str | UUID) -> Explanation:
+        """Say why a task is where it is, and when it may start; ``NotFound`` if there is none."""
+        async with self._connection() as connection:
+            told = await explanations.read(connection, _uuid(id))
+        if told is None:
+            raise await self._missing(id)
+        return told
 
     async def wait(self, id: str | UUID, timeout: timedelta | float | None = None) -> Task:
         """Give the task once it has ended, or raise ``TimeoutError``: the task goes on."""

@@ -17,6 +17,7 @@ _COMMANDS = {
     "migrate": ("pgqueue.commands", "Bring the database's schema up to date."),
     "psql": ("pgqueue.psql", "Open psql on the queue's database."),
     "queue": ("pgqueue.queue_command", "Show a queue; pause, drain or resume it."),
+    "task": ("pgqueue.task_command", "Show a task; say why it waits."),
     "up": ("pgqueue.up", "Run everything in one terminal."),
     "worker": ("pgqueue_worker.cli", "Run tasks."),
 }

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from pgqueue.backoff import Backoff
+    from pgqueue.explanations import Explanation
     from pgqueue.letters import DeadLetter
     from pgqueue.queues import Queue
     from pgqueue.rate import Limit, Rate
@@ -96,6 +97,10 @@ class SyncClient:
     def get(self, id: str | UUID) -> Task:
         """Do what ``PgQueue.get`` does."""
         return self._call(lambda app: app.get(id))
+
+    def explain(self, id: str | UUID) -> Explanation:
+        """Do what ``PgQueue.explain`` does."""
+        return self._call(lambda app: app.explain(id))
 
     def wait(self, id: str | UUID, timeout: timedelta | float | None = None) -> Task:
         """Do what ``PgQueue.wait`` does."""

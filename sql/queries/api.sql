@@ -64,6 +64,18 @@ where a.task_id = %(id)s
 order by a.lease_id desc
 limit %(most)s;
 
+-- name: explain_task
+select json_build_object(
+    'id', t.id, 'status', t.status, 'at', pgqueue.json_time(pgqueue.clock()), 'why', (array_agg(e.message order by e.n))[1],
+    'earliest_start_at', pgqueue.json_time((array_agg(e.earliest_start_at order by e.n))[1]),
+    'reasons', json_agg(json_build_object(
+        'code', e.code, 'message', e.message, 'earliest_start_at', pgqueue.json_time(e.earliest_start_at), 'details', e.details
+    ) order by e.n)
+)::text as item
+from pgqueue.explain(%(id)s) with ordinality as e (code, message, earliest_start_at, details, n)
+cross join lateral (select v.id, v.status from pgqueue.tasks as v where v.id = %(id)s) as t
+group by t.id, t.status;
+
 -- name: task_checkpoints
 select json_build_object(
     'name', c.name, 'attempt', c.attempt, 'lease_id', c.lease_id, 'at', pgqueue.json_time(c.at), 'size', c.size, 'data', c.data

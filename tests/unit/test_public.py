@@ -37,6 +37,7 @@ def test_the_synchronous_client_has_the_calls_of_the_other() -> None:
         "enqueue",
         "enqueue_many",
         "get",
+        "explain",
         "wait",
         "cancel",
         "retry",

@@ -115,6 +115,15 @@ async def retry_task(id: FromPath[UUID], services: NamedDependency[Services]) ->
     return await _after(services, id, row["retry"] if row else None)
 
 
+@get("/v1/tasks/{id:uuid}/explain")
+async def explain_task(id: FromPath[UUID], services: NamedDependency[Services]) -> Json:
+    """Say what keeps a task from starting, and when it may at the earliest."""
+    row = await services.reads.row("explain_task", {"id": id})
+    if row is None:
+        raise await missing(services.reads, id)
+    return json_answer(row["item"].encode())
+
+
 @get("/v1/tasks/{id:uuid}/attempts")
 async def list_attempts(id: FromPath[UUID], services: NamedDependency[Services]) -> Json:
     """Give every start of a task, latest first."""
@@ -192,6 +201,7 @@ ROUTES = [
     update_task,
     cancel_task,
     retry_task,
+    explain_task,
     list_attempts,
     list_checkpoints,
     list_logs,

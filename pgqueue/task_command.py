@@ -1,0 +1,31 @@
+"""``pgqueue task``."""
+
+from __future__ import annotations
+
+import click
+
+from pgqueue.showing import show
+from pgqueue.sync import SyncClient
+
+
+@click.command("task")
+@click.argument("id")
+@click.option("--why", is_flag=True, help="say what keeps it from starting, and until when")
+@click.option("--json", "as_json", is_flag=True, help="show it as JSON")
+def command(*, id: str, why: bool, as_json: bool) -> None:
+    """Show the task ID, or why it is where it is."""
+    with SyncClient() as client:
+        if not why:
+            show(client.get(id), as_json=as_json)
+            return
+        explanation = client.explain(id)
+    if as_json:
+        show(explanation, as_json=True)
+        return
+    for reason in explanation.reasons:
+        click.echo(f"{reason.code}: {reason.message}")
+    if not explanation.status.final and explanation.status != "active":
+        earliest = explanation.earliest_start_at
+        click.echo(
+            f"earliest start: {earliest.isoformat() if earliest else 'not a matter of time'}"
+        )
