@@ -35,6 +35,7 @@ declare
     twins int[] := array_fill(null::int, array[asked]);
     stored record;
     n_stored int := 0;
+    places int[];                                   -- among those that are stored, for what depends on them
 begin
     ids := array_fill(null::uuid, array[asked]);
     verdicts := array_fill('stored'::text, array[asked]);
@@ -146,10 +147,20 @@ begin
     queues := '{}';
     created_at := now;
     if 'stored' = any (verdicts) then
+        if jsonb_path_exists(tasks, '$[*].depends_on') then
+            places := places_of(verdicts, twins);
+        end if;
         select s.* into stored
         from enqueue_many(
             (
-                select jsonb_agg(e.task order by e.n)
+                select jsonb_agg(
+                    case
+                        when e.task ? 'depends_on'
+                            then e.task || jsonb_build_object('depends_on', renumber(e.task -> 'depends_on', places, ids))
+                        else e.task
+                    end
+                    order by e.n
+                )
                 from jsonb_array_elements(tasks) with ordinality as e (task, n)
                 where verdicts[e.n] = 'stored'
             ),

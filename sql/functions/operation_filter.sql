@@ -7,13 +7,13 @@ as $$
 declare
     given constant jsonb := case when jsonb_typeof(filter) = 'object' then jsonb_strip_nulls(filter) end;
     known constant text[] := array['type', 'queue', 'from', 'to', 'ids', 'all']
-        || case kind when 'cancel' then array['status'] when 'redrive' then array['fingerprint'] when 'delete' then array['fingerprint'] end;
+        || case kind when 'cancel' then array['status', 'batch_id'] when 'retry' then array['batch_id'] when 'redrive' then array['fingerprint'] when 'delete' then array['fingerprint'] end;
     wrong text;
     key text;
     ids uuid[];
 begin
-    if kind is null or kind not in ('redrive', 'cancel', 'delete') then
-        raise exception 'operation % is none', kind using errcode = 'PQ004', hint = 'redrive and delete work on dead letters, cancel on tasks';
+    if kind is null or kind not in ('redrive', 'cancel', 'delete', 'retry') then
+        raise exception 'operation % is none', kind using errcode = 'PQ004', hint = 'redrive and delete work on dead letters, cancel on tasks, retry on those of a batch';
     end if;
     select string_agg(k, ', ' order by k) into wrong from jsonb_object_keys(given) as k where k <> all (known);
     if given is null or wrong is not null then
@@ -26,6 +26,11 @@ begin
     end if;
     if given ? 'all' and given <> '{"all": true}' then
         raise exception 'all is true and stands alone' using errcode = 'PQ004', hint = 'leave it out, or the rest of the filter';
+    end if;
+    if (given ? 'batch_id' and given - 'batch_id' <> '{}') or (kind = 'retry' and not given ? 'batch_id') then
+        raise exception 'a batch_id stands alone, and retry needs one' using errcode = 'PQ004', hint = 'such as {"batch_id": "…"}';
+    elsif given ? 'batch_id' and not exists (select from batch as b where b.id = (given ->> 'batch_id')::uuid) then
+        raise exception 'there is no batch %', given ->> 'batch_id' using errcode = 'PQ002';
     end if;
     foreach key in array array['type', 'queue', 'fingerprint', 'from', 'to'] loop
         if given ? key and (jsonb_typeof(given -> key) <> 'string' or length(given ->> key) not between 1 and 100) then

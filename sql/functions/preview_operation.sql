@@ -10,7 +10,7 @@ as $$
 declare
     chunk constant int := least(look, 10000);
     wanted constant jsonb := operation_filter(kind, filter);
-    live constant boolean := kind = 'cancel';
+    live constant boolean := kind in ('cancel', 'retry');
     looked bigint := 0;
     place jsonb;
     place_at timestamptz;
@@ -20,7 +20,19 @@ declare
 begin
     count := 0;
     loop
-        if live then
+        if wanted ? 'batch_id' then
+            select * into part from scan_batch(
+                (wanted ->> 'batch_id')::uuid,
+                case kind when 'retry' then array['failed'] else array['queued', 'scheduled', 'retrying', 'blocked', 'active'] end,
+                null, 10, 2000
+            );
+            first := part.ids;
+            select sum(case kind when 'retry' then c.failed else c.total - c.completed - c.failed - c.cancelled end) into count
+            from unnest(batches_under((wanted ->> 'batch_id')::uuid)) as b (id)
+            cross join lateral batch_counts(b.id) as c;
+            part.ended := true;  -- counted as they go
+            exit;
+        elsif live then
             select * into part from scan_live_tasks(wanted, place, chunk, chunk);
             place := part.next;
         else

@@ -26,10 +26,10 @@ begin
     if found then
         begin
             -- a fifth of a second's worth: progress is seen, and locks are short
-            if turn.kind = 'cancel' then
+            if turn.kind in ('cancel', 'retry') then
                 select * into part
                 from operate_on_tasks(
-                    turn.filter, turn.created_at, turn.cursor, ceil(turn.per_second / 5)::int,
+                    turn.kind, turn.filter, turn.created_at, turn.cursor, ceil(turn.per_second / 5)::int,
                     coalesce(turn.reason, 'cancelled by operation ' || turn.id)
                 );
             else

@@ -39,6 +39,7 @@ begin
             'retry', t.retry,
             'timeout_s', t.timeout_s,
             'dedup_key', t.dedup_key,
+            'batch_id', t.batch_id,
             'expires_at', json_time(t.expires_at),
             'fairness_key', t.fairness_key,
             'limit_key', t.limit_key,

@@ -107,3 +107,7 @@ $$;
 alter table batch set (autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 1000);
 alter table batch_delta set (autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0);
 alter table blocker set (autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0);
+
+alter table operation
+    drop constraint operation_kind_known,
+    add constraint operation_kind_known check (kind in ('redrive', 'cancel', 'delete', 'retry'));

@@ -409,3 +409,101 @@ def test_a_callback_that_cannot_be_enqueued_in_the_end_holds_up_nobody(queue: Qu
     assert look(queue, id)["status"] == "completed"
     assert called(queue) == {"on_success": 0, "on_failure": 0, "on_complete": 1}
     assert queue.value("select kind from pgqueue.notices") == "callback_not_enqueued"
+
+
+def run_operations(queue: Queue) -> None:
+    while queue.value("select operation_id is not null from pgqueue.run_operations()"):
+        pass
+
+
+def test_a_whole_batch_is_cancelled_and_the_batches_in_it(queue: Queue) -> None:
+    worker = queue.worker()
+    outer = create(queue, 3, open=True, **CALLBACKS)
+    inner = create(queue, 3, parent_id=outer, open=True)
+    other = create(queue, 1)
+    running = queue.claim(worker, 1)[0]
+    id = queue.value("select pgqueue.cancel_batch(%s, 'no need')", outer)
+    assert look(queue, inner)["closed_at"] is not None
+    run_operations(queue)
+    operation = queue.row("select * from pgqueue.operations where id = %s", id)
+    assert (operation["state"], operation["matched"], operation["done"]) == ("completed", 6, 6)
+    assert look(queue, inner)["status"] == "cancelled"
+    assert counts(queue, outer) == (3, 0, 1, 0, 0, 2), "one was asked to stop"
+    queue.finish(running)
+    assert look(queue, outer)["status"] == "failed", "for the batch in it did not complete"
+    assert look(queue, other)["status"] == "running"
+    assert called(queue) == {"on_success": 0, "on_failure": 1, "on_complete": 1}
+    assert queue.broken_rules() == []
+
+
+def test_what_failed_in_a_batch_is_run_again_once(queue: Queue) -> None:
+    worker = queue.worker()
+    id = create(queue, 4)
+    leases = queue.claim(worker)
+    for lease in leases[:2]:
+        queue.finish(lease, "failed", retry=False)
+    queue.finish(leases[2])
+    queue.finish(leases[3], "cancelled")
+    queue.value("select pgqueue.retry_batch(%s)", id)
+    run_operations(queue)
+    assert counts(queue, id) == (4, 2, 0, 1, 0, 1)
+    assert queue.claimed(worker) == [lease["task_id"] for lease in leases[:2]]
+    assert queue.broken_rules() == []
+
+
+def test_there_is_nothing_to_do_to_a_batch_that_there_is_not(queue: Queue) -> None:
+    nobody = "00000000-0000-7000-8000-000000000000"
+    assert close(queue, nobody) is None
+    for what in ("cancel_batch", "retry_batch"):
+        assert queue.value(f"select pgqueue.{what}(%s)", nobody) is None
+    with pytest.raises(psycopg.Error, match="there is no batch"):
+        queue.value(
+            "select pgqueue.start_operation('retry', jsonb_build_object('batch_id', %s::text))",
+            nobody,
+        )
+    with pytest.raises(psycopg.Error, match="retry needs one"):
+        queue.value("select pgqueue.start_operation('retry', '{\"type\": \"t\"}')")
+
+
+def test_a_batch_is_operated_on_in_parts(queue: Queue) -> None:
+    id = create(queue, 25)
+    queue.rows(
+        "select pgqueue.start_operation('cancel', jsonb_build_object('batch_id', %s::text), 50)", id
+    )
+    done = []
+    while queue.row("select state from pgqueue.operations")["state"] != "completed":
+        done.append(queue.value("select worked from pgqueue.run_operations()"))
+        queue.shift_clock(10 * len(done))
+    assert done[:3] == [10, 10, 5]
+    assert counts(queue, id) == (25, 0, 0, 0, 0, 25)
+
+
+def test_the_tasks_of_a_batch_are_read_page_by_page(queue: Queue) -> None:
+    worker = queue.worker()
+    id = create(queue, 5)
+    create(queue, 5)
+    ids = queue.values("select id::text from pgqueue.task where batch_id = %s order by id", id)
+    pages, after = [], None
+    while True:
+        page = queue.row("select * from pgqueue.batch_tasks(%s, null, %s, 2)", id, after)
+        pages.append([json.loads(item)["id"] for item in page["items"]])
+        after = page["next"]
+        if after is None:
+            break
+    assert pages == [ids[:2], ids[2:4], ids[4:]]
+    queue.finish(queue.claim(worker, 1)[0])
+    page = queue.row("select * from pgqueue.batch_tasks(%s, 'completed', null, 2)", id)
+    assert [json.loads(item)["id"] for item in page["items"]] == ids[:1]
+    assert page["next"] is None
+
+
+def test_a_batch_is_forgotten_a_month_after_its_end(queue: Queue) -> None:
+    outer = create(queue, None)
+    create(queue, 0, parent_id=outer)
+    queue.shift_clock(40 * 86400)
+    assert queue.value("select pgqueue.prune_batches()") == 0, "the outer one is open"
+    close(queue, outer)
+    queue.shift_clock(80 * 86400)
+    assert queue.value("select pgqueue.prune_batches()") == 1
+    assert queue.value("select pgqueue.prune_batches()") == 1
+    assert queue.count("batch") == 0

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import orjson
 import psycopg
 import pytest
 
@@ -427,3 +428,66 @@ def test_fan_out_and_fan_in_of_ten_thousand(queue: Queue) -> None:
     assert done == n + 1
     assert queue.status(last) == "completed"
     assert queue.count("blocker") == 0
+
+
+def graph(queue: Queue, id: str, most: int = 1000) -> dict[str, Any]:
+    return orjson.loads(queue.value("select pgqueue.task_graph(%s, %s)", id, most))
+
+
+def test_a_graph_shows_who_waits_for_whom(queue: Queue) -> None:
+    a, b, c, d, e = queue.enqueue_many(
+        {"type": "a"}, after(0), after(on_failure(0, "run")), after(1, 2), {"type": "alone"}
+    )
+    for start in (a, b, c, d):
+        shown = graph(queue, start)
+        assert [node["id"] for node in shown["nodes"]] == [a, b, c, d]
+        assert [(x["from"], x["to"], x["on_failure"]) for x in shown["edges"]] == [
+            (a, b, "cancel"), (a, c, "run"), (b, d, "cancel"), (c, d, "cancel"),
+        ]  # fmt: skip
+        assert not shown["truncated"]
+    assert shown["nodes"][1]["status"] == "blocked"
+    assert graph(queue, e)["edges"] == []
+    assert queue.value("select pgqueue.task_graph(%s)", NOBODY) is None
+
+
+def test_a_graph_is_cut_where_it_is_too_large(queue: Queue) -> None:
+    first, *_ = queue.enqueue_many({"type": "t"}, *[after(0) for _ in range(50)])
+    shown = graph(queue, first, 10)
+    assert len(shown["nodes"]) == 10
+    assert len(shown["edges"]) == 9
+    assert shown["truncated"]
+
+
+def test_a_task_with_a_key_may_be_waited_for_and_may_wait(queue: Queue) -> None:
+    keyed = {"type": "k", "dedup_key": "x"}
+    ((other, _),) = queue.enqueue_unique(keyed)
+    rows = queue.enqueue_unique(
+        keyed, {"type": "t"}, after(0, 1), {**keyed, "dedup_key": "y"}, {**keyed, "dedup_key": "y"},
+        after(on_failure(4, "run"), type="k", dedup_key="z"),
+    )  # fmt: skip
+    ids = [id for id, _ in rows]
+    assert ids[0] == other
+    edges = queue.rows("select child_id::text, parent_id::text, on_failure from pgqueue.dependency")
+    assert {tuple(edge.values()) for edge in edges} == {
+        (ids[2], other, "cancel"), (ids[2], ids[1], "cancel"), (ids[5], ids[3], "run"),
+    }  # fmt: skip
+    assert queue.broken_rules() == []
+
+
+def test_one_task_is_enqueued_by_sql_to_wait_for_others(queue: Queue) -> None:
+    worker = queue.worker()
+    a, b = queue.enqueue(), queue.enqueue()
+    child = queue.value(
+        "select pgqueue.enqueue('t', depends_on => %s::uuid[], on_failure => 'run')::text",
+        [a, b],
+    )
+    assert queue.rows(
+        "select parent_id::text as id, on_failure, waiting from pgqueue.dependencies order by 1"
+    ) == [
+        {"id": a, "on_failure": "run", "waiting": True},
+        {"id": b, "on_failure": "run", "waiting": True},
+    ]
+    assert queue.status(child) == "blocked"
+    for lease in queue.claim(worker):
+        queue.finish(lease, "failed", retry=False)
+    assert queue.status(child) == "queued"
