@@ -3,6 +3,7 @@
 from pgqueue.app import PgQueue
 from pgqueue.artifacts import Artifact, ArtifactRef
 from pgqueue.backoff import Backoff
+from pgqueue.batches import Batch, Batches, BatchStatus, OpenBatch
 from pgqueue.context import Context
 from pgqueue.errors import (
     Conflict,
@@ -17,38 +18,47 @@ from pgqueue.errors import (
     UsageError,
 )
 from pgqueue.explanations import Explanation, Reason
+from pgqueue.flows import Flow, chain, chord, group
 from pgqueue.letters import DeadLetter
 from pgqueue.operations import Operation, Operations, OperationState, Preview
 from pgqueue.outcomes import Cancel, Retry, Snooze
+from pgqueue.parents import Parent
 from pgqueue.queues import Queue
 from pgqueue.rate import Limit, Rate
 from pgqueue.retention import Retention
 from pgqueue.schedules import NewSchedule, Schedule, Schedules, Slot
 from pgqueue.settings import Settings
 from pgqueue.sync import SyncClient
-from pgqueue.task import Enqueued, NewTask, Outcome, Progress, Status, Task
+from pgqueue.task import Dependency, Enqueued, NewTask, Outcome, Progress, Status, Task
 
 __all__ = [
     "Artifact",
     "ArtifactRef",
     "Backoff",
+    "Batch",
+    "BatchStatus",
+    "Batches",
     "Cancel",
     "Conflict",
     "Context",
     "DatabaseUnavailable",
     "DeadLetter",
+    "Dependency",
     "Duplicate",
     "Enqueued",
     "Explanation",
+    "Flow",
     "LeaseLost",
     "Limit",
     "NewSchedule",
     "NewTask",
     "NotFound",
+    "OpenBatch",
     "Operation",
     "OperationState",
     "Operations",
     "Outcome",
+    "Parent",
     "PayloadError",
     "PgQueue",
     "PgQueueError",
@@ -70,4 +80,7 @@ __all__ = [
     "Task",
     "TaskPruned",
     "UsageError",
+    "chain",
+    "chord",
+    "group",
 ]

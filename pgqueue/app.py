@@ -14,6 +14,7 @@ from psycopg.rows import dict_row, tuple_row
 
 from pgqueue import explanations, queues, telemetry
 from pgqueue.backoff import Backoff
+from pgqueue.batches import Batch, Batches, OpenBatch
 from pgqueue.database import Database, translated
 from pgqueue.errors import NotFound, PgQueueError, UsageError, missing_task
 from pgqueue.explanations import Explanation
@@ -170,9 +171,9 @@ class PgQueue:
         """Enqueue a task and give its id; once this returns, it survives any crash.
 
         ``options`` are those of ``NewTask``: queue, priority, run_at, delay, max_attempts, timeout,
-        retry, expires_at, expires_in, limit_key, cost, fairness_key, dedup_key and what goes with
-        it. With a ``dedup_key`` the id may be another task's, and ``Duplicate`` is raised where
-        ``on_conflict`` is "reject".
+        retry, expires_at, expires_in, limit_key, cost, fairness_key, depends_on, batch_id,
+        dedup_key and what goes with it. With a ``dedup_key`` the id may be another task's, and
+        ``Duplicate`` is raised where ``on_conflict`` is "reject".
         With ``connection`` it happens inside the caller's transaction, and only if that commits.
         Calls that are made while others are on their way to the database share a commit.
         """
@@ -184,6 +185,9 @@ class PgQueue:
         if "dedup_key" in row:  # what waits for a key shares its commit with nobody
             (one,) = await self._store_unique([row], None)
             return one.id
+        if "depends_on" in row:  # nor does what waits for others
+            (id,) = await self.enqueue_many([task])
+            return id
         return await self._gatherer.add(encode(row))
 
     async def enqueue_unique(
@@ -453,6 +457,23 @@ class PgQueue:
         """Make, read and change schedules."""
         return Schedules(self._connection)
 
+    @property
+    def batches(self) -> Batches:
+        """Tasks that belong together."""
+        return Batches(self._connection, self._listen_dsn, self._rows)
+
+    def batch(self, name: str, **options: Any) -> OpenBatch:
+        """Make a batch to fill: ``async with app.batch("name") as batch``, closed at the end.
+
+        ``options`` are those of ``Batches.create``: metadata, on_success, on_failure, on_complete,
+        parent, and tasks to begin with.
+        """
+        return OpenBatch(self.batches, name, options)
+
+    async def get_batch(self, id: str | UUID) -> Batch:
+        """Give a batch as it stands; ``NotFound`` if there is none."""
+        return await self.batches.get(id)
+
     def _rows(self, tasks: Iterable[NewTask | dict[str, Any]]) -> list[dict[str, Any]]:
         traceparent = telemetry.current_traceparent()
         rows = []
@@ -503,8 +524,10 @@ class PgQueue:
     ) -> tuple[list[TaskId], set[str]]:
         ids: list[TaskId] = []
         queues: set[str] = set()
-        for start in range(0, len(rows), _CHUNK):
-            tasks = encode(rows[start : start + _CHUNK]).decode()
+        # those that name each other by place stay together
+        chunk = len(rows) if any("depends_on" in row for row in rows) else _CHUNK
+        for start in range(0, len(rows), chunk):
+            tasks = encode(rows[start : start + chunk]).decode()
             cursor = connection.cursor(row_factory=tuple_row)  # the caller's own may give dicts
             await cursor.execute(query(name), {"tasks": tasks})
             stored = await cursor.fetchone()

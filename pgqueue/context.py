@@ -10,6 +10,7 @@ import structlog
 
 from pgqueue.artifacts import Artifact, TaskArtifact
 from pgqueue.errors import UsageError
+from pgqueue.parents import read_parents
 from pgqueue.steps import Steps, encode_bounded
 
 if TYPE_CHECKING:
@@ -48,6 +49,9 @@ class Reporter(Protocol):
 
     def save_checkpoint(self, context: Context, name: str, data: bytes) -> Awaitable[None]:
         """Remember data (JSON) under a name; in a thread it is durable when this returns."""
+
+    def load_parents(self, context: Context) -> Any:
+        """Give the parents as JSON texts: to be awaited, in a thread at once."""
 
     def transaction(self, context: Context) -> Transaction:
         """Give what ``Context.transaction`` gives."""
@@ -146,7 +150,7 @@ class Context:
     """One attempt, as its handler sees it.
 
     ``run_at`` is when the task was to run at the earliest: the due time of its schedule, or what it
-    was enqueued with; ``None`` for at once.
+    was enqueued with; ``None`` for at once. ``batch_id`` is the batch that it is part of, if any.
     """
 
     __slots__ = (
@@ -155,6 +159,7 @@ class Context:
         "_steps",
         "_transaction",
         "attempt",
+        "batch_id",
         "lease_id",
         "log",
         "max_attempts",
@@ -176,6 +181,7 @@ class Context:
         reporter: Reporter,
         remembered: Mapping[str, str | bytes] | None = None,
         run_at: datetime | None = None,
+        batch_id: str | None = None,
     ) -> None:
         self.task_id = task_id
         self.lease_id = lease_id
@@ -184,6 +190,7 @@ class Context:
         self.type = type
         self.queue = queue
         self.run_at = run_at
+        self.batch_id = batch_id
         self.log = TaskLog(self)
         self._reporter = reporter
         self._remembered = remembered
@@ -263,6 +270,15 @@ class Context:
         """
         self._refuse_in_transaction("a step")
         return self._memory().run(name, partial(fn, *args, **kwargs))
+
+    @property
+    def parents(self) -> Any:
+        """What the tasks came to that this one waited for, in the order of ``depends_on``.
+
+        Await it for a list of ``Parent``; in a thread it is the list itself. Read from the database
+        when it is asked for, 16 MiB of results at most, else ``UsageError``.
+        """
+        return read_parents(self._reporter.load_parents(self))
 
     def transaction(self) -> Transaction:
         """Open a transaction whose commit completes the task: both happen, or neither.

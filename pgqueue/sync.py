@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from pgqueue.backoff import Backoff
+    from pgqueue.batches import Batch, OpenBatch
     from pgqueue.explanations import Explanation
     from pgqueue.letters import DeadLetter
     from pgqueue.queues import Queue
@@ -203,6 +204,24 @@ class SyncClient:
         """Do what ``PgQueue.resume`` does."""
         self._call(lambda app: app.resume(queue))
 
+    def batch(self, name: str, **options: Any) -> SyncBatch:
+        """Do what ``PgQueue.batch`` does: ``with client.batch("name") as batch``."""
+        return SyncBatch(self, name, options)
+
+    def create_batch(
+        self, name: str, tasks: Iterable[NewTask | dict[str, Any]] | None = None, **options: Any
+    ) -> Batch:
+        """Do what ``PgQueue.batches.create`` does."""
+        return self._call(lambda app: app.batches.create(name, tasks, **options))
+
+    def get_batch(self, id: str | UUID) -> Batch:
+        """Do what ``PgQueue.get_batch`` does."""
+        return self._call(lambda app: app.get_batch(id))
+
+    def wait_for_batch(self, id: str | UUID, timeout: timedelta | float | None = None) -> Batch:
+        """Do what ``PgQueue.batches.wait`` does."""
+        return self._call(lambda app: app.batches.wait(id, timeout))
+
     def _call(self, call: Callable[[PgQueue], Coroutine[Any, Any, Answer]]) -> Answer:
         if self._portal is None or self._app is None:
             message = "the client is not open"
@@ -211,3 +230,59 @@ class SyncClient:
             )
         answer: Answer = self._portal.call(call, self._app)
         return answer
+
+
+class SyncBatch:
+    """What ``OpenBatch`` is, for plain functions."""
+
+    def __init__(self, client: SyncClient, name: str, options: dict[str, Any]) -> None:
+        self._client = client
+        self._name = name
+        self._options = options
+        self._batch: OpenBatch | None = None
+
+    def __enter__(self) -> Self:
+        """Make it."""
+        self._batch = self._client._call(self._make)  # noqa: SLF001  one unit, two classes
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close it, or cancel it."""
+        batch = self._opened()
+        self._client._call(lambda _: batch.__aexit__(kind, error, traceback))  # noqa: SLF001
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        return self._opened().id
+
+    def enqueue(self, type: str, payload: Any = None, **options: Any) -> TaskId:
+        """Do what ``OpenBatch.enqueue`` does."""
+        batch = self._opened()
+        return self._client._call(  # noqa: SLF001
+            lambda _: batch.enqueue(type, payload, **options)
+        )
+
+    def enqueue_many(self, tasks: Iterable[NewTask | dict[str, Any]]) -> list[TaskId]:
+        """Do what ``OpenBatch.enqueue_many`` does."""
+        batch = self._opened()
+        return self._client._call(lambda _: batch.enqueue_many(tasks))  # noqa: SLF001
+
+    def wait(self, timeout: timedelta | float | None = None) -> Batch:
+        """Do what ``OpenBatch.wait`` does."""
+        batch = self._opened()
+        return self._client._call(lambda _: batch.wait(timeout))  # noqa: SLF001
+
+    async def _make(self, app: PgQueue) -> OpenBatch:
+        return await app.batch(self._name, **self._options).__aenter__()
+
+    def _opened(self) -> OpenBatch:
+        if self._batch is None:
+            message = "the batch has not been made"
+            raise UsageError(message, hint="use it as a context manager")
+        return self._batch

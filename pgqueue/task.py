@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NewType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, NewType
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from pgqueue.backoff import Backoff
 from pgqueue.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from uuid import UUID
 
 TaskId = NewType("TaskId", str)
 LeaseId = NewType("LeaseId", int)
@@ -56,6 +57,10 @@ class Outcome(StrEnum):
     SNOOZED = "snoozed"
 
 
+def _text(id: object) -> str | None:
+    return None if id is None else str(id)
+
+
 class Progress(BaseModel):
     """How far a handler says it is: ``percent`` from 0 to 100."""
 
@@ -94,6 +99,17 @@ class Task(BaseModel):
     fairness_key: str | None = Field(default=None)
     limit_key: str | None = Field(default=None)
     cost: int = Field(default=1)
+    batch_id: Annotated[str | None, BeforeValidator(_text)] = Field(default=None)
+
+
+class Dependency(NamedTuple):
+    """A task to wait for, by its id or its place, and what happens when it does not complete.
+
+    ``on_failure``: "cancel" the one that waits, "fail" it, or "run" it all the same.
+    """
+
+    task: str | UUID | int
+    on_failure: Literal["cancel", "run", "fail"] = "cancel"
 
 
 class Enqueued(NamedTuple):
@@ -113,6 +129,8 @@ class NewTask:
     ``limit_key``: whose limits it counts against beside its queue's; ``cost``: how much of each it
     takes, 1 if not given.
     ``fairness_key``: with whom it takes turns in a fair queue; its user if not given.
+    ``depends_on``: the tasks that it waits for, each an id, a place (from 0) among those enqueued
+    with it, or a ``Dependency``. ``batch_id``: an open batch that it joins.
     ``dedup_key`` makes it unique: see docs/uniqueness.md for it and the words that go with it.
     """
 
@@ -130,6 +148,8 @@ class NewTask:
     fairness_key: str | None = None
     limit_key: str | None = None
     cost: int | None = None
+    depends_on: Sequence[str | UUID | int | Dependency] | None = None
+    batch_id: str | UUID | None = None
     dedup_key: str | None = None
     dedup_scope: Literal["type", "queue"] | None = None
     dedup_statuses: Sequence[str] | None = None
@@ -155,6 +175,8 @@ class NewTask:
             "fairness_key": self.fairness_key,
             "limit_key": self.limit_key,
             "cost": self.cost,
+            "depends_on": _parents(self.depends_on),
+            "batch_id": None if self.batch_id is None else str(self.batch_id),
             "traceparent": traceparent,
         }
         if self.dedup_key is not None:
@@ -171,6 +193,24 @@ class NewTask:
             message = "a task without a dedup_key cannot be kept unique"
             raise UsageError(message, hint="give it one, or leave the other dedup words out")
         return {name: value for name, value in row.items() if value is not None}
+
+
+def _parents(given: Sequence[str | UUID | int | Dependency] | None) -> list[Any] | None:
+    if given is None:
+        return None
+    if isinstance(given, str | bytes):
+        message = "depends_on is a text"
+        raise UsageError(message, hint="give a list of ids, places or Dependency")
+    return [
+        {"task": _parent(one.task), "on_failure": one.on_failure}
+        if isinstance(one, Dependency)
+        else _parent(one)
+        for one in given
+    ]
+
+
+def _parent(task: str | UUID | int) -> str | int:
+    return task if isinstance(task, int) else str(task)
 
 
 def _check_times(

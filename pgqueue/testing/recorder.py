@@ -30,6 +30,7 @@ class Recorder:
     remembered: dict[str, bytes] = field(default_factory=dict)
     files: dict[str, tuple[bytes, str]] = field(default_factory=dict)
     """What handlers may open, by the id of an upload or by ``task_id/name``: data, content type."""
+    parents: list[str] = field(default_factory=list)
 
     def progress(self, context: Context, percent: float, message: str | None) -> None:
         """Keep a progress."""
@@ -92,6 +93,11 @@ class Recorder:
             raise NotFound(message, hint="put it into the recorder's files")
         return self.files[name]
 
+    def load_parents(self, context: Context) -> Any:
+        """Give what was put in ``parents``: those it waited for have run before it."""
+        del context
+        return _given(self.parents) if on_loop() else self.parents
+
     def transaction(self, context: Context) -> Transaction:
         """Refuse: there is no database to write to."""
         message = f"{context.type!r} opens a transaction, and inline there is no database"
@@ -104,6 +110,10 @@ def _saved(save: Callable[[], None]) -> Awaitable[None]:
         return _later(save)
     save()
     return RECORDED
+
+
+async def _given(parents: list[str]) -> list[str]:
+    return parents
 
 
 async def _later(save: Callable[[], None]) -> None:

@@ -14,7 +14,7 @@ create or replace function pgqueue.claim(
 returns table (
     task_id uuid, lease_id bigint, attempt smallint, budget smallint, crashes smallint, priority smallint, seq bigint,
     queue text, type text, timeout_s real, wait_s float8, payload text, traceparent text, watched boolean,
-    resumes boolean, expired boolean, run_at_s float8
+    resumes boolean, expired boolean, run_at_s float8, batch_id uuid
 )
 language plpgsql
 set search_path = pgqueue, pg_catalog, pg_temp
@@ -113,7 +113,7 @@ begin
         (select exists (select from listener as s where s.channel = 'pgqueue_event' and s.expires_at > now)),
         l.requeued and has_checkpoints(l.task_id),
         l.attempt = 0 and l.expires_at is not null and l.expires_at <= now,
-        date_part('epoch', l.run_at)
+        date_part('epoch', l.run_at), l.batch_id
     from leased as l;
 end
 $$;

@@ -11,7 +11,7 @@ create or replace function pgqueue.claim_limited(worker bigint, queue text, max_
 returns table (
     task_id uuid, lease_id bigint, attempt smallint, budget smallint, crashes smallint, priority smallint, seq bigint,
     queue_name text, type text, timeout_s real, wait_s float8, payload text, traceparent text, watched boolean,
-    resumes boolean, expired boolean, run_at_s float8, again_s float8, next_turn jsonb
+    resumes boolean, expired boolean, run_at_s float8, batch_id uuid, again_s float8, next_turn jsonb
 )
 language plpgsql
 set search_path = pgqueue, pg_catalog, pg_temp

@@ -1,5 +1,5 @@
 -- True when nothing is runnable, running or due in these queues (null: in any; webhooks: those to be sent, too).
--- What is delayed into the future does not count.
+-- What is delayed into the future, or waits for such, does not count.
 create or replace function pgqueue.queues_empty(queues text[] default null, webhooks boolean default true) returns boolean
 language sql stable
 as $$
@@ -14,4 +14,5 @@ as $$
         select from place as p
         where (queues is null or p.queue = any (queues)) and (webhooks or p.queue <> 'pgqueue.webhooks')
     )
+        and not exists (select from pgqueue.follow_later)
 $$;

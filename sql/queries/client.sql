@@ -88,3 +88,30 @@ limit least(%(most)s, 1000);
 
 -- name: stop_operation
 select pgqueue.cancel_operation(%(id)s);
+
+-- name: create_batch
+select id, task_ids from pgqueue.create_batch(
+    %(name)s, %(tasks)s::jsonb, %(metadata)s::jsonb, %(on_success)s::jsonb, %(on_failure)s::jsonb, %(on_complete)s::jsonb,
+    %(parent_id)s::uuid, %(open)s::boolean
+);
+
+-- name: get_batch
+select * from pgqueue.batches where id = %(id)s;
+
+-- name: find_batches
+select * from pgqueue.batches
+where %(before)s::uuid is null or id < %(before)s
+order by id desc
+limit least(%(most)s, 1000);
+
+-- name: add_to_batch
+select pgqueue.add_to_batch(%(id)s, %(tasks)s::jsonb)::text[] as ids;
+
+-- name: close_batch
+select pgqueue.close_batch(%(id)s) as status;
+
+-- name: cancel_batch
+select pgqueue.cancel_batch(%(id)s, %(reason)s, %(requested_by)s)::text as id;
+
+-- name: retry_batch
+select pgqueue.retry_batch(%(id)s, %(requested_by)s)::text as id;

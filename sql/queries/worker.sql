@@ -6,13 +6,13 @@ select set_config('synchronous_commit', 'off', false);  -- a lost claim is a rer
 -- name: claim_tasks
 select
     task_id::text, lease_id, attempt, budget, crashes, priority, seq, queue, type, timeout_s, wait_s, payload,
-    traceparent, watched, resumes, expired, run_at_s
+    traceparent, watched, resumes, expired, run_at_s, batch_id::text
 from pgqueue.claim(%(worker)s, %(queues)s, %(cursors)s::bigint[], %(max_tasks)s);
 
 -- name: claim_limited_tasks
 select
     task_id::text, lease_id, attempt, budget, crashes, priority, seq, queue_name, type, timeout_s, wait_s, payload,
-    traceparent, watched, resumes, expired, run_at_s, again_s, next_turn::text
+    traceparent, watched, resumes, expired, run_at_s, batch_id::text, again_s, next_turn::text
 from pgqueue.claim_limited(%(worker)s, %(queue)s, %(max_tasks)s, %(turn)s::jsonb);
 
 -- name: guarded_queues
@@ -45,6 +45,9 @@ select pgqueue.save_checkpoint(%(task_id)s, %(lease_id)s, %(name)s, %(data)s);
 
 -- name: load_checkpoints
 select name, data::text from pgqueue.checkpoint where task_id = %(task_id)s;
+
+-- name: load_parents
+select pgqueue.parents_of(%(task_id)s);
 
 -- name: lease_holds
 select exists (select from pgqueue.running where task_id = %(task_id)s and lease_id = %(lease_id)s);
@@ -138,6 +141,18 @@ select pgqueue.prune_dead_letters();
 
 -- name: prune
 select pgqueue.prune();
+
+-- name: fold_batches
+select folded, due from pgqueue.fold_batches();
+
+-- name: end_batches
+select pgqueue.end_batches(%(ids)s::uuid[]);
+
+-- name: follow_up
+select pgqueue.follow_up();
+
+-- name: prune_batches
+select pgqueue.prune_batches();
 
 -- name: prune_dedup
 select pgqueue.prune_dedup();

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pgqueue.errors import DatabaseUnavailable
 from pgqueue_worker.retrying import Patience
@@ -38,7 +38,12 @@ class Checkpoints:
         rows = await self._rows("load_checkpoints", {"task_id": task_id})
         return {name: text for name, text in rows}  # noqa: C416  dict() takes no rows
 
-    async def _rows(self, query: str, parameters: dict[str, object]) -> list[tuple[str, str]]:
+    async def parents(self, task_id: str) -> list[str]:
+        """Give what the parents of a task came to, as JSON texts."""
+        ((texts,),) = await self._rows("load_parents", {"task_id": task_id})
+        return list(texts)
+
+    async def _rows(self, query: str, parameters: dict[str, object]) -> list[tuple[Any, ...]]:
         async with self._turn:
             while True:
                 try:

@@ -34,6 +34,7 @@ class Lease:
     resumes: bool  # earlier attempts left checkpoints
     expired: bool  # to be cancelled, not run
     run_at_s: float | None  # when it was to run, in seconds of the epoch
+    batch_id: str | None
     row: tuple[Any, ...]  # as claimed, for a process that runs it elsewhere
     started_at: float = 0.0
     deadline: float | None = None  # when the reaper looks at it next
@@ -52,7 +53,7 @@ class Lease:
         """Read a row of the query ``claim_tasks``; the watchers are the claimer's."""
         task_id, lease_id, attempt, budget, crashes, priority, seq, *rest = row
         queue, type_, timeout_s, wait_s, payload, traceparent, _watched, *more = rest
-        resumes, expired, run_at_s = more
+        resumes, expired, run_at_s, batch_id = more
         return cls(
             task_id=task_id,
             lease_id=lease_id,
@@ -71,6 +72,7 @@ class Lease:
             resumes=resumes,
             expired=expired,
             run_at_s=run_at_s,
+            batch_id=batch_id,
             row=row,
         )
 
@@ -85,6 +87,7 @@ class Lease:
             type=self.type,
             queue=self.queue,
             run_at=None if at is None else datetime.fromtimestamp(at, UTC),
+            batch_id=self.batch_id,
             reporter=reporter,
             remembered=remembered,
         )

@@ -120,6 +120,12 @@ class Reporter:
         """Remember data; from a thread it is durable when this returns."""
         return self._saved(self._checkpoints.save(context.task_id, context.lease_id, name, data))
 
+    def load_parents(self, context: Context) -> Any:
+        """Read what the parents came to; from a thread they are given themselves."""
+        loading = self._checkpoints.parents(context.task_id)
+        on_loop = threading.get_ident() == self._thread
+        return loading if on_loop else self.wait_for(loading)
+
     def transaction(self, context: Context) -> Transaction:
         """Give the transaction that completes the attempt."""
         return Transaction(self._connections, self.completion(context))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pgqueue_worker.duties import (
     figures,
+    groups,
     letters,
     operations,
     retention,
@@ -23,6 +24,7 @@ DUTIES: tuple[Duty, ...] = (
     *tokens.DUTIES,
     *figures.DUTIES,
     *letters.DUTIES,
+    *groups.DUTIES,
     *operations.DUTIES,
     *schedules.DUTIES,
     *retention.DUTIES,

@@ -49,6 +49,8 @@ async def _prune_days(tools: Tools) -> float | None:
 
 async def _prune(tools: Tools) -> None:
     await tools.link.rows("prune")
+    while (await tools.link.rows("prune_batches"))[0][0] >= FULL_STEP:
+        pass
     while (await tools.link.rows("prune_dead_letters"))[0][0]:
         pass
     while (await tools.link.rows("prune_schedule_slots"))[0][0] >= _SLOTS_PRUNED:

@@ -128,6 +128,8 @@ class IsolatedProcess:
             }:
                 found = getattr(reporter, call)(context, **given)
                 self._answer(id, asyncio.wrap_future(found))
+            case {"kind": "load_parents", "id": int(id)}:
+                self._answer(id, reporter.load_parents(context))
             case {"kind": "settle", "id": int(id)}:
                 self._answer(id, self._settle(reporter, context))
             case {"kind": "completed", "arguments": dict(given)} if self._completion:

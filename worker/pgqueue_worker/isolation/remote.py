@@ -54,6 +54,15 @@ class Remote:
         """Remember data; in a plain function it is durable when this returns."""
         return self._ask(context, "save_checkpoint", data, name=name)
 
+    def load_parents(self, context: Context) -> Any:
+        """Read what the parents came to; in a plain function they are given themselves."""
+        answer = self.ask(context, "load_parents")
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # in a plain function, or in a thread
+            return answer.result()
+        return asyncio.wrap_future(answer, loop=loop)
+
     def transaction(self, context: Context) -> Transaction:
         """Give the transaction that completes the attempt, on a connection of this process."""
         return Transaction(self._connections, RemoteCompletion(context, self))

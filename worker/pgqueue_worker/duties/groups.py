@@ -1,0 +1,32 @@
+"""Duties about what belongs together: counts of batches are folded, large waves of ends go on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pgqueue_worker.duties.duty import FULL_STEP, SOON_S, Duty
+
+if TYPE_CHECKING:
+    from pgqueue_worker.duties.duty import Tools
+
+__all__ = ["DUTIES"]
+
+_FULL_FOLD = 20_000
+
+
+async def _fold_batches(tools: Tools) -> float | None:
+    ((folded, due),) = await tools.link.rows("fold_batches")
+    for id in due:  # each in a transaction of its own: whoever ends a batch holds its door
+        await tools.link.rows("end_batches", {"ids": [id]})
+    return SOON_S if folded >= _FULL_FOLD else None
+
+
+async def _follow_up(tools: Tools) -> float | None:
+    ((followed,),) = await tools.link.rows("follow_up")
+    return SOON_S if followed >= FULL_STEP else None
+
+
+DUTIES = (
+    Duty("fold_batches", _fold_batches, interval_s=1.0),
+    Duty("follow_up", _follow_up, interval_s=1.0),
+)
