@@ -111,12 +111,8 @@ class IsolatedProcess:
 
     def _call(self, reporter: Reporter, context: Context, message: Message, blob: bytes) -> None:
         match message:
-            case {"kind": "progress", "arguments": dict(given)}:
-                reporter.progress(context, **given)
-            case {"kind": "event", "arguments": dict(given)}:
-                reporter.event(context, **given)
-            case {"kind": "text", "arguments": dict(given)}:
-                reporter.text(context, **given)
+            case {"kind": "progress" | "event" | "text" as call, "arguments": dict(given)}:
+                getattr(reporter, call)(context, **given)
             case {"kind": "save_artifact", "arguments": dict(given), "id": int(id)}:
                 self._answer(id, reporter.save_artifact(context, data=blob, **given))
             case {"kind": "save_checkpoint", "arguments": dict(given), "id": int(id)}:
