@@ -2,31 +2,14 @@
 
 from pgqueue import Context
 from pgqueue.task import LeaseId, TaskId
-
-
-class Recorder:
-    """Where the context reports to."""
-
-    def __init__(self):
-        self.progress_calls = []
-        self.artifacts = {}
-        self.texts = []
-
-    def progress(self, context, percent, message):
-        self.progress_calls.append((percent, message))
-
-    def text(self, context, text):
-        self.texts.append(text)
-
-    async def save_artifact(self, context, name, data, content_type):
-        self.artifacts[name] = (data, content_type)
+from pgqueue.testing.recorder import Recorder
 
 
 class RecordingContext(Context):
     """An attempt of no task that any database knows."""
 
-    def __init__(self, *, attempt=1):
-        self.recorder = Recorder()
+    def __init__(self, *, attempt=1, recorder=None):
+        self.recorder = recorder or Recorder()
         super().__init__(
             task_id=TaskId("0198c0de-0000-7000-8000-000000000001"),
             lease_id=LeaseId(1),
@@ -35,7 +18,12 @@ class RecordingContext(Context):
             type="any",
             queue="any",
             reporter=self.recorder,
+            remembered=self.recorder.remembered,
         )
+
+    def again(self):
+        """The next attempt of the same task."""
+        return RecordingContext(attempt=self.attempt + 1, recorder=self.recorder)
 
     @property
     def progress_calls(self):

@@ -12,6 +12,7 @@ from tests.tasks.recording import RecordingContext
 
 BUILT = {  # concurrency, a minute, attempts, timeout
     "data_aggregation": (1, 5, 3, 60),
+    "email_campaign": (5, 50, 5, 600),
     "pdf_report": (3, 10, 3, 60),
     "text_gen": (10, 20, 3, 300),
 }
