@@ -8,6 +8,7 @@ import jsonschema_rs
 import pytest
 from pgqueue_worker.tasks.data_aggregation import AggregationPayload, data_aggregation
 from pgqueue_worker.tasks.demo import NoopPayload, SleepPayload, noop, sleep
+from pgqueue_worker.tasks.email_campaign import CampaignPayload, email_campaign
 from pgqueue_worker.tasks.pdf_report import ReportPayload, pdf_report
 from pgqueue_worker.tasks.text_gen import TextPayload, text_gen
 
@@ -15,6 +16,7 @@ from tests.tasks.recording import RecordingContext
 
 TYPES = {
     "data_aggregation": (data_aggregation, AggregationPayload),
+    "email_campaign": (email_campaign, CampaignPayload),
     "pdf_report": (pdf_report, ReportPayload),
     "text_gen": (text_gen, TextPayload),
     "noop": (noop, NoopPayload),
@@ -46,6 +48,7 @@ async def test_an_example_runs_and_gives_the_result_printed_below_it(example, pr
 
 
 ROWS = {"rows": [{"a": 1}]}
+MAIL = {"subject": "s", "text": "t", "recipients": [{"email": "a@b.c"}]}
 COUNT = {"aggregates": [{"function": "count"}]}
 
 
@@ -90,9 +93,36 @@ TEXTS = [
         (ReportPayload, {"title": "t", "date": "July"}, ["date"]),
         (ReportPayload, {"title": "t", "sections": [{"heading": 5}]}, ["sections", 0, "heading"]),
         (SleepPayload, {"delay_ms": -1}, ["delay_ms"]),
+        (CampaignPayload, MAIL, None),
+        (CampaignPayload, {**MAIL, "text": None}, ["text"]),
+        (CampaignPayload, {key: MAIL[key] for key in ("subject", "recipients")}, []),
+        (CampaignPayload, {**MAIL, "recipients": []}, ["recipients"]),
+        (CampaignPayload, {**MAIL, "subject": "a\nBcc: b@c.d"}, ["subject"]),
+        (CampaignPayload, {**MAIL, "from": "a@b.c\r\nBcc: d@e.f"}, ["from"]),
+        (CampaignPayload, {**MAIL, "reply_to": "nobody"}, ["reply_to"]),
+        (CampaignPayload, {**MAIL, "from_name": "a\nb"}, ["from_name"]),
+        (
+            CampaignPayload,
+            MAIL | {"recipients": [{"email": "a b@c.d"}]},
+            ["recipients", 0, "email"],
+        ),
+        (
+            CampaignPayload,
+            MAIL | {"recipients": [{"email": "a@b>,<c@d"}]},
+            ["recipients", 0, "email"],
+        ),
+        (
+            CampaignPayload,
+            MAIL | {"recipients": [{"email": "a@b.c\n"}]},
+            ["recipients", 0, "email"],
+        ),
+        (CampaignPayload, MAIL | {"recipients": [{}]}, ["recipients", 0]),
         *((TextPayload, payload, pointer) for payload, pointer in TEXTS),
     ],
 )
 def test_the_published_schema_refuses_what_is_wrong_and_points_at_it(model, payload, pointer):
     validator = jsonschema_rs.validator_for(model.model_json_schema())
+    if pointer is None:
+        assert validator.is_valid(payload)
+        return
     assert pointer in [error.instance_path for error in validator.iter_errors(payload)]
