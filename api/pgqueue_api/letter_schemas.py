@@ -8,7 +8,7 @@ from pgqueue_api.schema_parts import Schema, items, nullable, object_of, ref, ti
 
 __all__ = ["COMPONENTS", "FINGERPRINT", "KINDS", "NEW_OPERATION", "POLICY", "STATES"]
 
-KINDS = ("redrive", "cancel", "delete")
+KINDS = ("redrive", "cancel", "delete", "retry")
 STATES = ("queued", "running", "completed", "cancelled", "failed")
 FINGERPRINT: Schema = {"type": "string", "pattern": "^[0-9a-f]{16}$"}
 
@@ -31,9 +31,13 @@ _FILTER = object_of(
         "to": time("failed, or with cancel created, before"),
         "ids": {"type": "array", "items": _ID, "minItems": 1, "maxItems": 1000},
         "all": {"const": True, "description": "everything there is; stands alone"},
+        "batch_id": {
+            **_ID,
+            "description": "of this batch and those in it; stands alone, with cancel and retry",
+        },
     },
     "Which tasks: those that all of this holds for.",
-    *("type", "queue", "fingerprint", "status", "from", "to", "ids", "all"),
+    *("type", "queue", "fingerprint", "status", "from", "to", "ids", "all", "batch_id"),
     additionalProperties=False,
     minProperties=1,
 )
@@ -42,7 +46,8 @@ NEW_OPERATION = object_of(
     {
         "kind": {
             "enum": list(KINDS),
-            "description": "redrive and delete work on dead letters, cancel on live tasks",
+            "description": "redrive and delete work on dead letters, cancel on live tasks, retry "
+            "on what failed in a batch",
         },
         "filter": _FILTER,
         "per_second": {

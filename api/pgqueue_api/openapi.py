@@ -14,6 +14,8 @@ import orjson
 
 from pgqueue_api import (
     explain_schemas,
+    group_paths,
+    group_schemas,
     letter_paths,
     letter_schemas,
     limit_paths,
@@ -445,6 +447,7 @@ def document() -> dict[str, Any]:
             {"name": "tasks", "description": "Submit, read and manage tasks."},
             {"name": "artifacts", "description": "Files for tasks to work on."},
             {"name": "schedules", "description": "Tasks at times, by cron or once."},
+            {"name": "batches", "description": "Tasks that belong together."},
             {"name": "dead letters", "description": "What failed for good."},
             {"name": "operations", "description": "Redrive, cancel or delete many."},
             {"name": "events", "description": "Watch tasks live."},
@@ -454,6 +457,7 @@ def document() -> dict[str, Any]:
         "paths": {
             **_PATHS,
             **letter_paths.PATHS,
+            **group_paths.PATHS,
             **queue_paths.PATHS,
             **limit_paths.PATHS,
             **upload_paths.PATHS,
@@ -463,6 +467,7 @@ def document() -> dict[str, Any]:
             "schemas": {
                 **COMPONENTS,
                 **letter_schemas.COMPONENTS,
+                **group_schemas.COMPONENTS,
                 **limit_schemas.COMPONENTS,
                 **explain_schemas.COMPONENTS,
                 **upload_paths.COMPONENTS,

@@ -6,6 +6,7 @@ against them: there is no second description that could say something else.
 
 from __future__ import annotations
 
+from pgqueue_api.group_schemas import TIES
 from pgqueue_api.maintenance_schemas import DUTY
 from pgqueue_api.queue_schemas import QUEUE_SETTINGS, QUEUE_STATE, RETRY
 from pgqueue_api.schema_parts import Schema
@@ -86,6 +87,7 @@ NEW_TASK = _object(
         },
         "retry": RETRY,
         **DEDUP,
+        **TIES,
         "expires_at": _nullable(_time("cancelled if it has not started by then (RFC 3339)")),
         "expires_in_s": {
             "type": ["number", "null"],
@@ -114,7 +116,7 @@ NEW_TASK = _object(
     },
     "A task to run.",
     *("payload", "queue", "priority", "run_at", "delay_s", "max_attempts", "timeout_s", "retry"),
-    *("expires_at", "expires_in_s", "fairness_key", "limit_key", "cost", *DEDUP),
+    *("expires_at", "expires_in_s", "fairness_key", "limit_key", "cost", *DEDUP, *TIES),
     additionalProperties=False,
     examples=[{"type": "sleep", "payload": {"delay_ms": 2000}, "priority": "high"}],
 )
@@ -171,6 +173,7 @@ _TASK = _object(
         "dedup_key": {"type": ["string", "null"]},
         "expires_at": _nullable(_time("cancelled if it has not started by then")),
         "fairness_key": {"type": ["string", "null"]},
+        "batch_id": {"type": ["string", "null"], "format": "uuid"},
         "limit_key": {"type": ["string", "null"]},
         "cost": {"type": "integer"},
         "deduplicated": {
@@ -205,6 +208,7 @@ _TASK = _object(
             "dedup_key": None,
             "expires_at": None,
             "fairness_key": None,
+            "batch_id": None,
             "limit_key": None,
             "cost": 1,
         }

@@ -43,14 +43,17 @@ def flagged(state: bytes, deduplicated: bool | None) -> bytes:  # noqa: FBT001  
 
 
 async def store(services: Services, checked: Sequence[Submission | None]) -> list[Outcome]:
-    """Store tasks, each by itself; gives an outcome for each place. None stands for a refused."""
+    """Store tasks, each by itself; gives an outcome for each place. None stands for a refused.
+
+    If any waits for others they are stored together, and what is wrong with one raises.
+    """
+    if any(one is not None and one.tied for one in checked):
+        return await _store_tied(services, [one for one in checked if one is not None])
     futures = [
-        services.submitter.submit(one.element)
-        if one is not None and one.dedup_key is None
-        else None
+        services.submitter.submit(one.element) if one is not None and not one.apart else None
         for one in checked
     ]
-    keyed = [one for one in checked if one is not None and one.dedup_key is not None]
+    keyed = [one for one in checked if one is not None and one.apart]
     with_key = iter(await _store_keyed(services, keyed))
     outcomes: list[Outcome] = []
     limited: dict[str, int] = {}
@@ -78,20 +81,28 @@ async def as_stored(services: Services, one: Submission, id: str, created_at: st
 
     Whether one with a key waits for that only the database knows.
     """
-    if one.limit_key is None:
+    if not one.unsettled:
         return one.as_task(id, created_at)
     return (await _states(services, [id]))[id]
+
+
+async def _store_tied(services: Services, submissions: Sequence[Submission]) -> list[Outcome]:
+    row = await services.keyed.row("submit_unique", {"tasks": _elements(submissions)})
+    assert row is not None
+    services.doorbell.ring(row["queues"], row["ids"])
+    hits = _hits(row["ids"], row["verdicts"])
+    states = await _states(services, hits + _limited(submissions, row["ids"]))
+    return [
+        _outcome(one, id, row["created_at"], verdict, states)
+        for one, id, verdict in zip(submissions, row["ids"], row["verdicts"], strict=True)
+    ]
 
 
 async def _store_keyed(services: Services, submissions: Sequence[Submission]) -> list[Outcome]:
     if not submissions:
         return []
     try:
-        row = await services.keyed.row("submit_unique", {"tasks": _elements(submissions)})
-        assert row is not None
-        services.doorbell.ring(row["queues"], row["ids"])
-        hits = _hits(row["ids"], row["verdicts"])
-        states = await _states(services, hits + _limited(submissions, row["ids"]))
+        return await _store_tied(services, submissions)
     except PgQueueError as error:
         if len(submissions) == 1 or error.status >= 500:
             return [error] * len(submissions)
@@ -101,10 +112,6 @@ async def _store_keyed(services: Services, submissions: Sequence[Submission]) ->
             *await _store_keyed(services, submissions[:middle]),
             *await _store_keyed(services, submissions[middle:]),
         ]
-    return [
-        _outcome(one, id, row["created_at"], verdict, states)
-        for one, id, verdict in zip(submissions, row["ids"], row["verdicts"], strict=True)
-    ]
 
 
 async def store_once(
@@ -121,7 +128,7 @@ async def store_once(
     that is rejected because another has its ``dedup_key`` raises, and leaves the key free.
     """
     good = [one for one in checked if one is not None]
-    keyed = any(one.dedup_key is not None for one in good)
+    keyed = any(one.apart for one in good)
     row = await (services.keyed if keyed else services.writes).row(
         "submit_idempotent",
         {
@@ -183,11 +190,11 @@ def _hits(ids: Sequence[str | None], verdicts: Sequence[str | None]) -> list[str
 
 
 def _limited(submissions: Sequence[Submission | None], ids: Sequence[str | None]) -> list[str]:
-    """Give the ids of tasks that may wait for their keys."""
+    """Give the ids of tasks that may wait, for their keys or for others."""
     return [
         id
         for one, id in zip(submissions, ids, strict=True)
-        if one is not None and id and one.limit_key is not None
+        if one is not None and id and one.unsettled
     ]
 
 

@@ -50,6 +50,20 @@ class Submission:
     limit_key: str | None
     cost: int
 
+    tied: bool = False
+    """It waits for others."""
+    batch_id: str | None = None
+
+    @property
+    def apart(self) -> bool:
+        """Whether it shares its commit with nobody: it may wait for other transactions."""
+        return self.dedup_key is not None or self.tied or self.batch_id is not None
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether only the database knows where it is once it is stored."""
+        return self.limit_key is not None or self.tied
+
     def as_task(self, id: str, created_at: str) -> bytes:
         """Give the task as JSON, as it stands right after it was stored."""
         run_at = self.run_at
@@ -87,6 +101,7 @@ class Submission:
                 "dedup_key": self.dedup_key,
                 "expires_at": json_time(expires_at) if expires_at else None,
                 "fairness_key": self.fairness_key,
+                "batch_id": self.batch_id,
                 "limit_key": self.limit_key,
                 "cost": self.cost,
             }
@@ -151,6 +166,8 @@ def check(
         "limit_key": limit_key,
         "cost": None if cost is None else int(cost),
     }
+    depends_on, batch_id = raw.get("depends_on") or None, raw.get("batch_id")
+    more |= {"depends_on": depends_on, "batch_id": batch_id}
     element |= {name: value for name, value in more.items() if value is not None}
     dedup_key = raw.get("dedup_key")
     if not DEDUP.keys().isdisjoint(raw):
@@ -172,6 +189,8 @@ def check(
         fairness_key,
         limit_key,
         int(cost or 1),
+        tied=depends_on is not None,
+        batch_id=batch_id,
     )
 
 

@@ -17,6 +17,7 @@ from pgqueue_api.problems import Invalid, problem_of
 from pgqueue_api.schemas import BULK
 from pgqueue_api.storing import Kept, Outcome, as_stored, flagged, store, store_once
 from pgqueue_api.submission import Submission, check, check_shape
+from pgqueue_api.tied import all_or_none, pointing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from pgqueue_api.registry import TaskType
     from pgqueue_api.services import Services
 
-__all__ = ["Answer", "submit_bulk", "submit_one"]
+__all__ = ["Answer", "check_one", "submit_bulk", "submit_one"]
 
 Headers = dict[bytes, bytes]
 
@@ -84,11 +85,13 @@ async def _store_one(
     submission = check(raw, kind, services.registry.budgets, traceparent, services.limits.payload)
     headers: dict[str, str] = {}
     if b"idempotency-key" in request.headers:
-        (outcome,), replayed = await _store_once(request, [submission], strict=True)
+        with pointing("/0", ""):
+            (outcome,), replayed = await _store_once(request, [submission], strict=True)
         if replayed:
             headers["Idempotent-Replayed"] = "true"
-    elif submission.dedup_key is not None:
-        (outcome,) = await store(services, [submission])
+    elif submission.apart:
+        with pointing("/0", ""):
+            (outcome,) = await store(services, [submission])
     else:
         id, created_at = await services.submitter.submit(submission.element)
         content = await as_stored(services, submission, id, created_at)
@@ -112,17 +115,20 @@ async def submit_bulk(services: Services, headers: Headers, receive: Receive) ->
         request.traceparent, "submit", {"pgqueue.tasks": len(tasks)}, kind="producer"
     ) as span:
         checked = [
-            await _check(services, task, f"/tasks/{n}", span.traceparent)
+            await check_one(services, task, f"/tasks/{n}", span.traceparent)
             for n, task in enumerate(tasks)
         ]
         good = [one if isinstance(one, Submission) else None for one in checked]
+        if any(one is not None and one.tied for one in good):
+            good = [*all_or_none(checked)]
         extra: dict[str, str] = {}
-        if b"idempotency-key" in headers:
-            stored, replayed = await _store_once(request, good, strict=False)
-            if replayed:
-                extra["Idempotent-Replayed"] = "true"
-        else:
-            stored = await store(services, good)
+        with pointing("", "/tasks"):
+            if b"idempotency-key" in headers:
+                stored, replayed = await _store_once(request, good, strict=False)
+                if replayed:
+                    extra["Idempotent-Replayed"] = "true"
+            else:
+                stored = await store(services, good)
     # what is wrong with a task now says more than that it was refused before
     outcomes = [
         one if isinstance(one, PgQueueError) and not isinstance(outcome, Kept) else outcome
@@ -153,9 +159,10 @@ def _tasks_of(raw: Any, most: int) -> list[Any]:
     return raw["tasks"]
 
 
-async def _check(
+async def check_one(
     services: Services, raw: Any, prefix: str, traceparent: str | None
 ) -> Submission | PgQueueError:
+    """Give the submission that a value is, or what is wrong with it."""
     try:
         check_shape(raw, prefix)
         kind = services.registry.known(raw["type"]) or await services.registry.find(raw["type"])

@@ -18,6 +18,6 @@ as $$
     ) as p
     cross join lateral (
         select
-            p.at between 1 and cardinality(places) as placed, coalesce(to_jsonb(places[p.at] - 1), to_jsonb(ids[p.at])) as moved
+            coalesce(p.at between 1 and cardinality(places), false) as placed, coalesce(to_jsonb(places[p.at] - 1), to_jsonb(ids[p.at])) as moved
     ) as t
 $$;

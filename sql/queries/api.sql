@@ -296,3 +296,13 @@ select pgqueue.cancel_operation(%(id)s);
 -- name: operation_states
 select operation_id::text as id, operation_state as state, item
 from pgqueue.operation_states(%(id)s::uuid, %(kind)s, %(state)s, %(before)s::uuid, %(most)s);
+
+-- name: batch_states
+select batch_id::text as id, batch_status as status, item
+from pgqueue.batch_states(%(id)s::uuid, %(status)s, %(parent_id)s::uuid, %(before)s::uuid, %(most)s);
+
+-- name: batch_tasks
+select items, next::text from pgqueue.batch_tasks(%(id)s::uuid, %(status)s, %(after)s::uuid, %(most)s);
+
+-- name: task_graph
+select pgqueue.task_graph(%(id)s) as graph;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pgqueue_api.routes import (
+    batches,
     dead_letters,
     docs,
     events,
@@ -22,6 +23,7 @@ __all__ = ["ROUTES"]
 
 ROUTES = [
     *tasks.ROUTES,
+    *batches.ROUTES,
     *uploads.ROUTES,
     *dead_letters.ROUTES,
     *operations.ROUTES,

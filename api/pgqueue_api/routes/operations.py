@@ -23,11 +23,11 @@ from pgqueue_api.registry import explain
 from pgqueue_api.services import Services
 from pgqueue_api.streams import EventStream
 
-__all__ = ["ROUTES"]
+__all__ = ["ROUTES", "operation_item"]
 
 Json = Response[bytes]
 AnyRequest = Request[Any, Any, Any]
-Kind = Literal["redrive", "cancel", "delete"]
+Kind = Literal["redrive", "cancel", "delete", "retry"]
 State = Literal["queued", "running", "completed", "cancelled", "failed"]
 
 _NEW = jsonschema_rs.validator_for(NEW_OPERATION, offline=True)
@@ -58,7 +58,7 @@ async def start_operation(request: AnyRequest, services: NamedDependency[Service
         },
     )
     assert row is not None
-    item = await _item(services, row["id"], written=True)
+    item = await operation_item(services, row["id"], written=True)
     return _answered(item, 201, Location=f"/v1/operations/{row['id']}")
 
 
@@ -87,14 +87,14 @@ async def list_operations(
 @get("/v1/operations/{id:uuid}")
 async def get_operation(id: FromPath[UUID], services: NamedDependency[Services]) -> Json:
     """Give an operation as it stands."""
-    return json_answer(await _item(services, id))
+    return json_answer(await operation_item(services, id))
 
 
 @post("/v1/operations/{id:uuid}/cancel", status_code=200)
 async def cancel_operation(id: FromPath[UUID], services: NamedDependency[Services]) -> Json:
     """Stop an operation."""
     await services.writes.rows("cancel_operation", {"id": id})
-    return json_answer(await _item(services, id, written=True))
+    return json_answer(await operation_item(services, id, written=True))
 
 
 @get("/v1/operations/{id:uuid}/events")
@@ -123,7 +123,8 @@ def _filter(given: dict[str, Any]) -> str:
     return orjson.dumps(given).decode()
 
 
-async def _item(services: Services, id: UUID | str, *, written: bool = False) -> bytes:
+async def operation_item(services: Services, id: UUID | str, *, written: bool = False) -> bytes:
+    """Give an operation as JSON."""
     links = services.writes if written else services.reads
     row = await links.row(
         "operation_states", {"id": id, "kind": None, "state": None, "before": None, "most": 1}
