@@ -294,3 +294,67 @@ def test_a_key_or_a_cost_that_cannot_be_is_refused(queue: Queue, task: dict) -> 
 def test_what_is_no_limit_of_keys_is_refused(queue: Queue, per_key: str) -> None:
     with pytest.raises(Exception, match="this is no"):
         limit(queue, f'{{"per_key": {per_key}}}')
+
+
+def pages(on: Queue, call: str) -> int:
+    """Give how many pages a call reads."""
+    (plan,) = on.row(
+        f"explain (analyze, buffers, format json) select * from pgqueue.{call}"
+    ).values()
+    return plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"]
+
+
+def test_what_counts_is_counted_at_the_same_cost_under_a_held_snapshot(queue: Queue) -> None:
+    limit(queue, '{"concurrency": 7, "rate": [{"count": 100000, "per_seconds": 1000}]}')
+    named(queue, "a", concurrency=2)
+    keyed(queue, *[None] * 600, *["a"] * 100)
+    worker = queue.worker(3600)
+    held = queue.session()
+    held.rows("begin isolation level repeatable read")
+    held.count("running")
+    (long, *leases) = claim(queue, worker, 3)
+    read = []
+    for _ in range(2):
+        for _ in range(40):
+            for lease in leases:
+                queue.finish(lease)
+            leases = claim(queue, worker, 6)
+        rate = '\'[{"count": 100000, "per_seconds": 1000}]\''
+        read.append(
+            [
+                pages(queue, f"limit_room('default', '', 7, {rate}, null)"),
+                pages(queue, "limit_room('', 'a', 2, null, null)"),
+            ]
+        )
+    held.rows("rollback")
+    assert all(late <= early + 4 for early, late in zip(*read, strict=True)), read
+    assert queue.finish(long) == []
+
+
+def test_what_waits_for_a_key_costs_the_claims_of_others_nothing(queue: Queue) -> None:
+    limit(queue, '{"concurrency": 500, "per_key": {"concurrency": 1}}')
+    worker = queue.worker(3600)
+    keyed(queue, "hog")
+    claim(queue, worker)
+    keyed(queue, *["other"] * 1, *[None] * 100)
+    claim(queue, worker, 20)  # the plans are made
+    alone = pages(queue, f"claim_limited({worker}, 'default', 20)")
+    keyed(queue, *["hog"] * 5000)
+    assert statuses(queue, status="blocked") == {"blocked": 5000}
+    beside = pages(queue, f"claim_limited({worker}, 'default', 20)")
+    assert beside <= alone * 1.2
+    assert claim(queue, worker, 20, name="none") == []
+
+
+def test_a_key_that_is_limited_late_is_put_out_of_the_way_once(queue: Queue) -> None:
+    worker = queue.worker(3600)
+    keyed(queue, *["hog"] * 3000)
+    last = queue.enqueue()
+    named(queue, "hog", concurrency=1)
+    leases = claim(queue, worker)
+    assert names(queue, leases) == ["hog", None]
+    assert leases[1]["task_id"] == last
+    assert statuses(queue) == {"active": 2, "blocked": 2999}
+    queue.finish(leases[0])
+    assert len(claim(queue, worker)) == 1
+    assert statuses(queue, limit_key="hog") == {"active": 1, "blocked": 2998, "completed": 1}
