@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check fmt bench psql lock clean
+.PHONY: help setup run test limits check fmt bench psql lock clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
@@ -24,6 +24,9 @@ test: $(VENV)/.dev ## run the whole suite, then the database tests on PostgreSQL
 	else \
 	  echo "PostgreSQL 15 is not installed here, so only $(POSTGRES) was tested (CI tests both)."; \
 	fi
+
+limits: $(VENV)/.dev ## hold limits against random crashes for a minute
+	PGQUEUE_TEST_LIMITS_S=60 $(BIN)/pytest --timeout=180 tests/database/test_limit_ledger.py $(ARGS)
 
 check: $(VENV)/.dev ## lint, format, types, import contracts, SQL: what CI runs first
 	$(BIN)/ruff check

@@ -65,7 +65,7 @@ begin
         ), 0);
         n := greatest(least(n, each.count - used), 0);
         if used > 0 then
-            first := least(first, n);
+            first := least(first, greatest(each.count - used, 0));
         end if;
         if used > 0 and used + want > each.count then
             -- when so much has left the span that it fits

@@ -166,6 +166,21 @@ def test_a_task_that_costs_more_than_a_limit_runs_alone(queue: Queue) -> None:
     assert lease["task_id"] == after
 
 
+def test_a_task_that_costs_more_than_the_concurrency_starts_while_a_rate_counts_others(
+    queue: Queue,
+) -> None:
+    limit(queue, '{"concurrency": 3, "rate": [{"count": 10, "per_seconds": 1000}]}')
+    worker = queue.worker(3600)
+    ids = [queue.enqueue(), queue.enqueue(cost=5), queue.enqueue(cost=5)]
+    for id in ids[:2]:
+        (lease,) = claim(queue, worker)
+        assert lease["task_id"] == id
+        queue.finish(lease)
+    (row,) = queue.rows("select * from pgqueue.claim_limited(%s, 'default', 10)", worker)
+    assert row["task_id"] is None  # 6 of 10 have started
+    assert 900 < row["again_s"] <= 1000
+
+
 def test_the_rate_of_a_key_lets_the_next_start_when_it_is_due(queue: Queue) -> None:
     limit(queue, '{"per_key": {"rate": [{"count": 2, "per_seconds": 10}]}}')
     worker = queue.worker(3600)
@@ -185,18 +200,18 @@ def test_the_rate_of_a_key_lets_the_next_start_when_it_is_due(queue: Queue) -> N
 
 
 def test_a_smooth_rate_spaces_its_starts(queue: Queue) -> None:
-    limit(queue, '{"rate": [{"count": 6, "per_seconds": 60, "smooth": true}]}')
+    limit(queue, '{"rate": [{"count": 6, "per_seconds": 6000, "smooth": true}]}')
     queue.enqueue_many(*[{"type": "t"}] * 10)
-    worker = queue.worker(3600)
+    worker = queue.worker(100_000)
     assert len(claim(queue, worker)) == 1
     (row,) = queue.rows("select * from pgqueue.claim_limited(%s, 'default', 10)", worker)
-    assert 9 < row["again_s"] <= 10
-    for seconds in (10.1, 20.2, 30.3):  # a start that came late lets the next be in time
-        queue.shift_clock(seconds - 0.4)
+    assert 900 < row["again_s"] <= 1000
+    for seconds in (1040, 2050, 3060):  # a start that came late lets the next be in time
+        queue.shift_clock(seconds - 70)
         assert claim(queue, worker) == []
         queue.shift_clock(seconds)
         assert len(claim(queue, worker)) == 1
-    queue.shift_clock(300)  # idle time earns nothing
+    queue.shift_clock(20_000)  # idle time earns nothing
     assert len(claim(queue, worker)) == 1
     assert claim(queue, worker) == []
 
