@@ -1,4 +1,4 @@
-"""The app that the tests' workers run. Handlers wait at gates, never for a time."""
+"""The app that the tests' workers run. Handlers wait at gates, never for a time, but for a nap."""
 
 import asyncio
 import os
@@ -32,6 +32,19 @@ async def opened(name: str) -> None:
 @app.task("echo", backoff=NOW)
 async def echo(ctx: Context, payload: dict) -> dict:
     return {"payload": payload, "attempt": ctx.attempt, "type": ctx.type, "queue": ctx.queue}
+
+
+@app.task("nap")
+async def nap(ctx: Context, payload: dict) -> None:
+    """Take a while, for tests that measure how many do at once."""
+    await asyncio.sleep(payload["seconds"])
+
+
+@app.task("told")
+async def told(ctx: Context, payload: dict) -> object:
+    """Hear that a service wants to be left alone, the first time."""
+    slow = payload["slow"]
+    return Retry(after=1, slow=slow, reason="429") if ctx.attempt == 1 else "sent"
 
 
 @app.task("plain")

@@ -3,35 +3,34 @@
 import os
 import signal
 import time
-from datetime import datetime, timedelta
+from datetime import timedelta
 
+import orjson
+import pytest
+
+from tests import ledger
 from tests.worker.conftest import Bench, eventually
 
-
-def _most_at_once(attempts: list[dict]) -> int:
-    """Read a ledger of starts and ends as anyone could, without asking what counted them."""
-    moves = [(a["started_at"], 1) for a in attempts] + [(a["finished_at"], -1) for a in attempts]
-    most = now = 0
-    for _, step in sorted(moves):  # an end before a start of the same moment
-        now += step
-        most = max(most, now)
-    return most
-
-
-def _most_starts(starts: list[datetime], span: timedelta) -> int:
-    """Give the most starts that any span of this length holds."""
-    starts = sorted(starts)
-    return max(sum(1 for s in starts[n:] if s < first + span) for n, first in enumerate(starts))
+_STARTS_AND_ENDS = "select started_at, finished_at from pgqueue.attempts order by started_at"
+_SEVEN = {  # concurrency, starts in a second
+    "text_gen": (10, 20),
+    "image_gen": (5, 10),
+    "research_agent": (3, 5),
+    "email_campaign": (5, 50),
+    "pdf_report": (3, 10),
+    "webhook_processing": (10, 100),
+    "data_aggregation": (1, 5),
+}
 
 
 def _active(bench: Bench) -> int:
     return bench.value("select count(*) from pgqueue.running")
 
 
-def _run(bench: Bench, n: int) -> list[dict]:
+def _run(bench: Bench, n: int) -> list[ledger.Run]:
     ended = "select count(*) = %s from pgqueue.attempts where outcome = 'completed'"
     eventually(lambda: bench.value(ended, n), f"{n} tasks complete")
-    return bench.rows("select started_at, finished_at from pgqueue.attempts")
+    return [ledger.Run(**row) for row in bench.rows(_STARTS_AND_ENDS)]
 
 
 def test_two_workers_share_a_concurrency_and_fill_it(bench: Bench) -> None:
@@ -46,7 +45,7 @@ def test_two_workers_share_a_concurrency_and_fill_it(bench: Bench) -> None:
         )
         bench.open(f"task{ids.index(running['task_id'])}-out")
         bench.ended(running["task_id"])
-    assert _most_at_once(_run(bench, 8)) == 3
+    assert ledger.most_at_once(_run(bench, 8)) == 3
 
 
 def test_the_tasks_of_a_killed_process_give_their_places_to_others(bench: Bench) -> None:
@@ -70,9 +69,9 @@ def test_no_span_sees_more_starts_than_the_rate_and_the_allowance_is_used(bench:
     bench.start("--concurrency", "20")
     bench.start("--concurrency", "20")
     bench.enqueue_many([{"type": "echo"}] * 50)
-    starts = [attempt["started_at"] for attempt in _run(bench, 50)]
-    assert _most_starts(starts, timedelta(seconds=0.5)) == 10
-    assert _most_starts(starts, timedelta(seconds=2)) == 25
+    runs = _run(bench, 50)
+    assert ledger.most_starts(runs, timedelta(seconds=0.5)) == 10
+    assert ledger.most_starts(runs, timedelta(seconds=2)) == 25
 
 
 def test_a_paused_queue_starts_nothing_and_goes_on_when_resumed(bench: Bench) -> None:
@@ -146,3 +145,77 @@ def test_in_a_fair_queue_a_newcomer_does_not_wait_for_the_backlog_of_another(ben
     first = [task["id"] for task in started[1:8]]
     assert set(late) < set(first)
     assert [task["id"] for task in started if task["id"] in hog] == hog
+
+
+def test_keys_share_the_workers_each_within_its_own_limit(bench: Bench) -> None:
+    settings = '{"concurrency": 6, "per_key": {"concurrency": 1}}'
+    bench.value("select pgqueue.patch_queue('default', %s)", settings)
+    bench.value("select pgqueue.set_limit('acme', concurrency => 3)::text")
+    bench.start()
+    bench.start()
+    keys = ["acme", "one", "two", None]
+    tasks = [
+        {"type": "nap", "payload": {"seconds": 0.02}, "limit_key": keys[n % 4]} for n in range(80)
+    ]
+    bench.enqueue_many(tasks)
+    _run(bench, 80)
+    assert ledger.broken(bench.dsn) == []
+
+
+def test_seven_queues_use_their_limits_and_never_exceed_them(bench: Bench) -> None:
+    """Sixty times as fast as they are meant: windows of a second instead of a minute."""
+    tasks = []
+    for queue, (concurrency, count) in _SEVEN.items():
+        rate = [{"count": count, "per_seconds": 1}]
+        settings = orjson.dumps({"concurrency": concurrency, "rate": rate}).decode()
+        bench.value("select pgqueue.patch_queue(%s, %s)", queue, settings)
+        tasks += [{"type": "nap", "payload": {"seconds": 0.001}, "queue": queue}] * (2 * count + 1)
+    bench.start("--concurrency", "40")
+    bench.start("--concurrency", "40")
+    bench.enqueue_many(tasks)
+    _run(bench, len(tasks))
+    assert ledger.broken(bench.dsn) == []
+    for queue, (_, count) in _SEVEN.items():
+        runs = bench.rows(
+            """select a.started_at, a.finished_at from pgqueue.attempts as a
+               join pgqueue.tasks as t on t.id = a.task_id where t.queue = %s""",
+            queue,
+        )
+        most = ledger.most_starts([ledger.Run(**run) for run in runs], timedelta(seconds=1))
+        assert most >= 0.95 * count, queue
+
+
+def test_a_limit_of_forty_is_full_throughout_on_five_processes(bench: Bench) -> None:
+    bench.value("select pgqueue.set_queue('default', concurrency => 40)::text")
+    bench.start("--processes", "5", "--concurrency", "12")
+    eventually(lambda: len(bench.processes()) == 5, "five processes claim")
+    # ends are spread, as those of real tasks are
+    naps = [{"type": "nap", "payload": {"seconds": 1 + n % 40 / 40}} for n in range(200)]
+    bench.enqueue_many(naps)
+    runs = _run(bench, 200)
+    assert ledger.most_at_once(runs) == 40
+    begin, end = runs[39].started_at, runs[-1].started_at  # while there is more to start
+    busy = sum(
+        (min(run.finished_at or end, end) - max(run.started_at, begin)) / (end - begin)
+        for run in runs
+        if run.started_at < end and (run.finished_at or end) > begin
+    )
+    assert busy >= 38
+
+
+@pytest.mark.parametrize("slow", ["queue", "key"])
+def test_what_a_handler_slows_starts_nothing_until_then(bench: Bench, slow: str) -> None:
+    bench.start()
+    told = bench.enqueue("told", {"slow": slow}, limit_key="acme")
+    eventually(lambda: bench.task(told)["status"] == "retrying", "it was told")
+    others = [bench.enqueue("echo", limit_key="acme") for _ in range(3)]
+    keyless = bench.enqueue("echo")
+    for id in (*others, told, keyless):
+        assert bench.ended(id)["status"] == "completed"
+    (first, second) = bench.rows(
+        "select started_at, finished_at from pgqueue.attempts where task_id = %s order by 1", told
+    )
+    until = first["finished_at"] + timedelta(seconds=1)
+    started = [bench.task(id)["started_at"] for id in (*others, keyless)]
+    assert all(at >= until for at in (second["started_at"], *started[:3]))
+    assert (started[3] >= until) == (slow == "queue")
