@@ -26,11 +26,7 @@ as $$
         group by c.relname
     ),
     overdue as (
-        select d.day
-        from due_days() as d (day)
-        left join day as k on k.day = d.day
-        where coalesce(k.next_at, (d.day + 1)::timestamp at time zone 'utc' + interval '7 days 1 hour')
-            < pgqueue.clock() - interval '1 day'
+        select d.day from days as d where d.prune_at < pgqueue.clock() - interval '1 day'
     ),
     stray as (
         select c.relname
