@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from bench import drain, held_snapshot, http_api, latency, rescue
+from bench import drain, held_snapshot, http_api, latency, rescue, schedules
 from bench.load import PAYLOAD_BYTES
 from bench.pgqueue_system import Pgqueue
 from bench.pgqueuer_system import PgQueuerSystem
@@ -29,10 +29,11 @@ class Size:
     http_seconds: float
     held_tasks: int
     held_step: int
+    schedules: int
 
 
-FULL = Size(3, 50_000, 20, 5, held_snapshot.TASKS, held_snapshot.STEP)
-QUICK = Size(1, 10_000, 3, 1, 100_000, 20_000)
+FULL = Size(3, 50_000, 20, 5, held_snapshot.TASKS, held_snapshot.STEP, 100_000)
+QUICK = Size(1, 10_000, 3, 1, 100_000, 20_000, 5_000)
 
 
 def _on_any_machine(figure: str, name: str, goal: float, theirs: float, unit: str) -> Goal:
@@ -126,6 +127,15 @@ RESCUE = Section(
         Goal("a host ≤ 17 s", lambda m: m["pgqueue"]["host_s"] <= 17),
     ],
 )
+SCHEDULES = Section(
+    "schedules",
+    "From the minute in which all schedules are due to the last of their tasks",
+    [
+        Row("one_s", "one supervisor, s", 2),
+        Row("two_s", "two supervisors, s", 2),
+    ],
+    [Goal("≤ 30 s for 100,000", lambda m: m["pgqueue"]["one_s"] <= 30)],
+)
 
 
 @dataclass(frozen=True)
@@ -153,6 +163,11 @@ BENCHMARKS = {
     "rescue": Benchmark(
         RESCUE, (PGQUEUE,), lambda server, system, _: rescue.measure(server, system)
     ),
+    "schedules": Benchmark(
+        SCHEDULES,
+        (PGQUEUE,),
+        lambda server, system, size: schedules.measure(server, system, size.schedules),
+    ),
     "held": Benchmark(
         HELD,
         BOTH,
@@ -174,6 +189,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         min(options.seconds or preset.http_seconds, preset.http_seconds),
         options.held_tasks or preset.held_tasks,
         min(options.held_tasks // 2, preset.held_step) if options.held_tasks else preset.held_step,
+        options.schedules or preset.schedules,
     )
     with fresh_server() as server:
         about = _about(server, size)
@@ -201,6 +217,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, help=f"of measuring latency [{FULL.seconds:g}]")
     parser.add_argument(
         "--held-tasks", type=int, help=f"under the held snapshot [{FULL.held_tasks:,}]"
+    )
+    parser.add_argument(
+        "--schedules", type=int, help=f"due in the same minute [{FULL.schedules:,}]"
     )
     return parser.parse_args(arguments)
 

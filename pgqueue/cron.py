@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Cron", "zone"]
 
 _LONGEST = 100
+_MOST_KNOWN = 1_000
 _MOST_YEARS = 8  # between two leap days, over the year 2100
 _MINUTE = timedelta(minutes=1)
 _TICK = timedelta(microseconds=1)
@@ -42,13 +43,14 @@ _PLAIN_ZONE = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*", re.ASCII)
 class Cron:
     """A checked expression in a checked zone. Making one raises ``UsageError``, in ≤ 5 ms."""
 
-    __slots__ = ("_every_hour", "_walk", "_zone", "expression", "timezone")
+    __slots__ = ("_every_hour", "_known", "_walk", "_zone", "expression", "timezone")
 
     def __init__(self, expression: str, timezone: str = "UTC") -> None:
         self.expression = expression
         self.timezone = timezone
         self._zone = zone(timezone)
         self._walk = _checked(expression)
+        self._known: dict[datetime, datetime | None] = {}
         self._every_hour = self._walk.expanded[1] == ["*"]
         try:
             self._step(datetime(2000, 3, 1))  # noqa: DTZ001  the wall clock
@@ -59,10 +61,12 @@ class Cron:
         """Give the first due time after a moment, in UTC; None where 8 years have none."""
         if moment >= _LAST:
             return None
-        try:
-            return self._next_real(moment) if self._every_hour else self._next_named(moment)
-        except CroniterError:
-            return None
+        minute = moment.astimezone(UTC).replace(second=0, microsecond=0)
+        if minute not in self._known:  # many schedules say the same, and are looked at together
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[minute] = self._find(minute)
+        return self._known[minute]
 
     def between(self, start: datetime, end: datetime) -> Iterator[datetime]:
         """Give the due times after ``start`` up to and with ``end``, in order."""
@@ -83,6 +87,12 @@ class Cron:
             if len(found) >= most or begin == start:
                 return found[-most:]
             reach *= 2
+
+    def _find(self, moment: datetime) -> datetime | None:
+        try:
+            return self._next_real(moment) if self._every_hour else self._next_named(moment)
+        except CroniterError:
+            return None
 
     def _next_named(self, moment: datetime) -> datetime:
         wall = self._wall(moment)

@@ -52,6 +52,9 @@ class Schedule(BaseModel):
     timeout_s: float | None
     retry: dict[str, Any] | None
     expires_in_s: float | None
+    limit_key: str | None
+    cost: int | None
+    fairness_key: str | None
     enabled: bool
     starts_at: datetime | None
     ends_at: datetime | None
@@ -104,6 +107,9 @@ class NewSchedule:
     timeout: timedelta | float | None = None
     retry: Backoff | None = None
     expires_in: timedelta | float | None = None
+    limit_key: str | None = None
+    cost: int | None = None
+    fairness_key: str | None = None
     enabled: bool = True
     starts_at: datetime | None = None
     ends_at: datetime | None = None

@@ -55,7 +55,7 @@ def settings_of(given: dict[str, Any]) -> dict[str, Any]:
             settings[name] = json_time(parse_time(settings[name], f"/{name}"))
     if isinstance(settings.get("priority"), str):
         settings["priority"] = PRIORITIES[settings["priority"]]
-    for name in ("priority", "max_attempts", "missed_max"):
+    for name in ("priority", "max_attempts", "cost", "missed_max"):
         if settings.get(name) is not None:
             settings[name] = int(settings[name])
     return settings

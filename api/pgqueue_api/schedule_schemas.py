@@ -12,7 +12,10 @@ __all__ = ["BACKFILL", "COMPONENTS", "FATES", "NEW_SCHEDULE", "PREVIEW", "SCHEDU
 FATES = ("enqueued", "waiting", "skipped", "missed")
 _STATES = ("active", "paused", "new", "invalid", "ended")
 _KINDS = ("due", "backfill", "trigger")
-_TASK_WORDS = ("payload", "queue", "priority", "max_attempts", "timeout_s", "retry", "expires_in_s")
+_TASK_WORDS = (
+    *("payload", "queue", "priority", "max_attempts", "timeout_s", "retry", "expires_in_s"),
+    *("limit_key", "cost", "fairness_key"),
+)
 
 NAME: Schema = {
     "type": "string",

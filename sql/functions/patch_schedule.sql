@@ -1,7 +1,7 @@
 -- Changes a schedule, which is made if there is none of this name, and returns the new version of its settings.
 -- settings has cron or run_at, timezone, starts_at, ends_at, jitter_s, enabled, missed, missed_max, overlap, and of the task
--- type, payload, queue, priority, max_attempts, timeout_s, retry, expires_in_s: one that is given takes the place of the old,
--- null sets it back, one left out stays. What changes nothing leaves the version as it is.
+-- type, payload, queue, priority, max_attempts, timeout_s, retry, expires_in_s, limit_key, cost, fairness_key: one that is given
+-- takes the place of the old, null sets it back, one left out stays. What changes nothing leaves the version as it is.
 -- With versions it changes only a schedule at one of these (0: that is not there yet); else nothing happens and the answer is
 -- null. A cron expression is read by the next scheduler that looks, within a second: next_due_at is null until then, and what it
 -- cannot read is shown as error. What was due when it is changed is due afterwards if the new settings say so.
@@ -25,7 +25,8 @@ begin
     end if;
     select key into unknown from jsonb_object_keys(settings) as key where key not in (
         'cron', 'run_at', 'timezone', 'starts_at', 'ends_at', 'jitter_s', 'enabled', 'missed', 'missed_max', 'overlap',
-        'type', 'payload', 'queue', 'priority', 'max_attempts', 'timeout_s', 'retry', 'expires_in_s'
+        'type', 'payload', 'queue', 'priority', 'max_attempts', 'timeout_s', 'retry', 'expires_in_s', 'limit_key', 'cost',
+        'fairness_key'
     ) limit 1;
     if found then
         raise exception 'a schedule has no setting %', to_json(unknown) using errcode = 'PQ004', hint = 'see docs/schedules.md';
@@ -87,6 +88,9 @@ begin
         when new.max_attempts not between 1 and 1000 then 'max_attempts is 1 to 1000'
         when new.timeout_s <= 0 or new.timeout_s > 1e9 then 'timeout_s is more than 0 and at most 1e9'
         when new.expires_in_s < 0 or new.expires_in_s > 1e9 then 'expires_in_s is 0 to 1e9'
+        when length(new.limit_key) not between 1 and 255 or length(new.fairness_key) not between 1 and 255
+            then 'a limit_key and a fairness_key are 1 to 255 characters long'
+        when new.cost < 1 then 'cost is at least 1'
         when not coalesce(retry_fits(nullif(new.retry, 'null')), true)
             then 'retry is a policy such as {"kind": "exponential", "base_s": 1, "cap_s": 3600, "jitter": "equal"}'
     end;
@@ -130,7 +134,8 @@ begin
         ends_at = new.ends_at, jitter_s = new.jitter_s, enabled = new.enabled, missed = new.missed,
         missed_max = new.missed_max, overlap = new.overlap, type = new.type, payload = new.payload, queue = new.queue,
         priority = new.priority, max_attempts = new.max_attempts, timeout_s = new.timeout_s, retry = new.retry,
-        expires_in_s = new.expires_in_s, declared_by = new.declared_by, undeclared_at = new.undeclared_at,
+        expires_in_s = new.expires_in_s, limit_key = new.limit_key, cost = new.cost, fairness_key = new.fairness_key,
+        declared_by = new.declared_by, undeclared_at = new.undeclared_at,
         after_at = new.after_at, next_due_at = new.next_due_at, look_at = new.look_at, waiting_at = new.waiting_at,
         error = new.error
     where s.id = new.id;

@@ -20,7 +20,10 @@ create or replace function pgqueue.set_schedule(
     jitter_s float8 default null,
     missed text default null,
     missed_max int default null,
-    overlap text default null
+    overlap text default null,
+    limit_key text default null,
+    cost int default null,
+    fairness_key text default null
 ) returns bigint
 language sql
 as $$
@@ -31,7 +34,8 @@ as $$
         'max_attempts', set_schedule.max_attempts, 'timeout_s', set_schedule.timeout_s, 'retry', set_schedule.retry,
         'expires_in_s', set_schedule.expires_in_s, 'enabled', set_schedule.enabled, 'starts_at', set_schedule.starts_at,
         'ends_at', set_schedule.ends_at, 'jitter_s', set_schedule.jitter_s, 'missed', set_schedule.missed,
-        'missed_max', set_schedule.missed_max, 'overlap', set_schedule.overlap
+        'missed_max', set_schedule.missed_max, 'overlap', set_schedule.overlap, 'limit_key', set_schedule.limit_key,
+        'cost', set_schedule.cost, 'fairness_key', set_schedule.fairness_key
     )) as given
     where given.value <> 'null'
 $$;

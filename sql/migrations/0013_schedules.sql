@@ -27,6 +27,9 @@ create table schedule (
     timeout_s real,
     retry jsonb,
     expires_in_s float8,
+    limit_key text,
+    cost smallint,
+    fairness_key text,
 
     -- who keeps it: the app whose code declares it, and when that no longer did
     declared_by text,

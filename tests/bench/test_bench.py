@@ -11,7 +11,17 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-TINY = ["--quick", "--tasks", "300", "--held-tasks", "400", "--seconds", "0.5"]
+TINY = [
+    "--quick",
+    "--tasks",
+    "300",
+    "--held-tasks",
+    "400",
+    "--seconds",
+    "0.5",
+    "--schedules",
+    "300",
+]
 
 
 @pytest.mark.timeout(180)
@@ -32,7 +42,7 @@ def test_the_quick_benchmark_prints_figures_for_both_systems_and_keeps_them() ->
     file.unlink()
 
     medians = document["medians"]
-    assert set(medians) == {"drain", "latency", "http", "rescue", "held"}
+    assert set(medians) == {"drain", "latency", "http", "rescue", "schedules", "held"}
     for name in ("drain", "latency", "held"):
         assert set(medians[name]) == {"pgqueue", "PgQueuer"}, name
     for name, systems in medians.items():
@@ -50,6 +60,7 @@ def test_the_quick_benchmark_prints_figures_for_both_systems_and_keeps_them() ->
         assert 0 < figures["p50_ms"] <= figures["p99_ms"] <= figures["max_ms"]
     assert medians["http"]["pgqueue"]["posts_per_s"] > 0
     assert 0 < medians["rescue"]["pgqueue"]["process_s"] < medians["rescue"]["pgqueue"]["host_s"]
+    assert medians["schedules"]["pgqueue"]["one_s"] > 0
     assert medians["held"]["pgqueue"]["calls_us_first"] > 0
 
     judged = re.findall(r"^(?:reached|MISSED ) {2}(.+)$", run.stdout, re.MULTILINE)

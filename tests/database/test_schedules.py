@@ -78,11 +78,15 @@ def test_the_task_gets_every_option_of_its_schedule(queue: Queue, clock: Clock) 
         timeout_s=12,
         retry=retry,
         expires_in_s=60,
+        limit_key="l",
+        cost=2,
+        fairness_key="f",
     )
     run(queue)
     task = queue.task(schedule(queue, "s")["last_task_id"])
     assert (task["max_attempts"], task["timeout_s"], task["retry"]) == (7, 12, retry)
     assert (task["priority"], task["queue"], task["payload"]) == (1, "q", {"n": [1, None]})
+    assert (task["limit_key"], task["cost"], task["fairness_key"]) == ("l", 2, "f")
     assert task["expires_at"] == task["created_at"] + timedelta(seconds=60)
 
 
