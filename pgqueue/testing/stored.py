@@ -34,10 +34,11 @@ def on_database(app: PgQueue, database_url: str) -> Iterator[PgQueue]:
     Types that are declared meanwhile are forgotten at the end, and connections that are still open
     are dropped: the loop they belong to may be gone.
     """
-    before, types = dict(vars(app)), dict(app.types)
+    before, types, declared = dict(vars(app)), dict(app.types), dict(app.declared)
     settings = app.settings.model_copy(update={"database_url": database_url, "listen_url": None})
     PgQueue.__init__(app, database_url, settings=settings)  # nothing of another test's loop is left
     app.types.update(types)
+    app.declared.update(declared)
     try:
         _rows(app, "register_types", {"types": _published(app)})
         with shown(app, lambda: stored_tasks(app)):
