@@ -47,6 +47,9 @@ _RING = 200
 _READ_AT_ONCE = 500
 _BUSY_SHARE = 10  # polls take at most a tenth of the time, however many watch
 
+# not for secrecy; and not the module's own state, which belongs to whoever seeds it, such as a test
+_SPREAD = random.Random()  # noqa: S311
+
 _log = logs.get_logger("pgqueue.api")
 
 
@@ -116,7 +119,7 @@ class Hub:
         self._limits = limits
         self._metrics = metrics
         self._on_types = on_types
-        self._name = f"api {socket.gethostname()}:{os.getpid()}:{random.getrandbits(32):08x}"
+        self._name = f"api {socket.gethostname()}:{os.getpid()}:{_SPREAD.getrandbits(32):08x}"
         self._watches: dict[str, Watch] = {}
         self._changed: dict[str, float] = {}  # id → when the hint came
         self._look = asyncio.Event()
@@ -259,7 +262,7 @@ class Hub:
         pause = self._limits.poll_s
         while True:
             await self._someone.wait()
-            await asyncio.sleep(pause * random.uniform(0.9, 1.1))  # noqa: S311
+            await asyncio.sleep(pause * _SPREAD.uniform(0.9, 1.1))
             started = self._now()
             ids = list(self._watches)
             for start in range(0, len(ids), _READ_AT_ONCE):

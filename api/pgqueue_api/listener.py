@@ -28,6 +28,9 @@ _ECHO_WAIT_S = 3
 _UNCONNECTED = "the listener is not connected"
 _DEAF = "the listener hears nothing; it needs a direct connection to PostgreSQL: PGQUEUE_LISTEN_URL"
 
+# not for secrecy; and not the module's own state, which belongs to whoever seeds it, such as a test
+_SPREAD = random.Random()  # noqa: S311
+
 _log = logs.get_logger("pgqueue.api")
 
 
@@ -71,7 +74,7 @@ class Listener:
                 if self.deaf is None:
                     _log.warning("listener_lost", error=str(errors.exceptions[0]).strip())
             self._now(reason)
-            await asyncio.sleep(random.uniform(0.2, 1.5))  # noqa: S311  spread, not secrecy
+            await asyncio.sleep(_SPREAD.uniform(0.2, 1.5))
 
     async def _listen(self) -> None:
         arguments = connection_arguments("pgqueue api listen")
@@ -103,7 +106,7 @@ class Listener:
                 except TimeoutError:
                     raise _HearsNothingError from None
                 self._now(None)
-            await asyncio.sleep(_ECHO_S * random.uniform(0.9, 1.1))  # noqa: S311
+            await asyncio.sleep(_ECHO_S * _SPREAD.uniform(0.9, 1.1))
 
     def _now(self, deaf: str | None) -> None:
         self.deaf = deaf
