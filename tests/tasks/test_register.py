@@ -11,7 +11,7 @@ from pgqueue import NotFound, PgQueue
 from tests.tasks.recording import RecordingContext
 
 BUILT = {  # concurrency, a minute, attempts, timeout
-    "data_aggregation": (1, 5, 3, 60),
+    "data_aggregation": (1, 5, 3, 300),
     "email_campaign": (5, 50, 5, 600),
     "pdf_report": (3, 10, 3, 60),
     "text_gen": (10, 20, 3, 300),

@@ -28,13 +28,13 @@ class _Built(NamedTuple):
 
 
 _BUILT = {
-    "data_aggregation": _Built(("duckdb",), 1, 5),
+    "data_aggregation": _Built(("duckdb",), 1, 5, timeout_s=300),
     "email_campaign": _Built(("aiosmtplib", "jinja2"), 5, 50, attempts=5, timeout_s=600),
     "pdf_report": _Built(("typst",), 3, 10),
     "text_gen": _Built(("openai", "markovify"), 10, 20, timeout_s=300),
 }
 _DESCRIPTIONS = {
-    "data_aggregation": "Group, filter and sum inline rows, CSV or JSON text with DuckDB.",
+    "data_aggregation": "Group, filter and sum rows, CSV, JSON or a file with DuckDB.",
     "email_campaign": "Send each recipient a message made from a template.",
     "pdf_report": "Typeset a PDF report with text, tables and charts.",
     "text_gen": "Write a text with a language model, streamed as it comes.",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-__all__ = ["Payload", "without_null_defaults"]
+__all__ = ["FileRef", "Payload", "TaskFile", "without_null_defaults"]
 
 
 def without_null_defaults(schema: dict[str, Any]) -> None:
@@ -26,3 +26,26 @@ class Payload(BaseModel):
         json_schema_extra=without_null_defaults,
         hide_input_in_errors=True,
     )
+
+
+# As in pgqueue.artifacts, whose import brings a database driver, which the child of an engine has
+# no use for and would take most of its time to load.
+_Id = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
+    ),
+]
+
+
+class TaskFile(Payload):
+    """A file that a task has made."""
+
+    task_id: _Id = Field(description="The task that made it.")
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")] = Field(
+        description="Its name there, such as report.pdf."
+    )
+
+
+FileRef = _Id | TaskFile
+"""What a payload names a file by: the id of an upload, or an artifact of a task."""

@@ -1,4 +1,4 @@
-"""`python -m pgqueue_worker.tasks._aggregation.child`: a user's SQL in its own process."""
+"""`python -m pgqueue_worker.tasks._aggregation.child`: a user's SQL or file in its own process."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from typing import Any
 from pgqueue_worker.tasks._child import serve
 
 from .engine import Aggregation
+from .file import DataFile
 from .models import AggregationPayload
 
 __all__: list[str] = []
 
 
 def _run(request: Any, progress: Callable[[float, str], None]) -> tuple[Any, bytes]:
-    return Aggregation(AggregationPayload.model_validate(request), progress).run(), b""
+    payload = AggregationPayload.model_validate(request["payload"])
+    file = DataFile(**request["file"]) if request["file"] else None
+    return Aggregation(payload, progress, file).run(), b""
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import duckdb
 
 from pgqueue_worker.tasks.errors import InputRefused
 
+from .file import DataFile, read_file, view_file
 from .frame import Column, read_columns
 from .guard import check_select
 from .models import AggregationPayload
@@ -27,8 +28,11 @@ _CHUNK = 1024
 class Aggregation:
     """One run; `stop` may be called from another thread at any time and as often as wished."""
 
-    def __init__(self, payload: AggregationPayload, progress: Progress) -> None:
+    def __init__(
+        self, payload: AggregationPayload, progress: Progress, file: DataFile | None = None
+    ) -> None:
         self._payload = payload
+        self._file = file
         self._progress = progress
         self._stopped = threading.Event()
         self._connection: duckdb.DuckDBPyConnection | None = None
@@ -41,11 +45,15 @@ class Aggregation:
 
     def run(self) -> dict[str, Any]:
         """The result as plain JSON data; raises InputRefused for the user's mistakes."""
-        columns = read_columns(self._payload)
-        count = len(columns[0].values)
-        self._report(20, f"{count:,} rows read")
-        self._connection = open_session()
+        columns: list[Column] = []
+        if self._file is None:
+            columns = read_columns(self._payload)
+            self._report(20, f"{len(columns[0].values):,} rows read")
+        self._connection = open_session(None if self._file is None else self._file.path)
         try:
+            if self._file is not None:
+                columns = read_file(self._connection, self._payload, self._file)
+                self._report(20, "columns read")
             return self._query(self._connection, columns)
         except duckdb.InterruptException:
             raise
@@ -55,7 +63,8 @@ class Aggregation:
             raise
         except duckdb.Error as error:
             names = ", ".join(column.name for column in columns[:30])
-            raise InputRefused(f"{plain_message(error)}\nThe columns are: {names}") from None
+            shown = f"\nThe columns are: {names}" if names else ""
+            raise InputRefused(plain_message(error) + shown) from None
         finally:
             self._connection.close()
 
@@ -65,7 +74,10 @@ class Aggregation:
         payload = self._payload
         sql = payload.sql
         names = [c.name for c in columns] if sql else [f"c{i}" for i in range(len(columns))]
-        load(connection, columns, names)
+        if self._file is None:
+            load(connection, columns, names)
+        else:
+            view_file(connection, payload, self._file, columns, names)
         self._report(40, "table loaded")
         if sql is not None:
             statement = check_select(connection, sql)

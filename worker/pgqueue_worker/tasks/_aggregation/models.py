@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
+from pgqueue_worker.tasks._schema import FileRef
+
 __all__ = [
     "Aggregate",
     "AggregationPayload",
@@ -39,7 +41,7 @@ def _plain(schema: dict[str, Any]) -> None:
 def _one_source_one_question(schema: dict[str, Any]) -> None:
     _plain(schema)
     schema["allOf"] = [
-        {"oneOf": [{"required": [key]} for key in ("rows", "csv", "json")]},
+        {"oneOf": [{"required": [key]} for key in ("rows", "csv", "json", "artifact")]},
         {"oneOf": [{"required": [key]} for key in ("aggregates", "sql")]},
     ]
     schema["dependentSchemas"] = {
@@ -158,8 +160,13 @@ class AggregationPayload(_Model):
         alias="json",
         description="JSON text: an array of objects, or one object a line. Nested values are text.",
     )
+    artifact: FileRef | SkipJsonSchema[None] = Field(
+        default=None,
+        description="A CSV, gzipped CSV or Parquet file: the id of an upload (POST /v1/artifacts), "
+        "or what a task has made.",
+    )
     delimiter: Literal[",", ";", "\t", "|"] = Field(
-        default=",", description="What separates the fields of `csv`."
+        default=",", description="What separates the fields of a CSV."
     )
     types: dict[ColumnName, ColumnType] = Field(
         default_factory=dict,
@@ -191,8 +198,14 @@ class AggregationPayload(_Model):
 
     @model_validator(mode="after")
     def _one_of_each(self) -> AggregationPayload:
-        if sum(source is not None for source in (self.rows, self.csv, self.json_text)) != 1:
-            raise ValueError("give exactly one of rows, csv, json")
+        if (
+            sum(
+                source is not None
+                for source in (self.rows, self.csv, self.json_text, self.artifact)
+            )
+            != 1
+        ):
+            raise ValueError("give exactly one of rows, csv, json, artifact")
         if (self.aggregates is None) == (self.sql is None):
             raise ValueError("give either aggregates or sql")
         if self.sql is not None and (self.group_by or self.filters or self.order_by):

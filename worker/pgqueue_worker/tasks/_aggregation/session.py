@@ -16,15 +16,15 @@ __all__ = ["load", "open_session", "plain_message"]
 MEMORY_LIMIT = "256MB"
 
 
-def open_session() -> duckdb.DuckDBPyConnection:
+def open_session(path: str | None = None) -> duckdb.DuckDBPyConnection:
     """A new database without files, network, extensions or Python variables; bounded memory.
 
-    The settings cannot be changed from SQL afterwards.
+    Of files it sees the one at ``path``. The settings cannot be changed from SQL afterwards.
     """
     connection = duckdb.connect(
         ":memory:",
         config={
-            "enable_external_access": "false",
+            "enable_external_access": "false" if path is None else "true",
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
             "allow_community_extensions": "false",
@@ -35,6 +35,10 @@ def open_session() -> duckdb.DuckDBPyConnection:
         },
     )
     connection.execute("set timezone = 'UTC'")
+    if path is not None:  # which one can only be said once the database runs
+        quoted = path.replace("'", "''")
+        connection.execute(f"set allowed_paths = ['{quoted}']")
+        connection.execute("set enable_external_access = false")
     connection.execute("set lock_configuration = true")
     return connection
 
