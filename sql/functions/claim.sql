@@ -30,7 +30,6 @@ as $$
 declare
     now constant timestamptz := pgqueue.clock();
     width constant int := cardinality(queues);
-    guarded text[];
     state text;
     picked tid[];
     ids uuid[];
@@ -43,13 +42,6 @@ begin
     elsif state is distinct from 'active' then
         raise exception 'worker % is not active', claim.worker
             using errcode = 'PQ001', hint = 'its lease ran out and its tasks went to others: register it again';
-    end if;
-
-    if not limited then
-        guarded := array(select g.name from guarded_queues as g);
-        if cardinality(guarded) > 0 then  -- a place in the array is a place in cursors
-            queues := array(select case when q <> all (guarded) then q end from unnest(queues) with ordinality as u (q, n) order by n);
-        end if;
     end if;
 
     if chosen is not null then
@@ -68,6 +60,8 @@ begin
                 limit max_tasks
                 for update skip locked
             ) as found
+            -- in the same snapshot: a task is never seen without the limit that it was enqueued under
+            where limited or queues[pair % width + 1] <> all (array(select g.name from guarded_queues as g))
             limit max_tasks
         ) as token;
     end if;
