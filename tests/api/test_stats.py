@@ -59,3 +59,23 @@ def test_a_percentile_lies_in_the_bucket_of_its_value(worker: Worker, seconds, m
         seconds,
     )
     assert most / 4 < found <= most
+
+
+async def test_maintenance_is_among_the_figures(client: httpx.AsyncClient, worker: Worker):
+    worker.rows(
+        """select pgqueue.record_duties('[{"name": "fold", "interval_s": 10, "started_ago_s": 30,
+               "finished_ago_s": 29.5, "due_ago_s": 19.5, "duration_s": 0.5,
+               "error": "no", "error_ago_s": 60}]', 'here:7')"""
+    )
+    (duty,) = (await client.get("/v1/stats")).json()["maintenance"]
+    assert 19 < duty.pop("lag_s") < 25
+    times = [duty.pop(f"last_{name}_at") for name in ("error", "started", "finished")]
+    assert times == sorted(times)
+    assert duty == {
+        "duty": "fold",
+        "state": "ok",
+        "interval_s": 10,
+        "last_duration_s": 0.5,
+        "run_by": "here:7",
+        "last_error": "no",
+    }

@@ -296,6 +296,25 @@ def test_a_reader_in_the_way_of_the_lock_is_not_waited_for_long(queue: Queue) ->
         assert queue.value(held) == 2 * len(FACTS)
 
 
+def test_only_the_day_and_the_parents_are_locked_against_readers(queue: Queue) -> None:
+    day = today(queue)
+    finish_one(queue)
+    queue.enqueue(queue="nobody")
+    queue.value("select pgqueue.fold_rollups()")
+    queue.shift_clock(9 * DAY_S)
+    known = set(queue.values("select oid from pg_class"))
+    with queue.connection.transaction():
+        assert prune(queue, day)["did"] == "replaced"
+        locked = queue.rows(
+            """select l.relation as oid, l.relation::regclass::text as name from pg_locks as l
+               where l.pid = pg_backend_pid() and l.mode = 'AccessExclusiveLock'"""
+        )
+    names = {row["name"] for row in locked if row["oid"] in known}
+    assert {f"pgqueue.{fact}" for fact in FACTS} <= names
+    others = [name for name in names if name[-8:].isdigit() and name[-8:] != f"{day:%Y%m%d}"]
+    assert others == []
+
+
 def test_nothing_is_locked_while_the_day_is_copied(queue: Queue) -> None:
     day = today(queue)
     finish_one(queue)

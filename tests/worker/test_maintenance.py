@@ -127,3 +127,23 @@ def test_two_supervisors_tell_of_a_duty_once_in_two_seconds(bench: Bench) -> Non
     assert bench.value(place) != first
     bench.value(record, 8, 7.9, "a:1")  # older than what is known
     assert bench.value("select run_by from pgqueue.maintenance") == "b:1"
+
+
+async def test_a_day_that_had_its_time_is_pruned_and_one_in_use_says_who_reads_it(
+    bench: Bench,
+) -> None:
+    id = bench.enqueue("t")
+    bench.value("select pgqueue.cancel(%s)", id)
+    bench.value("select pgqueue.shift_clock('9 days')::text")
+    gone = "select not exists (select from pgqueue.tasks)"
+    with psycopg.connect(bench.dsn, application_name="report") as reader:
+        reader.execute("select count(*) from pgqueue.tasks")
+        old = """select xact_start < clock_timestamp() - interval '2 s' from pg_stat_activity
+                 where application_name = 'report'"""
+        await asyncio.to_thread(eventually, lambda: bench.value(old), "it is a long reader")
+        async with doing(bench, duty("prune_days")):
+            (row,) = await seen(bench, "duty = 'prune_days' and state = 'failing'")
+            assert f"pid {reader.info.backend_pid} (report) reads the tasks" in row["last_error"]
+            assert not bench.value(gone)
+            reader.rollback()
+            await asyncio.to_thread(eventually, lambda: bench.value(gone), "the day goes")
