@@ -11,11 +11,12 @@ as $$
 begin
     insert into dead_letter (
         task_id, failed_at, created_at, user_id, timeout_s, priority, attempt, max_attempts, crash_count, queue, type,
-        outcome, fingerprint, payload, error, retry, traceparent
+        outcome, fingerprint, payload, error, retry, traceparent, limit_key, cost
     )
     select
         t.id, a.finished_at, t.created_at, t.user_id, t.timeout_s, t.priority, a.attempt, t.max_attempts, c.n, t.queue, t.type,
-        a.outcome, fingerprint(t.type, a.error), t.payload, a.error, t.retry, t.traceparent
+        a.outcome, fingerprint(t.type, a.error), t.payload, a.error, t.retry, t.traceparent,
+        t.limit_key, t.cost
     from unnest(ids) as ended (id)
     cross join lateral (select * from task as f where f.id = ended.id limit 1) as t
     cross join lateral (

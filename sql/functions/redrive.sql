@@ -1,5 +1,6 @@
 -- Runs a task that failed for good again and takes it off the dead letters. Returns the id of the task that runs now: the
--- same, or where its day is gone, a new one with the same type, queue, priority, payload, attempts, timeout and retry policy.
+-- same, or where its day is gone, a new one with the same type, queue, priority, payload, attempts, timeout, retry policy,
+-- limit_key and cost.
 -- Returns null when there is no such dead letter; of two callers at once, one redrives.
 create or replace function pgqueue.redrive(id uuid) returns uuid
 language plpgsql
@@ -27,7 +28,7 @@ begin
         jsonb_build_array(jsonb_build_object(
             'type', letter.type, 'queue', letter.queue, 'priority', letter.priority, 'payload', letter.payload,
             'max_attempts', letter.max_attempts, 'timeout_s', letter.timeout_s, 'retry', letter.retry,
-            'traceparent', letter.traceparent
+            'traceparent', letter.traceparent, 'limit_key', letter.limit_key, 'cost', letter.cost
         )),
         letter.user_id
     );

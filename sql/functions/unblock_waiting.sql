@@ -24,7 +24,7 @@ begin
     loop
         select d.limit_key, d.queue into last_key, last_queue
         from delayed as d
-        where (d.limit_key, d.queue) > (last_key, last_queue)
+        where d.limit_key is not null and (d.limit_key, d.queue) > (last_key, last_queue)
         order by d.limit_key, d.queue
         limit 1;
         exit when not found;

@@ -67,4 +67,9 @@ alter table ready add column limit_key text;        -- a hint: those that were r
 
 create index ready_of_key on ready (queue, limit_key) where limit_key is not null;
 
+-- A letter that is redriven after its day is limited as it was.
+alter table dead_letter
+    add column limit_key text,
+    add column cost smallint;
+
 alter table limit_use set (autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0);

@@ -7,6 +7,7 @@ import orjson
 import pytest
 
 from tests.database.queue import Queue
+from tests.database.test_dead_letters import drop_day_of
 from tests.database.test_limits import claim, limit
 
 
@@ -358,6 +359,7 @@ def test_what_waits_for_a_key_costs_the_claims_of_others_nothing(queue: Queue) -
     assert statuses(queue, status="blocked") == {"blocked": 5000}
     beside = pages(queue, f"claim_limited({worker}, 'default', 20)")
     assert beside <= alone * 1.2
+    assert pages(queue, "unblock_waiting()") < 100  # by the key, not by the task
     assert claim(queue, worker, 20, name="none") == []
 
 
@@ -373,3 +375,16 @@ def test_a_key_that_is_limited_late_is_put_out_of_the_way_once(queue: Queue) -> 
     queue.finish(leases[0])
     assert len(claim(queue, worker)) == 1
     assert statuses(queue, limit_key="hog") == {"active": 1, "blocked": 2998, "completed": 1}
+
+
+def test_a_letter_that_is_redriven_after_its_day_keeps_its_key_and_its_cost(queue: Queue) -> None:
+    worker = queue.worker()
+    (id,) = keyed(queue, "a", cost=3, max_attempts=1)
+    (lease,) = queue.claim(worker)
+    queue.finish(lease, outcome="failed")
+    drop_day_of(queue, id)
+    again = queue.value("select pgqueue.redrive(%s)::text", id)
+    assert again != id
+    task = queue.task(again)
+    assert (task["limit_key"], task["cost"]) == ("a", 3)
+    queue.rows("delete from pgqueue.rollup_flush")  # of a day that is gone
