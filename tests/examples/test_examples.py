@@ -49,3 +49,10 @@ async def test_text_gen_prints_the_text_as_it_is_written(url: str, tmp_path: Pat
     text, _, told = said.partition("\n-- ")
     assert len(text.split()) == 60
     assert told == "local (markov-2), 60 tokens\n"
+
+
+async def test_image_gen_leaves_a_picture_and_its_thumbnail(url: str, tmp_path: Path) -> None:
+    said = await run(url, "image_gen", folder=tmp_path)
+    assert "image.png: 512 × 512, local" in said
+    assert (tmp_path / "image.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "small.png").read_bytes().startswith(b"\x89PNG")

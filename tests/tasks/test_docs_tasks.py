@@ -9,6 +9,7 @@ import pytest
 from pgqueue_worker.tasks.data_aggregation import AggregationPayload, data_aggregation
 from pgqueue_worker.tasks.demo import NoopPayload, SleepPayload, noop, sleep
 from pgqueue_worker.tasks.email_campaign import CampaignPayload, email_campaign
+from pgqueue_worker.tasks.image_gen import ImagePayload, image_gen
 from pgqueue_worker.tasks.pdf_report import ReportPayload, pdf_report
 from pgqueue_worker.tasks.text_gen import TextPayload, text_gen
 
@@ -19,6 +20,7 @@ TYPES = {
     "email_campaign": (email_campaign, CampaignPayload),
     "pdf_report": (pdf_report, ReportPayload),
     "text_gen": (text_gen, TextPayload),
+    "image_gen": (image_gen, ImagePayload),
     "noop": (noop, NoopPayload),
     "sleep": (sleep, SleepPayload),
 }
@@ -73,6 +75,24 @@ TEXTS = [
 ]
 
 
+IMAGES = [
+    ({}, []),
+    ({"prompt": "x", "source": "0198c0de-0000-7000-8000-000000000001"}, []),
+    ({"prompt": ""}, ["prompt"]),
+    ({"prompt": "x" * 4_001}, ["prompt"]),
+    ({"prompt": "x", "width": 63}, ["width"]),
+    ({"prompt": "x", "height": 2049}, ["height"]),
+    ({"prompt": "x", "width": "wide"}, ["width"]),
+    ({"prompt": "x", "url": "file:///etc/passwd"}, []),
+    ({"source": "/etc/passwd"}, ["source"]),
+    ({"source": {"task_id": "x", "name": "a"}}, ["source"]),
+    ({"prompt": "x", "operations": [{"op": "blur"}]}, ["operations", 0]),
+    ({"prompt": "x", "operations": [{"op": "thumbnail", "size": 5000}]}, ["operations", 0]),
+    ({"prompt": "x", "operations": [{"op": "convert", "format": "tiff"}]}, ["operations", 0]),
+    ({"prompt": "x", "operations": [{"op": "thumbnail"}] * 11}, ["operations"]),
+]
+
+
 @pytest.mark.parametrize(
     ("model", "payload", "pointer"),
     [
@@ -118,6 +138,7 @@ TEXTS = [
         ),
         (CampaignPayload, MAIL | {"recipients": [{}]}, ["recipients", 0]),
         *((TextPayload, payload, pointer) for payload, pointer in TEXTS),
+        *((ImagePayload, payload, pointer) for payload, pointer in IMAGES),
     ],
 )
 def test_the_published_schema_refuses_what_is_wrong_and_points_at_it(model, payload, pointer):

@@ -46,7 +46,7 @@ async def test_a_text_is_asked_for_streamed_and_given_with_its_usage(server: Mod
         "finish_reason": "stop",
         "usage": {**model.USAGE, "estimated": False},
     }
-    assert ctx.recorder.texts == ["Once ", "upon ", "a time"]
+    assert ctx.recorder.text_pieces == ["Once ", "upon ", "a time"]
     assert [percent for percent, _ in ctx.progress_calls] == [1, 2, 3, 100]
     ((path, headers, body),) = server.asked
     assert path == "/v1/chat/completions"
@@ -103,12 +103,12 @@ async def test_without_any_model_the_attempt_says_what_to_give(server: ModelServ
     ("code", "headers", "after"),
     [
         (429, {"Retry_After": "7"}, 7),
-        (429, {}, None),
+        (429, {}, 10),
         (503, {"Retry_After": "0.5"}, 0.5),
         (500, {"Retry_After": "2"}, 2),
         (429, {"Retry_After": "99999999"}, 3600),
-        (429, {"Retry_After": "soon"}, None),
-        (429, {"Retry_After": "nan"}, None),
+        (429, {"Retry_After": "soon"}, 10),
+        (429, {"Retry_After": "nan"}, 10),
         (429, {"Retry_After": "-5"}, 0),
     ],
 )
@@ -116,7 +116,7 @@ async def test_an_endpoint_that_is_busy_gives_a_retry(server: ModelServer, code,
     server.answer = status(code, "slow down", **headers)
     outcome = await write()
     assert isinstance(outcome, Retry)
-    assert outcome.after == after
+    assert (outcome.after, outcome.slow) == (after, "queue")
     assert f"the endpoint answered {code}" in outcome.reason
     assert len(server.asked) == 1  # the client did not try again by itself
     assert ending.returned(outcome)["outcome"] == "failed"
@@ -189,7 +189,7 @@ async def test_an_endpoint_that_stalls_is_left_after_the_time_of_the_setting(
     ctx = RecordingContext()
     with pytest.raises(EngineFailed, match=r"silent for 0\.3 s"):
         await write(ctx)
-    assert ctx.recorder.texts == ["Once "]
+    assert ctx.recorder.text_pieces == ["Once "]
     assert await asyncio.to_thread(server.left.wait, 10)
 
 
@@ -263,7 +263,7 @@ async def test_the_local_chain_says_what_it_is_and_streams_what_it_gives():
     assert (result.provider, result.finish_reason) == ("local", "length")
     assert len(result.text.split()) == 40 == result.usage.completion_tokens
     assert result.usage.estimated
-    assert "".join(ctx.recorder.texts) == result.text
+    assert "".join(ctx.recorder.text_pieces) == result.text
     assert ctx.progress_calls[-1][0] == 100
 
 
@@ -286,7 +286,7 @@ async def test_local_stops_at_the_first_stop():
     ctx = RecordingContext()
     result = await write(ctx, corpus=corpus, stop=["STOP", "three"], max_tokens=10)
     assert (result.text, result.finish_reason) == ("one two ", "stop")
-    assert "".join(ctx.recorder.texts) == "one two "
+    assert "".join(ctx.recorder.text_pieces) == "one two "
 
 
 @pytest.mark.parametrize(

@@ -32,12 +32,14 @@ _BUILT = {
     "email_campaign": _Built(("aiosmtplib", "jinja2"), 5, 50, attempts=5, timeout_s=600),
     "pdf_report": _Built(("typst",), 3, 10),
     "text_gen": _Built(("openai", "markovify"), 10, 20, timeout_s=300),
+    "image_gen": _Built(("openai", "PIL"), 5, 10, timeout_s=300),
 }
 _DESCRIPTIONS = {
     "data_aggregation": "Group, filter and sum rows, CSV, JSON or a file with DuckDB.",
     "email_campaign": "Send each recipient a message made from a template.",
     "pdf_report": "Typeset a PDF report with text, tables and charts.",
     "text_gen": "Write a text with a language model, streamed as it comes.",
+    "image_gen": "Draw a picture with a model, or resize, mark and convert one.",
     "noop": "Complete at once, for load tests.",
     "sleep": "Wait, and fail as often as asked, for demonstrations.",
 }

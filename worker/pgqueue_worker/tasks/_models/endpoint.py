@@ -31,22 +31,23 @@ if TYPE_CHECKING:
 __all__ = ["Busy", "Endpoint", "Model", "later"]
 
 _MAX_SAID = 500
+_AFTER_S = 10.0  # where it does not say how much
 _MAX_AFTER_S = 3600.0
 _BUSY = {429, 503, 529}
 _REFUSED = {400, 404, 413, 422}
 
 
 class Busy(Exception):
-    """The endpoint asks for time; ``after_s`` is how much, if it says so."""
+    """The endpoint asks for time: ``after_s``."""
 
     def __init__(self, message: str, after_s: float | None) -> None:
         super().__init__(message)
-        self.after_s = after_s
+        self.after_s = _AFTER_S if after_s is None else after_s
 
 
 def later(busy: Busy) -> Retry:
-    """Give the outcome that does as a busy endpoint asks."""
-    return Retry(after=busy.after_s, reason=str(busy))
+    """Give the outcome that does as a busy endpoint asks: its whole queue leaves it alone."""
+    return Retry(after=busy.after_s, reason=str(busy), slow="queue")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""What `image_gen` is made of."""
