@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from bench import drain, held_snapshot, http_api, latency, rescue, schedules
+from bench import batches, drain, held_snapshot, http_api, latency, rescue, schedules
 from bench.load import PAYLOAD_BYTES
 from bench.pgqueue_system import Pgqueue
 from bench.pgqueuer_system import PgQueuerSystem
@@ -30,10 +30,12 @@ class Size:
     held_tasks: int
     held_step: int
     schedules: int
+    batch_tasks: int
+    processes: int
 
 
-FULL = Size(3, 50_000, 20, 5, held_snapshot.TASKS, held_snapshot.STEP, 100_000)
-QUICK = Size(1, 10_000, 3, 1, 100_000, 20_000, 5_000)
+FULL = Size(3, 50_000, 20, 5, held_snapshot.TASKS, held_snapshot.STEP, 100_000, 100_000, 8)
+QUICK = Size(1, 10_000, 3, 1, 100_000, 20_000, 5_000, 10_000, 2)
 
 
 def _on_any_machine(figure: str, name: str, goal: float, theirs: float, unit: str) -> Goal:
@@ -127,6 +129,23 @@ RESCUE = Section(
         Goal("a host ≤ 17 s", lambda m: m["pgqueue"]["host_s"] <= 17),
     ],
 )
+BATCHES = Section(
+    "batches",
+    "The same tasks in a batch and without one, drained by eight worker processes",
+    [
+        Row("without_per_s", "drain without, tasks/s"),
+        Row("with_per_s", "drain in a batch, tasks/s"),
+        Row("ratio", "in a batch against without", 2),
+        Row("without_us", "server CPU without, µs/task", 1),
+        Row("with_us", "server CPU in a batch, µs/task", 1),
+    ],
+    [
+        Goal(
+            "drain in a batch ≥ 0.8 × without",
+            lambda m: m["pgqueue"]["ratio"] >= 0.8,
+        ),
+    ],
+)
 SCHEDULES = Section(
     "schedules",
     "From the minute in which all schedules are due to the last of their tasks",
@@ -163,6 +182,13 @@ BENCHMARKS = {
     "rescue": Benchmark(
         RESCUE, (PGQUEUE,), lambda server, system, _: rescue.measure(server, system)
     ),
+    "batches": Benchmark(
+        BATCHES,
+        (PGQUEUE,),
+        lambda server, system, size: batches.measure(
+            server, system, size.batch_tasks, size.processes
+        ),
+    ),
     "schedules": Benchmark(
         SCHEDULES,
         (PGQUEUE,),
@@ -190,6 +216,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         options.held_tasks or preset.held_tasks,
         min(options.held_tasks // 2, preset.held_step) if options.held_tasks else preset.held_step,
         options.schedules or preset.schedules,
+        options.tasks or preset.batch_tasks,
+        preset.processes,
     )
     with fresh_server() as server:
         about = _about(server, size)

@@ -1,5 +1,5 @@
 -- Ends a batch of which nothing is left: folds its counts, enqueues its callbacks and tells the batch that it is in. Says whether it
--- did; false for one that has ended. Call it behind the batch's door, in a statement after: see end_batches().
+-- did; false for one that is open, or has ended, or in which something goes on. Call it behind the batch's door, in a statement after: see end_batches().
 -- Each of its callbacks is enqueued once at most, however often a retry makes it end again: on_complete at its first end,
 -- on_failure at the first with something that did not complete, on_success at the first with nothing such.
 create or replace function pgqueue.end_batch(id uuid) returns boolean
@@ -14,8 +14,12 @@ declare
     counts record;
     ended batch;
 begin
+    perform from batch as b where b.id = end_batch.id and b.closed_at is not null and b.ended_at is null;
+    if not found then
+        return false;
+    end if;
     select * into counts from batch_counts(id);
-    if counts.remaining is distinct from 0 then
+    if counts.remaining <> 0 then
         return false;
     end if;
 
@@ -27,11 +31,8 @@ begin
         outcome = case
             when counts.failed + counts.batches_failed > 0 then 'failed' when counts.cancelled > 0 then 'cancelled' else 'completed'
         end
-    where b.id = end_batch.id and b.ended_at is null and b.closed_at is not null
+    where b.id = end_batch.id
     returning b.* into ended;
-    if not found then
-        return false;
-    end if;
 
     update batch as b set
         complete_task_id = coalesce(ended.complete_task_id, call_back(ended.id, ended.on_complete)),

@@ -24,9 +24,9 @@ begin
             perform pg_advisory_xact_lock_shared(hashtextextended('pgqueue:batch:add:' || found_batch.id, 0));
             select * into found_batch from batch as b where b.id = found_batch.id;
         end if;
-        -- what is not folded can only make it less, and 10,000 are not ended between two folds
+        -- what is not folded makes it less: beyond 50,000, which are not ended between two folds, it is not even counted
         continue when found_batch.closed_at is null or found_batch.ended_at is not null
-            or found_batch.total - found_batch.completed - found_batch.failed - found_batch.cancelled > 5 * many
+            or found_batch.total - found_batch.completed - found_batch.failed - found_batch.cancelled > 25 * many
             or (select c.remaining from batch_counts(found_batch.id) as c) > many;
 
         perform pg_advisory_xact_lock(hashtextextended('pgqueue:batch:end:' || found_batch.id, 0));

@@ -1,6 +1,7 @@
--- Folds what was counted of batches into their rows, and returns those of which nothing seems to be left: end_batches() is for them,
--- in a transaction of its own. Most of them have ended; this finds those that nobody saw end. One folder at a time, who waits for nobody.
-create or replace function pgqueue.fold_batches(out folded int, out due uuid[])
+-- Folds what was counted of batches into their rows, and ends those of which nothing is left: most have been ended by who ended their
+-- last task, this is for those that nobody saw end. Returns how many rows it folded. One folder at a time, who waits for nobody: a batch
+-- that someone is at is folded the next time, as is one whose nested batch it ended.
+create or replace function pgqueue.fold_batches() returns int
 language plpgsql
 set search_path = pgqueue, pg_catalog, pg_temp
 set enable_seqscan = off
@@ -10,16 +11,16 @@ as $$
 declare
     most constant int := 20000;
     place uuid := '00000000-0000-0000-0000-000000000000';
+    folded int := 0;
     n int;
 begin
-    folded := 0;
-    due := '{}';
     if not pg_try_advisory_xact_lock(hashtextextended('pgqueue:fold_batches', 0)) then
-        return;
+        return 0;
     end if;
     while folded < most loop
         select d.batch_id into place from batch_delta as d where d.batch_id > place order by d.batch_id limit 1;
         exit when not found;
+        continue when not pg_try_advisory_xact_lock(hashtextextended('pgqueue:batch:end:' || place, 0));
         perform from batch as b where b.id = place for update skip locked;
         continue when not found;
         with taken as (
@@ -44,12 +45,8 @@ begin
         )
         select a.n into n from added as a;
         folded := folded + n;
-        if exists (
-            select from batch as b, batch_counts(b.id) as c
-            where b.id = place and b.closed_at is not null and b.ended_at is null and c.remaining = 0
-        ) then
-            due := due || place;
-        end if;
+        perform end_batch(place);
     end loop;
+    return folded;
 end
 $$;

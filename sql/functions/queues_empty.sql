@@ -1,5 +1,5 @@
 -- True when nothing is runnable, running or due in these queues (null: in any; webhooks: those to be sent, too).
--- What is delayed into the future, or waits for such, does not count.
+-- What is delayed into the future, or waits for such, does not count; what maintenance is to do for batches and for those who wait does.
 create or replace function pgqueue.queues_empty(queues text[] default null, webhooks boolean default true) returns boolean
 language sql stable
 as $$
@@ -15,4 +15,5 @@ as $$
         where (queues is null or p.queue = any (queues)) and (webhooks or p.queue <> 'pgqueue.webhooks')
     )
         and not exists (select from pgqueue.follow_later)
+        and not exists (select from pgqueue.batch_delta)
 $$;

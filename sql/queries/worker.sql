@@ -143,10 +143,7 @@ select pgqueue.prune_dead_letters();
 select pgqueue.prune();
 
 -- name: fold_batches
-select folded, due from pgqueue.fold_batches();
-
--- name: end_batches
-select pgqueue.end_batches(%(ids)s::uuid[]);
+select pgqueue.fold_batches();
 
 -- name: follow_up
 select pgqueue.follow_up();

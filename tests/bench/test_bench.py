@@ -42,7 +42,7 @@ def test_the_quick_benchmark_prints_figures_for_both_systems_and_keeps_them() ->
     file.unlink()
 
     medians = document["medians"]
-    assert set(medians) == {"drain", "latency", "http", "rescue", "schedules", "held"}
+    assert set(medians) == {"drain", "latency", "http", "rescue", "batches", "schedules", "held"}
     for name in ("drain", "latency", "held"):
         assert set(medians[name]) == {"pgqueue", "PgQueuer"}, name
     for name, systems in medians.items():
@@ -61,6 +61,7 @@ def test_the_quick_benchmark_prints_figures_for_both_systems_and_keeps_them() ->
     assert medians["http"]["pgqueue"]["posts_per_s"] > 0
     assert 0 < medians["rescue"]["pgqueue"]["process_s"] < medians["rescue"]["pgqueue"]["host_s"]
     assert medians["schedules"]["pgqueue"]["one_s"] > 0
+    assert medians["batches"]["pgqueue"]["ratio"] > 0
     assert medians["held"]["pgqueue"]["calls_us_first"] > 0
 
     judged = re.findall(r"^(?:reached|MISSED ) {2}(.+)$", run.stdout, re.MULTILINE)
