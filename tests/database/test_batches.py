@@ -365,7 +365,7 @@ def test_an_end_that_nobody_saw_is_found_by_the_next_fold(queue: Queue) -> None:
     id = create(queue, 1, **CALLBACKS)
     (lease,) = queue.claim(worker)
     with queue.connection.transaction():
-        # as if more were left than are looked at
+        # as if more were left than those who leave the door to others leave
         queue.rows("update pgqueue.batch set total = total + 60000")
         queue.finish(lease)
         queue.rows("update pgqueue.batch set total = total - 60000")
