@@ -37,6 +37,8 @@ class Limits:
     payload: int = 256 * 1024
     depth: int = 64
     page: int = 200
+    hook_body: int = 160 * 1024
+    """Of a webhook that comes in: it must fit into a payload."""
     upload: int = 2 * 1024**3
     """The most that one file may have."""
     upload_types: frozenset[str] = UPLOAD_TYPES

@@ -12,6 +12,7 @@ from pgqueue_worker.tasks.email_campaign import CampaignPayload, email_campaign
 from pgqueue_worker.tasks.image_gen import ImagePayload, image_gen
 from pgqueue_worker.tasks.pdf_report import ReportPayload, pdf_report
 from pgqueue_worker.tasks.text_gen import TextPayload, text_gen
+from pgqueue_worker.tasks.webhook_processing import HookPayload, webhook_processing
 
 from tests.tasks.recording import RecordingContext
 
@@ -21,6 +22,7 @@ TYPES = {
     "pdf_report": (pdf_report, ReportPayload),
     "text_gen": (text_gen, TextPayload),
     "image_gen": (image_gen, ImagePayload),
+    "webhook_processing": (webhook_processing, HookPayload),
     "noop": (noop, NoopPayload),
     "sleep": (sleep, SleepPayload),
 }
@@ -41,7 +43,8 @@ def test_the_page_shows_every_type():
 
 
 @pytest.mark.parametrize(("example", "printed"), EXAMPLES)
-async def test_an_example_runs_and_gives_the_result_printed_below_it(example, printed):
+async def test_an_example_runs_and_gives_the_result_printed_below_it(example, printed, monkeypatch):
+    monkeypatch.setenv("PGQUEUE_HOOK_GITHUB_SECRET", "It's a Secret to Everybody")
     handler, model = TYPES[example["type"]]
     assert jsonschema_rs.is_valid(model.model_json_schema(), example["payload"])
     result = await handler(RecordingContext(), model.model_validate(example["payload"]))
@@ -50,6 +53,8 @@ async def test_an_example_runs_and_gives_the_result_printed_below_it(example, pr
 
 
 ROWS = {"rows": [{"a": 1}]}
+ID = "0198c0de-0000-7000-8000-00000000000a"
+HOOK = {"source": "a", "body": "b"}
 MAIL = {"subject": "s", "text": "t", "recipients": [{"email": "a@b.c"}]}
 COUNT = {"aggregates": [{"function": "count"}]}
 
@@ -113,6 +118,21 @@ IMAGES = [
         (ReportPayload, {"title": "t", "date": "July"}, ["date"]),
         (ReportPayload, {"title": "t", "sections": [{"heading": 5}]}, ["sections", 0, "heading"]),
         (SleepPayload, {"delay_ms": -1}, ["delay_ms"]),
+        (HookPayload, HOOK, None),
+        (HookPayload, {"source": "a"}, []),
+        (HookPayload, HOOK | {"body_base64": "YQ=="}, []),
+        (HookPayload, HOOK | {"source": "A b"}, ["source"]),
+        (HookPayload, HOOK | {"headers": {"a": "b\r\nc: d"}}, ["headers", "a"]),
+        (HookPayload, HOOK | {"forward_url": "file:///etc/passwd"}, ["forward_url"]),
+        (HookPayload, HOOK | {"map": {}}, ["map"]),
+        (HookPayload, HOOK | {"map": {"x": ""}}, ["map", "x"]),
+        (HookPayload, HOOK | {"received_at": "now"}, ["received_at"]),
+        (HookPayload, HOOK | {"secret": "x"}, []),
+        (AggregationPayload, COUNT | {"artifact": ID}, None),
+        (AggregationPayload, COUNT | {"artifact": {"task_id": ID, "name": "a.csv"}}, None),
+        (AggregationPayload, COUNT | {"artifact": "../x"}, ["artifact"]),
+        (AggregationPayload, COUNT | {"artifact": {"task_id": ID}}, ["artifact"]),
+        (AggregationPayload, COUNT | {"artifact": ID, "csv": "a\n1"}, []),
         (CampaignPayload, MAIL, None),
         (CampaignPayload, {**MAIL, "text": None}, ["text"]),
         (CampaignPayload, {key: MAIL[key] for key in ("subject", "recipients")}, []),

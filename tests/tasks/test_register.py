@@ -14,6 +14,7 @@ BUILT = {  # concurrency, a minute, attempts, timeout
     "data_aggregation": (1, 5, 3, 300),
     "email_campaign": (5, 50, 5, 600),
     "pdf_report": (3, 10, 3, 60),
+    "webhook_processing": (10, 100, 5, 60),
     "text_gen": (10, 20, 3, 300),
     "image_gen": (5, 10, 3, 300),
 }

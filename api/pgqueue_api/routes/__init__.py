@@ -8,6 +8,7 @@ from pgqueue_api.routes import (
     docs,
     events,
     health,
+    hooks,
     limits,
     operations,
     overview,
@@ -24,6 +25,7 @@ __all__ = ["ROUTES"]
 ROUTES = [
     *tasks.ROUTES,
     *batches.ROUTES,
+    *hooks.ROUTES,
     *uploads.ROUTES,
     *dead_letters.ROUTES,
     *operations.ROUTES,

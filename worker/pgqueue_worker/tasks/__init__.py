@@ -33,6 +33,7 @@ _BUILT = {
     "pdf_report": _Built(("typst",), 3, 10),
     "text_gen": _Built(("openai", "markovify"), 10, 20, timeout_s=300),
     "image_gen": _Built(("openai", "PIL"), 5, 10, timeout_s=300),
+    "webhook_processing": _Built(("jmespath",), 10, 100, attempts=5),
 }
 _DESCRIPTIONS = {
     "data_aggregation": "Group, filter and sum rows, CSV, JSON or a file with DuckDB.",
@@ -40,6 +41,7 @@ _DESCRIPTIONS = {
     "pdf_report": "Typeset a PDF report with text, tables and charts.",
     "text_gen": "Write a text with a language model, streamed as it comes.",
     "image_gen": "Draw a picture with a model, or resize, mark and convert one.",
+    "webhook_processing": "Verify who sent a webhook, map its fields, forward them.",
     "noop": "Complete at once, for load tests.",
     "sleep": "Wait, and fail as often as asked, for demonstrations.",
 }
