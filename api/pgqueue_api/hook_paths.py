@@ -22,8 +22,8 @@ _RECEIVE = operation(
     "receive_hook",
     "Take a webhook of others",
     "Stored as a task of the type `webhook_processing`, with the body as it came and the "
-    "headers of its signature, and answered at once. The worker verifies the signature (Standard Webhooks, "
-    "GitHub, Stripe), maps its fields and forwards them.",
+    "headers of its signature, and answered at once. The worker verifies the signature "
+    "(Standard Webhooks, GitHub, Stripe), maps its fields and forwards them.",
     {202: content("HookTaken", "Stored.", Location="the task's path")},
     *(413, 422, 503),
     parameters=[_SOURCE],
