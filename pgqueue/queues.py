@@ -46,6 +46,11 @@ class Queue(BaseModel):
     per_key: dict[str, Any] | None
     slowed_until: datetime | None
     slowed_reason: str | None
+    fairness: dict[str, Any] | None
+    retention: dict[str, Any] | None
+    per_key: dict[str, Any] | None
+    slowed_until: datetime | None
+    slowed_reason: str | None
     max_attempts: int | None
     retry: dict[str, Any] | None
     ageing_s: float | None
