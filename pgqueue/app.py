@@ -172,8 +172,8 @@ class PgQueue:
 
         ``options`` are those of ``NewTask``: queue, priority, run_at, delay, max_attempts, timeout,
         retry, expires_at, expires_in, limit_key, cost, fairness_key, depends_on, batch_id,
-        dedup_key and what goes with it. With a ``dedup_key`` the id may be another task's, and
-        ``Duplicate`` is raised where ``on_conflict`` is "reject".
+        callback_url, dedup_key and what goes with it. With a ``dedup_key`` the id may be another
+        task's, and ``Duplicate`` is raised where ``on_conflict`` is "reject".
         With ``connection`` it happens inside the caller's transaction, and only if that commits.
         Calls that are made while others are on their way to the database share a commit.
         """

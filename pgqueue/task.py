@@ -98,6 +98,7 @@ class Task(BaseModel):
     dedup_key: str | None = Field(default=None)
     fairness_key: str | None = Field(default=None)
     limit_key: str | None = Field(default=None)
+    callback_url: str | None = Field(default=None)
     cost: int = Field(default=1)
     batch_id: Annotated[str | None, BeforeValidator(_text)] = Field(default=None)
 
@@ -131,6 +132,7 @@ class NewTask:
     ``fairness_key``: with whom it takes turns in a fair queue; its user if not given.
     ``depends_on``: the tasks that it waits for, each an id, a place (from 0) among those enqueued
     with it, or a ``Dependency``. ``batch_id``: an open batch that it joins.
+    ``callback_url``: is told by a signed POST when it ends.
     ``dedup_key`` makes it unique: see docs/uniqueness.md for it and the words that go with it.
     """
 
@@ -147,6 +149,7 @@ class NewTask:
     expires_in: timedelta | float | None = None
     fairness_key: str | None = None
     limit_key: str | None = None
+    callback_url: str | None = None
     cost: int | None = None
     depends_on: Sequence[str | UUID | int | Dependency] | None = None
     batch_id: str | UUID | None = None
@@ -174,6 +177,7 @@ class NewTask:
             "expires_in_s": seconds(self.expires_in),
             "fairness_key": self.fairness_key,
             "limit_key": self.limit_key,
+            "callback_url": self.callback_url,
             "cost": self.cost,
             "depends_on": _parents(self.depends_on),
             "batch_id": None if self.batch_id is None else str(self.batch_id),

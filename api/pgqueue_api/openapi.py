@@ -25,6 +25,8 @@ from pgqueue_api import (
     schedule_paths,
     schedule_schemas,
     upload_paths,
+    webhook_paths,
+    webhook_schemas,
 )
 from pgqueue_api.openapi_parts import CURSOR as _CURSOR
 from pgqueue_api.openapi_parts import ID as _ID
@@ -452,6 +454,7 @@ def document() -> dict[str, Any]:
             {"name": "dead letters", "description": "What failed for good."},
             {"name": "operations", "description": "Redrive, cancel or delete many."},
             {"name": "events", "description": "Watch tasks live."},
+            {"name": "webhooks", "description": "Tell others of what happens."},
             {"name": "overview", "description": "Queues, workers, types, figures."},
             {"name": "operation", "description": "For orchestrators and people."},
         ],
@@ -464,6 +467,7 @@ def document() -> dict[str, Any]:
             **hook_paths.PATHS,
             **upload_paths.PATHS,
             **schedule_paths.PATHS,
+            **webhook_paths.PATHS,
         },
         "components": {
             "schemas": {
@@ -475,6 +479,7 @@ def document() -> dict[str, Any]:
                 **hook_paths.COMPONENTS,
                 **upload_paths.COMPONENTS,
                 **schedule_schemas.COMPONENTS,
+                **webhook_schemas.COMPONENTS,
             },
             "responses": responses,
         },

@@ -16,6 +16,7 @@ from pgqueue_api.schema_parts import object_of as _object
 from pgqueue_api.schema_parts import ref as _ref
 from pgqueue_api.schema_parts import time as _time
 from pgqueue_api.unique_schemas import DEDUP, task_change
+from pgqueue_api.webhook_schemas import URL
 
 __all__ = [
     "BULK",
@@ -113,10 +114,12 @@ NEW_TASK = _object(
             "maxLength": 255,
             "description": "with whom it takes turns in a fair queue; its user if not given",
         },
+        "callback_url": _nullable(URL, "told by a signed POST when it ends: see docs/webhooks.md"),
     },
     "A task to run.",
     *("payload", "queue", "priority", "run_at", "delay_s", "max_attempts", "timeout_s", "retry"),
-    *("expires_at", "expires_in_s", "fairness_key", "limit_key", "cost", *DEDUP, *TIES),
+    *("expires_at", "expires_in_s", "fairness_key", "limit_key", "cost", "callback_url"),
+    *(*DEDUP, *TIES),
     additionalProperties=False,
     examples=[{"type": "sleep", "payload": {"delay_ms": 2000}, "priority": "high"}],
 )
@@ -176,6 +179,7 @@ _TASK = _object(
         "batch_id": {"type": ["string", "null"], "format": "uuid"},
         "limit_key": {"type": ["string", "null"]},
         "cost": {"type": "integer"},
+        "callback_url": {"type": ["string", "null"]},
         "deduplicated": {
             "type": "boolean",
             "description": "only in the answer to a submit with a dedup_key: it was there before",
@@ -211,6 +215,7 @@ _TASK = _object(
             "batch_id": None,
             "limit_key": None,
             "cost": 1,
+            "callback_url": None,
         }
     ],
 )

@@ -48,6 +48,7 @@ class Submission:
     expires_in_s: float | None
     fairness_key: str | None
     limit_key: str | None
+    callback_url: str | None
     cost: int
 
     tied: bool = False
@@ -104,6 +105,7 @@ class Submission:
                 "batch_id": self.batch_id,
                 "limit_key": self.limit_key,
                 "cost": self.cost,
+                "callback_url": self.callback_url,
             }
         )
 
@@ -157,6 +159,7 @@ def check(
     due, delay_s = _take_time(raw, element, "run_at", "delay_s", prefix)
     expires_at, expires_in_s = _take_time(raw, element, "expires_at", "expires_in_s", prefix)
     fairness_key = raw.get("fairness_key")
+    callback_url = raw.get("callback_url")
     limit_key, cost = raw.get("limit_key"), raw.get("cost")
     more = {
         "timeout_s": timeout_s,
@@ -164,6 +167,7 @@ def check(
         "traceparent": traceparent,
         "fairness_key": fairness_key,
         "limit_key": limit_key,
+        "callback_url": callback_url,
         "cost": None if cost is None else int(cost),
     }
     depends_on, batch_id = raw.get("depends_on") or None, raw.get("batch_id")
@@ -188,6 +192,7 @@ def check(
         expires_in_s,
         fairness_key,
         limit_key,
+        callback_url,
         int(cost or 1),
         tied=depends_on is not None,
         batch_id=batch_id,

@@ -43,7 +43,8 @@ begin
             'expires_at', json_time(t.expires_at),
             'fairness_key', t.fairness_key,
             'limit_key', t.limit_key,
-            'cost', t.cost
+            'cost', t.cost,
+            'callback_url', t.callback_url
         )::text
     from unnest(ids) with ordinality as asked (id, n)
     cross join lateral (

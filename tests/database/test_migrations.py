@@ -71,7 +71,8 @@ def test_functions_and_views_are_replaced_when_they_changed(queue: Queue, databa
     queue.rows("drop view pgqueue.tasks cascade")
     queue.rows(
         "create or replace function pgqueue.queues_empty(queues text[] default null, "
-        "webhooks boolean default true) returns boolean language sql stable as 'select null::boolean'"
+        "webhooks boolean default true) returns boolean language sql stable "
+        "as 'select null::boolean'"
     )
     queue.rows("update pgqueue.code set digest = 'of another release'")
     assert migrate(database) == []

@@ -18,6 +18,7 @@ from pgqueue_api.routes import (
     schedules,
     tasks,
     uploads,
+    webhooks,
 )
 
 __all__ = ["ROUTES"]
@@ -34,6 +35,7 @@ ROUTES = [
     *schedules.ROUTES,
     *pausing.ROUTES,
     *limits.ROUTES,
+    *webhooks.ROUTES,
     *scaling.ROUTES,
     *overview.ROUTES,
     *health.ROUTES,
