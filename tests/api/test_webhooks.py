@@ -97,7 +97,7 @@ async def test_a_task_with_a_callback_url_is_told_of_in_the_log(
 ) -> None:
     task = await submit(client, callback_url="https://caller.example/done")
     assert task["callback_url"] == "https://caller.example/done"
-    assert (await client.get(f"/v1/tasks/{task['id']}")).json() == task
+    assert (await client.get(f"/v1/tasks/{task['id']}")).json().items() >= task.items()
     worker.claim()
     worker.finish(task["id"])
     path = "/v1/webhooks/callbacks/deliveries"
