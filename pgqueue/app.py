@@ -466,7 +466,7 @@ class PgQueue:
         """Make a batch to fill: ``async with app.batch("name") as batch``, closed at the end.
 
         ``options`` are those of ``Batches.create``: metadata, on_success, on_failure, on_complete,
-        parent, and tasks to begin with.
+        parent, callback_url, and tasks to begin with.
         """
         return OpenBatch(self.batches, name, options)
 

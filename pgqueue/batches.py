@@ -56,6 +56,7 @@ class Batch(BaseModel):
     name: str
     status: BatchStatus
     metadata: dict[str, Any]
+    callback_url: str | None
     parent_id: str | None
     total: int
     waiting: int
@@ -95,12 +96,14 @@ class Batches:
         on_complete: NewTask | dict[str, Any] | None = None,
         parent: str | UUID | None = None,
         open: bool | None = None,
+        callback_url: str | None = None,
     ) -> Batch:
         """Make a batch of these tasks and give it: closed, unless it is to stay ``open``.
 
         Without tasks it is open. When all in it has ended, ``on_complete`` is enqueued, and
-        ``on_success`` if everything completed, else ``on_failure``: each once at most. With
-        ``parent`` it is part of another batch, which must be open.
+        ``on_success`` if everything completed, else ``on_failure``: each once at most, and
+        ``callback_url`` is told by a signed POST. With ``parent`` it is part of another batch,
+        which must be open.
         """
         rows = await self._query(
             "create_batch",
@@ -112,6 +115,7 @@ class Batches:
             on_complete=self._callback(on_complete),
             parent_id=None if parent is None else _uuid(parent),
             open=open,
+            callback_url=callback_url,
         )
         return await self.get(rows[0]["id"])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pgqueue_api.schema_parts import Schema, items, nullable, object_of, ref, time
+from pgqueue_api.webhook_schemas import URL
 
 __all__ = ["BATCH_STATUSES", "COMPONENTS", "NEW_BATCH", "NEW_BATCH_TASKS", "TIES"]
 
@@ -65,9 +66,11 @@ NEW_BATCH = object_of(
         "on_success": _CALLBACK,
         "on_failure": _CALLBACK,
         "on_complete": _CALLBACK,
+        "callback_url": nullable(URL, "told by a signed POST when it ends: see docs/webhooks.md"),
     },
     "Tasks that belong together.",
     *("tasks", "open", "metadata", "parent_id", "on_success", "on_failure", "on_complete"),
+    "callback_url",
     additionalProperties=False,
     examples=[
         {
@@ -95,6 +98,7 @@ _BATCH = object_of(
             "if everything in it did",
         },
         "metadata": {"type": "object"},
+        "callback_url": {"type": ["string", "null"]},
         "parent_id": nullable(_ID),
         "total": {**_COUNT, "description": "its tasks"},
         "waiting": {**_COUNT, "description": "of these, not started yet, or to be tried again"},

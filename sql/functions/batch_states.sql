@@ -14,6 +14,7 @@ begin
             'name', b.name,
             'status', b.status,
             'metadata', b.metadata,
+            'callback_url', b.callback_url,
             'parent_id', b.parent_id,
             'total', b.total,
             'waiting', b.waiting,

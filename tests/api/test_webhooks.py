@@ -170,3 +170,17 @@ async def test_what_is_not_there_is_not_found(client: httpx.AsyncClient) -> None
         assert (await client.request(method, none + path)).status_code == 404, path
     answer = await client.post(f"{none}/secret/rotate", json={})
     assert answer.status_code == 404
+
+
+async def test_a_batch_takes_a_callback_url_too(client: httpx.AsyncClient, worker: Worker) -> None:
+    answer = await client.post(
+        "/v1/batches",
+        json={"name": "b", "tasks": [{"type": "noop"}], "callback_url": "https://caller.example/b"},
+    )
+    assert (answer.status_code, answer.json()["callback_url"]) == (201, "https://caller.example/b")
+    (id,) = worker.claim()
+    worker.finish(id)
+    (sent,) = (await client.get("/v1/webhooks/callbacks/deliveries")).json()["items"]
+    assert (sent["event"], sent["subject_id"]) == ("batch.completed", answer.json()["id"])
+    bad = await client.post("/v1/batches", json={"name": "b", "callback_url": "nowhere"})
+    assert bad.status_code == 422

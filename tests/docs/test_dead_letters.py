@@ -42,7 +42,7 @@ async def client(database: str) -> AsyncIterator[httpx.AsyncClient]:
 
 
 def test_the_sql_does_what_it_says(queue: Queue) -> None:
-    look, operate, policies = blocks(PAGE, "sql")
+    look, operate, policies, subscribe = blocks(PAGE, "sql")
     assert len(queue.rows(look)) == 6
     start, read = operate.strip().split("\n")
     queue.rows(start)
@@ -57,6 +57,10 @@ def test_the_sql_does_what_it_says(queue: Queue) -> None:
         ("*", 500),
         ("email", 20),
     ]
+    queue.rows(subscribe)
+    queue.rows("select pgqueue.set_dead_letter_policy('email', growth_limit => 2)")
+    queue.rows("select pgqueue.watch_dead_letters()")
+    assert queue.values("select event from pgqueue.webhook_deliveries") == ["dead_letters.growing"]
 
 
 async def test_the_calls_do_what_they_say(queue: Queue, client: httpx.AsyncClient) -> None:

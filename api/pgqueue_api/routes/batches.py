@@ -68,6 +68,7 @@ async def create_batch(request: AnyRequest, services: NamedDependency[Services])
                 "metadata": orjson.dumps(given.get("metadata") or {}).decode(),
                 "parent_id": given.get("parent_id"),
                 "open": given.get("open"),
+                "callback_url": given.get("callback_url"),
                 **callbacks,
             },
         )
