@@ -43,11 +43,7 @@ class Queue(BaseModel):
     sampled_at: datetime | None
     concurrency: int | None
     rate: list[dict[str, Any]] | None
-    per_key: dict[str, Any] | None
-    slowed_until: datetime | None
-    slowed_reason: str | None
     fairness: dict[str, Any] | None
-    retention: dict[str, Any] | None
     per_key: dict[str, Any] | None
     slowed_until: datetime | None
     slowed_reason: str | None
