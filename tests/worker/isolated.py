@@ -33,6 +33,16 @@ async def isolated_async(ctx: Context, payload: dict) -> dict:
     return {"pid": os.getpid()}
 
 
+@app.task("parents", isolation="process", backoff=NOW)
+def parents(ctx: Context) -> dict:
+    return {"of": [parent.id for parent in ctx.parents], "batch": ctx.batch_id}
+
+
+@app.task("parents_async", isolation="process", backoff=NOW)
+async def parents_async(ctx: Context) -> dict:
+    return {"of": [parent.id for parent in await ctx.parents], "batch": ctx.batch_id}
+
+
 @app.task("hang", isolation="process", timeout=0.2, max_attempts=1)
 def hang(ctx: Context, payload: dict) -> None:
     """Never give way, in the manner asked for."""

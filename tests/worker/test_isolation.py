@@ -68,6 +68,22 @@ def test_an_isolated_handler_that_is_not_done_in_time_is_stopped(
     assert bench.ended(bench.enqueue("isolated"))["status"] == "completed"
 
 
+def test_an_isolated_handler_sees_its_parents_and_its_batch(bench: Bench) -> None:
+    batch = bench.value("select id::text from pgqueue.create_batch('b')")
+    parent, *children = bench.enqueue_many(
+        [
+            {"type": "isolated"},
+            *[
+                {"type": type, "depends_on": [0], "batch_id": batch}
+                for type in ("parents", "parents_async")
+            ],
+        ]
+    )
+    start(bench)
+    for child in children:
+        assert bench.ended(child)["result"] == {"of": [parent], "batch": batch}
+
+
 def sleeping(bench: Bench) -> list[psutil.Process]:
     return [p for p in descendants(bench) if p.name() == "sleep"]
 
