@@ -4,10 +4,10 @@ create view pgqueue.guarded_queues as
 select q.name, q.paused_at is not null as paused
 from pgqueue.queue as q
 where q.concurrency is not null or q.rate is not null or q.paused_at is not null or q.fairness is not null
-    or q.per_key is not null or q.slowed_until is not null
+    or q.per_key is not null or q.slowed_until > pgqueue.clock()
 union all
 select k.queue, false
 from pgqueue.keyed_queue as k
-where exists (select from pgqueue.key_limit) or exists (select from pgqueue.key_slowed);
+where exists (select from pgqueue.key_limit) or exists (select from pgqueue.key_slowed as s where s.slowed_until > pgqueue.clock());
 
 comment on view pgqueue.guarded_queues is 'queues whose tasks are claimed one queue at a time, within limits';
