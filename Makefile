@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test limits check fmt bench psql lock clean
+.PHONY: help setup run demo test limits check fmt bench psql lock clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
@@ -15,7 +15,13 @@ help: ## show this
 setup: $(VENV)/.dev ## make .venv with everything for development
 
 run: $(VENV)/.run ## start PostgreSQL, API and worker here (ARGS="--port 9000 --app shop.tasks:app")
-	@exec $(BIN)/pgqueue up $(ARGS)
+	@PGQUEUE_HOOK_DEMO_SECRET=$${PGQUEUE_HOOK_DEMO_SECRET-$(DEMO_SECRET)} exec $(BIN)/pgqueue up $(ARGS)
+
+demo: $(VENV)/.run ## submit a batch of all built-in types to `make run`, print where the results are
+	@$(BIN)/python examples/demo.py
+
+# What examples/webhook_processing.py signs with: known to everybody, so it protects nothing.
+DEMO_SECRET := whsec_ZGVtbyBzZWNyZXQgb2YgcGdxdWV1ZQ==
 
 test: $(VENV)/.dev ## run the whole suite, then the database tests on PostgreSQL 15 (ARGS=…)
 	$(BIN)/pytest --postgres=$(POSTGRES) $(ARGS)

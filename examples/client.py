@@ -47,3 +47,13 @@ def result(task: dict[str, Any]) -> dict[str, Any]:
         raise SystemExit(f"{task['type']} {task['status']}: {task['error']['message']}")
     given: dict[str, Any] = task["result"]
     return given
+
+
+def upload(name: str, content_type: str, data: bytes) -> dict[str, Any]:
+    """Send a file in, and give what payloads name it by (its `id`), and more."""
+    request = urllib.request.Request(  # noqa: S310
+        f"{URL}/v1/artifacts?name={name}", data, {"Content-Type": content_type}
+    )
+    with urllib.request.urlopen(request) as answer:  # noqa: S310
+        file: dict[str, Any] = json.load(answer)
+    return file

@@ -13,6 +13,7 @@ from pgqueue_api.server import Server
 from pgqueue.settings import Settings
 from tests.worker.conftest import Bench
 
+DEMO_SECRET = "whsec_ZGVtbyBzZWNyZXQgb2YgcGdxdWV1ZQ=="
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
@@ -20,7 +21,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 async def url(database: str, tmp_path: Path) -> AsyncIterator[str]:
     """An API, and a worker with the built-in types and no model endpoint."""
     bench = Bench(database, tmp_path)
-    bench.start("--builtin", PGQUEUE_OPENAI_BASE_URL="")
+    bench.start("--builtin", PGQUEUE_OPENAI_BASE_URL="", PGQUEUE_HOOK_DEMO_SECRET=DEMO_SECRET)
     server = Server(create_app(Settings(database_url=database)), "127.0.0.1", 0, grace_s=5)
     serving = asyncio.create_task(server._serve())
     await server.ready.wait()
@@ -56,3 +57,41 @@ async def test_image_gen_leaves_a_picture_and_its_thumbnail(url: str, tmp_path: 
     assert "image.png: 512 × 512, local" in said
     assert (tmp_path / "image.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "small.png").read_bytes().startswith(b"\x89PNG")
+
+
+async def test_data_aggregation_adds_up_what_it_uploads(url: str, tmp_path: Path) -> None:
+    said = await run(url, "data_aggregation", folder=tmp_path)
+    assert "north        220.00     2" in said
+    assert "south        100.25     2" in said
+
+
+async def test_pdf_report_leaves_a_report(url: str, tmp_path: Path) -> None:
+    said = await run(url, "pdf_report", "My title", folder=tmp_path)
+    assert "report.pdf: 1 page" in said
+    assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF")
+
+
+async def test_email_campaign_leaves_a_mailbox(url: str, tmp_path: Path) -> None:
+    said = await run(url, "email_campaign", folder=tmp_path)
+    assert "ada@example.com: kept" in said
+    assert b"your order 8 is on its way" in (tmp_path / "outbox.mbox").read_bytes()
+
+
+async def test_webhook_processing_is_taken_as_signed(url: str, tmp_path: Path) -> None:
+    said = await run(url, "webhook_processing", folder=tmp_path)
+    assert said == "signed by demo, as standard has it\n"
+
+
+async def test_the_demo_ends_with_a_result_of_each_type(url: str, tmp_path: Path) -> None:
+    said = await run(url, "demo", folder=tmp_path)
+    done = [line.split(":")[0] for line in said.splitlines() if ": completed" in line]
+    assert {*done} >= {"text_gen", "email_campaign", "pdf_report", "data_aggregation"}
+    assert said.count(": completed") == said.count("/v1/tasks/") - said.count("  open ")
+    assert ": failed" not in said
+    assert f"open {url}/v1/tasks/" in said
+
+
+def test_make_run_and_the_examples_have_the_same_secret() -> None:
+    top = EXAMPLES.parent
+    assert f"DEMO_SECRET := {DEMO_SECRET}\n" in (top / "Makefile").read_text()
+    assert DEMO_SECRET in (EXAMPLES / "webhook_processing.py").read_text()
