@@ -33,9 +33,9 @@ begin
             jsonb_to_recordset(decided) as (id uuid, due_at timestamptz, kind text, fate text)
         ) with ordinality as d (id, due_at, kind, fate, n)
         cross join lateral (select * from schedule as s where s.id = d.id limit 1) as s
-        where d.fate = 'enqueued' and not exists (
-            select from schedule_slot as l where l.schedule_id = d.id and l.due_at = d.due_at and l.fate = 'enqueued'
-        )
+        where d.fate = 'enqueued' and (
+            select l.fate from schedule_slot as l where l.schedule_id = d.id and l.due_at = d.due_at
+        ) is distinct from 'enqueued'
         group by s.user_id
     loop
         select * into stored from enqueue_many(mine.tasks, mine.user_id);

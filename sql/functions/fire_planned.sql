@@ -29,13 +29,17 @@ declare
 begin
     for one in
         select s.*, p.slots, p.gap_from, p.backfill
-        from jsonb_to_recordset(plans) as p (
-            id uuid, version bigint, due_at timestamptz, slots jsonb, gap_from timestamptz, backfill jsonb
-        )
-        join schedule as s on s.id = p.id
-        where s.version = p.version and s.next_due_at is not distinct from p.due_at
-        order by s.id
-        for update of s
+        from (
+            select * from jsonb_to_recordset(plans) as u (
+                id uuid, version bigint, due_at timestamptz, slots jsonb, gap_from timestamptz, backfill jsonb
+            )
+            order by u.id
+        ) as p
+        cross join lateral (
+            select * from schedule as k
+            where k.id = p.id and k.version = p.version and k.next_due_at is not distinct from p.due_at
+            for update
+        ) as s
     loop
         slots := array(select u.due::timestamptz as due from jsonb_array_elements_text(one.slots) as u (due) order by due);
         late := now - (60 + one.jitter_s) * interval '1 second';
@@ -144,6 +148,6 @@ begin
         from unnest(filled.schedule_ids, filled.task_ids) with ordinality as u (id, task_id, n)
         group by u.id
     ) as f on f.id = h.id
-    where s.id = h.id;
+    where s.id = h.id and s.id = any (held_ids);
 end
 $$;

@@ -84,14 +84,15 @@ CHECKED = [
 
 @pytest.fixture
 def known(served: Server, worker: Worker) -> dict[str, str]:
-    """A task with everything below it, for calls that need one."""
+    """A task with everything below it, and a schedule, for calls that need one."""
     id = worker.enqueue()
     worker.claim()
     worker.log(id, "a line")
     worker.save_checkpoint(id, "fetch", '{"rows": 3}')
     worker.save_artifact(id, "report.pdf", b"%PDF", "application/pdf")
     worker.finish(id)
-    return {"id": id, "name": "report.pdf"}
+    worker.connection.execute("select pgqueue.set_schedule('known', 'noop', cron => '0 * * * *')")
+    return {"id": id, "name": "report.pdf", "schedule": "known"}
 
 
 SKIPPED_STREAMS = ("/v1/events", "/v1/tasks/{id}/events", "/v1/operations/{id}/events")
@@ -123,6 +124,8 @@ async def test_no_call_that_schemathesis_can_think_of_breaks_the_api(
             calls += 1
             if "id" in case.path_parameters and calls % 2:
                 case.path_parameters["id"] = known["id"]
+            if "schedule" in case.path_parameters and calls % 2:
+                case.path_parameters["schedule"] = known["schedule"]
             if case.headers is not None:
                 case.headers.pop("Prefer", None)
             case.call_and_validate(checks=CHECKED, timeout=20)

@@ -206,6 +206,38 @@ def test_due_times_that_change_with_the_zone_data_move_and_are_not_missed(
     assert (slots(queue, "s"), schedule(queue, "s")["next_due_at"]) == ([], NOON + HOUR * 3)
 
 
+def _touched(queue: Queue) -> tuple[int, int]:
+    row = queue.row(
+        """select sum(seq_scan)::int as scans, sum(idx_tup_fetch)::int as rows
+           from pg_stat_xact_user_tables where relname in ('schedule', 'schedule_slot')"""
+    )
+    return row["scans"], row["rows"]
+
+
+@pytest.mark.parametrize("analysed", ["never", "while empty", "while full"])
+def test_a_scheduler_touches_its_batch_and_no_other_schedule(
+    queue: Queue, clock: Clock, analysed: str
+) -> None:
+    if analysed == "while empty":
+        queue.rows("analyze pgqueue.schedule, pgqueue.schedule_slot")
+    queue.value(
+        """select count(pgqueue.set_schedule('s' || n, 't', cron => '0 * * * *', overlap => 'skip'))
+           from generate_series(1, 400) as n"""
+    )
+    run(queue)
+    clock.set(NOON + HOUR)
+    run(queue)
+    if analysed == "while full":
+        queue.rows("analyze pgqueue.schedule, pgqueue.schedule_slot")
+    clock.set(NOON + HOUR * 2)
+    with queue.connection.transaction():
+        scans, rows = _touched(queue)
+        assert fire(queue, [plan(row) for row in due(queue, 20)]) == 0
+        scans_after, rows_after = _touched(queue)
+    assert scans_after == scans
+    assert rows_after - rows < 20 * 15
+
+
 # a predecessor that has not ended
 
 
