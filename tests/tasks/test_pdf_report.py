@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import math
 
 import hypothesis.strategies as st
@@ -309,3 +310,48 @@ def test_the_axis_encloses_all_values_with_few_round_ticks(values, with_zero):
     assert all(-1e-6 <= scale.position(v) <= 1 + 1e-6 for v in values)
     if with_zero:
         assert scale.ticks[0] <= 0 <= scale.ticks[-1]
+
+
+def parent(id, result):
+    return json.dumps(
+        {
+            "id": id,
+            "type": "data_aggregation",
+            "status": "completed",
+            "result": result,
+            "error": None,
+        }
+    )
+
+
+FIRST, SECOND = (f"0198c0de-0000-7000-8000-00000000000{n}" for n in "ab")
+SUMS = {
+    "columns": ["region", "sum"],
+    "rows": [{"region": "north", "sum": 22012}, {"region": "south", "sum": 80}],
+}
+
+
+async def test_what_a_task_came_to_is_shown_as_a_table_and_a_chart():
+    ctx = RecordingContext()
+    ctx.recorder.parents = [parent(FIRST, {"rows": []}), parent(SECOND, SUMS)]
+    asked = {"task_id": SECOND, "caption": "Sums of regions", "chart": "bar"}
+    payload = {"title": "t", "sections": [{"heading": "h", "results": [asked]}]}
+    await pdf_report(ctx, ReportPayload.model_validate(payload))
+    data, _ = ctx.artifacts["report.pdf"]
+    text = "".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(data)).pages)
+    assert all(part in text for part in ("Sums of regions", "north", "22,012"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"task_id": FIRST.replace("a", "c")}, "name it in depends_on"),
+        ({"task_id": FIRST}, "came to no rows"),
+    ],
+)
+async def test_a_result_that_is_not_there_is_refused(asked, said):
+    ctx = RecordingContext()
+    ctx.recorder.parents = [parent(FIRST, None), parent(SECOND, SUMS)]
+    payload = {"title": "t", "sections": [{"results": [asked]}]}
+    with pytest.raises(InputRefused, match=said):
+        await pdf_report(ctx, ReportPayload.model_validate(payload))

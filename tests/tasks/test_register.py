@@ -10,6 +10,11 @@ from pgqueue_worker.tasks.errors import EngineFailed, InputRefused
 from pgqueue import NotFound, PgQueue
 from tests.tasks.recording import RecordingContext
 
+ALIASES = {
+    "send_email": "email_campaign",
+    "generate_pdf": "pdf_report",
+    "resize_image": "image_gen",
+}
 BUILT = {  # concurrency, a minute, attempts, timeout
     "data_aggregation": (1, 5, 3, 300),
     "email_campaign": (5, 50, 5, 600),
@@ -23,7 +28,9 @@ BUILT = {  # concurrency, a minute, attempts, timeout
 def test_all_types_are_registered_with_their_queues_and_limits():
     app = PgQueue()
     tasks.register(app)
-    assert set(app.types) == {"noop", "sleep", *BUILT}
+    assert set(app.types) == {"noop", "sleep", *BUILT, *ALIASES}
+    for alias, name in ALIASES.items():
+        assert (app.types[alias].queue, app.types[alias].handler) == (name, app.types[name].handler)
     for name, (concurrency, per_minute, attempts, timeout_s) in BUILT.items():
         kind = app.types[name]
         assert (kind.queue, kind.max_attempts, kind.timeout_s) == (name, None, timeout_s)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, NamedTuple
@@ -35,6 +36,11 @@ _BUILT = {
     "image_gen": _Built(("openai", "PIL"), 5, 10, timeout_s=300),
     "webhook_processing": _Built(("jmespath",), 10, 100, attempts=5),
 }
+_ALIASES = {
+    "send_email": "email_campaign",
+    "generate_pdf": "pdf_report",
+    "resize_image": "image_gen",
+}
 _DESCRIPTIONS = {
     "data_aggregation": "Group, filter and sum rows, CSV, JSON or a file with DuckDB.",
     "email_campaign": "Send each recipient a message made from a template.",
@@ -64,8 +70,8 @@ def register(app: PgQueue) -> None:
             absent.append(f"{name} (needs {', '.join(missing)})")
             continue
         handler = getattr(import_module(f"{__name__}.{name}"), name)
-        app.task(
-            name,
+        declare = partial(
+            app.task,
             queue=name,
             timeout=built.timeout_s,
             no_retry=(InputRefused, gone),
@@ -74,8 +80,10 @@ def register(app: PgQueue) -> None:
                 "rate": [{"count": built.per_minute, "per_seconds": 60}],
                 "max_attempts": built.attempts,
             },
-            description=_DESCRIPTIONS[name],
-        )(handler)
+        )
+        declare(name, description=_DESCRIPTIONS[name])(handler)
+        for alias in (alias for alias, of in _ALIASES.items() if of == name):
+            declare(alias, description=f"Another name of {name}.")(handler)
     if absent:
         _log.warning(
             "not registered: %s; install them with: pip install 'pgqueue[tasks]'", ", ".join(absent)

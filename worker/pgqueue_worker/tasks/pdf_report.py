@@ -15,6 +15,7 @@ from pgqueue import Context
 
 from ._report.document import document
 from ._report.models import ReportPayload, ReportResult
+from ._report.results import with_results
 from ._sandbox import run_in_child
 from .errors import InputRefused
 
@@ -37,6 +38,7 @@ async def pdf_report(ctx: Context, payload: ReportPayload) -> ReportResult:
             date.fromisoformat(payload.date)
         except ValueError as error:
             raise InputRefused(f"date: {error}") from None
+    payload = await with_results(ctx, payload)
     request = await asyncio.to_thread(lambda: json.dumps(document(payload)).encode())
     ctx.progress(10, "text prepared")
     result, pdf = await run_in_child(

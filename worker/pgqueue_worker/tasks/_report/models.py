@@ -7,7 +7,16 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
-__all__ = ["Cell", "Chart", "ReportPayload", "ReportResult", "Section", "Series", "Table"]
+__all__ = [
+    "Cell",
+    "Chart",
+    "ReportPayload",
+    "ReportResult",
+    "Section",
+    "Series",
+    "Table",
+    "TaskTable",
+]
 
 MAX_CELLS = 10_000
 
@@ -91,6 +100,23 @@ class Chart(_Model):
         return self
 
 
+class TaskTable(_Model):
+    """A table of what a task came to that this one depends on, such as `data_aggregation`."""
+
+    task_id: (
+        Annotated[
+            str,
+            StringConstraints(pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"),
+        ]
+        | SkipJsonSchema[None]
+    ) = Field(default=None, description="By default the first task in `depends_on`.")
+    caption: Line | SkipJsonSchema[None] = Field(default=None, description="Set above the table.")
+    chart: Literal["bar", "line", "pie"] | SkipJsonSchema[None] = Field(
+        default=None,
+        description="Draw it as well: the first column labels, the others that are numbers.",
+    )
+
+
 class Section(_Model):
     """A heading and what stands under it: paragraphs, then charts, then tables."""
 
@@ -104,6 +130,9 @@ class Section(_Model):
     )
     charts: list[Chart] = Field(default_factory=list, max_length=20)
     tables: list[Table] = Field(default_factory=list, max_length=50)
+    results: list[TaskTable] = Field(
+        default_factory=list, max_length=20, description="Tables of what other tasks came to."
+    )
 
 
 class ReportPayload(_Model):
