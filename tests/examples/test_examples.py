@@ -95,3 +95,9 @@ def test_make_run_and_the_examples_have_the_same_secret() -> None:
     top = EXAMPLES.parent
     assert f"DEMO_SECRET := {DEMO_SECRET}\n" in (top / "Makefile").read_text()
     assert DEMO_SECRET in (EXAMPLES / "webhook_processing.py").read_text()
+
+
+async def test_research_agent_answers_and_names_its_sources(url: str, tmp_path: Path) -> None:
+    said = await run(url, "research_agent", folder=tmp_path)
+    assert "The moon pulls the water of the sea toward it. [1]" in said
+    assert said.rstrip().endswith("[1] Tides")

@@ -11,6 +11,7 @@ from pgqueue_worker.tasks.demo import NoopPayload, SleepPayload, noop, sleep
 from pgqueue_worker.tasks.email_campaign import CampaignPayload, email_campaign
 from pgqueue_worker.tasks.image_gen import ImagePayload, image_gen
 from pgqueue_worker.tasks.pdf_report import ReportPayload, pdf_report
+from pgqueue_worker.tasks.research_agent import ResearchPayload, research_agent
 from pgqueue_worker.tasks.text_gen import TextPayload, text_gen
 from pgqueue_worker.tasks.webhook_processing import HookPayload, webhook_processing
 
@@ -23,6 +24,7 @@ TYPES = {
     "text_gen": (text_gen, TextPayload),
     "image_gen": (image_gen, ImagePayload),
     "webhook_processing": (webhook_processing, HookPayload),
+    "research_agent": (research_agent, ResearchPayload),
     "noop": (noop, NoopPayload),
     "sleep": (sleep, SleepPayload),
 }
@@ -80,6 +82,20 @@ TEXTS = [
 ]
 
 
+ASKED = {"question": "Why?", "texts": [{"text": "Because."}]}
+RESEARCHES = [
+    ({"question": "Why?"}, []),
+    ({"texts": [{"text": "x"}]}, []),
+    ({**ASKED, "question": ""}, ["question"]),
+    ({**ASKED, "urls": ["file:///etc/passwd"]}, ["urls", 0]),
+    ({**ASKED, "urls": ["http://a b"]}, ["urls", 0]),
+    ({**ASKED, "urls": ["https://example.com/"] * 11}, ["urls"]),
+    ({**ASKED, "texts": [{"text": ""}]}, ["texts", 0, "text"]),
+    ({**ASKED, "texts": [{"body": "x"}]}, ["texts", 0]),
+    ({**ASKED, "texts": [{"text": "x"}] * 21}, ["texts"]),
+    ({**ASKED, "sentences": 0}, ["sentences"]),
+    ({**ASKED, "max_tokens": "many"}, ["max_tokens"]),
+]
 IMAGES = [
     ({}, []),
     ({"prompt": "x", "source": "0198c0de-0000-7000-8000-000000000001"}, []),
@@ -159,6 +175,7 @@ IMAGES = [
         (CampaignPayload, MAIL | {"recipients": [{}]}, ["recipients", 0]),
         *((TextPayload, payload, pointer) for payload, pointer in TEXTS),
         *((ImagePayload, payload, pointer) for payload, pointer in IMAGES),
+        *((ResearchPayload, payload, pointer) for payload, pointer in RESEARCHES),
     ],
 )
 def test_the_published_schema_refuses_what_is_wrong_and_points_at_it(model, payload, pointer):

@@ -22,6 +22,7 @@ BUILT = {  # concurrency, a minute, attempts, timeout
     "webhook_processing": (10, 100, 5, 60),
     "text_gen": (10, 20, 3, 300),
     "image_gen": (5, 10, 3, 300),
+    "research_agent": (3, 5, 2, 600),
 }
 
 

@@ -35,6 +35,7 @@ _BUILT = {
     "text_gen": _Built(("openai", "markovify"), 10, 20, timeout_s=300),
     "image_gen": _Built(("openai", "PIL"), 5, 10, timeout_s=300),
     "webhook_processing": _Built(("jmespath",), 10, 100, attempts=5),
+    "research_agent": _Built(("openai", "trafilatura", "bm25s"), 3, 5, attempts=2, timeout_s=600),
 }
 _ALIASES = {
     "send_email": "email_campaign",
@@ -48,6 +49,7 @@ _DESCRIPTIONS = {
     "text_gen": "Write a text with a language model, streamed as it comes.",
     "image_gen": "Draw a picture with a model, or resize, mark and convert one.",
     "webhook_processing": "Verify who sent a webhook, map its fields, forward them.",
+    "research_agent": "Answer a question from pages and texts, and cite them.",
     "noop": "Complete at once, for load tests.",
     "sleep": "Wait, and fail as often as asked, for demonstrations.",
 }

@@ -63,7 +63,7 @@ class Reply:
     usage: Usage
 
 
-async def ask(endpoint: Endpoint, chat: Chat, on_piece: Callable[[str, int], None]) -> Reply:
+async def ask(endpoint: Endpoint, chat: Chat, on_piece: Callable[[str, int], object]) -> Reply:
     """Ask, and give the whole; ``on_piece`` gets each piece of text and how many there have been.
 
     Raises what ``Endpoint.model`` does. A cancellation closes the connection, so that the model

@@ -1,0 +1,34 @@
+"""Ask a question of pages or of two texts: `python examples/research_agent.py [question url…]`."""
+
+from __future__ import annotations
+
+import sys
+
+from client import follow, result, submit
+
+TEXTS = [
+    {
+        "title": "Tides",
+        "text": "The moon pulls the water of the sea toward it. Twice a day the water rises and "
+        "falls. The sun pulls too, and when both pull in one line the tide is highest.",
+    },
+    {
+        "title": "Bread",
+        "text": "Bread is flour, water, salt and time. The yeast makes the dough rise.",
+    },
+]
+
+question, *urls = sys.argv[1:] or ["Why does the water of the sea rise and fall?"]
+where = {"urls": urls} if urls else {"texts": TEXTS}
+task = submit("research_agent", {"question": question, **where})
+for event, data in follow(task["id"]):
+    if event == "progress":
+        print(f"{data['progress']['percent']:3.0f} % {data['progress']['message']}")
+    elif event == "end":
+        found = result(data)
+        print(found["answer"])
+        for source in found["sources"]:
+            if source["cited"]:
+                print(f"[{source['number']}] {source['title']} {source['url'] or ''}".rstrip())
+        for page in found["unread"]:
+            print(f"not read: {page['url']}: {page['error']}")

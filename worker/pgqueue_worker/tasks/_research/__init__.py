@@ -1,0 +1,1 @@
+"""What `research_agent` is made of."""
