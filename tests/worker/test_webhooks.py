@@ -113,6 +113,7 @@ def test_while_a_secret_is_replaced_either_verifies(bench: Bench, origin: Origin
     verified(came, secrets(bench, id)[0])
 
 
+@pytest.mark.timeout(180)  # nine tries, one after the other
 def test_what_is_not_taken_is_sent_again_under_its_id_for_more_than_a_day(
     bench: Bench, origin: Origin
 ) -> None:
