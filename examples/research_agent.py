@@ -18,9 +18,9 @@ TEXTS = [
     },
 ]
 
-question, *urls = sys.argv[1:] or ["Why does the water of the sea rise and fall?"]
+question, *urls = sys.argv[1:] or ["What does the moon do to the sea?"]
 where = {"urls": urls} if urls else {"texts": TEXTS}
-task = submit("research_agent", {"question": question, **where})
+task = submit("research_agent", {"question": question, "sentences": 2, **where})
 for event, data in follow(task["id"]):
     if event == "progress":
         print(f"{data['progress']['percent']:3.0f} % {data['progress']['message']}")

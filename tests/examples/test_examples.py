@@ -100,4 +100,4 @@ def test_make_run_and_the_examples_have_the_same_secret() -> None:
 async def test_research_agent_answers_and_names_its_sources(url: str, tmp_path: Path) -> None:
     said = await run(url, "research_agent", folder=tmp_path)
     assert "The moon pulls the water of the sea toward it. [1]" in said
-    assert said.rstrip().endswith("[1] Tides")
+    assert said.splitlines()[-1] == "[1] Tides"

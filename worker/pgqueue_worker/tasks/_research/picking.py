@@ -19,6 +19,10 @@ _LONGEST = 600  # characters of a sentence
 _DRAWN = 0.5  # how far the question decides, against what the sentences say of each other
 _SAME = 0.6  # sentences that are nearer than that say the same
 _ROUNDS = 40
+_COMMON = re.compile(
+    r"(the|and|are|was|were|has|have|had|does|did|not|for|from|that|this|these|those|with|what|when|"
+    r"where|which|who|why|how|its|can|will|would|into|than|then|they|their|there|all|any|but)"
+)
 
 
 def sentences_of(text: str) -> list[str]:
@@ -72,4 +76,5 @@ def _nearness(np: Any, texts: list[str]) -> Any:
 
 
 def _words(text: str) -> list[str]:
-    return [word.rstrip("s") or word for word in re.findall(r"\w{3,}", text.lower())]
+    words = [word for word in re.findall(r"\w{3,}", text.lower()) if not _COMMON.fullmatch(word)]
+    return [word.rstrip("s") or word for word in words]
