@@ -343,7 +343,9 @@ def test_what_counts_is_counted_at_the_same_cost_under_a_held_snapshot(queue: Qu
             ]
         )
     held.rows("rollback")
-    assert all(late <= early + 4 for early, late in zip(*read, strict=True)), read
+    # before 17 the leases are filtered from what the queue's index has, the dead included: it grows
+    more = 4 if queue.connection.info.server_version >= 170000 else 16
+    assert all(late <= early + more for early, late in zip(*read, strict=True)), read
     assert queue.finish(long) == []
 
 
