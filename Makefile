@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 POSTGRES ?= 18
+JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -24,9 +25,9 @@ demo: $(VENV)/.run ## submit a batch of all built-in types to `make run`, print 
 DEMO_SECRET := whsec_ZGVtbyBzZWNyZXQgb2YgcGdxdWV1ZQ==
 
 test: $(VENV)/.dev ## run the whole suite, then the database tests on PostgreSQL 15 (ARGS=…)
-	$(BIN)/pytest --postgres=$(POSTGRES) $(ARGS)
+	$(BIN)/pytest -n $(JOBS) --postgres=$(POSTGRES) $(ARGS)
 	@if [ -x /usr/lib/postgresql/15/bin/initdb ]; then \
-	  set -x; $(BIN)/pytest --postgres=15 tests/database tests/library $(ARGS); \
+	  set -x; $(BIN)/pytest -n $(JOBS) --postgres=15 tests/database tests/library $(ARGS); \
 	else \
 	  echo "PostgreSQL 15 is not installed here, so only $(POSTGRES) was tested (CI tests both)."; \
 	fi
