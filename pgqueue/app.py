@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -12,21 +11,18 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import dict_row, tuple_row
 
-from pgqueue import explanations, queues, telemetry
-from pgqueue.backoff import Backoff
+from pgqueue import explanations, telemetry
 from pgqueue.batches import Batch, Batches, OpenBatch
 from pgqueue.database import Database, translated
+from pgqueue.declarations import Declarations
 from pgqueue.errors import NotFound, PgQueueError, UsageError, missing_task
 from pgqueue.explanations import Explanation
 from pgqueue.gathering import Gatherer
-from pgqueue.handlers import Isolation, TaskType, parse_memory
 from pgqueue.letters import DeadLetter, find
 from pgqueue.operations import Operations
 from pgqueue.queries import query
-from pgqueue.queues import Queue
-from pgqueue.rate import Limit, Rate, as_setting
-from pgqueue.retention import Retention
-from pgqueue.schedules import NewSchedule, Schedules
+from pgqueue.queue_control import QueueControl
+from pgqueue.schedules import Schedules
 from pgqueue.settings import Settings
 from pgqueue.task import (
     Enqueued,
@@ -43,15 +39,15 @@ from pgqueue.watch import Watch
 from pgqueue.webhooks import Webhooks
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-    from types import EllipsisType, TracebackType
+    from collections.abc import AsyncIterator, Callable, Iterable
+    from types import TracebackType
 
     Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 _CHUNK = 5_000
 
 
-class PgQueue:
+class PgQueue(Declarations, QueueControl):
     """Task types, and the way to the queue.
 
     Connects on first use with ``PGQUEUE_DATABASE_URL`` or the connection string given; use it as an
@@ -61,83 +57,12 @@ class PgQueue:
     def __init__(
         self, database_url: str | None = None, *, settings: Settings | None = None
     ) -> None:
-        self.types: dict[str, TaskType] = {}
-        self.declared: dict[str, NewSchedule] = {}
+        super().__init__()
         self.settings = settings or Settings()
         self._url = database_url
         self._database: Database | None = None
         self._opening = asyncio.Lock()
         self._gatherer = Gatherer(self._store_gathered)
-
-    def task(
-        self,
-        name: str,
-        *,
-        queue: str = "default",
-        max_attempts: int | None = None,
-        timeout: timedelta | float | None = None,
-        backoff: Backoff | None = None,
-        no_retry: tuple[type[BaseException], ...] = (),
-        isolation: Isolation | None = None,
-        memory_limit: int | str | None = None,
-        queue_settings: dict[str, Any] | None = None,
-        description: str | None = None,
-    ) -> Callable[[Handler], Handler]:
-        """Declare a type by its handler: ``async def handler(ctx, payload)`` or a plain function.
-
-        The payload's annotation is its schema. ``timeout`` is in seconds or a ``timedelta``.
-        ``max_attempts`` and ``backoff`` hold unless a task brings its own; left out, they are the
-        queue's, and without those 3 attempts and ``Backoff()``. Exceptions of ``no_retry`` end the
-        task at once. With ``isolation="process"`` the handler runs in a process of its own, which a
-        timeout or a cancel kills if need be, and which may use at most ``memory_limit``: bytes, or
-        such as "512MB". ``queue_settings`` are what the queue begins with where there is none yet,
-        such as ``{"concurrency": 5}``; what people have set since is left alone.
-        """
-
-        def declare(handler: Handler) -> Handler:
-            if name in self.types and self.types[name].handler is not handler:
-                message = f"type {name!r} is declared twice"
-                raise UsageError(message, hint="give each type one handler")
-            self.types[name] = TaskType(
-                name=name,
-                handler=handler,
-                queue=queue,
-                max_attempts=max_attempts,
-                timeout_s=seconds(timeout),
-                backoff=backoff,
-                no_retry=no_retry,
-                isolation=isolation,
-                memory_limit=parse_memory(memory_limit),
-                queue_settings=queue_settings,
-                description=description or (handler.__doc__ or "").strip().split("\n")[0],
-            )
-            return handler
-
-        return declare
-
-    def schedule(self, name: str, type: str, payload: Any = None, **options: Any) -> None:
-        """Declare a schedule; workers that start see to it that it is there as declared.
-
-        ``options`` are those of ``NewSchedule``: ``cron`` or ``run_at``, timezone, queue, and more.
-        One that is no longer declared is paused. Raises ``UsageError`` for what cannot be right.
-        """
-        declared = NewSchedule(type, payload, **options)
-        declared.as_settings()
-        if self.declared.setdefault(name, declared) != declared:
-            message = f"schedule {name!r} is declared twice"
-            raise UsageError(message, hint="give each schedule a name of its own")
-
-    def include(self, other: PgQueue) -> None:
-        """Take over what another app declares; a name declared in both is a ``UsageError``."""
-        for name, declared in other.declared.items():
-            if self.declared.setdefault(name, declared) != declared:
-                message = f"schedule {name!r} is declared twice"
-                raise UsageError(message, hint="give each schedule a name of its own")
-        for name, kind in other.types.items():
-            if name in self.types and self.types[name].handler is not kind.handler:
-                message = f"type {name!r} is declared twice"
-                raise UsageError(message, hint="give each type one handler")
-            self.types[name] = kind
 
     async def __aenter__(self) -> Self:
         """Open the connections."""
@@ -303,118 +228,11 @@ class PgQueue:
             raise await self._missing(id)
         return Status(row[0])
 
-    async def set_queue(
-        self,
-        name: str,
-        *,
-        max_attempts: int | EllipsisType | None = ...,
-        retry: Backoff | EllipsisType | None = ...,
-        ageing: timedelta | float | EllipsisType | None = ...,
-        concurrency: int | EllipsisType | None = ...,
-        rate: Rate | Sequence[Rate] | EllipsisType | None = ...,
-        per_key: Limit | EllipsisType | None = ...,
-        fairness: Mapping[str, int] | EllipsisType | None = ...,
-        retention: Retention | EllipsisType | None = ...,
-    ) -> None:
-        """Set what is given of a queue's settings, making the queue if there is none.
-
-        What is left out stays; ``None`` takes a setting away. Types and tasks that say otherwise
-        come first. ``ageing`` (in seconds or a ``timedelta``): how long a task waits for each step
-        of priority that it gains. ``concurrency`` and ``rate`` hold over all workers; ``per_key``
-        is what each ``limit_key`` is allowed that has no limit of its name: see ``set_limit``.
-        With ``fairness`` keys take turns, each with one task, or as many as the mapping says.
-        """
-        policy = retry.as_policy() if isinstance(retry, Backoff) else retry
-        ageing_s = ageing if ageing is ... else seconds(ageing)
-        given = {
-            "max_attempts": max_attempts,
-            "retry": policy,
-            "ageing_s": ageing_s,
-            "concurrency": concurrency,
-            "rate": rate if rate is None or rate is ... else as_setting(rate),
-            "per_key": per_key.as_setting() if isinstance(per_key, Limit) else per_key,
-            "fairness": fairness
-            if fairness is None or fairness is ...
-            else {"weights": {**fairness}},
-            "retention": retention.as_setting() if isinstance(retention, Retention) else retention,
-        }
-        await self._patch_queue(name, {key: v for key, v in given.items() if v is not ...})
-
-    async def queue(self, name: str) -> Queue:
-        """Give a queue as it stands; ``NotFound`` if there is none."""
-        async with self._connection() as connection:
-            return await queues.read(connection, name)
-
-    async def pause(self, queue: str, reason: str | None = None, *, by: str | None = None) -> None:
-        """Let no task of a queue start until ``resume``; those that run go on."""
-        who = {"name": queue, "reason": reason, "paused_by": by or getpass.getuser()}
-        async with self._connection() as connection:
-            await connection.execute(query("pause_queue"), who)
-
-    async def drain(
-        self,
-        queue: str,
-        reason: str | None = None,
-        *,
-        by: str | None = None,
-        timeout: timedelta | float | None = None,
-    ) -> Queue:
-        """Pause a queue and give it once none of its tasks runs any more.
-
-        ``TimeoutError`` when some still run after ``timeout``: it stays paused, and drains.
-        """
-        await self.pause(queue, reason, by=by)
-        async with asyncio.timeout(seconds(timeout)):
-            return await queues.come_to_rest(lambda: self.queue(queue))
-
-    async def resume(self, queue: str) -> None:
-        """Let the tasks of a paused queue start again; ``NotFound`` if there is no such queue."""
-        async with self._connection() as connection:
-            await connection.execute(query("resume_queue"), {"name": queue})
-
-    async def set_limit(
-        self,
-        name: str,
-        *,
-        concurrency: int | EllipsisType | None = ...,
-        rate: Rate | Sequence[Rate] | EllipsisType | None = ...,
-    ) -> None:
-        """Limit all tasks with this ``limit_key``, over all queues and workers.
-
-        It takes the place of what their queues allow each key. What is left out stays; ``None``
-        takes a part away: with neither the key has no limit at all.
-        """
-        given = {
-            "concurrency": concurrency,
-            "rate": rate if rate is None or rate is ... else as_setting(rate),
-        }
-        settings = encode({key: v for key, v in given.items() if v is not ...}).decode()
-        async with self._connection() as connection:
-            await connection.execute(
-                query("patch_limit"), {"name": name, "settings": settings, "versions": None}
-            )
-
-    async def delete_limit(self, name: str) -> bool:
-        """Limit a key by what its queues allow each key, again; False if it had no limit."""
-        async with self._connection() as connection:
-            cursor = await connection.execute(
-                query("delete_limit"), {"name": name, "versions": None}
-            )
-            row = await cursor.fetchone()
-        return row is not None and bool(row[0])
-
     async def _missing(self, id: str | UUID) -> NotFound:
         async with self._connection() as connection:
             cursor = await connection.execute(query("is_pruned"), {"id": _uuid(id)})
             row = await cursor.fetchone()
         return missing_task(id, pruned=row is not None and row[0])
-
-    async def _patch_queue(self, name: str, settings: dict[str, Any]) -> None:
-        async with self._connection() as connection:
-            await connection.execute(
-                query("patch_queue"),
-                {"name": name, "settings": encode(settings).decode(), "versions": None},
-            )
 
     async def dead_letters(
         self,
