@@ -7,6 +7,7 @@ import select
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from types import FrameType, TracebackType
@@ -32,16 +33,27 @@ class Stopped(BaseException):
 
 @contextlib.contextmanager
 def undisturbed() -> Iterator[None]:
-    """Hold the signals to stop back from this thread, until what runs inside is done.
+    """Put the signals to stop off until what runs inside is done.
 
     For what an exception in its midst would leave behind: a process that is started, for one, and
-    that nobody knows of. A child started inside has them held back too, until it says otherwise.
+    that nobody knows of. Handlers run in the main thread only, so in others there is nothing to do.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = {
+        number: signal.signal(number, lambda number, _: came.append(number))
+        for number in _STOP
+        if signal.getsignal(number) not in {signal.SIG_IGN, None}
+    }
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for late in came:
+            signal.raise_signal(late)
 
 
 class Signals:

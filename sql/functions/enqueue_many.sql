@@ -159,10 +159,7 @@ begin
     from input;
 
     if impossible then
-        raise exception 'a value is out of range'
-            using errcode = 'PQ004', hint = 'priority is 0 (first) to 10 (last), max_attempts 1 to 1000, timeout_s more than 0 '
-                'and at most 1e9, retry a policy, run_at and expires_at in the years 1970 to 9998, the name of a queue or a type '
-                '1 to 100 characters long, a fairness_key and a limit_key 1 to 255, a cost at least 1, a callback_url one of http or https in plain ASCII';
+        perform refuse_tasks(tasks);
     end if;
 
     if cardinality(keyed) > 0 then

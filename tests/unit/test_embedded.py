@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -43,8 +44,9 @@ server.stop()
 @pytest.fixture
 def data_dir(tmp_path: Path) -> Path:
     """A directory that the account of PostgreSQL may enter without any right."""
-    for directory in (tmp_path, *tmp_path.parents[:2]):
-        directory.chmod(0o755)
+    for directory in (tmp_path, *tmp_path.parents):
+        if not directory.stat().st_mode & stat.S_IXOTH:
+            directory.chmod(0o755)
     return tmp_path / "data"
 
 
