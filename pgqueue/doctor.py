@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
@@ -14,7 +15,7 @@ from pgqueue import migrations
 from pgqueue.database import connection_arguments, translated
 from pgqueue.errors import DatabaseUnavailable, PgQueueError, SchemaMismatch
 from pgqueue.queries import query
-from pgqueue.settings import Settings
+from pgqueue.reaching import address, data_dir_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,12 +68,13 @@ def examine(dsn: str, *, now: Callable[[], float] = time.time) -> list[Finding]:
 
 @click.command("doctor")
 @click.option("--json", "as_json", is_flag=True, help="print the findings as JSON")
-def command(*, as_json: bool) -> None:
+@data_dir_option
+def command(*, as_json: bool, data_dir: Path | None) -> None:
     """Say what is wrong, and what to do about it.
 
     Ends with status 0 when all is well, 1 when there are warnings, 2 when there are errors.
     """
-    findings = examine(Settings().dsn())
+    findings = examine(address(data_dir))
     if as_json:
         text = orjson.dumps([asdict(one) for one in findings], option=orjson.OPT_INDENT_2)
         click.echo(text.decode())

@@ -19,6 +19,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pgqueue.embedded import EmbeddedServer, find_binaries
 from pgqueue.errors import UsageError
 from pgqueue.queries import SQL
+from pgqueue.reaching import data_dir_option
 from pgqueue.settings import Settings
 
 __all__ = ["command", "psql"]
@@ -104,11 +105,7 @@ def _find_file(name: str) -> str:
 
 
 @click.command("psql", context_settings={"ignore_unknown_options": True})
-@click.option(
-    "--data-dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="where the embedded PostgreSQL keeps its data  [default: .pgqueue]",
-)
+@data_dir_option
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def command(*, data_dir: Path | None, arguments: tuple[str, ...]) -> None:
     """Open psql on the queue's database; ARGUMENTS are psql's own.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 import click
 
 from pgqueue.errors import UsageError
+from pgqueue.reaching import address, data_dir_option
 from pgqueue.showing import show
 from pgqueue.sync import SyncClient
 
@@ -26,6 +28,7 @@ Action = Literal["pause", "drain", "resume"]
     help="how long a drain is waited for, in seconds  [default: until it is done]",
 )
 @click.option("--json", "as_json", is_flag=True, help="show it as JSON")
+@data_dir_option
 def command(
     *,
     name: str,
@@ -34,6 +37,7 @@ def command(
     by: str | None,
     timeout: float | None,
     as_json: bool,
+    data_dir: Path | None,
 ) -> None:
     """Show the queue NAME; pause, drain or resume it first, if asked to.
 
@@ -43,7 +47,7 @@ def command(
         raise UsageError("a reason and a name go with --pause or --drain")
     if action != "drain" and timeout is not None:
         raise UsageError("a timeout goes with --drain")
-    with SyncClient() as client:
+    with SyncClient(address(data_dir)) as client:
         drained = True
         match action:
             case "pause":

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
+from pgqueue.reaching import address, data_dir_option
 from pgqueue.showing import show
 from pgqueue.sync import SyncClient
 
@@ -12,9 +15,10 @@ from pgqueue.sync import SyncClient
 @click.argument("id")
 @click.option("--why", is_flag=True, help="say what keeps it from starting, and until when")
 @click.option("--json", "as_json", is_flag=True, help="show it as JSON")
-def command(*, id: str, why: bool, as_json: bool) -> None:
+@data_dir_option
+def command(*, id: str, why: bool, as_json: bool, data_dir: Path | None) -> None:
     """Show the task ID, or why it is where it is."""
-    with SyncClient() as client:
+    with SyncClient(address(data_dir)) as client:
         if not why:
             show(client.get(id), as_json=as_json)
             return

@@ -89,7 +89,10 @@ class Service:
         return self.task(id)
 
     def psql(self, *arguments: str) -> str:
-        command = [*PGQUEUE, "psql", "--data-dir", str(self.data_dir), *arguments]
+        return self.command("psql", *arguments)
+
+    def command(self, name: str, *arguments: str) -> str:
+        command = [*PGQUEUE, name, "--data-dir", str(self.data_dir), *arguments]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
     def ended(self) -> tuple[int, str]:
@@ -154,6 +157,9 @@ def test_a_task_is_run_seen_and_kept_over_a_restart(start: Start, tmp_path: Path
     assert service.finished(id)["status"] == "completed"
     query = "select type, status from pgqueue.tasks"
     assert service.psql("-c", query, "-At") == "sleep|completed\n"
+    assert service.command("task", id, "--why").startswith("completed: ")
+    assert service.command("queue", "default").startswith("name ")
+    assert "ok     partitions" in service.command("doctor")
     service.stop()
     assert not remains(service)
     assert service.psql("-Atc", query) == "sleep|completed\n"  # starts the server for the call
