@@ -40,7 +40,7 @@ begin
     order by i.n, v.n
     limit 1;
 
-    raise exception '% of task % is %', wrong.name, wrong.place, to_json(left(wrong.value, 60))
+    raise exception '% of task % is out of range: %', wrong.name, wrong.place, to_json(left(wrong.value, 60))
         using errcode = 'PQ004', hint = wrong.name || ' is ' || wrong.range;
 end
 $$;

@@ -20,6 +20,12 @@ ALLOWED = {
     "functions/shift_clock.sql",  # makes the clock
     "functions/list_tasks.sql",  # how long a search may take is real time
     "functions/search_facts.sql",  # likewise
+    "functions/doctor_holders.sql",  # how long sessions have been at it, by the server's own clock
+    "functions/doctor_locks.sql",  # likewise
+    "functions/doctor_settings.sql",  # whether somebody set the clock
+    "functions/lock_facts.sql",  # how long a lock may take is real time
+    "functions/replace_day.sql",  # since when a reader reads, by the server's own clock
+    "queries/doctor.sql",  # the server's clock, to compare this machine's with
     "queries/testing.sql",  # how far the clock is off already
     "queries/schema.sql",  # when a migration ran is a note for people, made before there is a clock
 }

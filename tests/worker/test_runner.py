@@ -63,7 +63,7 @@ def runner_of(app: PgQueue, finisher: Finisher) -> Runner:
 
 def lease(id: int, priority: int = 5, *, expired: bool = False) -> Lease:
     row = (f"id-{id}", id, 1, 3, 0, priority, id, "default", "t", None, 0.0, "{}")
-    return Lease.claimed((*row, None, False, False, expired, None), 0.0)
+    return Lease.claimed((*row, None, False, False, expired, None, None), 0.0)
 
 
 async def test_an_attempt_that_cannot_be_ended_breaks_the_runner_and_not_silently() -> None:
@@ -100,6 +100,28 @@ async def test_what_was_claimed_ahead_gives_way_to_what_comes_first() -> None:
         await asyncio.sleep(0)
     assert started[:5] == ["id-1", "id-150", "id-200", "id-201", "id-2"]
     assert started[-1] == "id-202"
+
+
+async def test_what_was_claimed_ahead_of_a_slow_handler_goes_to_others() -> None:
+    app = PgQueue()
+    go_on = asyncio.Event()
+
+    @app.task("t")
+    async def handler(ctx: Context) -> None:
+        await go_on.wait()
+
+    finisher = Finisher()
+    runner = runner_of(app, finisher)
+    reaping = asyncio.create_task(runner.reap())
+    runner.take([lease(1), lease(2)])
+    while not finisher.taken:
+        await asyncio.sleep(0.01)
+    assert [(end["task_id"], end["outcome"]) for end in finisher.taken] == [("id-2", "released")]
+    assert runner.room == 0  # and it is not claimed again
+    go_on.set()
+    while len(finisher.taken) < 2:
+        await asyncio.sleep(0.01)
+    reaping.cancel()
 
 
 async def test_an_expired_task_that_was_claimed_is_cancelled_and_not_run() -> None:

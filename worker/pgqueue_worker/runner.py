@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger("pgqueue.task")
 
+_STALLED_S = 1.0  # so long nothing started or ended: what waits here goes to others
 _REAP_S = 0.05
 _ASKS = 2  # a handler that swallowed the first request to stop may obey the second
 _PREFETCH_S = 0.02
@@ -80,6 +81,7 @@ class Runner:
         self.broken: asyncio.Future[None] = self._loop.create_future()
         """Ends with the error when an attempt could not be ended: the process must die of it."""
         self._mean_s = 1.0
+        self._moved_at = self._loop.time()
         self._ahead = 0
         self._quiet = Quiet()
 
@@ -156,14 +158,7 @@ class Runner:
             else:
                 kept.append(lease)
         self._waiting = kept
-        suspect = self._suspect
-        if (
-            suspect is not None
-            and suspect.queue in queues
-            and suspect.lease_id not in self._running
-        ):
-            self._put_back(suspect, Outcome.RELEASED)
-            self._suspect = None
+        self._put_suspect_back(queues)
         self._next()
 
     async def drain(self, grace_s: float, hurry: asyncio.Event) -> None:
@@ -197,9 +192,17 @@ class Runner:
         while True:
             await asyncio.sleep(_REAP_S)
             now = self._loop.time()
+            if self._waiting and now - self._moved_at > _STALLED_S:
+                self._give_way(now - self._moved_at)
             for lease in list(self._running.values()):
                 if lease.deadline is not None and now >= lease.deadline:
                     self._enforce(lease)
+
+    def _give_way(self, stalled_s: float) -> None:
+        """Give back what was claimed ahead: the handlers before it are slower than it seemed."""
+        self._mean_s = max(self._mean_s, self._concurrency * stalled_s)
+        while self._waiting:
+            self._put_back(self._waiting.popleft(), Outcome.RELEASED)
 
     def _enforce(self, lease: Lease) -> None:
         if lease.stray is not None:  # the attempt has ended, its thread has not
@@ -238,6 +241,7 @@ class Runner:
 
     def _start(self, lease: Lease) -> None:
         self._running[lease.lease_id] = lease
+        self._moved_at = self._loop.time()
         # each attempt in a context of its own: nothing one handler sets reaches another
         lease.running = self._loop.create_task(self._attempt(lease), context=self._clean.copy())
 
@@ -283,7 +287,8 @@ class Runner:
             result = ending.unknown(lease)
         else:
             result = await self._handling.run(lease, kind)
-        took = self._loop.time() - started
+        self._moved_at = self._loop.time()
+        took = self._moved_at - started
         self._mean_s += (max(took, 1e-5) - self._mean_s) * (0.02 if took < self._mean_s else 0.2)
         return result, took
 
