@@ -72,7 +72,9 @@ def test_a_kill_at_any_point_leaves_exactly_one_effect(bench: Bench) -> None:
 
     assert Counter(tasks.values()) == dict.fromkeys(POINTS, WAVES * EACH)
     attempts: dict[str, list[str]] = {}
-    for row in bench.rows("select task_id::text, outcome from pgqueue.attempts order by lease_id"):
+    # one that a process gave back before it started, having no place for it, was no attempt
+    ended = "select task_id::text, outcome from pgqueue.attempts where outcome <> 'released'"
+    for row in bench.rows(ended + " order by lease_id"):
         attempts.setdefault(row["task_id"], []).append(row["outcome"])
     for task, point in tasks.items():
         expected = ["completed"] if point in COMMITTED else ["crashed", "completed"]
