@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from pgqueue import queues
@@ -26,11 +27,12 @@ if TYPE_CHECKING:
 __all__ = ["QueueControl"]
 
 
-class QueueControl:
+class QueueControl(ABC):
     """The part of ``PgQueue`` that is about queues."""
 
+    @abstractmethod
     def _connection(self) -> AbstractAsyncContextManager[psycopg.AsyncConnection[Any]]:
-        raise NotImplementedError
+        """Lend a connection of the client's."""
 
     async def set_queue(
         self,

@@ -1,6 +1,6 @@
 -- Records attempts that completed with nothing to keep, each only by the holder of its lease, and returns the lease ids
--- that it recorded, and the tasks that are followed: their end is for follow(). Those of another lease, those whose cancel was asked and those of queues with limits are left as they
--- are: finish() decides on them.
+-- that it recorded, and the tasks that are followed: their end is for follow(). Those of another lease, those whose cancel
+-- was asked and those of queues with limits are left as they are: finish() decides on them.
 -- The plain case of finish(), at half its cost. Call that: its settings decide the plans here, too.
 create or replace function pgqueue.complete(
     task_ids uuid[], lease_ids bigint[], out accepted bigint[], out followed uuid[]

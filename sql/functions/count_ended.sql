@@ -1,4 +1,5 @@
--- Counts tasks that just ended in their batches, and returns these; tells the callback_url of those that have one. Called in the transaction that ended them, once for each.
+-- Counts tasks that just ended in their batches, and returns these; tells the callback_url of those that have one. Called in the
+-- transaction that ended them, once for each.
 create or replace function pgqueue.count_ended(task_ids uuid[], outcomes text[]) returns uuid[]
 language plpgsql
 set search_path = pgqueue, pg_catalog, pg_temp
