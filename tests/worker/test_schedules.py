@@ -58,7 +58,10 @@ def test_a_handler_is_told_when_its_task_was_due(bench: Bench, type: str) -> Non
 
 
 def test_schedules_survive_the_death_of_every_scheduler(bench: Bench) -> None:
-    bench.value("select pgqueue.set_schedule('s', 'due', cron => '* * * * *', missed => 'all')")
+    bench.value(
+        "select pgqueue.set_schedule('s', 'due', cron => '* * * * *', missed => 'all',"
+        " starts_at => pgqueue.clock() + '1 hour')"
+    )
     worker = bench.start(*APP)
     eventually(lambda: _states(bench) == {"s": "active"}, "it is read")
     first = bench.value("select next_due_at from pgqueue.schedules")
