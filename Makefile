@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test limits check fmt bench psql lock clean
+.PHONY: help setup run demo test faults limits check fmt bench psql lock clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
@@ -31,6 +31,9 @@ test: $(VENV)/.dev ## run the whole suite, then the database tests on PostgreSQL
 	else \
 	  echo "PostgreSQL 15 is not installed here, so only $(POSTGRES) was tested (CI tests both)."; \
 	fi
+
+faults: $(VENV)/.dev ## break everything, one fault at a time, and print what was measured
+	$(BIN)/pytest --postgres=$(POSTGRES) tests/chaos $(ARGS)
 
 limits: $(VENV)/.dev ## hold limits against random crashes for a minute
 	PGQUEUE_TEST_LIMITS_S=60 $(BIN)/pytest --timeout=180 tests/database/test_limit_ledger.py $(ARGS)

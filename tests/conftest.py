@@ -13,7 +13,7 @@ from pgqueue.embedded import EmbeddedServer
 from pgqueue.migrations import migrate
 from tests import servers
 
-pytest_plugins = ["pytest_pgqueue"]
+pytest_plugins = ["pytest_pgqueue", "tests.figures"]
 
 _OF_A_DATABASE = {"pgqueue_server", "pgqueue_app", "private_server"}
 
