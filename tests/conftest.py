@@ -17,6 +17,8 @@ pytest_plugins = ["pytest_pgqueue", "tests.figures"]
 
 _OF_A_DATABASE = {"pgqueue_server", "pgqueue_app", "private_server"}
 
+_PROGRAMS = ("pgbouncer", "faketime")  # and the names of the markers of what needs them
+
 hypothesis.settings.register_profile("pgqueue", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("pgqueue")
 
@@ -35,7 +37,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    parser.addoption(
+        "--without",
+        action="append",
+        default=[],
+        choices=_PROGRAMS,
+        help="leave out the tests that need this program: `make` says so where it is missing",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    without = set(config.getoption("--without"))
+    left_out = [i for i in items if without & {mark.name for mark in i.iter_markers()}]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
     for item in items:
         if _OF_A_DATABASE & set(getattr(item, "fixturenames", ())):
             item.add_marker("database")
