@@ -10,7 +10,7 @@ WITHOUT = $(shell .ci/packages pgbouncer faketime)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test faults limits check fmt bench psql lock clean
+.PHONY: help setup run demo test faults chaos limits check fmt bench psql lock clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
@@ -36,6 +36,13 @@ test: $(VENV)/.dev ## run the whole suite, then the database tests on PostgreSQL
 
 faults: $(VENV)/.dev ## break everything, one fault at a time, and print what was measured
 	$(BIN)/pytest --postgres=$(POSTGRES) tests/chaos $(WITHOUT) $(ARGS)
+
+chaos: $(VENV)/.dev ## break everything at random, then read the books (TASKS=… FAULTS=… SEED=…)
+	$(BIN)/python -m tests.chaos --tasks $(TASKS) --faults $(FAULTS) --seed $(SEED)
+
+TASKS ?= 100000
+FAULTS ?= 100
+SEED ?= 1
 
 limits: $(VENV)/.dev ## hold limits against random crashes for a minute
 	PGQUEUE_TEST_LIMITS_S=60 $(BIN)/pytest --timeout=180 tests/database/test_limit_ledger.py $(ARGS)
