@@ -13,6 +13,7 @@ from pgqueue_worker.tasks._child import serve
 from pgqueue_worker.tasks.errors import InputRefused
 
 from .picking import pick, sentences_of
+from .ranking import nearest
 
 _MAX_TEXT = 40_000  # characters of a page, so that a step can remember them
 _WORDS = 90  # of a passage
@@ -46,20 +47,11 @@ def _rank(request: Any) -> Any:
         for source in request["sources"]
         for passage in _passages(source["text"])
     ][:_MOST_PASSAGES]
-    bm25s = import_module("bm25s")
-    words = bm25s.tokenize([p["text"] for p in passages], stopwords="en", show_progress=False)
-    asked = bm25s.tokenize([request["question"]], stopwords="en", show_progress=False)
-    if not words.vocab or not asked.vocab:
-        return {"passages": passages[: request["keep"]]}
-    ranking = bm25s.BM25()
-    ranking.index(words, show_progress=False)
-    found, scores = ranking.retrieve(
-        asked, k=min(request["keep"], len(passages)), show_progress=False
-    )
     best = [
-        passages[index] | {"score": round(float(score), 4)}
-        for index, score in zip(found[0], scores[0], strict=True)
-        if score > 0
+        passages[place] | {"score": round(score, 4)}
+        for place, score in nearest(
+            request["question"], [passage["text"] for passage in passages], request["keep"]
+        )
     ]
     return {"passages": best or passages[: request["keep"]]}
 
