@@ -1,6 +1,7 @@
-"""Aggregate a CSV file of 1 GB by upload, and print the memory that it takes.
+"""Aggregate a CSV or Parquet file of 1 GB by upload, and print the memory that it takes.
 
-`python -m bench.large_file [MB]`, beside a `pgqueue up` on this machine: PGQUEUE_URL names another.
+`python -m bench.large_file [csv|parquet] [MB]`, beside a `pgqueue up` on this machine: PGQUEUE_URL
+names another.
 """
 
 from __future__ import annotations
@@ -9,18 +10,26 @@ import http.client
 import json
 import os
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
 from urllib.parse import urlsplit
 
+import duckdb
 import psutil
 
 URL = urlsplit(os.environ.get("PGQUEUE_URL", "http://127.0.0.1:8000"))
 LINES = 20_000
 
 
-def rows(size: int) -> Iterator[bytes]:
+MEDIA = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
+ROW_OF_PARQUET = 40  # bytes, about: the note is not to be compressed
+
+
+def csv(size: int) -> Iterator[bytes]:
     yield b"id,region,amount,sold,note\n"
     block = b"".join(
         b"%d,region-%d,%d.%02d,2026-%02d-%02d,some filler text %d\n"
@@ -29,6 +38,23 @@ def rows(size: int) -> Iterator[bytes]:
     )
     for _ in range(size // len(block) + 1):
         yield block
+
+
+def parquet(size: int) -> Iterator[bytes]:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "big.parquet")
+        duckdb.execute(
+            f"""
+            copy (
+                select i as id, 'region-' || i % 37 as region, (i % 100000) / 100.0 as amount,
+                    date '2026-01-01' + (i % 365)::integer as sold, md5(i::varchar) as note
+                from range({size // ROW_OF_PARQUET}) rows(i)
+            ) to '{file}' (format parquet)
+            """
+        )
+        with file.open("rb") as opened:
+            while piece := opened.read(1 << 20):
+                yield piece
 
 
 class Peaks:
@@ -67,14 +93,17 @@ def call(method: str, path: str, body: object = None, **headers: str) -> dict:
 
 
 def main() -> int:
-    size = int(sys.argv[1] if sys.argv[1:] else 1000) * 1_000_000
+    kind = sys.argv[1] if sys.argv[1:] else "csv"
+    size = int(sys.argv[2] if sys.argv[2:] else 1000) * 1_000_000
+    pieces = (csv if kind == "csv" else parquet)(size)
+    first = next(pieces)  # a Parquet file is made before the clock starts
     peaks = Peaks()
     began = time.monotonic()
     file = call(
         "POST",
-        "/v1/artifacts?name=big.csv",
-        rows(size),
-        **{"Content-Type": "text/csv", "Transfer-Encoding": "chunked"},
+        f"/v1/artifacts?name=big.{kind}",
+        chain([first], pieces),
+        **{"Content-Type": MEDIA[kind], "Transfer-Encoding": "chunked"},
     )
     uploaded = time.monotonic()
     print(f"uploaded {file['size']:,} bytes in {uploaded - began:.1f} s")
