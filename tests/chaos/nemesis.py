@@ -21,6 +21,7 @@ from tests.chaos.faults import KINDS, Steps
 from tests.chaos.histories import FAULTS, Pen, read_history, read_stored
 from tests.chaos.ledger import History, Stored, Verdict, check
 from tests.chaos.stage import LEASE_S, Stage, chance_of, staged
+from tests.soundness import violations
 
 __all__ = ["Report", "Run", "Strike", "Window", "plan", "play"]
 
@@ -29,7 +30,6 @@ _QUIET_EVERY = 4
 _MOST = 5  # faults in one window
 _EARLY = 0.7  # of a window: later none begins, so that most end in it
 _DRAIN_S = 180.0
-_INVARIANTS = Path(__file__).parent.parent / "database" / "invariants.sql"
 
 
 @dataclass(frozen=True)
@@ -141,12 +141,12 @@ def play(run: Run, folder: Path) -> Report:
         from_epoch = stage.from_epoch()
         with psycopg.connect(stage.dsn, autocommit=True) as connection:
             stored = read_stored(connection, from_epoch)
-            found = connection.execute(_INVARIANTS.read_text()).fetchall()
+            found = violations(connection)
     history = read_history(stage.histories)
     verdict = check(history, stored, slack_s=2 * LEASE_S)
     report = Report(
         verdict,
-        [" ".join(map(str, row)) for row in found],
+        [" ".join(row) for row in found],
         Counter(fault.kind for fault in history.faults),
         time.monotonic() - began,
     )
