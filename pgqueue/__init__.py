@@ -7,6 +7,7 @@ from pgqueue.batches import Batch, Batches, BatchStatus, OpenBatch
 from pgqueue.context import Context
 from pgqueue.errors import (
     Conflict,
+    DatabaseFull,
     DatabaseUnavailable,
     Duplicate,
     LeaseLost,
@@ -41,6 +42,7 @@ __all__ = [
     "Cancel",
     "Conflict",
     "Context",
+    "DatabaseFull",
     "DatabaseUnavailable",
     "DeadLetter",
     "Dependency",

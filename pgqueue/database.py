@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -53,6 +54,25 @@ def prepare(connection: psycopg.AsyncConnection[Any]) -> None:
     set_json_loads(decode, connection)
 
 
+def is_silent(connection: psycopg.AsyncConnection[Any]) -> bool:
+    """Say whether the server has said nothing since: what it says unasked is goodbye."""
+    if connection.closed:
+        return False
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return not poll.poll(0)
+
+
+def takes_writes(connection: psycopg.BaseConnection[Any]) -> bool:
+    """Say whether the server takes writes, by what it said last; it tells with any answer.
+
+    A standby does not, nor a primary that was told to refuse them before another takes its place.
+    Its reads are of the past, so a connection to it is given up even where nothing failed.
+    """
+    said = connection.info.parameter_status
+    return "on" not in (said("in_hot_standby"), said("default_transaction_read_only"))
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Turn psycopg's errors into pgqueue's."""
@@ -90,7 +110,7 @@ class Database:
             timeout=timeout,
             open=False,
             configure=self._configure,
-            reconnect_timeout=30,
+            reconnect_timeout=timeout,  # or it tries less and less often, and is late when it works
         )
 
     async def _configure(self, connection: psycopg.AsyncConnection[Any]) -> None:
@@ -114,10 +134,30 @@ class Database:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
-        """Lend a connection in autocommit mode."""
+        """Lend a connection in autocommit mode that the server has not ended meanwhile."""
         with translated():
-            async with self._pool.connection() as connection:
-                yield connection
+            while True:
+                async with self._pool.connection() as connection:
+                    if is_silent(connection):
+                        async with self._left_if_read_only(connection):
+                            yield connection
+                        return
+                    await connection.close()
+
+    @asynccontextmanager
+    async def _left_if_read_only(
+        self, connection: psycopg.AsyncConnection[Any]
+    ) -> AsyncIterator[None]:
+        """Give up all connections once one says that its server takes no writes."""
+        refused = False
+        try:
+            yield
+        except psycopg.errors.ReadOnlySqlTransaction:
+            refused = True
+            raise
+        finally:
+            if refused or not (connection.closed or takes_writes(connection)):
+                await self._pool.drain()
 
     async def rows(self, name: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
         """Run a named query and give all its rows."""
@@ -170,8 +210,8 @@ class Link:
                     await cursor.execute(query(name), parameters)
                 else:
                     await self._bounded(self._bounds, connection, cursor, name, parameters)
-                return await cursor.fetchall() if cursor.description else []
-            except psycopg.OperationalError:
+                rows = await cursor.fetchall() if cursor.description else []
+            except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction):
                 await self.close()
                 raise
             except BaseException:
@@ -179,6 +219,9 @@ class Link:
                 if self._connection is not None and self._connection.info.transaction_status != 0:
                     await self.close()
                 raise
+            if not self._in_transaction and not takes_writes(connection):
+                await self.close()
+            return rows
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
@@ -220,7 +263,11 @@ class Link:
         connection = await psycopg.AsyncConnection.connect(self._dsn, **self._arguments)
         prepare(connection)
         if self._setup:
-            await connection.execute(query(self._setup))
+            try:
+                await connection.execute(query(self._setup))
+            except BaseException:
+                await connection.close()
+                raise
         self._connection = connection
         return connection
 

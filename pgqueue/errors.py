@@ -9,7 +9,8 @@ PgQueueError
 │   ├── Duplicate         another task has the key: ``task_id`` is its id
 │   └── Stale             it was changed since it was read
 ├── LeaseLost             the attempt's lease went to another: stop working on the task
-├── DatabaseUnavailable   PostgreSQL cannot be reached or is stopping: try again
+├── DatabaseUnavailable   PostgreSQL cannot be reached, is stopping or takes no writes: try again
+│   └── DatabaseFull      its disk is full: make room there
 └── SchemaMismatch        the database's schema and this code do not fit: migrate or upgrade
 
 Every error has a ``code`` (stable, for programs) and a ``hint`` (what to do, for people).
@@ -123,6 +124,12 @@ class DatabaseUnavailable(PgQueueError):
     status = 503
 
 
+class DatabaseFull(DatabaseUnavailable):
+    """PostgreSQL's disk is full."""
+
+    code = "database_full"
+
+
 class SchemaMismatch(PgQueueError):
     """The schema in the database and this code do not fit each other."""
 
@@ -151,7 +158,27 @@ _BY_SQLSTATE: dict[str, type[PgQueueError]] = {
     "3F000": SchemaMismatch,  # invalid_schema_name
 }
 
-_UNAVAILABLE_CLASSES = ("08", "40", "53", "57P")  # connection, deadlock, resources, shutdown
+# connection, read-only, deadlock, resources, shutdown, files
+_UNAVAILABLE_CLASSES = ("08", "25006", "40", "53", "57P", "58")
+
+_Away = tuple[type[DatabaseUnavailable], str, str]
+_AWAY: _Away = (
+    DatabaseUnavailable,
+    "PostgreSQL is not available",
+    "check that it runs and that PGQUEUE_DATABASE_URL is right; pgqueue tries again",
+)
+_AWAY_BY_SQLSTATE: dict[str, _Away] = {
+    "53100": (
+        DatabaseFull,
+        "PostgreSQL's disk is full",
+        "make room on it; pgqueue tries again",
+    ),
+    "25006": (  # a standby, or a server that was told to take no writes any more
+        DatabaseUnavailable,
+        "PostgreSQL takes no writes",
+        "name each server in PGQUEUE_DATABASE_URL, with target_session_attrs=read-write",
+    ),
+}
 
 _CHECKS = {
     "queue_max_attempts_bound": "max_attempts is 1 to 1000",
@@ -205,10 +232,8 @@ def translate(error: psycopg.Error) -> PgQueueError:
         return UsageError(_first_line(error), hint="PostgreSQL has no such value")
     lost = state is None and isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
     if lost or (state or "").startswith(_UNAVAILABLE_CLASSES):
-        return DatabaseUnavailable(
-            f"PostgreSQL is not available: {_first_line(error)}",
-            hint="check that it runs and that PGQUEUE_DATABASE_URL is right; pgqueue tries again",
-        )
+        away, what, hint = _AWAY_BY_SQLSTATE.get(state or "", _AWAY)
+        return away(f"{what}: {_first_line(error)}", hint=hint)
     kind = _BY_SQLSTATE.get(state or "", PgQueueError)
     if kind is SchemaMismatch:
         return SchemaMismatch(_first_line(error), hint="run `pgqueue migrate`")

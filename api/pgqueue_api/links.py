@@ -7,7 +7,6 @@ back. Here a call finds a live connection or makes one, or fails at once.
 from __future__ import annotations
 
 import asyncio
-import select
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
-from pgqueue.database import connection_arguments, prepare, translated
+from pgqueue.database import connection_arguments, is_silent, prepare, takes_writes, translated
 from pgqueue.queries import query
 from pgqueue_api.problems import DatabaseBusy
 
@@ -61,6 +60,14 @@ class Links:
 
         Rows that hold much bytea come ``binary``: half as many bytes.
         """
+        rows, is_current = await self._rows(name, parameters, binary=binary)
+        if not is_current:  # the server was retired meanwhile: ask the one that took its place
+            rows, _ = await self._rows(name, parameters, binary=binary)
+        return rows
+
+    async def _rows(
+        self, name: str, parameters: Mapping[str, Any] | None, *, binary: bool
+    ) -> tuple[list[Row], bool]:
         async with self._lent() as connection:
             async with connection.pipeline():
                 await connection.execute(query("begin"))
@@ -68,7 +75,8 @@ class Links:
                 cursor = connection.cursor(row_factory=dict_row, binary=binary)
                 await cursor.execute(query(name), parameters)
                 await connection.execute(query("commit"))
-            return await cursor.fetchall() if cursor.description else []
+            rows = await cursor.fetchall() if cursor.description else []
+            return rows, takes_writes(connection)
 
     async def row(self, name: str, parameters: Mapping[str, Any] | None = None) -> Row | None:
         """Run a named query and give its first row, if any."""
@@ -94,18 +102,23 @@ class Links:
         try:
             with translated(), _busy():
                 async with asyncio.timeout(patience_s):
-                    if connection is not None and not _is_alive(connection):
+                    if connection is not None and not is_silent(connection):
                         await connection.close()
                         connection = None
                     connection = connection or await self._connect()
                     try:
                         yield connection
-                    except psycopg.Error:
-                        if connection.info.transaction_status == TransactionStatus.INERROR:
+                    except psycopg.Error as error:
+                        if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
+                            await connection.close()
+                        elif connection.info.transaction_status == TransactionStatus.INERROR:
                             await connection.rollback()
                         raise
                     finally:
-                        usable = connection.info.transaction_status == TransactionStatus.IDLE
+                        usable = (
+                            connection.info.transaction_status == TransactionStatus.IDLE
+                            and takes_writes(connection)
+                        )
         except TimeoutError as error:
             raise DatabaseBusy("the database did not answer in time") from error
         finally:
@@ -129,12 +142,3 @@ def _busy() -> Iterator[None]:
         raise DatabaseBusy(
             f"the database did not answer in time: {error.diag.message_primary}"
         ) from error
-
-
-def _is_alive(connection: psycopg.AsyncConnection[Any]) -> bool:
-    """Say whether the server has said nothing since: what it says unasked is goodbye."""
-    if connection.closed:
-        return False
-    poll = select.poll()
-    poll.register(connection.fileno(), select.POLLIN)
-    return not poll.poll(0)

@@ -25,6 +25,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from pgqueue import logs
 from pgqueue.errors import (
     Conflict,
+    DatabaseFull,
     DatabaseUnavailable,
     Duplicate,
     NotFound,
@@ -157,6 +158,7 @@ PROBLEM_CODES: dict[str, dict[str, Any]] = {
         (TooLarge, "256 KiB is the most for one task, 4 MiB for many: upload a file and name it."),
         (UnsupportedMedia, "Send `Content-Type: application/json`."),
         (DatabaseUnavailable, "PostgreSQL cannot be reached: try again after `Retry-After`."),
+        (DatabaseFull, "PostgreSQL's disk is full: try again after `Retry-After`."),
         (DatabaseBusy, "PostgreSQL did not answer in time: try again after `Retry-After`."),
         (Overloaded, "More waits than can be done in time: try again after `Retry-After`."),
         (SchemaMismatch, "The database has another version of the schema: `pgqueue migrate`."),

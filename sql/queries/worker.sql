@@ -1,19 +1,23 @@
 -- What workers and supervisors call.
 
--- name: claim_options
-select set_config('synchronous_commit', 'off', false);  -- a lost claim is a rerun
+-- name: skip_leases
+select pgqueue.skip_leases();
 
 -- name: claim_tasks
 select
     task_id::text, lease_id, attempt, budget, crashes, priority, seq, queue, type, timeout_s, wait_s, payload,
     traceparent, watched, resumes, expired, run_at_s, batch_id::text
-from pgqueue.claim(%(worker)s, %(queues)s, %(cursors)s::bigint[], %(max_tasks)s);
+from
+    set_config('synchronous_commit', 'off', true),  -- a lost claim is a rerun; for this transaction only, whoever is next
+    pgqueue.claim(%(worker)s, %(queues)s, %(cursors)s::bigint[], %(max_tasks)s);
 
 -- name: claim_limited_tasks
 select
     task_id::text, lease_id, attempt, budget, crashes, priority, seq, queue_name, type, timeout_s, wait_s, payload,
     traceparent, watched, resumes, expired, run_at_s, batch_id::text, again_s, next_turn::text
-from pgqueue.claim_limited(%(worker)s, %(queue)s, %(max_tasks)s, %(turn)s::jsonb);
+from
+    set_config('synchronous_commit', 'off', true),
+    pgqueue.claim_limited(%(worker)s, %(queue)s, %(max_tasks)s, %(turn)s::jsonb);
 
 -- name: guarded_queues
 select name, bool_or(paused) as paused from pgqueue.guarded_queues group by name;

@@ -9,6 +9,7 @@ import pytest
 from pgqueue import errors
 from pgqueue.errors import (
     Conflict,
+    DatabaseFull,
     DatabaseUnavailable,
     LeaseLost,
     NotFound,
@@ -87,7 +88,9 @@ def test_a_payload_error_points_at_each_place() -> None:
         ("08006", DatabaseUnavailable),
         ("40001", DatabaseUnavailable),
         ("40P01", DatabaseUnavailable),
-        ("53100", DatabaseUnavailable),
+        ("53100", DatabaseFull),
+        ("25006", DatabaseUnavailable),
+        ("58030", DatabaseUnavailable),
         ("53300", DatabaseUnavailable),
         ("57P01", DatabaseUnavailable),
         ("57P02", DatabaseUnavailable),

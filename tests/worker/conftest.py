@@ -38,6 +38,11 @@ class Bench:
         self.workers: list[subprocess.Popen[str]] = []
         self.connection = psycopg.connect(dsn, autocommit=True, row_factory=dict_row)
 
+    def reconnect(self) -> None:
+        """Connect again where the server was away."""
+        self.connection.close()
+        self.connection = psycopg.connect(self.dsn, autocommit=True, row_factory=dict_row)
+
     def start(
         self, *arguments: str, wait: bool = True, **environment: str
     ) -> subprocess.Popen[str]:

@@ -5,10 +5,6 @@ import signal
 from collections import Counter
 from pathlib import Path
 
-import psycopg
-import pytest
-
-from pgqueue.embedded import EmbeddedServer
 from tests.worker.conftest import Bench, eventually
 
 
@@ -175,37 +171,3 @@ def test_a_lost_doorbell_delays_a_task_by_the_poll_at_most(bench: Bench) -> None
         "it listens again",
         15,
     )
-
-
-@pytest.mark.timeout(180)
-def test_a_crash_of_postgresql_loses_nothing(
-    private_server: EmbeddedServer, tmp_path: Path
-) -> None:
-    bench = Bench(private_server.dsn(), tmp_path)
-    try:
-        acknowledged = load(bench)
-        bench.start("--concurrency", "20")
-        for share in (400, 1_000):
-            eventually(lambda share=share: completed(bench) >= share, f"{share} are completed")
-            os.kill(private_server.pid, signal.SIGQUIT)
-            eventually(lambda: not answers(private_server), "it is down")
-            private_server.stop()
-            private_server.start()
-            bench.connection.close()
-            bench.connection = psycopg.connect(
-                private_server.dsn(), autocommit=True, row_factory=psycopg.rows.dict_row
-            )
-        eventually(lambda: completed(bench) >= len(acknowledged), "all are completed", 60)
-        check_ledger(bench, acknowledged)
-        assert "Traceback" not in bench.logs()
-        assert bench.logs().count("database_unavailable") < 100, "it waits quietly"
-    finally:
-        bench.close()
-
-
-def answers(server: EmbeddedServer) -> bool:
-    try:
-        psycopg.connect(server.dsn(), connect_timeout=1).close()
-    except psycopg.OperationalError:
-        return False
-    return True

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from pgqueue.database import connection_arguments, translated
+from pgqueue.database import connection_arguments, takes_writes, translated
 from pgqueue.errors import DatabaseUnavailable
 from pgqueue.queries import query
 from pgqueue_worker.retrying import Patience
@@ -58,6 +58,9 @@ class Doorbell:
                 # nothing for a while: is the other side still there?
                 async with asyncio.timeout(_CHECK_S):
                     await connection.execute(query("ping"))
+                if not takes_writes(connection):
+                    message = "the server takes no writes any more, so nobody rings there"
+                    raise DatabaseUnavailable(message)
 
     def _notice(self, notice: psycopg.Notify | Any) -> None:
         if notice.channel == "pgqueue_ready":

@@ -83,7 +83,7 @@ class WorkerProcess:
         self._leaving = asyncio.Event()  # claim no more
         self._draining = asyncio.Event()  # and be done within the grace
         self._tally = Tally()
-        self._claim_link = Link(dsn, "pgqueue worker claim", setup="claim_options")
+        self._claim_link = Link(dsn, "pgqueue worker claim", setup="skip_leases")
         self._links = [self._claim_link]
         self._links += [
             Link(dsn, f"pgqueue worker {name}")

@@ -18,7 +18,7 @@ from psycopg.rows import tuple_row
 from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolTimeout
 
 from pgqueue import telemetry
-from pgqueue.database import connection_arguments
+from pgqueue.database import connection_arguments, takes_writes
 from pgqueue.errors import DatabaseUnavailable, LeaseLost, UsageError, translate
 from pgqueue.queries import query
 from pgqueue.steps import on_loop
@@ -93,9 +93,7 @@ class Connections:
         """Give the pool for handlers on the event loop."""
         async with self._one_task:
             if self._for_loop is None:
-                self._for_loop = AsyncConnectionPool(
-                    **self._arguments, check=AsyncConnectionPool.check_connection, reset=_reset
-                )
+                self._for_loop = AsyncConnectionPool(**self._arguments, check=_check, reset=_reset)
                 await self._for_loop.open()
             return self._for_loop
 
@@ -104,7 +102,7 @@ class Connections:
         with self._one_thread:
             if self._for_threads is None:
                 self._for_threads = ConnectionPool(
-                    **self._arguments, check=ConnectionPool.check_connection, reset=_reset_sync
+                    **self._arguments, check=_check_sync, reset=_reset_sync
                 )
                 self._for_threads.open()
             return self._for_threads
@@ -279,6 +277,23 @@ def _translated() -> Iterator[None]:
         if isinstance(translated, LeaseLost | DatabaseUnavailable):
             raise translated from error
         raise  # a deferred constraint of the handler's tables, say
+
+
+async def _check(connection: psycopg.AsyncConnection[Row]) -> None:
+    await AsyncConnectionPool.check_connection(connection)
+    _must_take_writes(connection)
+
+
+def _check_sync(connection: psycopg.Connection[Row]) -> None:
+    ConnectionPool.check_connection(connection)
+    _must_take_writes(connection)
+
+
+def _must_take_writes(connection: psycopg.BaseConnection[Row]) -> None:
+    if not takes_writes(connection):
+        connection.pgconn.finish()
+        message = "the server takes no writes any more"
+        raise psycopg.OperationalError(message)
 
 
 async def _reset(connection: psycopg.AsyncConnection[Row]) -> None:
