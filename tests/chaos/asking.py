@@ -37,6 +37,8 @@ class Asker:
     tasks: int
     rate: float
     chance: random.Random
+    slow: float
+    """The share of tasks that take seconds."""
     rolls_back: float = 0
     """The share of calls that are rolled back."""
     asked: int = field(default=0, init=False)
@@ -53,7 +55,7 @@ class Asker:
         id = f"{self.name}-{next(self._numbers)}"
         asked = Asked(
             id,
-            [_task(f"{id}/{place}", chance) for place in range(n)],
+            [_task(f"{id}/{place}", chance, self.slow) for place in range(n)],
             rolls_back=chance.random() < self.rolls_back,
             cancels=chance.random() < 0.04,
         )
@@ -78,10 +80,10 @@ class Asker:
         self.pen.write(what="cancelled", id=id, status=status)
 
 
-def _task(key: str, chance: random.Random) -> dict[str, Any]:
+def _task(key: str, chance: random.Random, slow: float) -> dict[str, Any]:
     """Draw a task: most are short, some fail first, some are snoozed, some write an effect."""
     kind = chance.choices(("work", "threaded", "effect"), (75, 10, 15))[0]
-    seconds = chance.uniform(1, 3) if chance.random() < 0.03 else chance.expovariate(6)
+    seconds = chance.uniform(1, 3) if chance.random() < slow else chance.expovariate(6)
     payload: dict[str, Any] = {"key": key, "seconds": round(min(seconds, 3), 3)}
     task: dict[str, Any] = {"type": kind, "payload": payload}
     if chance.random() < 0.5:

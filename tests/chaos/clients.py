@@ -1,7 +1,7 @@
 """The clients of the nemesis, each a process that may be killed in the middle of a call.
 
-``python -m tests.chaos.clients library|http|sql NAME TASKS RATE SEED``. An answer makes a call ok,
-an error that proves that nothing was stored makes it fail, and everything else leaves it unknown.
+``python -m tests.chaos.clients library|http|sql NAME SEED TASKS RATE SLOW``. An answer makes a call
+ok, an error that proves that nothing was stored makes it fail, all else leaves it unknown.
 """
 
 from __future__ import annotations
@@ -201,12 +201,13 @@ async def _cancel(app: PgQueue, asker: Asker, id: str) -> None:
         asker.end_cancel(id, await app.cancel(id))
 
 
-def main(kind: str, name: str, tasks: str, rate: str, seed: str) -> None:
+def main(kind: str, name: str, seed: str, *numbers: str) -> None:
     """Ask for tasks until that was all."""
+    tasks, rate, slow = map(float, numbers)
     chance = random.Random(f"{seed}/{name}")
     pen = Pen(Path(os.environ["CHAOS_HISTORIES"]), CALLS, name)
     rolls_back = 0 if kind == "http" else _ROLLED_BACK
-    asker = Asker(name, pen, int(tasks), float(rate), chance, rolls_back)
+    asker = Asker(name, pen, int(tasks), rate, chance, slow, rolls_back)
     match kind:
         case "sql":
             sql(asker)

@@ -72,12 +72,19 @@ def plan(seed: object, faults: int, kinds: Sequence[str] = tuple(KINDS)) -> list
 
 @dataclass(frozen=True)
 class Run:
-    """What to play. ``broken`` is SQL that takes a protection out of the schema."""
+    """What to play: see `staged` for ``broken`` and ``api``.
+
+    ``rate``: tasks a second, by default so many that they last as long as the windows;
+    ``slow``: the share of those that take seconds.
+    """
 
     tasks: int
     windows: Sequence[Window]
     seed: object = 0
+    rate: float | None = None
+    slow: float = 0.03
     broken: str = ""
+    api: str = "pgqueue"
     binaries: Path | None = None
     lease_s: float = LEASE_S
     drain_s: float = _DRAIN_S
@@ -132,8 +139,10 @@ def play(run: Run, folder: Path) -> Report:
         faked=any(strike.kind == "turn_the_clock" for w in run.windows for strike in w.strikes),
         binaries=run.binaries,
         broken=run.broken,
+        api=run.api,
     ) as stage:
-        stage.start(tasks=run.tasks, rate=run.tasks / run.seconds)
+        rate = run.rate or run.tasks / run.seconds
+        stage.start(tasks=run.tasks, rate=rate, slow=run.slow)
         _break(stage, run)
         stage.heal()
         stage.drain(run.drain_s)  # what is left then, the ledger calls lost

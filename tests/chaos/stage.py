@@ -34,6 +34,8 @@ LEASE_S = 4.0
 _PROCESSES = 2
 _GRACE_S = 8.0
 _PATIENCE_S = 60.0
+# What nobody waits for is written as late as can be: a crash takes it back.
+_SETTINGS = {"shared_buffers": "64MB", "wal_writer_delay": "10s", "wal_writer_flush_after": "1GB"}
 _EFFECTS = "create table effect (task_id uuid not null, lease_id bigint not null)"
 _RUN_CRASHED_AGAIN = """
 select count(pgqueue.redrive(id)) from pgqueue.dead_letters where error ->> 'type' = 'Crashed'
@@ -44,7 +46,7 @@ select exists (select from pgqueue.ready) or exists (select from pgqueue.delayed
 """
 _ACTIVE = "select count(*) from pgqueue.worker where state = 'active'"
 _COMPLETED = "select count(*) from pgqueue.attempt where outcome = 'completed'"
-_WORKER = ["worker", "--app", "tests.chaos.work:app", "--metrics-port", "0"]
+_WORKER = ["pgqueue", "worker", "--app", "tests.chaos.work:app", "--metrics-port", "0"]
 
 
 class Program:
@@ -116,8 +118,9 @@ class Program:
 class Client:
     """A share of the load: one process after the other, until all its tasks were asked for."""
 
-    def __init__(self, stage: Stage, kind: str, tasks: int, rate: float) -> None:
+    def __init__(self, stage: Stage, kind: str, tasks: int, rate: float, slow: float) -> None:
         self._stage = stage
+        self._slow = slow
         self._kind = kind
         self._tasks = tasks
         self._rate = rate
@@ -131,10 +134,13 @@ class Client:
             return
         name = f"{self._kind}{self._lives}"
         self._lives += 1
-        command = ["tests.chaos.clients", self._kind, name, str(left), str(self._rate)]
         stage = self._stage
         self.program = Program(
-            name, [*command, str(stage.seed)], stage.environment, stage.folder / f"{name}.log"
+            name,
+            ["tests.chaos.clients", self._kind, name]
+            + [str(each) for each in (stage.seed, left, self._rate, self._slow)],
+            stage.environment,
+            stage.folder / f"{name}.log",
         )
         self.program.start()
 
@@ -180,6 +186,7 @@ class Stage:
         *,
         seed: object,
         lease_s: float,
+        api: str,
     ) -> None:
         self.folder = folder
         self.histories = folder / "histories"
@@ -201,9 +208,8 @@ class Stage:
             "PGQUEUE_GRACE_S": str(_GRACE_S),
             "PGQUEUE_LOG_FORMAT": "json",
         }
-        api = ["api", "--port", str(port)]
         worker = [*_WORKER, "--processes", str(_PROCESSES), "--concurrency", "10"]
-        self.api = self._program("api", api, self.dsn)
+        self.api = self._program("api", [api, "api", "--port", str(port)], self.dsn)
         self.supervisors = [
             self._program("supervisor0", worker, self.dsn),
             self._program("supervisor1", worker, proxy.dsn),
@@ -215,10 +221,13 @@ class Stage:
         self, name: str, arguments: list[str], dsn: str, more: Mapping[str, str] | None = None
     ) -> Program:
         environment = {**self.environment, "PGQUEUE_DATABASE_URL": dsn, **(more or {})}
-        return Program(name, ["pgqueue", *arguments], environment, self.folder / f"{name}.log")
+        return Program(name, arguments, environment, self.folder / f"{name}.log")
 
-    def start(self, *, tasks: int, rate: float) -> None:
-        """Start everything; the clients ask for so many tasks at this rate, all together."""
+    def start(self, *, tasks: int, rate: float, slow: float) -> None:
+        """Start everything; the clients ask for so many tasks, so many a second, all together.
+
+        Returns once the first have been executed. ``slow``: the share of those that take seconds.
+        """
         for program in (self.api, *self.supervisors):
             program.start()
         wait_until(lambda: self.ask(_ACTIVE) >= len(self.supervisors) * _PROCESSES)
@@ -226,7 +235,7 @@ class Stage:
         kinds = ("library", "http", "sql")
         for n, kind in enumerate(kinds):
             share = tasks * (n + 1) // len(kinds) - tasks * n // len(kinds)
-            self.clients.append(Client(self, kind, share, rate / len(kinds)))
+            self.clients.append(Client(self, kind, share, rate / len(kinds), slow))
             self.clients[-1].start()
         wait_until(lambda: self.ask(_COMPLETED) >= min(tasks, 100) // 10)
 
@@ -326,14 +335,15 @@ def staged(
     faked: bool = False,
     binaries: Path | None = None,
     broken: str = "",
+    api: str = "pgqueue",
 ) -> Iterator[Stage]:
     """Make a stage in a folder, and start PostgreSQL, nothing else.
 
-    ``faked``: a clock is to be turned; ``broken``: SQL that takes a protection out of the schema.
+    ``faked``: a clock is to be turned; ``broken``: SQL that takes a protection out of the schema;
+    ``api``: the module that is run as the API.
     """
     with ExitStack() as stack:
-        settings = {"shared_buffers": "64MB"}
-        server = EmbeddedServer(folder / "server", binaries=binaries, settings=settings)
+        server = EmbeddedServer(folder / "server", binaries=binaries, settings=_SETTINGS)
         stack.enter_context(server)
         migrate(server.dsn())
         with psycopg.connect(server.dsn(), autocommit=True) as connection:
@@ -342,7 +352,7 @@ def staged(
                 connection.execute(broken)
         proxy = stack.enter_context(proxied(server.dsn()))
         clock = stack.enter_context(wrong_clock(folder / "clock", "+0")) if faked else None
-        stage = Stage(folder, server, proxy, clock, seed=seed, lease_s=lease_s)
+        stage = Stage(folder, server, proxy, clock, seed=seed, lease_s=lease_s, api=api)
         stack.callback(stage.end)
         yield stage
 
