@@ -83,10 +83,7 @@ class TaskType:
         except ValidationError as error:
             raise _payload_error(self.name, error) from error
         except ValueError as error:
-            message = f"the payload cannot be decoded: {error}"
-            raise PayloadError(
-                message, hint="it came in by SQL; send what JSON parsers take"
-            ) from error
+            raise _undecodable(str(error)) from error
 
     def published(self) -> dict[str, Any]:
         """Give what workers publish to the database."""
@@ -197,11 +194,16 @@ def _schema(
         return {}
 
 
+def _undecodable(why: str) -> PayloadError:
+    message = f"the payload cannot be decoded: {why}"
+    return PayloadError(message, hint="it came in by SQL; send what JSON parsers take")
+
+
 def _payload_error(name: str, error: ValidationError) -> PayloadError:
-    places = [
-        {"pointer": _pointer(item["loc"]), "message": item["msg"]}
-        for item in error.errors(include_url=False, include_input=False, include_context=False)
-    ]
+    items = error.errors(include_url=False, include_input=False, include_context=False)
+    if items[0]["type"] == "json_invalid":  # it was not come to its fields
+        return _undecodable(items[0]["msg"])
+    places = [{"pointer": _pointer(item["loc"]), "message": item["msg"]} for item in items]
     first = places[0]
     return PayloadError(
         f"the payload does not fit {name!r}: {first['pointer'] or '/'}: {first['message']}",

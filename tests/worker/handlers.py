@@ -166,54 +166,6 @@ async def block(ctx: Context, payload: dict) -> str:
     return "unharmed"
 
 
-class Rude(Exception):
-    def __str__(self) -> str:
-        raise RuntimeError("no words")
-
-
-class Unprintable:
-    pass
-
-
-def _deep() -> list:
-    value: list = []
-    for _ in range(100_000):
-        value = [value]
-    return value
-
-
-HOSTILE = {
-    "nul": lambda: "a\0b",
-    "surrogate": lambda: "\ud800",
-    "nan": lambda: float("nan"),
-    "huge_int": lambda: 10**400,
-    "object": Unprintable,
-    "deep": _deep,
-    "large": lambda: "x" * 300_000,
-    "bytes": lambda: b"\xff",
-    "set": lambda: {1, 2},
-    "nul_key": lambda: {"a\0": 1},
-}
-RAISED = {
-    "nul": lambda: ValueError("a\0b"),
-    "surrogate": lambda: ValueError("\ud800"),
-    "rude": Rude,
-    "exit": lambda: SystemExit(3),
-    "interrupt": KeyboardInterrupt,
-    "cancelled": asyncio.CancelledError,
-    "long": lambda: ValueError("y" * 1_000_000),
-    "group": lambda: BaseExceptionGroup("many", [ValueError("one"), KeyboardInterrupt()]),
-}
-
-
-@app.task("hostile", max_attempts=1)
-async def hostile(ctx: Context, payload: dict) -> object:
-    if "raises" in payload:
-        error = RAISED[payload["raises"]]()
-        raise error
-    return HOSTILE[payload["returns"]]()
-
-
 @app.task("ledger", max_attempts=5, backoff=NOW)
 async def ledger(ctx: Context, payload: dict) -> int:
     """Write down each execution, as the ledger checker wants it."""

@@ -4,7 +4,6 @@ import signal
 
 import pytest
 
-from tests.worker import handlers
 from tests.worker.conftest import Bench, eventually
 
 
@@ -137,46 +136,6 @@ def test_an_unknown_type_stays_queued_with_a_reason(bench: Bench) -> None:
     seen = bench.task(task)
     assert (seen["status"], seen["attempt"]) == ("queued", 0)
     assert "no handler for type 'no_such_type'" in seen["status_reason"]
-
-
-@pytest.mark.parametrize("returns", handlers.HOSTILE)
-def test_a_hostile_result_harms_nobody(bench: Bench, returns: str) -> None:
-    bench.start("--concurrency", "20")
-    neighbours = [bench.enqueue("echo") for _ in range(10)]
-    task = bench.enqueue("hostile", {"returns": returns})
-    ended = bench.ended(task)
-    harmless = {"nan": None, "set": [1, 2]}
-    if returns in harmless:
-        assert (ended["status"], ended["result"]) == ("completed", harmless[returns])
-    else:
-        assert ended["status"] == "failed"
-        assert ended["error"]["type"] == "ResultNotStorable"
-    assert {bench.ended(id)["status"] for id in neighbours} == {"completed"}
-
-
-@pytest.mark.parametrize("raises", handlers.RAISED)
-def test_a_hostile_exception_harms_nobody(bench: Bench, raises: str) -> None:
-    bench.start()
-    neighbours = [bench.enqueue("echo") for _ in range(10)]
-    task = bench.enqueue("hostile", {"raises": raises})
-    assert bench.ended(task)["status"] == "failed"
-    assert {bench.ended(id)["status"] for id in neighbours} == {"completed"}
-    assert len(bench.attempts(task)) == 1, "it did not crash the process"
-
-
-def test_poison_that_came_by_sql_fails_alone(bench: Bench) -> None:
-    digits = "[" + ",".join(["1e131071"] * 30) + "]"
-    poison = ['{"x": 1e4300}', digits, '{"number": ' + "9" * 5000 + "}", "[" * 60 + "]" * 60]
-    for text in poison:
-        bench.value("select pgqueue.enqueue('order', %s::jsonb)", text)
-    for number in range(97):
-        bench.enqueue("order", {"number": number})
-    assert bench.start("--burst", wait=False).wait(45) == 0
-    counts = bench.rows("select status, attempt, count(*) as n from pgqueue.tasks group by 1, 2")
-    assert sorted(counts, key=lambda row: row["n"]) == [
-        {"status": "failed", "attempt": 1, "n": 4},
-        {"status": "completed", "attempt": 1, "n": 97},
-    ]
 
 
 def test_the_environment_reaches_handlers(bench: Bench) -> None:

@@ -63,6 +63,16 @@ def raised(error: BaseException, kind: TaskType) -> dict[str, Any]:
     }
 
 
+def decoded(payload: str, kind: TaskType) -> tuple[Any, dict[str, Any] | None]:
+    """Give a payload as the handler takes it, or else how that ends the attempt."""
+    try:
+        return kind.decode(payload), None
+    except PayloadError as error:
+        return None, refused(error)
+    except BaseException as error:  # noqa: BLE001  the border: a validator may raise anything
+        return None, raised(error, kind)
+
+
 def refused(error: PayloadError) -> dict[str, Any]:
     """End an attempt whose payload does not fit its type: no other attempt could end otherwise."""
     described = describe(error)

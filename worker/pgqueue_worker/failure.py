@@ -36,7 +36,7 @@ def describe(error: BaseException, *, skip_frames: int = 0) -> dict[str, Any]:
             frames = frames.tb_next
     try:
         text = "".join(traceback.format_exception(type(error), error, frames))
-    except Exception:  # noqa: BLE001  a hostile __str__ or __repr__ must not end the worker
+    except BaseException:  # noqa: BLE001  a hostile __str__ or __repr__ must not end the worker
         text = "the traceback cannot be formatted"
     return {
         "type": clean(type(error).__qualname__)[:200],
@@ -80,5 +80,5 @@ def _frame(frames: TracebackType | None) -> str | None:
 def _text(error: BaseException) -> str:
     try:
         return str(error)
-    except Exception:  # noqa: BLE001  as above
+    except BaseException:  # noqa: BLE001  as above: it may raise SystemExit
         return "the message cannot be read"

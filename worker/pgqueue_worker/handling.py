@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from pgqueue import telemetry
-from pgqueue.errors import PayloadError
 from pgqueue_worker import ending
 from pgqueue_worker.failure import describe
 from pgqueue_worker.isolation.pool import Ended
@@ -92,10 +91,9 @@ class Handling:
         limit = limit_of(lease, kind)
         if kind.isolation == "process":
             return await self._in_child(lease, limit)
-        try:
-            payload = kind.decode(lease.payload)
-        except PayloadError as error:
-            return ending.refused(error)
+        payload, refusal = ending.decoded(lease.payload, kind)
+        if refusal is not None:
+            return refusal
         if limit is not None:
             self._deadlines.set(lease, lease.started_at + limit)
         lease.interruptible = True
@@ -137,14 +135,25 @@ class Handling:
 
     async def _in_thread(self, lease: Lease, kind: TaskType, context: Context, payload: Any) -> Any:
         call = contextvars.copy_context().run
-        future = self._loop.run_in_executor(self._threads, call, kind.call, context, payload)
+        future = self._loop.run_in_executor(self._threads, call, _called, kind, context, payload)
         try:
-            return await asyncio.shield(future)
+            value, error = await asyncio.shield(future)
         except asyncio.CancelledError:
             if not future.done():
                 # what a thread does cannot be stopped from outside: it runs on and keeps its place
                 lease.stray = future
             raise
+        if error is not None:
+            raise error
+        return value
+
+
+def _called(kind: TaskType, context: Context, payload: Any) -> tuple[Any, BaseException | None]:
+    """Call a plain handler. What it raises is given: not every error passes through a future."""
+    try:
+        return kind.call(context, payload), None
+    except BaseException as error:  # noqa: BLE001  the border: a handler may raise anything
+        return None, error
 
 
 def limit_of(lease: Lease, kind: TaskType) -> float | None:

@@ -261,7 +261,13 @@ class Runner:
         try:
             if lease is self._suspect:
                 await self._finisher.drained()
-            result, took = await self._run(lease)
+            try:
+                result, took = await self._run(lease)
+            except GeneratorExit as error:  # of a future of the handler's: it closed all in between
+                if not self._loop.is_running():
+                    raise
+                result = ending.raised(error, self._types[lease.type])
+                took = self._loop.time() - lease.started_at
             self._deadlines.clear(lease)
             if lease.lease_id not in self._running:
                 return  # left behind, and ended without this

@@ -23,7 +23,6 @@ import structlog
 import uvloop
 
 from pgqueue import logs, telemetry
-from pgqueue.errors import PayloadError
 from pgqueue.settings import Settings
 from pgqueue_worker import ending
 from pgqueue_worker.apps import load
@@ -117,10 +116,9 @@ class _Handlers:
         """
         lease = Lease.claimed(tuple(message["row"]), 0.0)
         kind = self._app.types[lease.type]
-        try:
-            payload = kind.decode(lease.payload)
-        except PayloadError as refused:
-            return {"result": ending.refused(refused)}, b""
+        payload, refusal = ending.decoded(lease.payload, kind)
+        if refusal is not None:
+            return {"result": refusal}, b""
         with (
             telemetry.span_from(message["traceparent"], f"isolated {lease.type}"),
             _memory(kind.memory_limit),
@@ -133,7 +131,10 @@ class _Handlers:
                 answer["interrupted"] = answer["result"]["error"]
             answer["spoilt"] = isinstance(error, MemoryError)
             return answer, b""
-        result = ending.returned(value)
+        try:
+            result = ending.returned(value)
+        except BaseException as unreadable:  # noqa: BLE001  as are its parts
+            return {"result": ending.raised(unreadable, kind)}, b""
         encoded = result.pop("result", None)
         return {"result": result}, b"" if encoded is None else orjson.dumps(encoded)
 
