@@ -3,17 +3,18 @@
 PYTHON ?= python3
 POSTGRES ?= 18
 JOBS ?= 2
+FAILOVERS ?= 10
 VENV := .venv
 BIN := $(VENV)/bin
 # What root gets installed, and an ordinary user is told of; tests that need what is missing are out.
-WITHOUT = $(shell .ci/packages pgbouncer faketime)
+WITHOUT = $(shell .ci/packages pgbouncer faketime) $(shell .ci/root)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test faults chaos limits check fmt bench psql lock clean
+.PHONY: help setup run demo test faults chaos failover limits check fmt bench psql lock clean
 
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
 setup: $(VENV)/.dev ## make .venv with everything for development
 
@@ -43,6 +44,9 @@ chaos: $(VENV)/.dev ## break everything at random, then read the books (TASKS=â€
 TASKS ?= 100000
 FAULTS ?= 100
 SEED ?= 1
+
+failover: $(VENV)/.dev ## fail over to a standby and back, FAILOVERS=10 times, and print what was lost
+	FAILOVERS=$(FAILOVERS) $(BIN)/pytest --postgres=$(POSTGRES) tests/chaos/test_failover.py $(ARGS)
 
 limits: $(VENV)/.dev ## hold limits against random crashes for a minute
 	PGQUEUE_TEST_LIMITS_S=60 $(BIN)/pytest --timeout=180 tests/database/test_limit_ledger.py $(ARGS)

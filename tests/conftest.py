@@ -17,7 +17,7 @@ pytest_plugins = ["pytest_pgqueue", "tests.figures"]
 
 _OF_A_DATABASE = {"pgqueue_server", "pgqueue_app", "private_server"}
 
-_PROGRAMS = ("pgbouncer", "faketime")  # and the names of the markers of what needs them
+_PROGRAMS = ("pgbouncer", "faketime", "root")  # and the names of the markers of what needs them
 
 hypothesis.settings.register_profile("pgqueue", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("pgqueue")
@@ -35,7 +35,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="MAJOR",
         help="the major version of PostgreSQL to test on (15 to 18)",
     )
-
 
     parser.addoption(
         "--without",

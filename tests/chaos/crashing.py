@@ -8,9 +8,10 @@ from collections.abc import Callable
 import psycopg
 
 from pgqueue.embedded import EmbeddedServer
+from tests.soundness import assert_sound
 from tests.worker.conftest import eventually
 
-__all__ = ["answers", "crash", "seconds"]
+__all__ = ["answers", "check_sound", "crash", "seconds"]
 
 
 def answers(dsn: str) -> bool:
@@ -20,6 +21,12 @@ def answers(dsn: str) -> bool:
     except psycopg.OperationalError:
         return False
     return True
+
+
+def check_sound(dsn: str) -> None:
+    """Fail unless all that is stored agrees."""
+    with psycopg.connect(dsn) as connection:
+        assert_sound(connection)
 
 
 def crash(server: EmbeddedServer, number: int = signal.SIGQUIT) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from pgqueue.database import Link
 from pgqueue.embedded import EmbeddedServer
 from pgqueue.errors import DatabaseUnavailable
-from tests.chaos.crashing import answers, crash, seconds
+from tests.chaos.crashing import answers, check_sound, crash, seconds
 from tests.chaos.load import check_load, completed, load
 from tests.figures import Figure
 from tests.worker.conftest import Bench, eventually
@@ -42,6 +43,7 @@ def test_a_crash_of_postgresql_loses_nothing_and_the_drain_resumes(
         resumed_s.append(seconds(lambda n=before: completed(bench) > n, "the drain resumes"))
     eventually(lambda: completed(bench) >= len(acknowledged), "all are completed", 60)
     check_load(bench, acknowledged)
+    check_sound(bench.dsn)
     assert "Traceback" not in bench.logs()
     assert bench.logs().count("database_unavailable") < 100, "it waits quietly"
     assert max(resumed_s) < 10
@@ -51,6 +53,33 @@ def test_a_crash_of_postgresql_loses_nothing_and_the_drain_resumes(
         " double 0, stale 0",
         "≤ 10 s, 0 / 0",
     )
+
+
+@pytest.mark.timeout(180)
+def test_workers_keep_their_tasks_over_an_outage_that_is_longer_than_their_lease(
+    private_server: EmbeddedServer, bench: Bench, figure: Figure
+) -> None:
+    bench.start(PGQUEUE_LEASE_S="2", PGQUEUE_HEARTBEAT_S="0.5")
+    task = bench.enqueue("gate", {"name": "o"})
+    bench.passed("o-in-1")
+    processes = bench.processes()
+    crash(private_server)
+    down = time.monotonic()
+    eventually(lambda: time.monotonic() > down + 8, "the lease runs out, four times over")
+    private_server.start()
+    bench.reconnect()
+    renewed = "select 1 from pgqueue.worker where expires_at > pgqueue.clock() and state = 'active'"
+    eventually(lambda: bench.rows(renewed), "its lease holds again")
+    assert bench.ended(bench.enqueue("echo"))["status"] == "completed"
+    rescued = "select last_finished_at > %s from pgqueue.maintenance where duty = 'rescue'"
+    now = bench.value("select pgqueue.clock()")
+    eventually(lambda: bench.value(rescued, now), "what was lost has been looked for")
+    bench.open("o-out")
+    assert bench.ended(task)["status"] == "completed"
+    outcomes = [attempt["outcome"] for attempt in bench.attempts(task)]
+    assert (outcomes, bench.processes()) == (["completed"], processes)
+    check_sound(bench.dsn)
+    figure(ROW, "8 s away with a lease of 2 s: no attempt was cut, no worker given up", "–")
 
 
 async def test_lease_ids_that_a_crash_makes_the_server_forget_are_not_given_out_again(
@@ -78,6 +107,7 @@ async def test_lease_ids_that_a_crash_makes_the_server_forget_are_not_given_out_
     again = {row[1] for row in before} & {row[1] for row in after}
     assert len(before) == 20
     assert again == set()
+    check_sound(bench.dsn)
     figure(ROW, f"{len(again)} of 20 forgotten lease ids were given out again", "0")
 
 

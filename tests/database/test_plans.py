@@ -185,69 +185,6 @@ def test_a_session_that_planned_on_empty_tables_does_not_suffer_later(queue: Que
     assert seen.rows <= 6 * BATCH
 
 
-def _blocks(queue: Queue, statement: str, *parameters: object) -> int:
-    """Run a statement and give the blocks that it touched, whatever it called."""
-    (plan,) = queue.value(f"explain (analyze, buffers, format json) {statement}", *parameters)
-    return plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"]
-
-
-def _entries_read(queue: Queue) -> int:
-    """Give the entries of the order of ready that were ever looked at, the dead included."""
-    queue.value("select pg_stat_force_next_flush()::text")
-    return queue.value(
-        "select idx_tup_read from pg_stat_user_indexes where indexrelname = 'ready_order'"
-    )
-
-
-def _drain(queue: Queue, use_cursor: bool) -> list[tuple[int, int, int]]:
-    """Drain under a held snapshot, 100 at a time.
-
-    Gives for each round the index entries and the blocks that its claim touched, and the blocks
-    that its finish did.
-    """
-    queue.enqueue_many(*[{"type": "t"}] * 5000)
-    holder = queue.session()
-    holder.rows("begin isolation level repeatable read")
-    holder.value("select count(*) from pgqueue.task")
-    worker = queue.worker(1e6)
-    cursors = [0] * 11
-    rounds = []
-    entries = _entries_read(queue)
-    while queue.value("select exists (select from pgqueue.ready)"):
-        claim = "select * from pgqueue.claim(%s, '{default}', %s::bigint[], 100)"
-        claimed = _blocks(queue, claim, worker, cursors)
-        before, entries = entries, _entries_read(queue)
-        results = queue.value(
-            """select jsonb_agg(jsonb_build_object('task_id', r.task_id, 'lease_id', r.lease_id,
-               'outcome', 'completed'))::text from pgqueue.running as r"""
-        )
-        if use_cursor:
-            cursors[5] = queue.value(
-                "select max(seq) from pgqueue.running as r join pgqueue.task on id = r.task_id"
-            )
-        finished = _blocks(queue, "select * from pgqueue.finish(%s)", results)
-        rounds.append((entries - before, claimed, finished))
-        entries = _entries_read(queue)
-    assert len(rounds) == 50
-    return rounds
-
-
-@pytest.mark.timeout(120)
-def test_claim_and_finish_cost_the_same_however_long_a_snapshot_is_held(queue: Queue) -> None:
-    rounds = _drain(queue, use_cursor=True)
-    assert max(entries for entries, _, _ in rounds) <= 101
-    for kind in (1, 2):
-        early = sorted(row[kind] for row in rounds[5:15])[5]
-        late = sorted(row[kind] for row in rounds[-10:])[5]
-        assert late <= 1.5 * early, ("claim", "finish")[kind - 1]
-
-
-@pytest.mark.timeout(120)
-def test_without_its_cursor_a_claim_would_wade_through_the_dead(queue: Queue) -> None:
-    rounds = _drain(queue, use_cursor=False)
-    assert rounds[-1][0] > 4000
-
-
 def test_what_turns_plans_off_turns_their_compilation_off_too(queue: Queue) -> None:
     """Before PostgreSQL 18 what is off costs 10¹⁰, which sets JIT on: 3 s for each call."""
     compiled = queue.values(

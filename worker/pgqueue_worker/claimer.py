@@ -59,6 +59,7 @@ class Claimer:
         *,
         all_queues: bool,
         poll_s: float,
+        lease_s: float,
         runner: Runner,
         finisher: Finisher,
         reporter: Reporter,
@@ -70,6 +71,8 @@ class Claimer:
         self._queues = list(dict.fromkeys(queues))
         self._all_queues = all_queues
         self._poll_s = poll_s
+        self._lease_s = lease_s
+        self._was_away = False
         self._runner = runner
         self._finisher = finisher
         self._reporter = reporter
@@ -120,16 +123,24 @@ class Claimer:
             limit = min(room, _MAX_CLAIM)
             sweeps = loop.time() >= self._sweep_due
             try:
+                if self._was_away:
+                    await self._renew()
                 claimed = await self._claim(limit, sweeps=sweeps)
                 claimed += await self._claim_limited()
             except DatabaseUnavailable as error:
                 self._tally.count("database_errors")
+                self._was_away = True
                 await self._patience.failed(error)
                 self._sweep_due = 0.0
                 continue
             self._patience.succeeded()
             if claimed < limit:
                 await self._wait(nothing_missed=sweeps, loop=loop)
+
+    async def _renew(self) -> None:
+        """Renew the lease, which may have run out while nobody could; it may be lost, too."""
+        await self._link.rows("heartbeat", {"workers": [self._worker_id], "lease_s": self._lease_s})
+        self._was_away = False
 
     async def _await_room(self, loop: asyncio.AbstractEventLoop) -> None:
         """Wait for room; what waits here for a place must not start when its queue is paused."""

@@ -127,6 +127,7 @@ class Keeper:
                 "concurrency": plan.concurrency,
                 "delivers": plan.delivers,
                 "poll_s": self._settings.poll_s,
+                "lease_s": self._settings.lease_s,
                 "grace_s": self._settings.grace_s,
                 "stop_grace_s": self._settings.stop_grace_s,
             }

@@ -26,6 +26,7 @@ _log = structlog.get_logger("pgqueue.maintenance")
 
 _SHARE = 20  # a duty that took t runs again after 20 t at the earliest
 _FAILED_S = 5.0
+_AWAY_S = 5.0  # for less than that, nobody misses more than a heartbeat
 _RECORD_S = 5.0
 _RECORD_BOUNDS = Bounds(statement_s=10, lock_s=2)
 
@@ -75,12 +76,19 @@ class Maintenance:
         link = Link(self._dsn, f"pgqueue {duty.name}", bounds=bounds)
         tools = Tools(link, self._ring, self._on_samples, self._on_letters)
         patience = Patience(duty.name)
+        reached: float | None = None  # when it last was, while PostgreSQL cannot be reached
         try:
             while True:
                 began = log.started = loop.time()
                 try:
+                    if duty.settle_s and reached is not None and began - reached > _AWAY_S:
+                        await link.rows("ping")
+                        await asyncio.sleep(duty.settle_s)
+                    reached = None
                     asked = await duty.work(tools)
                 except DatabaseUnavailable as error:
+                    if reached is None:
+                        reached = began if log.finished is None else log.finished
                     await patience.failed(error)
                     continue
                 except PgQueueError as error:

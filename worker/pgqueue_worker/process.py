@@ -122,6 +122,7 @@ class WorkerProcess:
             start["queues"] or [kind.queue for kind in app.types.values()] or ["default"],
             all_queues=not start["queues"],
             poll_s=start["poll_s"],
+            lease_s=start["lease_s"],
             runner=self._runner,
             finisher=self._finisher,
             reporter=self._reporter,

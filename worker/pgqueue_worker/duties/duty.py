@@ -38,7 +38,8 @@ class Duty:
 
     ``work`` gives the pause until its next run in seconds, or None: ``interval_s``. It raises what
     its calls raise: it is called again. A statement that takes longer than ``statement_timeout_s``,
-    or waits longer than ``lock_timeout_s`` for a lock, fails.
+    or waits longer than ``lock_timeout_s`` for a lock, fails. When PostgreSQL was away and is back
+    the duty comes ``settle_s`` later: what others were kept from doing comes first.
     """
 
     name: str
@@ -46,3 +47,4 @@ class Duty:
     interval_s: float
     statement_timeout_s: float = 60.0
     lock_timeout_s: float = 2.0
+    settle_s: float = 0.0

@@ -66,7 +66,8 @@ async def _age(tools: Tools) -> float | None:
 DUTIES = (
     Duty("promote", _promote, interval_s=_PROMOTE_S),
     Duty("unblock", _unblock, interval_s=0.25),
-    Duty("rescue", _rescue, interval_s=1.0),
+    # leases that ran out while nobody could renew them say nothing about their workers
+    Duty("rescue", _rescue, interval_s=1.0, settle_s=5.0),
     Duty("expire", _expire, interval_s=0.5),
     Duty("age", _age, interval_s=1.0),
 )

@@ -1,0 +1,60 @@
+"""The API as its users start it, beside a database that is broken."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Self
+
+import httpx
+
+from tests.worker.conftest import eventually
+
+__all__ = ["Service"]
+
+
+class Service:
+    """`pgqueue api`, and a client of it."""
+
+    def __init__(self, dsn: str, log: Path) -> None:
+        self._log = log
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            self.port = taken.getsockname()[1]
+        with log.open("w") as out:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "pgqueue", "api", "--port", str(self.port)],
+                env={**os.environ, "PGQUEUE_DATABASE_URL": dsn, "PGQUEUE_LOG_FORMAT": "json"},
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=30)
+
+    def __enter__(self) -> Self:
+        eventually(self._is_alive, "the API is alive")
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.http.close()
+        self.process.terminate()
+        self.process.wait(40)
+
+    def submit(self, type: str = "echo", **fields: object) -> httpx.Response:
+        """Submit a task and give the answer, whatever it is."""
+        return self.http.post("/v1/tasks", json={"type": type, **fields})
+
+    def is_ready(self) -> bool:
+        """Say whether it says that it can serve."""
+        return self.http.get("/readyz").status_code == 200
+
+    def said(self) -> str:
+        """What it has logged."""
+        return self._log.read_text()
+
+    def _is_alive(self) -> bool:
+        assert self.process.poll() is None, self.said()
+        try:
+            return self.http.get("/healthz").status_code == 200
+        except httpx.TransportError:
+            return False
