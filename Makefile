@@ -57,6 +57,7 @@ check: $(VENV)/.dev ## lint, format, types, import contracts, SQL: what CI runs 
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/sqlfluff lint --processes 0 sql
+	$(BIN)/squawk sql/migrations/*.sql
 
 fmt: $(VENV)/.dev ## format, and mend what can be mended
 	$(BIN)/ruff check --fix

@@ -85,6 +85,11 @@ def translated() -> Iterator[None]:
         raise translate(error) from error
 
 
+def outdated(error: psycopg.Error) -> bool:
+    """Say whether a migration changed the columns of what a prepared statement reads."""
+    return error.diag.source_function == "RevalidateCachedQuery"  # its message may be translated
+
+
 class Database:
     """A pool of connections that speaks named queries.
 
@@ -163,7 +168,13 @@ class Database:
         """Run a named query and give all its rows."""
         async with self.connection() as connection:
             cursor = connection.cursor(row_factory=dict_row)
-            await cursor.execute(query(name), parameters or {})
+            try:
+                await cursor.execute(query(name), parameters or {})
+            except psycopg.errors.FeatureNotSupported as error:
+                if not outdated(error):
+                    raise
+                await connection.execute(query("forget_plans"))
+                await cursor.execute(query(name), parameters or {})
             return await cursor.fetchall() if cursor.description else []
 
     async def row(self, name: str, parameters: Mapping[str, Any] | None = None) -> Row | None:
@@ -204,24 +215,35 @@ class Link:
         """Run a named query and give its rows."""
         with translated():
             try:
-                connection = self._connection or await self._connect()
-                cursor = connection.cursor(binary=True)
-                if self._bounds is None or self._in_transaction:
-                    await cursor.execute(query(name), parameters)
-                else:
-                    await self._bounded(self._bounds, connection, cursor, name, parameters)
-                rows = await cursor.fetchall() if cursor.description else []
-            except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction):
+                return await self._rows(name, parameters)
+            except psycopg.errors.FeatureNotSupported as error:
+                if self._in_transaction or not outdated(error):
+                    raise
                 await self.close()
-                raise
-            except BaseException:
-                # cancelled in the middle: what the server still does must not meet the next call
-                if self._connection is not None and self._connection.info.transaction_status != 0:
-                    await self.close()
-                raise
-            if not self._in_transaction and not takes_writes(connection):
+                return await self._rows(name, parameters)
+
+    async def _rows(
+        self, name: str, parameters: Mapping[str, Any] | Sequence[Any]
+    ) -> list[tuple[Any, ...]]:
+        try:
+            connection = self._connection or await self._connect()
+            cursor = connection.cursor(binary=True)
+            if self._bounds is None or self._in_transaction:
+                await cursor.execute(query(name), parameters)
+            else:
+                await self._bounded(self._bounds, connection, cursor, name, parameters)
+            rows = await cursor.fetchall() if cursor.description else []
+        except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction):
+            await self.close()
+            raise
+        except BaseException:
+            # cancelled in the middle: what the server still does must not meet the next call
+            if self._connection is not None and self._connection.info.transaction_status != 0:
                 await self.close()
-            return rows
+            raise
+        if not self._in_transaction and not takes_writes(connection):
+            await self.close()
+        return rows
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:

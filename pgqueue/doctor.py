@@ -107,9 +107,9 @@ def _look(connection: psycopg.Connection[Any], name: str, topics: tuple[str, ...
         with translated(), connection.transaction():
             connection.execute(query("bound_duty"), _BOUNDS)
             return [Finding(*row) for row in connection.execute(query(name)).fetchall()]
-    except DatabaseUnavailable:
-        raise
     except PgQueueError as error:
+        if isinstance(error, DatabaseUnavailable) and not isinstance(error, SchemaMismatch):
+            raise
         advice = "see who holds locks, and whether PostgreSQL is overloaded"
         return [Finding(topics[0], "error", f"it cannot be looked at: {error.message}", advice)]
 

@@ -9,9 +9,9 @@ PgQueueError
 │   ├── Duplicate         another task has the key: ``task_id`` is its id
 │   └── Stale             it was changed since it was read
 ├── LeaseLost             the attempt's lease went to another: stop working on the task
-├── DatabaseUnavailable   PostgreSQL cannot be reached, is stopping or takes no writes: try again
-│   └── DatabaseFull      its disk is full: make room there
-└── SchemaMismatch        the database's schema and this code do not fit: migrate or upgrade
+└── DatabaseUnavailable   PostgreSQL cannot be reached, is stopping or takes no writes: try again
+    ├── DatabaseFull      its disk is full: make room there
+    └── SchemaMismatch    the schema and this code do not fit yet, or no more: migrate or upgrade
 
 Every error has a ``code`` (stable, for programs) and a ``hint`` (what to do, for people).
 """
@@ -130,7 +130,7 @@ class DatabaseFull(DatabaseUnavailable):
     code = "database_full"
 
 
-class SchemaMismatch(PgQueueError):
+class SchemaMismatch(DatabaseUnavailable):
     """The schema in the database and this code do not fit each other."""
 
     code = "schema_mismatch"

@@ -2,16 +2,25 @@
 
 ``migrate`` may be called by any number of processes at once: one does the work, the others wait for
 it. A migration waits for locks a short time and tries again, so it never queues the service behind
-a long reader.
+a long reader. Each step is a transaction of its own: one that is interrupted leaves nothing, and
+the next call goes on from there.
+
+The first lines of a migration may say more about it:
+
+``-- min_code: N``
+    Workers and APIs of an earlier version must be gone: they are not ready from then on.
+``-- transaction: none``
+    Each of its statements runs alone (``create index concurrently``). One that was interrupted is
+    run again from its first statement, so each can be repeated; each ends with ``;`` and a newline.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-import random
+import json
 import re
-import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,12 +28,15 @@ import psycopg
 
 from pgqueue.database import connection_arguments, translated
 from pgqueue.errors import SchemaMismatch
+from pgqueue.patience import Busy, silent, until_free
 from pgqueue.queries import SQL, query
+from pgqueue.replacing import replace_functions, replace_views
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-_LOCK_TRIES = 60
+    from pgqueue.patience import Tell
 
 
 @dataclass(frozen=True)
@@ -34,6 +46,22 @@ class Migration:
     version: int
     name: str
     file: Path
+
+    def __str__(self) -> str:
+        """Give its number and name, as people see it."""
+        return f"{self.version:04} {self.name}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What ``migrate`` would do."""
+
+    version: int
+    """Of the schema; 0: there is none."""
+    waiting: list[str]
+    """Migrations that it would apply."""
+    replaces: bool
+    """Whether it would replace functions and views."""
 
 
 def migrations() -> list[Migration]:
@@ -49,28 +77,37 @@ def code_version() -> int:
     return migrations()[-1].version
 
 
-def migrate(dsn: str) -> list[str]:
+def migrate(dsn: str, tell: Tell = silent) -> list[str]:
     """Bring the schema up to this code's version and give the names of what was applied.
 
-    Raises ``SchemaMismatch`` when the schema is newer and no longer allows this code.
+    ``tell`` hears what it waits for. Raises ``SchemaMismatch`` when the schema is newer and no
+    longer allows this code, ``DatabaseUnavailable`` with the session to end when a lock was not
+    free for two minutes, ``UsageError`` when a view of the user's is in the way.
     """
-    with (
-        translated(),
-        psycopg.connect(dsn, **connection_arguments("pgqueue migrate")) as connection,
-    ):
-        for tries_left in reversed(range(_LOCK_TRIES)):
-            try:
-                return _migrate(connection)
-            except psycopg.errors.LockNotAvailable:
-                if not tries_left:
-                    raise
-                time.sleep(random.uniform(0.5, 1.5))  # noqa: S311  spread, not secrecy
-    raise AssertionError
+    applied: list[str] = []
+    with _connected(dsn) as connection:
+        while (done := until_free(connection, lambda: _step(connection, dsn), tell)) is not None:
+            applied.append(done)
+    return applied
 
 
 async def migrate_async(dsn: str) -> list[str]:
     """``migrate`` without blocking the event loop."""
     return await asyncio.to_thread(migrate, dsn)
+
+
+def plan(dsn: str) -> Plan:
+    """Say what ``migrate`` would do; changes nothing and waits for nobody."""
+    with _connected(dsn) as connection:
+        if not _one(connection, "schema_exists"):
+            return Plan(0, [str(migration) for migration in migrations()], replaces=True)
+        version, min_code = _row(connection, "applied_migrations")
+        if (version or 0) > code_version():
+            check(version, min_code)
+            return Plan(version, [], replaces=False)
+        code = _code(connection)
+        waiting = [str(m) for m in migrations() if m.version > (version or 0)]
+        return Plan(version or 0, waiting, replaces=code is None or code[1] != digest())
 
 
 def check(version: int | None, min_code: int | None) -> None:
@@ -84,78 +121,107 @@ def check(version: int | None, min_code: int | None) -> None:
         raise SchemaMismatch(message, hint="upgrade pgqueue")
 
 
-def _migrate(connection: psycopg.Connection[Any]) -> list[str]:
-    applied: list[str] = []
+def digest() -> str:
+    """Give what the functions and views that this code brings are known by."""
+    return _digest(*(text for _, text in _functions()), *_texts("views").values())
+
+
+def _step(connection: psycopg.Connection[Any], dsn: str) -> str | None:
+    """Apply the next migration; when there is none, bring functions and views, and give None."""
     with connection.transaction():
-        connection.execute(query("lock_migrations"))
+        if not _one(connection, "begin_migration"):
+            raise Busy
         if not _one(connection, "schema_exists"):
             connection.execute(query("create_schema"))
-    while True:
-        with connection.transaction():
-            connection.execute(query("lock_migrations"))
-            connection.execute(query("prepare_migration"))
-            version, min_code = _version(connection)
-            if version is not None and version > code_version():
-                check(version, min_code)
-                return applied
-            waiting = [m for m in migrations() if m.version > (version or 0)]
-            if not waiting:
-                break
-            migration = waiting[0]
-            if version is None:
-                _replace_functions(connection)  # the first tables' checks use them
-            text = migration.file.read_text()
-            found = re.search(r"^-- min_code: (\d+)", text, re.MULTILINE)
-            connection.execute(text)
-            connection.execute(
-                query("record_migration"),
-                {
-                    "version": migration.version,
-                    "name": migration.name,
-                    "min_code": int(found[1]) if found else None,
-                },
-            )
-            applied.append(f"{migration.version:04} {migration.name}")
-    with connection.transaction():
-        connection.execute(query("lock_migrations"))
         connection.execute(query("prepare_migration"))
-        mine = digest()
-        if _one(connection, "schema_digest") != mine:
-            _replace_functions(connection)
-            _replace_views(connection)
-            connection.execute(query("record_digest"), {"digest": mine})
-        connection.execute(query("make_partitions"), {"days": 8})
-    return applied
+        version, min_code = _row(connection, "applied_migrations")
+        if version is not None and version > code_version():
+            check(version, min_code)
+            return None
+        waiting = [m for m in migrations() if m.version > (version or 0)]
+        if not waiting:
+            _bring_code(connection)
+            return None
+        if version is None:
+            replace_functions(connection, _functions())  # the first tables' checks use them
+        _apply(connection, waiting[0], dsn)
+        return str(waiting[0])
 
 
-def _version(connection: psycopg.Connection[Any]) -> tuple[int | None, int | None]:
-    row = connection.execute(query("schema_version")).fetchone()
+def _apply(connection: psycopg.Connection[Any], migration: Migration, dsn: str) -> None:
+    text = migration.file.read_text()
+    if re.search(r"^-- transaction: none$", text, re.MULTILINE):
+        # the turn is held by the transaction here, which holds no snapshot that they wait for
+        with _connected(dsn) as alone:
+            alone.execute(query("prepare_lone_statements"))
+            for statement in re.split(r";\s*\n", text):
+                if re.sub(r"--.*", "", statement).strip():
+                    alone.execute(statement)
+    else:
+        connection.execute(text)
+    found = re.search(r"^-- min_code: (\d+)$", text, re.MULTILINE)
+    connection.execute(
+        query("record_migration"),
+        {
+            "version": migration.version,
+            "name": migration.name,
+            "min_code": int(found[1]) if found else None,
+        },
+    )
+
+
+def _bring_code(connection: psycopg.Connection[Any]) -> None:
+    code, mine = _code(connection), digest()
+    if code is None or code[:2] != (code_version(), mine):
+        replace_functions(connection, _functions())
+        views = _texts("views")
+        digests = {name: _digest(text) for name, text in views.items()}
+        known = {} if code is None else code[2]
+        replace_views(
+            connection, views, {name for name in views if digests[name] != known.get(name)}
+        )
+        connection.execute(
+            query("record_code"),
+            {
+                "version": code_version(),
+                "digest": mine,
+                "views": json.dumps(digests),
+            },
+        )
+    connection.execute(query("make_partitions"), {"days": 8})
+
+
+def _functions() -> list[tuple[str, str]]:
+    return [*_texts("functions").items(), *_texts("compat").items()]
+
+
+def _texts(folder: str) -> dict[str, str]:
+    return {file.stem: file.read_text() for file in sorted((SQL / folder).glob("*.sql"))}
+
+
+def _digest(*texts: str) -> str:
+    return hashlib.sha256("".join(texts).encode()).hexdigest()
+
+
+@contextmanager
+def _connected(dsn: str) -> Iterator[psycopg.Connection[Any]]:
+    with (
+        translated(),
+        psycopg.connect(dsn, **connection_arguments("pgqueue migrate")) as connection,
+    ):
+        yield connection
+
+
+def _row(connection: psycopg.Connection[Any], name: str) -> tuple[Any, ...]:
+    row: tuple[Any, ...] | None = connection.execute(query(name)).fetchone()
     assert row is not None
-    return row[0], row[1]
+    return row
+
+
+def _code(connection: psycopg.Connection[Any]) -> tuple[int, str, dict[str, str]] | None:
+    return connection.execute(query("schema_code")).fetchone()
 
 
 def _one(connection: psycopg.Connection[Any], name: str) -> object:
     row = connection.execute(query(name)).fetchone()
     return row[0] if row else None
-
-
-def _files(folder: str) -> list[Path]:
-    return sorted((SQL / folder).glob("*.sql"))
-
-
-def digest() -> str:
-    """Give what the functions and views that this code brings are known by."""
-    files = _files("functions") + _files("views")
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
-
-
-def _replace_functions(connection: psycopg.Connection[Any]) -> None:
-    for file in _files("functions"):
-        connection.execute(file.read_text())
-
-
-def _replace_views(connection: psycopg.Connection[Any]) -> None:
-    # dropped and made again: a view's columns cannot be replaced in place; nobody sees it gone
-    connection.execute(query("drop_views"))
-    for file in _files("views"):
-        connection.execute(file.read_text())

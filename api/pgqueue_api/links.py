@@ -14,7 +14,14 @@ import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
-from pgqueue.database import connection_arguments, is_silent, prepare, takes_writes, translated
+from pgqueue.database import (
+    connection_arguments,
+    is_silent,
+    outdated,
+    prepare,
+    takes_writes,
+    translated,
+)
 from pgqueue.queries import query
 from pgqueue_api.problems import DatabaseBusy
 
@@ -69,14 +76,31 @@ class Links:
         self, name: str, parameters: Mapping[str, Any] | None, *, binary: bool
     ) -> tuple[list[Row], bool]:
         async with self._lent() as connection:
-            async with connection.pipeline():
-                await connection.execute(query("begin"))
-                await connection.execute(query(self._bound), self._bounds)
-                cursor = connection.cursor(row_factory=dict_row, binary=binary)
-                await cursor.execute(query(name), parameters)
-                await connection.execute(query("commit"))
-            rows = await cursor.fetchall() if cursor.description else []
+            try:
+                rows = await self._ask(connection, name, parameters, binary=binary)
+            except psycopg.errors.FeatureNotSupported as error:
+                if not outdated(error):
+                    raise
+                await connection.rollback()
+                await connection.execute(query("forget_plans"))
+                rows = await self._ask(connection, name, parameters, binary=binary)
             return rows, takes_writes(connection)
+
+    async def _ask(
+        self,
+        connection: psycopg.AsyncConnection[Any],
+        name: str,
+        parameters: Mapping[str, Any] | None,
+        *,
+        binary: bool,
+    ) -> list[Row]:
+        async with connection.pipeline():
+            await connection.execute(query("begin"))
+            await connection.execute(query(self._bound), self._bounds)
+            cursor = connection.cursor(row_factory=dict_row, binary=binary)
+            await cursor.execute(query(name), parameters)
+            await connection.execute(query("commit"))
+        return await cursor.fetchall() if cursor.description else []
 
     async def row(self, name: str, parameters: Mapping[str, Any] | None = None) -> Row | None:
         """Run a named query and give its first row, if any."""

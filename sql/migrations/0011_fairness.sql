@@ -1,4 +1,6 @@
 -- Taking turns: in a fair queue those who have tasks of the same priority start them in turn, however many each has.
+-- Older than the first release: nobody has rows in these tables.
+-- squawk-ignore-file require-concurrent-index-creation, require-concurrent-index-deletion
 alter table queue
     add column fairness jsonb;                      -- {"weights": {"key": n, …}}: starts of a key in a turn, if not 1; null: off
 

@@ -17,6 +17,9 @@ select pgqueue.update_task(
     %(if_match)s::text[]
 ) as status;
 
+-- name: forget_plans
+deallocate all;
+
 -- name: ring
 select pgqueue.ring(%(queues)s);
 

@@ -1,7 +1,8 @@
 -- The schema itself: what `pgqueue migrate` and /readyz ask.
 
--- name: lock_migrations
-select pg_advisory_xact_lock(hashtextextended('pgqueue:migrate', 0));
+-- name: begin_migration
+-- tried, not waited for: who waits holds a snapshot, and an index that is made concurrently waits for that
+select pg_try_advisory_xact_lock(hashtextextended('pgqueue:migrate', 0));
 
 -- name: schema_exists
 select to_regclass('pgqueue.migration') is not null;
@@ -14,50 +15,147 @@ create table pgqueue.migration (
     min_code int,
     applied_at timestamptz not null default now()
 );
+-- what functions and views there are: of this version, known by this digest, and the digest of each view
 create table pgqueue.code (
     only_row boolean primary key default true check (only_row),
-    digest text not null
+    version int not null,
+    digest text not null,
+    views jsonb not null
 );
 
 -- name: prepare_migration
+-- more than deadlock_timeout (1 s), by which autovacuum makes way; others queue behind us no longer than this
 select
     set_config('search_path', 'pgqueue, pg_catalog, pg_temp', true),
-    set_config('lock_timeout', '2s', true),
+    set_config('lock_timeout', '1500ms', true),
+    set_config('statement_timeout', '0', true),
+    set_config('idle_in_transaction_session_timeout', '0', true),
     set_config('check_function_bodies', 'off', true),
     set_config('client_min_messages', 'warning', true);
 
+-- name: prepare_lone_statements
+-- they wait for the transactions that are open, which is in nobody's way
+select
+    set_config('search_path', 'pgqueue, pg_catalog, pg_temp', false),
+    set_config('lock_timeout', '60s', false),
+    set_config('statement_timeout', '0', false),
+    set_config('client_min_messages', 'warning', false);
+
+-- name: applied_migrations
+select max(version), max(min_code) from pgqueue.migration;
+
 -- name: schema_version
-select max(version) as version, max(min_code) as min_code from pgqueue.migration;
+-- what is ready to be used: the functions and views of a version come after its migrations
+select least(max(m.version), (select c.version from pgqueue.code as c)) as version, max(m.min_code) as min_code
+from pgqueue.migration as m;
 
 -- name: readiness
 select
-    max(version) as version, max(min_code) as min_code,
+    least(max(m.version), (select c.version from pgqueue.code as c)) as version, max(m.min_code) as min_code,
     array(
         select s.name from unnest(array['fsync', 'full_page_writes', 'synchronous_commit']) as s (name)
         where current_setting(s.name) = 'off'
     ) as unsafe
-from pgqueue.migration;
+from pgqueue.migration as m;
 
 -- name: record_migration
 insert into pgqueue.migration (version, name, min_code) values (%(version)s, %(name)s, %(min_code)s);
 
+-- name: schema_code
+select version, digest, views from pgqueue.code;
+
 -- name: schema_digest
 select digest from pgqueue.code;
 
--- name: record_digest
-insert into pgqueue.code (digest) values (%(digest)s)
-on conflict (only_row) do update set digest = excluded.digest;
+-- name: record_code
+insert into pgqueue.code (version, digest, views) values (%(version)s, %(digest)s, %(views)s::jsonb)
+on conflict (only_row) do update set version = excluded.version, digest = excluded.digest, views = excluded.views;
+
+-- name: our_functions
+select oid::int8, xmin::text from pg_proc where pronamespace = 'pgqueue'::regnamespace and prokind in ('f', 'p');
+
+-- name: drop_retired
+-- one that something still uses (a check, a view of the user's) stays
+select format('drop routine %%s', p.oid::regprocedure)
+from pg_proc as p
+where
+    p.pronamespace = to_regnamespace('pgqueue_retired')
+    and not exists (select from pg_depend as d where d.refclassid = 'pg_proc'::regclass and d.refobjid = p.oid);
+
+-- name: retire_functions
+select 'create schema if not exists pgqueue_retired' where cardinality(%(functions)s::oid[]) > 0
+union all
+select format('alter routine %%s set schema pgqueue_retired', p.oid::regprocedure)
+from pg_proc as p
+where p.oid = any (%(functions)s::oid[]);
+
+-- name: functions_named
+select oid::int8, xmin::text from pg_proc where pronamespace = 'pgqueue'::regnamespace and proname = %(name)s;
+
+-- name: our_views
+-- stale: it stands on a function that was retired
+select
+    c.relname,
+    exists (
+        select
+        from pg_rewrite as r
+        join pg_depend as d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_proc'::regclass
+        join pg_proc as p on p.oid = d.refobjid
+        where r.ev_class = c.oid and p.pronamespace = to_regnamespace('pgqueue_retired')
+    ) as stale
+from pg_class as c
+where c.relnamespace = 'pgqueue'::regnamespace and c.relkind = 'v';
+
+-- name: views_upon
+-- the view itself, and those of ours that stand on it
+with recursive upon as (
+    select c.oid from pg_class as c where c.relnamespace = 'pgqueue'::regnamespace and c.relname = %(view)s
+    union
+    select r.ev_class
+    from upon
+    join pg_depend as d on d.classid = 'pg_rewrite'::regclass and d.refclassid = 'pg_class'::regclass and d.refobjid = upon.oid
+    join pg_rewrite as r on r.oid = d.objid
+)
+select c.relname
+from upon
+join pg_class as c on c.oid = upon.oid
+where c.relnamespace = 'pgqueue'::regnamespace;
+
+-- name: grants_on
+select
+    format(
+        'grant %%s on pgqueue.%%I to %%s%%s', g.privilege_type, c.relname,
+        case when g.grantee = 0 then 'public' else g.grantee::regrole::text end,
+        case when g.is_grantable then ' with grant option' else '' end
+    )
+from pg_class as c
+cross join lateral aclexplode(c.relacl) as g
+where c.relnamespace = 'pgqueue'::regnamespace and c.relname = any (%(views)s::text[]) and g.grantee <> c.relowner;
 
 -- name: drop_views
-do $$
-declare
-    name text;
-begin
-    for name in select viewname from pg_views where schemaname = 'pgqueue' loop
-        execute format('drop view if exists pgqueue.%I cascade', name);
-    end loop;
-end
-$$;
+select 'drop view ' || string_agg(format('pgqueue.%%I', name), ', ') from unnest(%(views)s::text[]) as name;
+
+-- name: lock_holders
+-- who has used the schema in a transaction that is open, the oldest first
+select
+    a.pid,
+    coalesce(nullif(a.application_name, ''), a.backend_type) as application,
+    extract(epoch from clock_timestamp() - a.xact_start)::float8 as open_s,
+    coalesce(a.state, '') as state,
+    left(regexp_replace(a.query, '\s+', ' ', 'g'), 80) as query
+from pg_stat_activity as a
+where
+    a.pid <> pg_backend_pid() and a.datname = current_database() and a.xact_start is not null
+    and exists (
+        select
+        from pg_locks as l
+        join pg_class as c on c.oid = l.relation
+        where
+            l.pid = a.pid and l.granted and l.database = a.datid
+            and c.relnamespace = to_regnamespace('pgqueue')
+    )
+order by a.xact_start
+limit 3;
 
 -- name: make_partitions
 select pgqueue.ensure_partitions((pgqueue.clock() at time zone 'utc')::date, %(days)s);

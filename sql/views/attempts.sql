@@ -1,5 +1,5 @@
 -- Every start of a task, the one that runs now included (its outcome is null).
-create view pgqueue.attempts as
+create or replace view pgqueue.attempts as
 select
     a.task_id, a.lease_id, a.attempt, a.outcome, a.error, a.result, a.started_at, a.finished_at,
     w.host || ':' || w.pid as worker, a.worker_id, a.final, a.progress

@@ -1,6 +1,6 @@
 -- Every batch with its counts at this moment. status: open (more may be added), running, and when all has ended, its outcome. percent:
 -- how much of its tasks and of the batches in it has ended.
-create view pgqueue.batches as
+create or replace view pgqueue.batches as
 select
     b.id,
     b.name,

@@ -1,5 +1,5 @@
 -- What tasks remember: the results of their steps by name, and (named '') their last checkpoint.
-create view pgqueue.checkpoints as
+create or replace view pgqueue.checkpoints as
 select c.task_id, c.name, c.attempt, c.lease_id, c.at, c.size, c.data
 from pgqueue.checkpoint as c;
 

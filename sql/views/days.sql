@@ -1,5 +1,5 @@
 -- The days that have partitions: what they take on disk, what was pruned of them, and when something may go next.
-create view pgqueue.days as
+create or replace view pgqueue.days as
 select
     p.day,
     (

@@ -1,5 +1,5 @@
 -- Every task that failed for good and was not run again since, whether its day is still there or not.
-create view pgqueue.dead_letters as
+create or replace view pgqueue.dead_letters as
 select
     d.task_id as id, d.type, d.queue, d.outcome, d.error, d.fingerprint, d.payload, d.priority, d.attempt, d.max_attempts,
     d.crash_count, d.timeout_s, d.retry, d.created_at, d.failed_at, d.user_id, d.traceparent

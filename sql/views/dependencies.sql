@@ -1,5 +1,5 @@
 -- Who waits, or waited, for whom. waiting: the child is still blocked by this parent.
-create view pgqueue.dependencies as
+create or replace view pgqueue.dependencies as
 select
     d.child_id,
     d.parent_id,

@@ -1,5 +1,5 @@
 -- What handlers logged (type log) and streamed (type text), by task, lease and the lease's own counter.
-create view pgqueue.events as
+create or replace view pgqueue.events as
 select e.task_id, e.lease_id, e.seq, e.at, e.type, e.level, e.message, e.data
 from pgqueue.task_event as e;
 

@@ -1,6 +1,6 @@
 -- The queues that claims without limits pass over: those with limits, fair, paused and slowed ones, and those that hold tasks whose
 -- key may have a limit. Nearly always empty, and read by each claim.
-create view pgqueue.guarded_queues as
+create or replace view pgqueue.guarded_queues as
 select q.name, q.paused_at is not null as paused
 from pgqueue.queue as q
 where q.concurrency is not null or q.rate is not null or q.paused_at is not null or q.fairness is not null

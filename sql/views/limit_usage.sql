@@ -2,7 +2,7 @@
 -- in use, and of limits by their name (queue null). allowed and used are in units of cost. next_free_at: a rate's next start is
 -- allowed then; a concurrency's next place is free then at the latest, by the time limits of what runs; null: there is room, or
 -- nobody knows. waiting: tasks that are queued there, as sampled last for a queue, that wait for the key otherwise.
-create view pgqueue.limit_usage as
+create or replace view pgqueue.limit_usage as
 select
     s.kind, l.queue, l.limit_key, s.allowed, s.per_seconds, s.smooth, s.used, greatest(0, s.allowed - s.used) as free, s.next_free_at,
     coalesce(case

@@ -1,6 +1,6 @@
 -- How the duties of maintenance go. lag_s: how late the next run is; runs are recorded every five seconds,
 -- so eight since the last one count as none. state: failing (the last run failed), late (by more than its interval, and 30 s), else ok.
-create view pgqueue.maintenance as
+create or replace view pgqueue.maintenance as
 select
     d.name as duty,
     case

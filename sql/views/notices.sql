@@ -1,5 +1,5 @@
 -- What people should know of, once each time it happens.
-create view pgqueue.notices as
+create or replace view pgqueue.notices as
 select n.id, n.at, n.kind, n.queue, n.message, n.data from pgqueue.notice as n;
 
 comment on view pgqueue.notices is 'what people should know of';

@@ -1,5 +1,5 @@
 -- What was done, or is being done, to many tasks at once.
-create view pgqueue.operations as
+create or replace view pgqueue.operations as
 select
     o.id, o.kind, o.state, o.filter, o.per_second, o.matched, o.matched_exact, o.done, o.skipped, o.requested_by, o.reason,
     o.error, o.created_at, o.started_at, o.finished_at

@@ -1,5 +1,5 @@
 -- Depth and age of each queue at this moment, counted live: exact, and as dear as the backlog is long. Beside it, its settings.
-create view pgqueue.queue_health as
+create or replace view pgqueue.queue_health as
 with token as (
     select queue, 'queued' as status, ready_at as since from pgqueue.ready
     union all

@@ -1,5 +1,5 @@
 -- Every queue with its depth as it was sampled last, and its settings (null: not set here; version counts their changes).
-create view pgqueue.queues as
+create or replace view pgqueue.queues as
 select
     q.name,
     coalesce(sum(s.n) filter (where s.status = 'queued'), 0)::bigint as queued,

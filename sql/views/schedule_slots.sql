@@ -1,5 +1,5 @@
 -- What became of each due time, for a week: enqueued (as which task), waiting for its predecessor, skipped or missed, and why.
-create view pgqueue.schedule_slots as
+create or replace view pgqueue.schedule_slots as
 select l.schedule_id, s.name as schedule, l.due_at, l.kind, l.fate, l.reason, l.task_id, l.at
 from pgqueue.schedule_slot as l
 join pgqueue.schedule as s on s.id = l.schedule_id;

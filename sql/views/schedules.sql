@@ -1,5 +1,5 @@
 -- Every schedule with its settings, where it is, and when it is due next (null: no scheduler has read its cron yet, or none is to come).
-create view pgqueue.schedules as
+create or replace view pgqueue.schedules as
 select
     s.id,
     s.name,

@@ -1,6 +1,6 @@
 -- Every task with its status now and all that a person asks of it. A token says where a task is; where there is
 -- none, its last attempt tells how it ended.
-create view pgqueue.tasks as
+create or replace view pgqueue.tasks as
 select
     t.id,
     t.type,

@@ -1,5 +1,5 @@
 -- Files that clients sent in; size and sha256 are null while one arrives.
-create view pgqueue.uploads as
+create or replace view pgqueue.uploads as
 select
     id,
     name,

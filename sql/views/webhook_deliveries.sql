@@ -1,6 +1,6 @@
 -- What was sent, or is to be: webhook_id is null for a callback_url. task_id is the task that sends it, next_attempt_at when it
 -- does so next, tries the newest 20, of which response_status and the like are the last.
-create view pgqueue.webhook_deliveries as
+create or replace view pgqueue.webhook_deliveries as
 select
     d.id,
     d.webhook_id,

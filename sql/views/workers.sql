@@ -1,5 +1,5 @@
 -- Every worker process, those that are gone included, with what it runs now.
-create view pgqueue.workers as
+create or replace view pgqueue.workers as
 select
     w.id, w.host || ':' || w.pid as worker,
     case when w.state in ('active', 'draining') and w.expires_at < pgqueue.clock() then 'lost' else w.state end as state,

@@ -60,7 +60,7 @@ def test_a_migration_that_stopped_after_its_first_step_is_taken_up_by_the_next(
     empty: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(migrations, "_version", _die)
+        patch.setattr(migrations, "_row", _die)
         with pytest.raises(KeyboardInterrupt):
             migrate(empty)
     assert migrate(empty) == ALL
@@ -105,27 +105,6 @@ def test_a_schema_serves_code_that_is_old_enough_and_allowed() -> None:
     for version, min_code in ((None, None), (mine - 1, None), (mine + 1, mine + 1)):
         with pytest.raises(SchemaMismatch):
             check(version, min_code)
-
-
-def test_a_migration_behind_a_long_reader_gives_way_and_tries_again(
-    queue: Queue, database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    queue.rows("update pgqueue.code set digest = 'of another release'")
-    reader = queue.connect(autocommit=False)
-    reader.execute("select * from pgqueue.tasks").fetchall()
-    waits = 0
-
-    def pause(_seconds: float) -> None:
-        nonlocal waits
-        waits += 1
-        # while it pauses it is in nobody's way
-        assert queue.values("select count(*) from pgqueue.tasks") == [0]
-        reader.rollback()
-
-    monkeypatch.setattr(migrations.time, "sleep", pause)
-    assert migrate(database) == []
-    assert waits == 1
-    assert queue.value("select digest from pgqueue.code") != "of another release"
 
 
 def test_work_goes_on_while_functions_are_replaced(queue: Queue, database: str) -> None:

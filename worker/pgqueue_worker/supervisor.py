@@ -17,7 +17,7 @@ import structlog
 from pgqueue import migrations
 from pgqueue.bounds import ONE, Processes
 from pgqueue.database import Link
-from pgqueue.errors import DatabaseUnavailable, PgQueueError, UsageError
+from pgqueue.errors import DatabaseUnavailable, PgQueueError, SchemaMismatch, UsageError
 from pgqueue.webhooks import QUEUE
 from pgqueue_worker.doorbell import Doorbell
 from pgqueue_worker.fleet import Fleet
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _log = structlog.get_logger("pgqueue.supervisor")
 
 _LISTEN_S = 30.0
+_SCHEMA_S = 5.0
 _BURST_LOOK_S = 0.1
 _SHARE = 20  # a look that took t comes again after 20 t at the earliest
 _KILL_S = 10.0
@@ -73,6 +74,7 @@ class Supervisor:
         self._link = Link(plan.dsn, "pgqueue supervisor")
         self._turn = asyncio.Lock()
         self._stop = asyncio.Event()
+        self._unfit: str | None = None  # why the schema is not for this code
         self._beat = asyncio.Event()
         self._waiting = asyncio.Event()
         self._listening = False
@@ -102,7 +104,9 @@ class Supervisor:
     def _not_ready(self) -> str | None:
         """Say what is missing before tasks can run: a process, a wake-up, or the will to."""
         if self._stop.is_set():
-            return "draining"
+            return self._unfit or "draining"
+        if self._unfit is not None:
+            return self._unfit
         if not any(child.worker_id is not None for child in list(self._children)):
             return "no worker process is registered"
         if not self._doorbell.connected:
@@ -135,6 +139,7 @@ class Supervisor:
                 self._mind_listening(),
                 self._keeper.mind_watches(),
                 self._maintenance.run(),
+                self._mind_schema(),
             )
         ]
         if self._plan.burst:
@@ -159,6 +164,8 @@ class Supervisor:
             await self._link.close()
         if self._keeper.failed is not None:
             raise UsageError(self._keeper.failed)
+        if self._unfit is not None:
+            raise SchemaMismatch(self._unfit)
         _log.info("supervisor_stopped")
         return 0
 
@@ -167,15 +174,36 @@ class Supervisor:
             return await self._link.rows(query, parameters)
 
     async def _await_schema(self) -> None:
+        """Wait for a schema that serves this code: the one that migrates it may come later."""
         patience = Patience("start")
         while not self._stop.is_set():
             try:
-                ((current, min_code),) = await self._call("schema_version")
-                migrations.check(current, min_code)
+                await self._check_schema()
             except DatabaseUnavailable as error:
+                self._unfit = str(error)
                 await patience.failed(error)
             else:
+                self._unfit = None
+                patience.succeeded()
                 return
+
+    async def _check_schema(self) -> None:
+        ((current, min_code),) = await self._call("schema_version")
+        migrations.check(current, min_code)
+
+    async def _mind_schema(self) -> None:
+        """Drain when a migration came that no longer allows this code."""
+        while self._unfit is None:
+            await asyncio.sleep(_SCHEMA_S)
+            try:
+                await self._check_schema()
+            except SchemaMismatch as error:
+                _log.error("schema_mismatch", error=str(error))
+                self._unfit = str(error)
+            except DatabaseUnavailable:
+                pass  # whoever needs it says so
+        self._stop.set()
+        await asyncio.Event().wait()
 
     async def _heartbeats(self) -> None:
         patience = Patience("heartbeat")

@@ -1,0 +1,154 @@
+"""Releases in folders of their own, whose code runs from there: this one, one to come, the last.
+
+A release is found by ``PYTHONPATH``; its `tests` package is its own, too, for the handlers in it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tarfile
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+from pgqueue.queries import SQL
+
+__all__ = ["TOP", "Release", "last_released", "next_one", "this_one"]
+
+TOP = Path(__file__).parents[2]
+_PACKAGES = {"pgqueue": "pgqueue", "api/pgqueue_api": "pgqueue_api"}
+_PACKAGES |= {"worker/pgqueue_worker": "pgqueue_worker", "tests": "tests"}
+_LEFT_OUT = shutil.ignore_patterns("__pycache__", "_sql")
+
+
+@dataclass(frozen=True)
+class Release:
+    """A release: its name, and where it is."""
+
+    name: str
+    folder: Path
+
+    @property
+    def sql(self) -> Path:
+        """Where its SQL is."""
+        return self.folder / "pgqueue" / "_sql"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What makes Python import it, and nothing of another."""
+        return {**os.environ, "PYTHONPATH": str(self.folder)}
+
+    @property
+    def version(self) -> int:
+        """The version of its schema."""
+        return max(int(file.name[:4]) for file in (self.sql / "migrations").glob("*.sql"))
+
+    def change(self, path: str, pattern: str, replacement: str) -> None:
+        """Change a file of its SQL at the one place that matches."""
+        file = self.sql / path
+        text, n = re.subn(pattern, replacement, file.read_text())
+        assert n == 1, f"{path} holds {pattern} {n} times"
+        file.write_text(text)
+
+    def write(self, path: str, text: str) -> None:
+        """Add a file to its SQL."""
+        (self.sql / path).parent.mkdir(exist_ok=True)
+        (self.sql / path).write_text(text)
+
+
+def this_one(folder: Path, name: str = "this", top: Path = TOP, sql: Path = SQL) -> Release:
+    """Copy the release that is in a tree."""
+    for source, target in _PACKAGES.items():
+        shutil.copytree(top / source, folder / target, ignore=_LEFT_OUT)
+    release = Release(name, folder)
+    shutil.copytree(sql.resolve(), release.sql)
+    return release
+
+
+def next_one(folder: Path, *, kept: bool = True) -> Release:
+    """Make a release to come: this one, and one change of each kind that docs/adr/0011 speaks of.
+
+    Without ``kept`` it breaks the rule: what this release still calls is not there any more.
+    """
+    release = this_one(folder, "next")
+    version = release.version + 1
+    release.write(
+        f"migrations/{version:04}_note.sql",
+        "alter table task add column note text;\nalter table running add column note text;\n",
+    )
+    release.write(
+        f"migrations/{version + 1:04}_worker_host.sql",
+        "-- transaction: none\n"
+        "-- squawk-ignore-file ban-concurrent-index-creation-in-transaction\n"
+        "drop index concurrently if exists pgqueue.worker_host;\n"
+        "create index concurrently worker_host on pgqueue.worker (host);\n",
+    )
+    _add_an_argument(release)
+    _add_columns(release)
+    _change_a_signature(release, kept=kept)
+    return release
+
+
+def _add_an_argument(release: Release) -> None:
+    release.change(
+        "functions/heartbeat.sql",
+        r"lease_s float8, out active",
+        "lease_s float8, note text default null, out active",
+    )
+    release.change(
+        "queries/worker.sql",
+        r"pgqueue\.heartbeat\((.*)\)",
+        r"pgqueue.heartbeat(\1, 'of the next release')",
+    )
+
+
+def _add_columns(release: Release) -> None:
+    """To the result of a function, at the end of a view, and at the beginning of another."""
+    release.change("functions/claim.sql", r"batch_id uuid\n\)", "batch_id uuid, note text\n)")
+    release.change(
+        "functions/claim.sql",
+        r"l\.batch_id\n    from leased as l;",
+        "l.batch_id, null::text\n    from leased as l;",
+    )
+    release.change(
+        "views/tasks.sql", r"\nfrom pgqueue\.task as t", ",\n    t.note\nfrom pgqueue.task as t"
+    )
+    release.change("views/queues.sql", r"as\nselect\n", "as\nselect\n    'new' as news,\n")
+
+
+def _change_a_signature(release: Release, *, kept: bool) -> None:
+    release.change(
+        "functions/finish.sql", r"\n    results jsonb,", "\n    release text, results jsonb,"
+    )
+    release.change("functions/complete_attempt.sql", r"from finish\(", "from finish('sql', ")
+    release.change("queries/worker.sql", r"pgqueue\.finish\(", "pgqueue.finish('next', ")
+    if kept:
+        release.write(
+            "compat/finish.sql",
+            "create or replace function pgqueue.finish(\n"
+            "    results jsonb, task_ids uuid[], lease_ids bigint[],\n"
+            "    out refused bigint[], out watched boolean\n"
+            ")\n"
+            "language sql\n"
+            "as $$ select * from pgqueue.finish('this', results, task_ids, lease_ids) $$;\n",
+        )
+
+
+def last_released(folder: Path, top: Path = TOP) -> Release | None:
+    """Unpack what has the newest tag ``v*`` of a tree's history; None: nothing is released yet."""
+    if not (top / ".git").exists():
+        return None
+    tags = _git(top, "tag", "--list", "v*", "--sort=-version:refname").decode().split()
+    if not tags:
+        return None
+    source = folder / "source"
+    with tarfile.open(fileobj=BytesIO(_git(top, "archive", tags[0]))) as archive:
+        archive.extractall(source, filter="data")
+    return this_one(folder / "release", tags[0], source, source / "sql")
+
+
+def _git(top: Path, *arguments: str) -> bytes:
+    return subprocess.run(["git", "-C", top, *arguments], check=True, capture_output=True).stdout
