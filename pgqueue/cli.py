@@ -13,6 +13,7 @@ from pgqueue.errors import PgQueueError
 # name → where its click command lives: imported when called, so the library needs neither side
 _COMMANDS = {
     "api": ("pgqueue_api.cli", "Serve the HTTP API."),
+    "check": ("pgqueue.check_command", "Say whether all that is stored agrees."),
     "doctor": ("pgqueue.doctor", "Say what is wrong, and what to do about it."),
     "migrate": ("pgqueue.commands", "Bring the database's schema up to date."),
     "psql": ("pgqueue.psql", "Open psql on the queue's database."),

@@ -21,5 +21,5 @@ as $$
     select 'facts', i.key, 'is an idempotency key of task ' || i.id || ', which never was'
     from (select k.key, unnest(k.task_ids) as id from pgqueue.idempotency as k) as i
     left join pgqueue.task as t on t.id = i.id
-    where t.id is null and not pgqueue.is_pruned(i.id)
+    where i.id is not null and t.id is null and not pgqueue.is_pruned(i.id)
 $$;

@@ -1,4 +1,4 @@
--- What `pgqueue doctor` asks: each concern on its own, so that none holds up another.
+-- What `pgqueue doctor` asks: each concern on its own, so that none holds up another. And what `pgqueue check` asks.
 
 -- name: examine_settings
 select topic, level, finding, advice from pgqueue.doctor_settings();
@@ -20,3 +20,6 @@ select topic, level, finding, advice from pgqueue.doctor_locks();
 
 -- name: read_clock
 select extract(epoch from clock_timestamp())::float8 as server_s;
+
+-- name: check
+select topic, subject, detail from pgqueue.check();
