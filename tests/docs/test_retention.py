@@ -12,6 +12,7 @@ from pgqueue_worker.duties import DUTIES
 from pgqueue import PgQueue
 from pgqueue.cli import group
 from tests.database.queue import Queue
+from tests.database.test_check import PLANTED
 from tests.docs.blocks import ROOT, blocks
 from tests.docs.running import run
 
@@ -54,18 +55,28 @@ def test_the_request_on_retention_is_the_same_setting(queue: Queue) -> None:
 
 
 def test_the_statements_on_maintenance_run(queue: Queue) -> None:
-    duties, doctor = blocks("maintenance.md", "sql")
+    duties, doctor, check = blocks("maintenance.md", "sql")
     assert queue.rows(duties) == []
     assert "no duty of maintenance was ever done" in {row["finding"] for row in queue.rows(doctor)}
+    assert queue.rows(check) == []
 
 
 def test_the_doctor_is_called_as_the_chapter_says(queue: Queue) -> None:
-    (block,) = blocks("maintenance.md", "sh")
-    result = CliRunner().invoke(group, block.split()[1:])
+    doctor, _check = blocks("maintenance.md", "sh")
+    result = CliRunner().invoke(group, doctor.split()[1:])
     assert result.exit_code == 2
     topics = {line.split()[1] for line in result.output.splitlines() if "→" not in line}
     chapter = (ROOT / "docs" / "maintenance.md").read_text()
     assert all(f"`{topic}`" in chapter for topic in topics)
+
+
+def test_the_check_is_called_as_the_chapter_says_and_each_topic_is_in_it(queue: Queue) -> None:
+    _doctor, check = blocks("maintenance.md", "sh")
+    result = CliRunner().invoke(group, check.split()[1:])
+    assert (result.output, result.exit_code) == ("sound\n", 0)
+    chapter = (ROOT / "docs" / "maintenance.md").read_text()
+    topics = {topic for topic, _, _ in PLANTED.values()}
+    assert all(f"| `{topic}` |" in chapter for topic in topics)
 
 
 def test_the_chapter_names_every_duty() -> None:
