@@ -57,7 +57,8 @@ select pgqueue.delete_limit(%(name)s, %(versions)s::bigint[]) as deleted;
 listen pgqueue_event;
 
 -- name: echo
-select pg_notify('pgqueue_control', %(payload)s);
+-- where no writes are taken nothing is said: who listens there is to notice
+select pg_notify('pgqueue_control', %(payload)s) where not current_setting('transaction_read_only')::boolean;
 
 -- name: listen_on
 select pgqueue.listen(%(name)s, %(channel)s, %(seconds)s);

@@ -47,7 +47,7 @@ class Bench:
         self, *arguments: str, wait: bool = True, **environment: str
     ) -> subprocess.Popen[str]:
         """Start `pgqueue worker` with the handlers of these tests."""
-        before = self.value("select count(*) from pgqueue.worker")
+        before = self.value("select count(*) from pgqueue.worker") if wait else 0
         with (self.folder / f"worker-{len(self.workers)}.log").open("w") as log:
             worker = self._spawn(arguments, environment, log)
         self.workers.append(worker)
