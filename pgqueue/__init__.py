@@ -6,6 +6,7 @@ from pgqueue.backoff import Backoff
 from pgqueue.batches import Batch, Batches, BatchStatus, OpenBatch
 from pgqueue.context import Context
 from pgqueue.errors import (
+    AnswerLost,
     Conflict,
     DatabaseFull,
     DatabaseUnavailable,
@@ -33,6 +34,7 @@ from pgqueue.sync import SyncClient
 from pgqueue.task import Dependency, Enqueued, NewTask, Outcome, Progress, Status, Task
 
 __all__ = [
+    "AnswerLost",
     "Artifact",
     "ArtifactRef",
     "Backoff",

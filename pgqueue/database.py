@@ -7,51 +7,32 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import orjson
 import psycopg
 from psycopg.rows import dict_row
-from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from pgqueue.connecting import ANSWER_S, Connection, connection_arguments, decode
 from pgqueue.errors import DatabaseUnavailable, translate
 from pgqueue.queries import query
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
+__all__ = [
+    "Bounds",
+    "Connection",
+    "Database",
+    "Link",
+    "Row",
+    "connection_arguments",
+    "decode",
+    "translated",
+]
+
 Row = dict[str, Any]
 
-# A silent cut is noticed within about 15 s; the defaults took minutes.
-_BOUNDS = {
-    "connect_timeout": 5,
-    "keepalives": 1,
-    "keepalives_idle": 5,
-    "keepalives_interval": 3,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 15_000,
-}
-
-
-def connection_arguments(application_name: str) -> dict[str, Any]:
-    """Give the arguments that every connection of pgqueue is made with."""
-    return {"autocommit": True, "application_name": application_name, **_BOUNDS}
-
-
-def decode(text: str | bytes) -> Any:
-    """Give stored JSON as Python values; what no parser of numbers takes stays text.
-
-    jsonb holds numbers of 131,072 digits: one such payload must not break the reading of others.
-    """
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return text if isinstance(text, str) else text.decode()
-
-
-def prepare(connection: psycopg.AsyncConnection[Any]) -> None:
-    """Set up a new connection: statements prepared on first use, JSON read tolerantly."""
-    connection.prepare_threshold = 0
-    set_json_loads(decode, connection)
+# A statement of a client may wait for a key that another's transaction holds.
+_CLIENT_ANSWER_S = 60.0
 
 
 def is_silent(connection: psycopg.AsyncConnection[Any]) -> bool:
@@ -109,6 +90,7 @@ class Database:
         self._timeout = timeout
         self._pool = AsyncConnectionPool(
             dsn,
+            connection_class=Connection,
             kwargs=connection_arguments(application_name),
             min_size=min_size,
             max_size=max_size,
@@ -118,8 +100,8 @@ class Database:
             reconnect_timeout=timeout,  # or it tries less and less often, and is late when it works
         )
 
-    async def _configure(self, connection: psycopg.AsyncConnection[Any]) -> None:
-        prepare(connection)
+    async def _configure(self, connection: Connection) -> None:
+        await connection.make_ready(_CLIENT_ANSWER_S)
 
     async def open(self, *, wait: bool = True) -> None:
         """Open the pool; with ``wait``, raise ``DatabaseUnavailable`` unless one is made."""
@@ -196,17 +178,26 @@ class Link:
 
     Calls on it come one after the other; ``DatabaseUnavailable`` leaves it closed for the next try.
     With ``bounds`` each call is a transaction of its own with these limits, which a transaction
-    pooler in between hands to nobody else.
+    pooler in between hands to nobody else. ``setup`` names a query to begin with. An answer
+    is waited for as long as ``bounds`` let a statement take and a little more; without them for
+    ``answer_s``.
     """
 
     def __init__(
-        self, dsn: str, application_name: str, *, setup: str = "", bounds: Bounds | None = None
+        self,
+        dsn: str,
+        application_name: str,
+        *,
+        setup: str = "",
+        bounds: Bounds | None = None,
+        answer_s: float = ANSWER_S,
     ) -> None:
         self._dsn = dsn
-        self._arguments = connection_arguments(application_name)
+        self._name = application_name
         self._setup = setup
         self._bounds = bounds
-        self._connection: psycopg.AsyncConnection[Any] | None = None
+        self._answer_s = answer_s if bounds is None else bounds.statement_s + 3
+        self._connection: Connection | None = None
         self._in_transaction = False
 
     async def rows(
@@ -264,7 +255,7 @@ class Link:
     async def _bounded(
         self,
         bounds: Bounds,
-        connection: psycopg.AsyncConnection[Any],
+        connection: Connection,
         cursor: psycopg.AsyncCursor[Any],
         name: str,
         parameters: Mapping[str, Any] | Sequence[Any],
@@ -281,9 +272,8 @@ class Link:
         if connection is not None:
             await connection.close()
 
-    async def _connect(self) -> psycopg.AsyncConnection[Any]:
-        connection = await psycopg.AsyncConnection.connect(self._dsn, **self._arguments)
-        prepare(connection)
+    async def _connect(self) -> Connection:
+        connection = await Connection.made(self._dsn, self._name, answer_s=self._answer_s)
         if self._setup:
             try:
                 await connection.execute(query(self._setup))

@@ -11,6 +11,7 @@ PgQueueError
 ├── LeaseLost             the attempt's lease went to another: stop working on the task
 └── DatabaseUnavailable   PostgreSQL cannot be reached, is stopping or takes no writes: try again
     ├── DatabaseFull      its disk is full: make room there
+    ├── AnswerLost        it broke off before it answered: it may have done it, or not
     └── SchemaMismatch    the schema and this code do not fit yet, or no more: migrate or upgrade
 
 Every error has a ``code`` (stable, for programs) and a ``hint`` (what to do, for people).
@@ -130,6 +131,12 @@ class DatabaseFull(DatabaseUnavailable):
     code = "database_full"
 
 
+class AnswerLost(DatabaseUnavailable):
+    """The connection broke before the answer came: what was asked may have been done, or not."""
+
+    code = "answer_lost"
+
+
 class SchemaMismatch(DatabaseUnavailable):
     """The schema in the database and this code do not fit each other."""
 
@@ -179,6 +186,9 @@ _AWAY_BY_SQLSTATE: dict[str, _Away] = {
         "name each server in PGQUEUE_DATABASE_URL, with target_session_attrs=read-write",
     ),
 }
+
+# connection failures, completion unknown, and the ends of a session: the commit may have been made
+_UNANSWERED = ("08", "40003", "57P01", "57P02")
 
 _CHECKS = {
     "queue_max_attempts_bound": "max_attempts is 1 to 1000",
@@ -230,10 +240,8 @@ def translate(error: psycopg.Error) -> PgQueueError:
     state = error.sqlstate
     if state is None and isinstance(error, psycopg.DataError):
         return UsageError(_first_line(error), hint="PostgreSQL has no such value")
-    lost = state is None and isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
-    if lost or (state or "").startswith(_UNAVAILABLE_CLASSES):
-        away, what, hint = _AWAY_BY_SQLSTATE.get(state or "", _AWAY)
-        return away(f"{what}: {_first_line(error)}", hint=hint)
+    if unavailable := _unavailable(error, state):
+        return unavailable
     kind = _BY_SQLSTATE.get(state or "", PgQueueError)
     if kind is SchemaMismatch:
         return SchemaMismatch(_first_line(error), hint="run `pgqueue migrate`")
@@ -247,6 +255,21 @@ def translate(error: psycopg.Error) -> PgQueueError:
         return UsageError(_first_line(error), errors=places, hint=error.diag.message_hint)
     check = _CHECKS.get(error.diag.constraint_name or "")
     return kind(check or _first_line(error), hint=error.diag.message_hint)
+
+
+def _unavailable(error: psycopg.Error, state: str | None) -> DatabaseUnavailable | None:
+    lost = state is None and isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+    connecting = error.pgconn is not None or isinstance(error, psycopg.errors.ConnectionTimeout)
+    if not connecting and (lost or (state or "").startswith(_UNANSWERED)):
+        return AnswerLost(
+            f"PostgreSQL broke off before it answered: {_first_line(error)}",
+            hint="what was asked may have been done, or not: look before you ask again, or enqueue "
+            "with a dedup_key (over HTTP an Idempotency-Key), which makes asking again safe",
+        )
+    if lost or (state or "").startswith(_UNAVAILABLE_CLASSES):
+        away, what, hint = _AWAY_BY_SQLSTATE.get(state or "", _AWAY)
+        return away(f"{what}: {_first_line(error)}", hint=hint)
+    return None
 
 
 def _first_line(error: psycopg.Error) -> str:

@@ -6,11 +6,11 @@ import asyncio
 import os
 import socket
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import psycopg
 
-from pgqueue.database import connection_arguments, translated
+from pgqueue.database import Connection, translated
 from pgqueue.queries import query
 
 if TYPE_CHECKING:
@@ -25,16 +25,14 @@ class Watch:
 
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
-        self._connection: psycopg.AsyncConnection[Any] | None = None
+        self._connection: Connection | None = None
         self._name = f"wait {socket.gethostname()}:{os.getpid()}:{id(self):x}"
         self._told = 0.0
 
     async def __aenter__(self) -> Self:
         """Listen, so that nothing is missed between the first look and the wait."""
         with translated():
-            connection = await psycopg.AsyncConnection.connect(
-                self._dsn, **connection_arguments("pgqueue wait")
-            )
+            connection = await Connection.made(self._dsn, "pgqueue wait", prepares=False)
             self._connection = connection
             try:
                 await connection.execute(query("listen_events"))
@@ -71,7 +69,7 @@ class Watch:
                 await self._tell(connection, 0)
             await connection.close()
 
-    async def _tell(self, connection: psycopg.AsyncConnection[Any], seconds: float) -> None:
+    async def _tell(self, connection: Connection, seconds: float) -> None:
         self._told = asyncio.get_running_loop().time()
         await connection.execute(
             query("listen_on"),

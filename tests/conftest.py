@@ -1,6 +1,7 @@
 """Fixtures for every test: a server for the run, a migrated database for each test."""
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -12,11 +13,13 @@ import pytest
 from pgqueue.embedded import EmbeddedServer
 from pgqueue.migrations import migrate
 from tests import servers
+from tests.pooler import Pooler, pgbouncer
 
 pytest_plugins = ["pytest_pgqueue", "tests.figures"]
 
 _OF_A_DATABASE = {"pgqueue_server", "pgqueue_app", "private_server"}
 
+_PATIENCE_S = 10
 _PROGRAMS = ("pgbouncer", "faketime", "root")  # and the names of the markers of what needs them
 
 hypothesis.settings.register_profile("pgqueue", deadline=None, print_blob=True)
@@ -36,6 +39,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="the major version of PostgreSQL to test on (15 to 18)",
     )
 
+    parser.addoption(
+        "--pooler",
+        choices=["pgbouncer"],
+        help="reach the database of each test through a pooler in transaction mode",
+    )
     parser.addoption(
         "--without",
         action="append",
@@ -85,19 +93,73 @@ def template(pgqueue_template: str) -> str:
     return pgqueue_template
 
 
+@pytest.fixture(scope="session")
+def pooler(
+    request: pytest.FixtureRequest, pgqueue_server: servers.Server
+) -> Iterator[Pooler | None]:
+    """The PgBouncer of this run, with --pooler."""
+    if request.config.getoption("--pooler") is None:
+        yield None
+        return
+    with pgbouncer(pgqueue_server.admin) as pooler:
+        yield pooler
+
+
+def assert_nothing_stranded(direct: str) -> None:
+    """Nobody has left a lock or a transaction in the sessions that the pooler keeps."""
+    left = """
+        select a.pid, a.state, l.locktype, l.mode
+        from pg_stat_activity as a
+        left join pg_locks as l on l.pid = a.pid and l.locktype = 'advisory'
+        where a.datname = current_database() and a.pid <> pg_backend_pid()
+            and (l.pid is not null or a.state like 'idle in transaction%')
+    """
+    with psycopg.connect(direct, autocommit=True) as connection:
+        deadline = time.monotonic() + _PATIENCE_S
+        while stranded := connection.execute(left).fetchall():
+            if time.monotonic() > deadline:
+                pytest.fail(f"left behind the pooler: {stranded}")
+            time.sleep(0.05)
+
+
 @pytest.fixture
-def database(pgqueue_database: str) -> str:
-    """The address of a migrated database of this test's own."""
+def direct(pgqueue_database: str) -> str:
+    """The address of this test's database, without a pooler in any case."""
     return pgqueue_database
 
 
 @pytest.fixture
-def connect(database: str) -> Iterator[Callable[..., psycopg.Connection]]:
-    """Open connections to `database`, in autocommit mode, closed after the test."""
+def database(
+    request: pytest.FixtureRequest,
+    direct: str,
+    pooler: Pooler | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[str]:
+    """The address of a migrated database of this test's own; with --pooler, the pooler's.
+
+    Those who listen find the direct one in PGQUEUE_LISTEN_URL.
+    """
+    if pooler is None or request.node.get_closest_marker("unpooled"):
+        yield direct
+        return
+    monkeypatch.setenv("PGQUEUE_LISTEN_URL", direct)
+    yield pooler.through(direct)
+    assert_nothing_stranded(direct)
+
+
+@pytest.fixture
+def connect(database: str, direct: str) -> Iterator[Callable[..., psycopg.Connection]]:
+    """Open connections to `database`, in autocommit mode, closed after the test.
+
+    ``session=True`` gives a session of its own, to listen or to be looked at, past any pooler.
+    """
     opened: list[psycopg.Connection] = []
 
-    def connect(**options: object) -> psycopg.Connection:
-        opened.append(psycopg.connect(database, **{"autocommit": True, **options}))
+    def connect(*, session: bool = False, **options: object) -> psycopg.Connection:
+        if database != direct and not session:
+            options = {"prepare_threshold": None, **options}
+        address = direct if session else database
+        opened.append(psycopg.connect(address, **{"autocommit": True, **options}))
         return opened[-1]
 
     yield connect

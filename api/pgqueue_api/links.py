@@ -14,14 +14,8 @@ import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
-from pgqueue.database import (
-    connection_arguments,
-    is_silent,
-    outdated,
-    prepare,
-    takes_writes,
-    translated,
-)
+from pgqueue.database import Connection, is_silent, outdated, takes_writes, translated
+from pgqueue.errors import AnswerLost, DatabaseUnavailable
 from pgqueue.queries import query
 from pgqueue_api.problems import DatabaseBusy
 
@@ -54,9 +48,10 @@ class Links:
         self._dsn = dsn
         self._name = name
         self._timeout_s = timeout_s
+        self._read_only = read_only
         self._bound = "bound_read" if read_only else "bound_transaction"
         self._bounds = {"milliseconds": str(int(timeout_s * 1000))}
-        self._free: asyncio.LifoQueue[psycopg.AsyncConnection[Any] | None] = asyncio.LifoQueue()
+        self._free: asyncio.LifoQueue[Connection | None] = asyncio.LifoQueue()
         for _ in range(size):
             self._free.put_nowait(None)
 
@@ -115,7 +110,7 @@ class Links:
                 await connection.close()
 
     @asynccontextmanager
-    async def _lent(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+    async def _lent(self) -> AsyncIterator[Connection]:
         patience_s = self._timeout_s + 3
         try:
             async with asyncio.timeout(patience_s):
@@ -145,17 +140,18 @@ class Links:
                         )
         except TimeoutError as error:
             raise DatabaseBusy("the database did not answer in time") from error
+        except AnswerLost as error:
+            if self._read_only:  # nothing can have been done
+                raise DatabaseUnavailable(error.message) from error
+            raise
         finally:
             if connection is not None and not usable:
                 await connection.close()
             self._free.put_nowait(connection if usable else None)
 
-    async def _connect(self) -> psycopg.AsyncConnection[Any]:
-        connection = await psycopg.AsyncConnection.connect(
-            self._dsn, **connection_arguments(self._name)
-        )
-        prepare(connection)
-        return connection
+    async def _connect(self) -> Connection:
+        # PostgreSQL keeps the limit; this is for a server that is silent
+        return await Connection.made(self._dsn, self._name, answer_s=self._timeout_s + 2)
 
 
 @contextmanager

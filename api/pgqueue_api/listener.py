@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from pgqueue import logs
-from pgqueue.database import connection_arguments
+from pgqueue.database import Connection
 from pgqueue.errors import PgQueueError
 from pgqueue.queries import query
 
@@ -77,9 +77,10 @@ class Listener:
             await asyncio.sleep(_SPREAD.uniform(0.2, 1.5))
 
     async def _listen(self) -> None:
-        arguments = connection_arguments("pgqueue api listen")
-        async with await psycopg.AsyncConnection.connect(self._dsn, **arguments) as connection:
+        made = Connection.made(self._dsn, "pgqueue api listen", answer_s=_ECHO_S, prepares=False)
+        async with await made as connection:
             await connection.execute(query("listen_hub"))
+            connection.answer_s = None  # from here on the echo proves that it lives
             self._on_connect()
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._read(connection))

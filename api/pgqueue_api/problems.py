@@ -24,6 +24,7 @@ from litestar.exceptions import HTTPException, ValidationException
 
 from pgqueue import logs
 from pgqueue.errors import (
+    AnswerLost,
     Conflict,
     DatabaseFull,
     DatabaseUnavailable,
@@ -159,6 +160,7 @@ PROBLEM_CODES: dict[str, dict[str, Any]] = {
         (UnsupportedMedia, "Send `Content-Type: application/json`."),
         (DatabaseUnavailable, "PostgreSQL cannot be reached: try again after `Retry-After`."),
         (DatabaseFull, "PostgreSQL's disk is full: try again after `Retry-After`."),
+        (AnswerLost, "PostgreSQL broke off: it may be done. An `Idempotency-Key` asks safely."),
         (DatabaseBusy, "PostgreSQL did not answer in time: try again after `Retry-After`."),
         (Overloaded, "More waits than can be done in time: try again after `Retry-After`."),
         (SchemaMismatch, "The database has another version of the schema: `pgqueue migrate`."),

@@ -69,7 +69,8 @@ class Submitter:
     """Stores tasks, many to a commit."""
 
     def __init__(self, dsn: str, doorbell: Doorbell, limits: Limits, metrics: Metrics) -> None:
-        self._link = Link(dsn, "pgqueue api submit")
+        # a statement that waits is cancelled before; this is for a server that is silent
+        self._link = Link(dsn, "pgqueue api submit", answer_s=limits.submit_s + 4)
         self._doorbell = doorbell
         self._limits = limits
         self._metrics = metrics

@@ -1,5 +1,6 @@
 """A worker played through SQL, so that tests decide when anything happens."""
 
+import os
 from typing import Any
 
 import orjson
@@ -11,7 +12,8 @@ class Worker:
     """Claims, reports and finishes as a worker process does, announcing what it changed."""
 
     def __init__(self, dsn: str) -> None:
-        self.connection = psycopg.connect(dsn, autocommit=True, row_factory=dict_row)
+        direct = os.environ.get("PGQUEUE_LISTEN_URL", dsn)  # past a pooler: some tests listen
+        self.connection = psycopg.connect(direct, autocommit=True, row_factory=dict_row)
         self.id = self.value(
             "select pgqueue.register_worker('s', 'host', 1, '1', '{}', '{}', 10, 1000)"
         )

@@ -144,8 +144,6 @@ class Verdict:
     unexplained: list[str] = field(default_factory=list)
     acknowledged: int = 0
     unknown: int = 0
-    recovered: int = 0
-    """Of the unknown: those that were stored all the same."""
     completed: int = 0
     executions: int = 0
     reexecutions: int = 0
@@ -173,7 +171,6 @@ def check(history: History, stored: Stored, *, slack_s: float = 5) -> Verdict:
         unexpected=sorted(books.unexpected()),
         acknowledged=sum(len(call.keys) for call in history.calls if call.end == "ok"),
         unknown=sum(len(call.keys) for call in history.calls if call.end == "unknown"),
-        recovered=books.recovered(),
         completed=len(books.completed),
         executions=len(history.executions),
     )
@@ -203,12 +200,6 @@ class _Books:
         for execution in history.executions:
             self.executed[execution.task_id, execution.lease_id].append(execution)
             self.leases[execution.task_id].add(execution.lease_id)
-
-    def recovered(self) -> int:
-        """Count the tasks that are stored and nobody knew of."""
-        stored = {task.key for task in self.stored.tasks}
-        unknown = [call for call in self.history.calls if call.end == "unknown"]
-        return sum(key in stored for call in unknown for key in call.keys)
 
     def lost(self) -> Iterator[str]:
         """Acknowledged or stored, and not ended as it should be."""

@@ -115,7 +115,7 @@ class Report:
         v = self.verdict
         counts = [f"{name} {len(found)}" for name, found in v.evidence().items()]
         faults = ", ".join(f"{n} {kind}" for kind, n in sorted(self.faults.items()))
-        asked = f"{v.acknowledged:,} acknowledged, {v.unknown:,} unknown ({v.recovered:,} stored)"
+        asked = f"{v.acknowledged:,} acknowledged, {v.unknown:,} unknown"
         done = f"{v.completed:,} completed in {v.executions:,} executions"
         lines = [
             f"faults        {self.faults.total()}: {faults}",

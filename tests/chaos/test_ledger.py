@@ -61,7 +61,7 @@ def test_an_unknown_call_may_be_stored_or_not() -> None:
         stored.tasks += tasks
         verdict = check(history, stored)
         assert verdict.sound, verdict.evidence()
-        assert (verdict.unknown, verdict.recovered) == (1, len(tasks))
+        assert verdict.unknown == 1
 
 
 def drop_task(history: History, stored: Stored) -> None:

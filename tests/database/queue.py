@@ -1,5 +1,6 @@
 """The SQL contract, called as any client would: by its functions."""
 
+import itertools
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,6 +12,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 _PATIENCE_S = 20
+_NUMBERS = itertools.count()
 
 _SHOWN_ELSEWHERE = """
     select 'view' as topic, v.id::text as subject, 'is shown as ' || v.status as detail
@@ -32,18 +34,20 @@ class Queue:
 
     def __init__(self, connect: Callable[..., psycopg.Connection], threads: ThreadPoolExecutor):
         self.connect = connect
-        self.connection = connect()
+        self.name = f"session {next(_NUMBERS)}"  # the pid would be the pooler's idea
+        self.connection = connect(application_name=self.name)
         self._threads = threads
 
     def on(self, connection: psycopg.Connection) -> "Queue":
         """The same queue through another session."""
         other = object.__new__(Queue)
-        other.__dict__.update(self.__dict__, connection=connection)
+        name = connection.info.parameter_status("application_name")
+        other.__dict__.update(self.__dict__, connection=connection, name=name)
         return other
 
-    def session(self) -> "Queue":
+    def session(self, **options: Any) -> "Queue":
         """The same queue through a session of its own."""
-        return self.on(self.connect())
+        return self.on(self.connect(application_name=f"session {next(_NUMBERS)}", **options))
 
     def rows(self, statement: str, *parameters: Any) -> list[dict[str, Any]]:
         with self.connection.cursor(row_factory=dict_row) as cursor:
@@ -195,9 +199,10 @@ class Queue:
         future = self._threads.submit(call, other)
         self.until(
             """select exists (
-                   select from pg_stat_activity where pid = %s and wait_event_type = 'Lock'
+                   select from pg_stat_activity
+                   where application_name = %s and wait_event_type = 'Lock'
                )""",
-            other.connection.info.backend_pid,
+            other.name,
             unless=future,
         )
         return future

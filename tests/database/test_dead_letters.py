@@ -344,7 +344,7 @@ def test_a_policy_of_a_queue_goes_before_that_of_all(queue: Queue) -> None:
 def test_growth_beyond_the_limit_is_told_once_and_again_when_it_was_over(queue: Queue) -> None:
     worker = queue.worker(1e9)
     queue.rows("select pgqueue.set_dead_letter_policy('default', growth_limit => 4)")
-    listener = queue.connect()
+    listener = queue.connect(session=True)
     listener.execute("listen pgqueue_notice")
 
     def watched() -> list[str]:

@@ -328,7 +328,7 @@ def test_the_bell_rings_in_the_commit_that_releases(queue: Queue) -> None:
     worker = queue.worker()
     queue.enqueue_many({"type": "t"}, after(0, queue="other"))
     (lease,) = queue.claim(worker)
-    listening = queue.session()
+    listening = queue.session(session=True)
     listening.rows("listen pgqueue_ready")
     listening.rows("select pgqueue.listen('me', 'pgqueue_ready', 60)")
     queue.finish(lease)

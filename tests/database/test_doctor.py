@@ -145,7 +145,7 @@ def test_who_holds_the_horizon_is_named(well: Queue, connect: Callable[..., Any]
     with connect(application_name="report", autocommit=False) as reader:
         reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         reader.execute("select count(*) from pg_class")
-        pid = reader.info.backend_pid
+        (pid,) = reader.execute("select pg_backend_pid()").fetchone()
         look = "doctor_holders('0 s')"
         (holder,) = [one for one in findings(well, "horizon", look) if f"pid {pid} " in one]
         assert holder.startswith(f"warning: pid {pid} (report, user ")
@@ -156,7 +156,7 @@ def test_who_holds_the_horizon_is_named(well: Queue, connect: Callable[..., Any]
 def test_who_waits_for_a_lock_is_named_with_who_holds_it(well: Queue, database: str) -> None:
     with well.holding() as other:
         other.rows("lock table pgqueue.queue in access exclusive mode")
-        holder = other.connection.info.backend_pid
+        holder = other.value("select pg_backend_pid()")
         waiting = well.blocked(lambda q: q.rows("select * from pgqueue.queues"))
         (one, *_) = findings(well, "locks", "doctor_locks('0 s')")
         assert f"for a lock on queue, behind pid {holder}" in one

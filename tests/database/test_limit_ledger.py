@@ -93,6 +93,7 @@ def _cut(queue: Queue, keeper: int, done: Event) -> int:
     return cut
 
 
+@pytest.mark.unpooled("it cuts sessions by their pid, and spares its own")
 def test_no_limit_is_ever_exceeded_while_sessions_die(queue: Queue, database: str) -> None:
     rate = '[{"count": 30, "per_seconds": 0.5}, {"count": 200, "per_seconds": 5}]'
     limit(queue, f'{{"concurrency": 6, "rate": {rate}}}', "one")

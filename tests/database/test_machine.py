@@ -61,7 +61,7 @@ class Machine(RuleBasedStateMachine):
         super().__init__()
         self.server, self.name = server, server.create(template)
         self.connection = psycopg.connect(server.dsn(self.name), autocommit=True)
-        self.queue = Queue(lambda: self.connection, threads)
+        self.queue = Queue(lambda **_: self.connection, threads)
         self.now = 0.0
         self.tasks: dict[str, Expected] = {}
         self.states: dict[int, str] = {}

@@ -13,7 +13,7 @@ CHANNELS = ("pgqueue_ready", "pgqueue_event", "pgqueue_control")
 @pytest.fixture
 def heard(connect: Callable[..., psycopg.Connection]) -> Callable[[], list[tuple[str, str]]]:
     """What was notified since the last call."""
-    ear = connect()
+    ear = connect(session=True)
     for channel in CHANNELS:
         ear.execute(f"listen {channel}")
 

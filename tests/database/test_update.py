@@ -216,7 +216,7 @@ def test_a_cancel_finds_a_task_that_was_changed_meanwhile(queue: Queue) -> None:
 
 def test_watchers_hear_of_a_change(queue: Queue) -> None:
     id = queue.enqueue()
-    listener = queue.connect()
+    listener = queue.connect(session=True)
     listener.execute("listen pgqueue_event")
     queue.value("select pgqueue.listen('test', 'pgqueue_event', 60)::text")
 
@@ -240,7 +240,7 @@ def test_watchers_hear_of_a_change(queue: Queue) -> None:
 
 def test_the_doorbell_rings_for_a_task_that_is_run_now(queue: Queue) -> None:
     id = queue.enqueue(run_at=at(SOON), queue="mail")
-    listener = queue.connect()
+    listener = queue.connect(session=True)
     listener.execute("listen pgqueue_ready")
     queue.value("select pgqueue.listen('test', 'pgqueue_ready', 60)::text")
     queue.update(id, run_at=at(-SOON))

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import psycopg
 import pytest
@@ -14,7 +15,7 @@ from tests.database.queue import Queue
 def queue(connect: Callable[..., psycopg.Connection]) -> Iterator[Queue]:
     """The other side of the client: it claims and finishes."""
     with ThreadPoolExecutor(4) as threads:
-        yield Queue(connect, threads)
+        yield Queue(partial(connect, session=True), threads)
 
 
 @pytest.fixture

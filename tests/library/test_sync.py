@@ -50,6 +50,7 @@ def test_one_client_serves_many_threads(database: str) -> None:
         assert sorted(task.payload for task in threads.map(client.get, ids)) == [*range(40)]
 
 
+@pytest.mark.unpooled("it counts the sessions that a client leaves: a pooler keeps them")
 def test_leaving_the_client_leaves_no_session_and_no_thread(database: str, queue: Queue) -> None:
     before = threading.active_count()
     with SyncClient(database) as client:

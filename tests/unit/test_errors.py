@@ -8,6 +8,7 @@ import pytest
 
 from pgqueue import errors
 from pgqueue.errors import (
+    AnswerLost,
     Conflict,
     DatabaseFull,
     DatabaseUnavailable,
@@ -85,15 +86,15 @@ def test_a_payload_error_points_at_each_place() -> None:
         ("42883", SchemaMismatch),
         ("42P01", SchemaMismatch),
         ("3F000", SchemaMismatch),
-        ("08006", DatabaseUnavailable),
+        ("08006", AnswerLost),
         ("40001", DatabaseUnavailable),
         ("40P01", DatabaseUnavailable),
         ("53100", DatabaseFull),
         ("25006", DatabaseUnavailable),
         ("58030", DatabaseUnavailable),
         ("53300", DatabaseUnavailable),
-        ("57P01", DatabaseUnavailable),
-        ("57P02", DatabaseUnavailable),
+        ("57P01", AnswerLost),
+        ("57P02", AnswerLost),
         ("57P03", DatabaseUnavailable),
     ],
 )

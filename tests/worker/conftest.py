@@ -36,7 +36,8 @@ class Bench:
         self.dsn = dsn
         self.folder = folder
         self.workers: list[subprocess.Popen[str]] = []
-        self.connection = psycopg.connect(dsn, autocommit=True, row_factory=dict_row)
+        direct = os.environ.get("PGQUEUE_LISTEN_URL", dsn)  # it only looks on, and must see all
+        self.connection = psycopg.connect(direct, autocommit=True, row_factory=dict_row)
 
     def reconnect(self) -> None:
         """Connect again where the server was away."""

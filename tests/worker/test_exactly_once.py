@@ -41,7 +41,7 @@ def test_a_session_that_is_cut_before_the_commit_leaves_no_effect_of_it(bench: B
     assert cut == 1
     bench.open("cut-out")
     assert bench.ended(task)["result"] == {"attempt": 2}
-    assert bench.attempts(task)[0]["error"]["type"] == "DatabaseUnavailable"
+    assert bench.attempts(task)[0]["error"]["type"] == "AnswerLost"
     assert bench.rows("select attempt from effect") == [{"attempt": 2}]
 
 

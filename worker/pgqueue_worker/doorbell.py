@@ -5,12 +5,9 @@ A notification is a hint. After every connect everyone looks once, and workers p
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
-import psycopg
-
-from pgqueue.database import connection_arguments, takes_writes, translated
+from pgqueue.database import Connection, takes_writes, translated
 from pgqueue.errors import DatabaseUnavailable
 from pgqueue.queries import query
 from pgqueue_worker.retrying import Patience
@@ -18,7 +15,10 @@ from pgqueue_worker.retrying import Patience
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_CHECK_S = 10.0
+    import psycopg
+
+_CHECK_S = 5.0
+_ANSWER_S = 5.0
 
 
 class Doorbell:
@@ -39,25 +39,25 @@ class Doorbell:
             try:
                 with translated():
                     await self._listen()
-            except (DatabaseUnavailable, TimeoutError) as error:
+            except DatabaseUnavailable as error:
                 await self._patience.failed(error)
             finally:
                 self.connected = False
 
     async def _listen(self) -> None:
-        arguments = connection_arguments("pgqueue listen")
-        async with await psycopg.AsyncConnection.connect(self._dsn, **arguments) as connection:
+        made = Connection.made(self._dsn, "pgqueue listen", answer_s=_ANSWER_S, prepares=False)
+        async with await made as connection:
             await connection.execute(query("listen_ready"))
             await connection.execute(query("listen_control"))
             self.connected = True
             self._patience.succeeded()
             self._on_ring([])
             while True:
+                connection.answer_s = None  # it need not say anything
                 async for notice in connection.notifies(timeout=_CHECK_S):
                     self._notice(notice)
-                # nothing for a while: is the other side still there?
-                async with asyncio.timeout(_CHECK_S):
-                    await connection.execute(query("ping"))
+                connection.answer_s = _ANSWER_S
+                await connection.execute(query("ping"))  # is the other side still there?
                 if not takes_writes(connection):
                     message = "the server takes no writes any more, so nobody rings there"
                     raise DatabaseUnavailable(message)

@@ -19,6 +19,7 @@ import structlog
 import uvloop
 
 from pgqueue import logs, telemetry
+from pgqueue.connecting import ANSWER_S
 from pgqueue.database import Link
 from pgqueue.errors import LeaseLost, PgQueueError
 from pgqueue.settings import Settings
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 _log = structlog.get_logger("pgqueue.worker")
 
 _BUSY_S = 1.0
+_ANSWERS_S = {"file": 60.0}  # 16 MiB take a while
 
 LEASE_LOST = 75  # exit status: EX_TEMPFAIL, start another
 
@@ -86,7 +88,7 @@ class WorkerProcess:
         self._claim_link = Link(dsn, "pgqueue worker claim", setup="skip_leases")
         self._links = [self._claim_link]
         self._links += [
-            Link(dsn, f"pgqueue worker {name}")
+            Link(dsn, f"pgqueue worker {name}", answer_s=_ANSWERS_S.get(name, ANSWER_S))
             for name in ("finish", "report", "file", "checkpoint")
         ]
         finish_link, report_link, file_link, checkpoint_link = self._links[1:]

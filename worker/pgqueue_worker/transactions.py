@@ -18,7 +18,8 @@ from psycopg.rows import tuple_row
 from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolTimeout
 
 from pgqueue import telemetry
-from pgqueue.database import connection_arguments, takes_writes
+from pgqueue.connecting import connection_arguments, is_direct, is_direct_sync
+from pgqueue.database import takes_writes
 from pgqueue.errors import DatabaseUnavailable, LeaseLost, UsageError, translate
 from pgqueue.queries import query
 from pgqueue.steps import on_loop
@@ -34,6 +35,7 @@ __all__ = ["Attempt", "Connections", "Transaction"]
 _MOST = 10
 _FREE_S = 30.0  # how long an attempt waits for one of them
 _IDLE_S = 60.0
+_PREPARE_AT = 5  # the driver's default: the statements are the handlers' own
 
 
 class Attempt(Protocol):
@@ -93,7 +95,9 @@ class Connections:
         """Give the pool for handlers on the event loop."""
         async with self._one_task:
             if self._for_loop is None:
-                self._for_loop = AsyncConnectionPool(**self._arguments, check=_check, reset=_reset)
+                self._for_loop = AsyncConnectionPool(
+                    **self._arguments, configure=_configure, check=_check, reset=_reset
+                )
                 await self._for_loop.open()
             return self._for_loop
 
@@ -102,7 +106,10 @@ class Connections:
         with self._one_thread:
             if self._for_threads is None:
                 self._for_threads = ConnectionPool(
-                    **self._arguments, check=_check_sync, reset=_reset_sync
+                    **self._arguments,
+                    configure=_configure_sync,
+                    check=_check_sync,
+                    reset=_reset_sync,
                 )
                 self._for_threads.open()
             return self._for_threads
@@ -294,6 +301,14 @@ def _must_take_writes(connection: psycopg.BaseConnection[Row]) -> None:
         connection.pgconn.finish()
         message = "the server takes no writes any more"
         raise psycopg.OperationalError(message)
+
+
+async def _configure(connection: psycopg.AsyncConnection[Row]) -> None:
+    connection.prepare_threshold = _PREPARE_AT if await is_direct(connection) else None
+
+
+def _configure_sync(connection: psycopg.Connection[Row]) -> None:
+    connection.prepare_threshold = _PREPARE_AT if is_direct_sync(connection) else None
 
 
 async def _reset(connection: psycopg.AsyncConnection[Row]) -> None:
