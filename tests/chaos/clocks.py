@@ -2,7 +2,8 @@
 
 Only the time of day is wrong. The monotonic clock counts from the start of the machine, and nobody
 can set it. libfaketime 0.9.10 breaks `time.sleep` of Python 3.11 and later in such processes
-(https://github.com/wolfcw/libfaketime/issues/426): handlers that run under it wait otherwise.
+(https://github.com/wolfcw/libfaketime/issues/426): handlers that run under it wait otherwise. Tests
+that use this are marked ``faketime``.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import pytest
 
 __all__ = ["Clock", "wrong_clock"]
 
-_SHARED = Path("/dev/shm")  # noqa: S108  where libfaketime puts its memory
+_SHARED = Path("/dev/shm")
 _PLACES = ("/usr/lib/*/faketime", "/usr/lib/faketime", "/usr/lib64/faketime")
 
 
@@ -58,7 +59,7 @@ def _library() -> Path:
     for place in _PLACES:
         for found in sorted(Path("/").glob(f"{place[1:]}/libfaketimeMT.so.1")):
             return found
-    pytest.fail("libfaketime is not installed: apt-get install libfaketime", pytrace=False)
+    pytest.fail("libfaketime is not installed: apt-get install faketime", pytrace=False)
 
 
 def _sweep() -> None:

@@ -44,9 +44,10 @@ def ask(tmp_path: Path) -> Iterator[Ask]:
 
 
 def left_by(pid: int) -> list[Path]:
-    return list(Path("/dev/shm").glob(f"*faketime_*_{pid}"))  # noqa: S108
+    return list(Path("/dev/shm").glob(f"*faketime_*_{pid}"))
 
 
+@pytest.mark.faketime
 @pytest.mark.parametrize(
     ("offset", "by"),
     [("+1h", timedelta(hours=1)), ("-1h", timedelta(hours=-1)), ("+10y", timedelta(days=3650))],

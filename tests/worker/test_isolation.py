@@ -107,35 +107,6 @@ def test_a_cancel_stops_an_isolated_handler(bench: Bench) -> None:
     assert (bench.folder / "told-to-stop").exists()
 
 
-def test_an_isolated_handler_that_outgrows_its_memory_fails_alone(bench: Bench) -> None:
-    start(bench)
-    neighbours = [bench.enqueue("wait", {"name": f"n{n}"}) for n in range(3)]
-    for n in range(3):
-        bench.passed(f"wait-n{n}")
-    greedy = bench.ended(bench.enqueue("greedy"))
-    assert (greedy["status"], greedy["error"]["type"]) == ("failed", "MemoryError")
-    assert "greedy" in greedy["error"]["traceback"]
-    for n in range(3):
-        bench.open(f"n{n}-out")
-    assert {bench.ended(id)["status"] for id in neighbours} == {"completed"}
-    assert {len(bench.attempts(id)) for id in neighbours} == {1}
-
-
-def test_a_child_that_dies_is_charged_to_its_task_alone(bench: Bench) -> None:
-    start(bench)
-    neighbour = bench.enqueue("wait", {"name": "n"})
-    bench.passed("wait-n")
-    killer = bench.enqueue("die_alone")
-    ended = bench.ended(killer)
-    assert (ended["status"], ended["error"]["type"]) == ("failed", "Crashed")
-    assert ended["status_reason"] == "its process was killed by SIGKILL"
-    assert [a["outcome"] for a in bench.attempts(killer)] == ["crashed"] * 3
-    assert ended["crash_count"] == 3
-    bench.open("n-out")
-    assert bench.ended(neighbour)["status"] == "completed"
-    assert len(bench.attempts(neighbour)) == 1
-
-
 def test_an_isolated_task_whose_child_is_killed_runs_again(bench: Bench) -> None:
     start(bench)
     task = bench.enqueue("wait", {"name": "n"})

@@ -158,6 +158,7 @@ def test_what_is_not_taken_is_sent_again_under_its_id_for_more_than_a_day(
             },
             120,
         ),
+        ({"Retry-After": "Fri, 02 Jan 2099 00:02:00 GMT"}, 5),  # by a clock that nobody knows
         ({"Retry-After": "1"}, 5),
         ({"Retry-After": "99999999999999999999"}, 86_400),
         ({"Retry-After": "soon"}, 5),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import time
 from typing import Any
 
 import orjson
@@ -40,6 +39,8 @@ async def receive_hook(
     limits = services.limits
     headers = dict(request.scope["headers"])
     content = await body.read(request.receive, headers, limits.hook_body, limits.body_s)
+    now = await services.reads.row("clock")
+    assert now is not None
     payload: dict[str, Any] = {
         "source": source,
         "headers": {
@@ -47,7 +48,7 @@ async def receive_hook(
             for name, value in headers.items()
             if name.decode("latin-1") in _KEPT
         },
-        "received_at": int(time.time()),
+        "received_at": int(now["now"].timestamp()),
         **_text(content),
     }
     kind = services.registry.known(_TYPE) or await services.registry.find(_TYPE)

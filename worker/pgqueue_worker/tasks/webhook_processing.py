@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
-import time
 from http import HTTPStatus
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from pgqueue import Context, Retry, Settings
 
@@ -38,8 +38,7 @@ async def webhook_processing(ctx: Context, payload: HookPayload) -> HookResult |
     """
     source = Source.named(payload.source)
     body = _body(payload)
-    received_at = time.time() if payload.received_at is None else payload.received_at
-    verify(source, payload.headers, body, received_at)
+    verify(source, payload.headers, body, _received_at(ctx, payload))
     ctx.progress(20, f"signed by {payload.source}")
     fields = payload.map or source.map
     mapped = None if fields is None else await _mapped(ctx, fields, body)
@@ -55,6 +54,13 @@ async def webhook_processing(ctx: Context, payload: HookPayload) -> HookResult |
     return HookResult(
         source=payload.source, verified_by=source.scheme, mapped=mapped, forwarded=forwarded
     )
+
+
+def _received_at(ctx: Context, payload: HookPayload) -> float:
+    """Give when it came, by the database's clock: at the latest when the task was made."""
+    if payload.received_at is not None:
+        return payload.received_at
+    return (UUID(ctx.task_id).int >> 80) / 1000  # the milliseconds of a UUIDv7
 
 
 def _body(payload: HookPayload) -> bytes:

@@ -141,14 +141,14 @@ def retry_after_s(headers: Mapping[str, str]) -> float:
     """Give the seconds that ``Retry-After`` asks for, a day at most; 0 where it asks for none.
 
     It is a number of seconds or a date, which is told by the ``Date`` of the same answer: by the
-    clock that wrote both.
+    clock that wrote both. Without that it asks for none, for ours may be wrong.
     """
     given = headers.get("retry-after", "").strip()
     if given.isascii() and given.isdigit():
         return min(float(given[:10]), _LONGEST_S)
     try:
         until = _date(given)
-        now = _date(headers["date"]) if "date" in headers else datetime.now(UTC)
+        now = _date(headers.get("date", ""))
     except (ValueError, OverflowError):
         return 0
     return min(max(0.0, (until - now).total_seconds()), _LONGEST_S)

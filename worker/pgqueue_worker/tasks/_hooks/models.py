@@ -39,7 +39,9 @@ class HookPayload(Payload):
         Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]*={0,2}$")] | SkipJsonSchema[None]
     ) = Field(default=None, description="A body that is no text.")
     received_at: Annotated[int, Field(ge=0, le=2**40)] | SkipJsonSchema[None] = Field(
-        default=None, description="Unix time; by default now. A signature's age is counted from it."
+        default=None,
+        description="Unix time; by default when the task was made. A signature's age is counted "
+        "from it.",
     )
     map: (
         Annotated[

@@ -169,7 +169,7 @@ def _library() -> Any:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Give how long to wait: seconds or a date, at most an hour."""
+    """Give how long to wait, an hour at most: seconds, or a date by the clock of the answer."""
     text = headers.get("retry-after", "").strip()
     if not text:
         return None
@@ -177,10 +177,12 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
         seconds = float(text)
     except ValueError:
         try:
-            due = parsedate_to_datetime(text)
-        except ValueError:
+            seconds = (_date(text) - _date(headers.get("date", ""))).total_seconds()
+        except (ValueError, OverflowError):
             return None
-        if due.tzinfo is None:
-            due = due.replace(tzinfo=UTC)
-        seconds = (due - datetime.now(UTC)).total_seconds()
     return min(max(0.0, seconds), _MAX_AFTER_S) if math.isfinite(seconds) else None
+
+
+def _date(text: str) -> datetime:
+    at = parsedate_to_datetime(text)
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

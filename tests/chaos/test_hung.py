@@ -1,32 +1,47 @@
-"""Handlers that do not stop when they should: their slot is free, their process is replaced."""
+"""Handler hangs past its timeout and ignores cancel: its slot is free, its process is replaced."""
 
 import signal
+from typing import Any
 
 import pytest
 
+from tests.figures import Figure
+from tests.processes import alive
 from tests.worker.conftest import Bench, eventually
 
-PROMISED_S = 2.0
+ROW = "handler hangs past its timeout, ignores cancel"
+TIMEOUT_S = 0.2  # of all these handlers
+
+HUNG: dict[str, tuple[str, dict[str, Any]]] = {
+    "async, sleeps": ("slow", {}),
+    "async, swallows the first cancel": ("deaf", {}),
+    "async, swallows every cancel": ("immortal", {}),
+    "in a thread": ("stubborn", {}),
+    "async, blocks the event loop": ("stuck", {"always": True}),
+    "in a process, ignores SIGTERM": ("hang", {"deaf": True}),
+    "in a process, async, `while True`": ("hang_async", {"busy": True}),
+}
+
+pytestmark = pytest.mark.timeout(240)
 
 
-def lasted_s(bench: Bench, task: str) -> float:
-    """How long the only attempt of a task held its slot, by the database's clock."""
-    (attempt,) = bench.attempts(task)
-    return (attempt["finished_at"] - attempt["started_at"]).total_seconds()
-
-
-@pytest.mark.parametrize("type", ["slow", "deaf", "immortal", "stubborn", "stuck"])
+@pytest.mark.parametrize("how", HUNG)
 def test_a_hung_handler_frees_its_slot_within_two_seconds_of_its_timeout(
-    bench: Bench, type: str
+    bench: Bench, figure: Figure, how: str
 ) -> None:
-    bench.start("--concurrency", "1")
-    bench.ended(bench.enqueue("echo"))
-    hung = bench.enqueue(type, {"always": True}, max_attempts=1)
+    type, payload = HUNG[how]
+    bench.start("--app", "tests.worker.isolated:app", "--concurrency", "1", PGQUEUE_LEASE_S="600")
+    bench.ended(bench.enqueue("isolated"))  # a process for such handlers is there
+    hung = bench.enqueue(type, payload, max_attempts=1)
     ended = bench.ended(hung)
     assert (ended["status"], ended["error"]["type"]) == ("failed", "TimedOut")
-    assert [a["outcome"] for a in bench.attempts(hung)] == ["timed_out"]
-    assert lasted_s(bench, hung) < 0.2 + PROMISED_S
-    assert bench.ended(bench.enqueue("echo"))["status"] == "completed"
+    (attempt,) = bench.attempts(hung)
+    assert attempt["outcome"] == "timed_out"
+    for mark in bench.folder.glob("hang-*"):
+        assert not alive(int(mark.name.removeprefix("hang-"))), "its process is killed"
+    assert bench.ended(bench.enqueue("echo"))["status"] == "completed", "its slot is free"
+    lasted_s = (attempt["finished_at"] - attempt["started_at"]).total_seconds() - TIMEOUT_S
+    figure(ROW, f"{how}: its slot was free {lasted_s:.1f} s after its timeout", "≤ 2 s")
 
 
 @pytest.mark.parametrize("type", ["immortal", "stubborn"])
