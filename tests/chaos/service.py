@@ -13,26 +13,34 @@ from tests.worker.conftest import eventually
 
 __all__ = ["Service"]
 
+_PATIENCE_S = 150  # for a machine that has other things to do
+
 
 class Service:
     """`pgqueue api`, and a client of it."""
 
-    def __init__(self, dsn: str, log: Path) -> None:
+    def __init__(self, dsn: str, log: Path, **environment: str) -> None:
         self._log = log
         with socket.create_server(("127.0.0.1", 0)) as taken:
             self.port = taken.getsockname()[1]
         with log.open("w") as out:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "pgqueue", "api", "--port", str(self.port)],
-                env={**os.environ, "PGQUEUE_DATABASE_URL": dsn, "PGQUEUE_LOG_FORMAT": "json"},
+                env={
+                    **os.environ,
+                    "PGQUEUE_DATABASE_URL": dsn,
+                    "PGQUEUE_LOG_FORMAT": "json",
+                    **environment,
+                },
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=30)
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.http = httpx.Client(base_url=self.url, timeout=30)
 
     def __enter__(self) -> Self:
-        eventually(self._is_alive, "the API is alive")
+        eventually(self._is_alive, "the API is alive", _PATIENCE_S)
         return self
 
     def __exit__(self, *error: object) -> None:
