@@ -11,7 +11,7 @@ WITHOUT = $(shell .ci/packages pgbouncer faketime) $(shell .ci/root)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test faults chaos failover limits check fmt bench psql lock clean
+.PHONY: help setup run demo test faults pgbouncer chaos failover limits check fmt bench psql lock clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -29,6 +29,9 @@ DEMO_SECRET := whsec_ZGVtbyBzZWNyZXQgb2YgcGdxdWV1ZQ==
 
 test: $(VENV)/.dev ## run the whole suite, then the database tests on PostgreSQL 15 (ARGS=…)
 	$(BIN)/pytest -n $(JOBS) --postgres=$(POSTGRES) $(WITHOUT) $(ARGS)
+	@case "$(WITHOUT)" in *pgbouncer*) ;; *) \
+	  set -x; $(BIN)/pytest -n $(JOBS) --postgres=$(POSTGRES) --pooler=pgbouncer $(POOLED) $(ARGS) ;; \
+	esac
 	@if [ -x /usr/lib/postgresql/15/bin/initdb ]; then \
 	  set -x; $(BIN)/pytest -n $(JOBS) --postgres=15 tests/database tests/library $(ARGS); \
 	else \
@@ -47,6 +50,15 @@ SEED ?= 1
 
 failover: $(VENV)/.dev ## fail over to a standby and back, FAILOVERS=10 times, and print what was lost
 	FAILOVERS=$(FAILOVERS) $(BIN)/pytest --postgres=$(POSTGRES) tests/chaos/test_failover.py $(ARGS)
+
+# Where a pooler could matter most; `make pgbouncer` runs everything that talks to PostgreSQL.
+POOLED = tests/chaos/test_pooler.py tests/library/test_transactions.py tests/library/test_client.py \
+  tests/worker/test_exactly_once.py tests/database/test_limits.py
+
+pgbouncer: $(VENV)/.dev ## run the tests of all parts through PgBouncer in transaction mode (ARGS=…)
+	@case "$(WITHOUT)" in *pgbouncer*) exit 1 ;; esac
+	$(BIN)/pytest -n $(JOBS) --postgres=$(POSTGRES) --pooler=pgbouncer tests/chaos/test_pooler.py \
+	  tests/database tests/library tests/api tests/worker tests/tasks $(ARGS)
 
 limits: $(VENV)/.dev ## hold limits against random crashes for a minute
 	PGQUEUE_TEST_LIMITS_S=60 $(BIN)/pytest --timeout=180 tests/database/test_limit_ledger.py $(ARGS)

@@ -51,7 +51,7 @@ class Limits:
     """The longest ``Prefer: wait``."""
     body_s: float = 30
     """How long a client may take to send its body."""
-    submit_s: float = 10
+    submit_s: float = 9
     """How long a submit may wait for PostgreSQL."""
     waiting_submits: int = 10_000
     streams: int = 12_000

@@ -154,6 +154,10 @@ class Proxy:
         wanted = re.compile(statement, re.IGNORECASE)
         self._do(lambda: setattr(self, "_losing", (wanted, only)))
 
+    def spare_new(self) -> None:
+        """Let connections that are made from now on through; those that were struck stay so."""
+        self._do(self._rules.clear)
+
     def heal(self) -> None:
         """Let everything through again; what was swallowed stays lost, so those connections end."""
         self._do(self._heal)

@@ -133,10 +133,10 @@ def test_every_check_of_the_schema_that_a_caller_can_break_has_words() -> None:
     assert checks - ours == set(errors._CHECKS)
 
 
-def test_a_lost_connection_is_a_database_that_is_unavailable() -> None:
+def test_a_connection_that_is_lost_leaves_open_what_was_done() -> None:
     for kind in (psycopg.OperationalError, psycopg.InterfaceError):
         error = translate(kind("the connection is lost\nmore lines"))
-        assert type(error) is DatabaseUnavailable
+        assert type(error) is AnswerLost
         assert "the connection is lost" in error.message
         assert "more lines" not in error.message
         assert error.hint
