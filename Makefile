@@ -11,7 +11,7 @@ WITHOUT = $(shell .ci/packages pgbouncer faketime) $(shell .ci/root)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test faults pgbouncer chaos failover limits check fmt bench psql lock clean
+.PHONY: help setup run demo test faults pgbouncer chaos failover property limits check fmt bench psql lock clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -47,6 +47,13 @@ chaos: $(VENV)/.dev ## break everything at random, then read the books (TASKS=�
 TASKS ?= 100000
 FAULTS ?= 100
 SEED ?= 1
+
+property: $(VENV)/.dev ## drive all transitions against a model (EXAMPLES=… STEPS=… SEED=…)
+	EXAMPLES=$(EXAMPLES) STEPS=$(STEPS) SEED=$(SEED) $(BIN)/pytest -n $(JOBS) --postgres=$(POSTGRES) --timeout=0 \
+	  tests/property $(ARGS)
+
+EXAMPLES ?= 5000
+STEPS ?= 50
 
 failover: $(VENV)/.dev ## fail over to a standby and back, FAILOVERS=10 times, and print what was lost
 	FAILOVERS=$(FAILOVERS) $(BIN)/pytest --postgres=$(POSTGRES) tests/chaos/test_failover.py $(ARGS)

@@ -31,7 +31,7 @@ def lived_in(server: Server, template: str) -> Iterator[Queue]:
         psycopg.connect(server.dsn(name), autocommit=True) as connection,
         ThreadPoolExecutor(1) as threads,
     ):
-        queue = Queue(lambda: connection, threads)
+        queue = Queue(lambda **_: connection, threads)
         live(queue)
         assert_sound(connection)
         yield queue
