@@ -49,7 +49,7 @@ FAULTS ?= 100
 SEED ?= 1
 
 property: $(VENV)/.dev ## drive all transitions against a model (EXAMPLES=… STEPS=… SEED=…)
-	EXAMPLES=$(EXAMPLES) STEPS=$(STEPS) SEED=$(SEED) $(BIN)/pytest -n $(JOBS) --postgres=$(POSTGRES) --timeout=0 \
+	EXAMPLES=$(EXAMPLES) STEPS=$(STEPS) SEED=$(SEED) $(BIN)/pytest -n $(JOBS) --postgres=$(POSTGRES) \
 	  tests/property $(ARGS)
 
 EXAMPLES ?= 5000
