@@ -86,6 +86,22 @@ def test_connections_reset_and_answers_lost_complete_nothing_twice(
     figure(BROKEN, f"worker: {resets} resets, {lost} answers lost: 0 lost, 0 double", "0 / 0")
 
 
+@pytest.mark.timeout(120)
+def test_a_claim_whose_answer_is_lost_is_given_back_at_once(
+    bench: Bench, proxy: Proxy, figure: Figure
+) -> None:
+    start(bench, proxy)
+    bench.ended(bench.enqueue("echo"))
+    proxy.lose_answer(r"pgqueue\.claim\(")
+    tasks = bench.enqueue_many([{"type": "echo"}] * 10)
+    begin = time.monotonic()
+    for task in tasks:
+        assert bench.ended(task)["status"] == "completed"
+    took = time.monotonic() - begin
+    assert proxy.lost.is_set()
+    figure(BROKEN, f"worker: answer to a claim lost: all done after {took:.1f} s", "lost 0")
+
+
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("silent", ["vanish", "swallow"])
 def test_a_worker_notices_a_half_open_connection_in_time_and_goes_on(

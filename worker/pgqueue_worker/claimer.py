@@ -13,11 +13,13 @@ from __future__ import annotations
 import asyncio
 import random
 from contextlib import suppress
+from math import inf
 from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
 from pgqueue.errors import DatabaseUnavailable
+from pgqueue.task import Outcome
 from pgqueue.webhooks import QUEUE
 from pgqueue_worker.lease import Lease
 from pgqueue_worker.retrying import Patience
@@ -38,6 +40,7 @@ _MAX_CLAIM = 500
 _MAX_UNRECORDED = 2_000
 _PRIORITIES = range(11)
 _QUEUES_S = 0.5  # a pause holds within a second
+_RECOUNT_S = 20.0
 _SWEEP_SHARE = 20  # a sweep that took t comes again after 20 t
 
 
@@ -86,6 +89,7 @@ class Claimer:
         self._stopping = False
         self._sweep_due = 0.0
         self._queues_due = 0.0
+        self._recount_due = inf  # what is held in the database, against what is held here
         self._patience = Patience("claim")
 
     def ring(self, queues: Iterable[str] = ()) -> None:
@@ -125,6 +129,11 @@ class Claimer:
             try:
                 if self._was_away:
                     await self._renew()
+                    await self._recount()
+                    self._recount_due = loop.time() + _RECOUNT_S
+                elif loop.time() >= self._recount_due:
+                    await self._recount()
+                    self._recount_due = inf
                 claimed = await self._claim(limit, sweeps=sweeps)
                 claimed += await self._claim_limited()
             except DatabaseUnavailable as error:
@@ -141,6 +150,22 @@ class Claimer:
         """Renew the lease, which may have run out while nobody could; it may be lost, too."""
         await self._link.rows("heartbeat", {"workers": [self._worker_id], "lease_s": self._lease_s})
         self._was_away = False
+
+    async def _recount(self) -> None:
+        """Give back what this worker holds and does not know of: the answer to its claim was lost.
+
+        No other claim of this process is under way, so what is unknown now stays so. A claim that
+        the server is still at is found by a second look.
+        """
+        known = self._runner.lease_ids | self._finisher.lease_ids
+        held = await self._link.rows("held_by", {"worker": self._worker_id})
+        forgotten = [(task, lease) for task, lease, _ in held if lease not in known]
+        for task_id, lease_id in forgotten:
+            self._finisher.add(
+                {"task_id": task_id, "lease_id": lease_id, "outcome": Outcome.RELEASED}
+            )
+        if forgotten:
+            _log.warning("claims_given_back", n=len(forgotten))
 
     async def _await_room(self, loop: asyncio.AbstractEventLoop) -> None:
         """Wait for room; what waits here for a place must not start when its queue is paused."""

@@ -42,6 +42,7 @@ class Finisher:
         self._tally = tally
         self._on_flush = on_flush
         self._gathered: list[tuple[dict[str, Any], Callable[[], None] | None]] = []
+        self._sending: list[dict[str, Any]] = []
         self._more = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
@@ -51,6 +52,13 @@ class Finisher:
     def waiting(self) -> int:
         """How many finishes have not been recorded yet."""
         return len(self._gathered)
+
+    @property
+    def lease_ids(self) -> set[int]:
+        """The leases whose finish has not been recorded, as far as is known."""
+        return {result["lease_id"] for result in self._sending} | {
+            result["lease_id"] for result, _ in self._gathered
+        }
 
     def add(self, result: dict[str, Any], after: Callable[[], None] | None = None) -> None:
         """Take a finish; ``after`` is called once it is recorded."""
@@ -67,7 +75,9 @@ class Finisher:
         while True:
             await self._more.wait()
             batch, self._gathered = self._gathered[:_MAX_BATCH], self._gathered[_MAX_BATCH:]
-            await self._record([result for result, _ in batch])
+            self._sending = [result for result, _ in batch]
+            await self._record(self._sending)
+            self._sending = []
             for _, after in batch:
                 if after is not None:
                     after()

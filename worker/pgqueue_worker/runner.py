@@ -112,6 +112,12 @@ class Runner:
         """Whether attempts wait here for a place."""
         return bool(self._waiting) or self._suspect is not None
 
+    @property
+    def lease_ids(self) -> set[int]:
+        """The leases of the attempts that run or wait here."""
+        held = {*self._running, *(lease.lease_id for lease in self._waiting)}
+        return held if self._suspect is None else held | {self._suspect.lease_id}
+
     def take(self, leases: list[Lease]) -> None:
         """Run attempts, which come by priority and seq, in that order as soon as there is a place.
 
