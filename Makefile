@@ -11,7 +11,7 @@ WITHOUT = $(shell .ci/packages pgbouncer faketime) $(shell .ci/root)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test faults pgbouncer chaos failover property limits check fmt bench psql lock clean
+.PHONY: help setup run demo test faults pgbouncer chaos failover property limits mutants check fmt bench psql lock clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -69,6 +69,9 @@ pgbouncer: $(VENV)/.dev ## run the tests of all parts through PgBouncer in trans
 
 limits: $(VENV)/.dev ## hold limits against random crashes for a minute
 	PGQUEUE_TEST_LIMITS_S=60 $(BIN)/pytest --timeout=180 tests/database/test_limit_ledger.py $(ARGS)
+
+mutants: $(VENV)/.dev ## take each protection out of a copy of the tree, and see the tests notice
+	$(BIN)/python -m tests.mutants $(ARGS)
 
 check: $(VENV)/.dev ## lint, format, types, import contracts, SQL: what CI runs first
 	$(BIN)/ruff check

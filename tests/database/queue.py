@@ -142,6 +142,14 @@ class Queue:
             "select refused from pgqueue.finish(%s)", orjson.dumps(results, default=str).decode()
         )
 
+    def complete(self, *leases: dict[str, Any]) -> list[int]:
+        """Complete attempts with nothing to keep, the way of most; gives the refused leases."""
+        return self.value(
+            "select refused from pgqueue.finish('[]', %s::uuid[], %s::bigint[])",
+            [lease["task_id"] for lease in leases],
+            [lease["lease_id"] for lease in leases],
+        )
+
     def cancel(self, id: str, reason: str | None = None) -> str | None:
         return self.value("select pgqueue.cancel(%s, %s)", id, reason)
 
@@ -206,6 +214,16 @@ class Queue:
             unless=future,
         )
         return future
+
+    @contextmanager
+    def waiting_for_nobody(self) -> Iterator[None]:
+        """Fail where a call of this session in the block waits for a lock of another."""
+        self.rows("set lock_timeout = '5s'")
+        try:
+            yield
+        except psycopg.errors.LockNotAvailable as error:
+            raise AssertionError(f"it waited for a lock of another session: {error}") from None
+        self.rows("reset lock_timeout")
 
     def at_once(self, n: int, call: Callable[["Queue"], Any]) -> list[Any]:
         """Make a call in n sessions at once and give what each returned."""

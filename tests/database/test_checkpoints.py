@@ -64,6 +64,7 @@ def test_a_newer_value_takes_the_place_of_the_older(queue: Queue) -> None:
 def test_an_attempt_that_lost_its_lease_cannot_save_a_checkpoint(queue: Queue) -> None:
     lease = queue.start(worker := queue.worker())
     queue.rescue(worker)
+    assert claim_one(queue, queue.worker())["task_id"] == lease["task_id"]
     with pytest.raises(psycopg.Error) as caught:
         save(queue, lease, "step", "1")
     assert caught.value.sqlstate == "PQ001"

@@ -68,12 +68,11 @@ def test_a_second_claimer_gets_the_others_at_once(queue: Queue) -> None:
     mine, theirs = queue.worker(), queue.worker()
     with queue.holding() as other:
         first = other.claimed(mine, 10)
-        # if this waited for the first claim's locks it would wait for ever
-        queue.rows("set statement_timeout = '5s'")
-        second = queue.claimed(theirs, 10)
-        assert (first, second) == (ids[:10], ids[10:20])
-        # and nothing is locked that was not claimed
-        assert len(queue.claimed(theirs, 100)) == 80
+        with queue.waiting_for_nobody():
+            second = queue.claimed(theirs, 10)
+            assert (first, second) == (ids[:10], ids[10:20])
+            # and nothing is locked that was not claimed
+            assert len(queue.claimed(theirs, 100)) == 80
 
 
 @pytest.mark.parametrize("spread", [1, 3, 11])

@@ -150,6 +150,18 @@ def test_a_worker_that_lost_its_lease_cannot_finish_the_task(queue: Queue) -> No
     assert queue.task(stale["task_id"])["result"] == "fresh"
 
 
+def test_a_worker_that_lost_its_lease_cannot_complete_the_task_the_short_way(queue: Queue) -> None:
+    worker = queue.worker()
+    stale, kept = queue.start(worker), queue.start(queue.worker())
+    queue.rescue(worker)
+    (fresh,) = queue.claim(queue.worker())
+    assert queue.complete(stale, kept) == [stale["lease_id"]]
+    assert queue.status(stale["task_id"]) == "active"
+    assert queue.status(kept["task_id"]) == "completed"
+    assert queue.complete(fresh) == []
+    assert queue.complete(stale) == [stale["lease_id"]]
+
+
 def test_a_lease_finishes_once(queue: Queue) -> None:
     lease = queue.start(queue.worker())
     assert queue.finish(lease, result=1) == []

@@ -106,8 +106,7 @@ def test_the_next_of_a_key_becomes_runnable_however_an_attempt_ends(queue: Queue
     if how == "rescued":
         queue.rescue(dead)
     elif how == "plain":
-        arrays = "select refused from pgqueue.finish('[]', array[%s]::uuid[], array[%s]::bigint[])"
-        queue.value(arrays, lease["task_id"], lease["lease_id"])
+        queue.complete(lease)
     else:
         queue.finish(lease, outcome=how, delay_s=100)
     assert queue.status(second) == "queued"

@@ -102,8 +102,7 @@ def test_a_plain_completion_frees_its_slot_too(queue: Queue) -> None:
     limit(queue, '{"concurrency": 1}')
     queue.enqueue()
     (lease,) = claim(queue, queue.worker())
-    arrays = "select refused from pgqueue.finish('[]', array[%s]::uuid[], array[%s]::bigint[])"
-    assert queue.value(arrays, lease["task_id"], lease["lease_id"]) == []
+    assert queue.complete(lease) == []
     assert queue.count("running") == 0
 
 

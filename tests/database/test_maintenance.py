@@ -52,8 +52,8 @@ def test_making_partitions_waits_for_no_writer_and_no_reader(queue: Queue) -> No
         other.finish(lease)
         other.rows("select * from pgqueue.tasks")
         other.rows("select * from pgqueue.events")
-        queue.rows("set lock_timeout = '5s'")
-        assert _ensure(queue, 9) == len(FACTS)
+        with queue.waiting_for_nobody():
+            assert _ensure(queue, 9) == len(FACTS)
 
 
 def test_an_enqueue_makes_the_partitions_that_maintenance_did_not(queue: Queue) -> None:

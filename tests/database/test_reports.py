@@ -58,11 +58,15 @@ def test_log_lines_sent_twice_are_kept_once(queue: Queue) -> None:
 
 
 def test_log_lines_of_a_lost_lease_are_forgotten(queue: Queue) -> None:
-    lease = queue.start(queue.worker())
+    lease = queue.start(worker := queue.worker())
     _log(queue, lease, 1)
-    assert queue.finish(lease) == []
+    queue.rescue(worker)
+    (fresh,) = queue.claim(queue.worker())
     _log(queue, lease, 2)
-    assert queue.values("select seq from pgqueue.events") == [1]
+    _log(queue, fresh, 3)
+    assert queue.finish(fresh) == []
+    _log(queue, fresh, 4)
+    assert queue.values("select seq from pgqueue.events order by seq") == [1, 3]
 
 
 def test_a_file_is_kept_with_its_digest_and_replaced_by_one_of_its_name(queue: Queue) -> None:

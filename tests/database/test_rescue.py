@@ -62,6 +62,17 @@ def test_a_crash_does_not_use_up_an_attempt(queue: Queue) -> None:
     assert outcomes == ["queued", "queued", "queued", "failed"]
 
 
+def test_a_start_counts_although_its_worker_died_and_told_nobody(queue: Queue) -> None:
+    id = queue.enqueue()
+    for starts in (1, 2):
+        worker = queue.worker()
+        (lease,) = queue.claim(worker)
+        assert lease["attempt"] == starts
+        queue.rescue(worker)
+        assert queue.task(id)["attempt"] == starts
+    assert [a["attempt"] for a in queue.attempts(id)] == [1, 2]
+
+
 def test_a_heartbeat_renews_the_leases(queue: Queue) -> None:
     worker = queue.worker(lease_s=15)
     queue.start(worker)
@@ -108,6 +119,19 @@ def test_the_orphan_of_a_claim_that_raced_with_the_rescue_is_found_by_the_next(
     assert queue.status(id) == "queued"
 
 
+def test_a_task_that_went_on_elsewhere_while_a_rescue_waited_is_left_alone(queue: Queue) -> None:
+    dead, alive = queue.worker(), queue.worker()
+    lease = queue.start(dead)
+    with queue.holding() as other:
+        other.heartbeat(dead)
+        late = queue.blocked(lambda q: q.rescue(dead))
+        assert queue.finish(lease, "released") == []
+        (fresh,) = queue.claim(alive)
+        assert fresh["task_id"] == lease["task_id"]
+    assert late.result(20) == 0
+    assert queue.finish(fresh) == []
+
+
 def test_rescuers_at_once_rescue_each_task_once(queue: Queue) -> None:
     worker = queue.worker()
     ids = queue.enqueue_many(*[{"type": "t"}] * 50)
@@ -122,8 +146,8 @@ def test_a_rescue_does_not_wait_for_a_finish(queue: Queue) -> None:
     busy, idle = queue.start(worker), queue.start(worker)
     with queue.holding() as other:
         other.finish(busy)
-        queue.rows("set statement_timeout = '5s'")
-        assert queue.rescue(worker) == 1
+        with queue.waiting_for_nobody():
+            assert queue.rescue(worker) == 1
     assert queue.status(busy["task_id"]) == "completed"
     assert queue.status(idle["task_id"]) == "queued"
 

@@ -159,6 +159,6 @@ def test_a_sampler_that_finds_another_at_it_does_nothing(queue: Queue) -> None:
     queue.enqueue()
     with queue.holding() as other:
         other.value("select pgqueue.sample_queues()::text")
-        queue.rows("set statement_timeout = '5s'")
-        queue.value("select pgqueue.sample_queues()::text")
+        with queue.waiting_for_nobody():
+            queue.value("select pgqueue.sample_queues()::text")
     assert queue.count("queue_sample") == 1

@@ -1,0 +1,136 @@
+"""Mutants beyond the eight: other protections without which tasks get lost or run twice."""
+
+from tests.mutants.mutant import Change, Mutant, Variant
+
+__all__ = ["MORE"]
+
+_SQL = "sql/functions"
+
+
+def _one(name: str, without: str, change: Change, *tests: str) -> Mutant:
+    where = change.file.rpartition("/")[2]
+    return Mutant(name, without, (Variant(where, (change,), tests),))
+
+
+MORE = (
+    _one(
+        "limit without its lock",
+        "two claims of a queue count its places at the same time, and each takes what is left",
+        Change(
+            f"{_SQL}/claim_limited.sql",
+            "if not pg_try_advisory_xact_lock("
+            "hashtextextended('pgqueue:limit:' || claim_limited.queue, 0)) then",
+            "if false then",
+        ),
+        "test_while_a_claim_is_open_another_gets_only_what_is_left_after_it",
+    ),
+    _one(
+        "place not counted",
+        "an attempt that runs takes no place of its limit, so that another takes it, too",
+        Change(
+            f"{_SQL}/limit_places.sql",
+            "where r.limited and r.queue = limit_places.queue and r.lease_id = any (leases)\n",
+            "where false\n",
+        ),
+        "test_no_more_run_at_once_than_the_concurrency",
+        "test_a_rescue_frees_a_slot_once_and_a_stale_finish_frees_nothing",
+    ),
+    _one(
+        "fairness without turns",
+        "the first key of a fair queue goes on until it has nothing left",
+        Change(
+            f"{_SQL}/fair_picks.sql",
+            "order by t.nth / t.weight, t.n, t.nth\n",
+            "order by t.n, t.nth\n",
+        ),
+        "test_one_claim_of_many_gives_each_key_its_share_and_all_that_is_left_to_others",
+    ),
+    _one(
+        "batch without a door",
+        "two who end the last two tasks of a batch do not see each other's",
+        Change(
+            f"{_SQL}/end_batches.sql",
+            "        perform pg_advisory_xact_lock("
+            "hashtextextended('pgqueue:batch:end:' || found_batch.id, 0));\n",
+            "",
+        ),
+        "test_two_who_end_the_last_two_tasks_at_once_end_the_batch_once[plain]",
+    ),
+    _one(
+        "unique key without turns",
+        "two writers of a key do not wait for each other, and each finds it free",
+        Change(
+            f"{_SQL}/enqueue_unique.sql",
+            "    on conflict on constraint dedup_pkey do update set\n"
+            "        expires_at = greatest(d.expires_at,"
+            " d.created_at + (excluded.expires_at - excluded.created_at)),\n"
+            "        lasting = d.lasting or excluded.lasting\n"
+            "    where d.expires_at < d.created_at + (excluded.expires_at - excluded.created_at)"
+            " or excluded.lasting > d.lasting;",
+            "    on conflict do nothing;",
+        ),
+        "test_32_writers_without_a_head_start_make_one_task[a key whose task has ended]",
+    ),
+    _one(
+        "crash not counted",
+        "a task that kills whatever runs it does so for ever",
+        Change(
+            f"{_SQL}/rescue.sql",
+            "f.cancel_requested or f.crashes + 1 >= max_crashes as final",
+            "f.cancel_requested as final",
+        ),
+        "test_a_task_that_crashes_its_worker_three_times_fails",
+    ),
+    _one(
+        "cancel forgotten",
+        "a cancel that meets the end of an attempt has no effect",
+        Change(
+            f"{_SQL}/finish.sql",
+            "case when r.cancel_requested then 'cancelled' else i.outcome end as outcome",
+            "i.outcome",
+        ),
+        "test_a_finish_whose_row_a_cancel_moves_meanwhile_still_ends_the_task_as_cancelled",
+    ),
+    _one(
+        "cursor without sweep",
+        "a claim never looks behind its cursor, where a slow transaction commits",
+        Change(
+            "worker/pgqueue_worker/claimer.py",
+            '"cursors": None if sweeps else self._array_of_cursors(),',
+            '"cursors": self._array_of_cursors(),',
+        ),
+        "test_a_task_that_commits_behind_the_cursor_is_found",
+    ),
+    _one(
+        "locks past the limit",
+        "a claim locks more tasks than it takes, and others pass over them meanwhile",
+        Change(
+            f"{_SQL}/claim.sql",
+            "                limit max_tasks\n                for update skip locked\n",
+            "                for update skip locked\n",
+        ),
+        "test_a_claim_locks_no_row_past_its_limit[1]",
+        "test_a_claim_locks_no_row_past_its_limit[3]",
+    ),
+    _one(
+        "cursor not looked at",
+        "a claim reads all the dead at the head of its queue, again and again",
+        Change(
+            f"{_SQL}/claim.sql",
+            "                    and r.seq > coalesce(cursors[pair + 1], 0)\n",
+            "",
+        ),
+        "test_a_claim_looks_above_its_cursor_only_and_the_sweep_finds_the_rest",
+        "test_claim_and_finish_cost_the_same_however_long_a_snapshot_is_held",
+    ),
+    _one(
+        "NOTIFY inside the writing transaction",
+        "finishing tells watchers itself, so that commits wait for each other",
+        Change(
+            f"{_SQL}/finish.sql",
+            "        if slowed is not null then\n",
+            "        perform announce(ids);\n        if slowed is not null then\n",
+        ),
+        "test_the_writing_functions_notify_nobody_themselves",
+    ),
+)
