@@ -20,7 +20,7 @@ import orjson
 
 from pgqueue import logs
 from pgqueue.errors import NotFound, PgQueueError
-from pgqueue_api.listener import Listener
+from pgqueue.listener import Listener
 from pgqueue_api.missing import missing
 
 if TYPE_CHECKING:
@@ -131,6 +131,8 @@ class Hub:
         self._listener = Listener(
             dsn,
             self._name,
+            application_name="pgqueue api listen",
+            listen="listen_hub",
             echo=lambda payload: links.rows("echo", {"payload": payload}),
             hear=self._hear,
             on_connect=self._connected,

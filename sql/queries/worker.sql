@@ -164,14 +164,9 @@ select pgqueue.age_tasks();
 -- name: queues_empty
 select pgqueue.queues_empty(%(queues)s, %(webhooks)s);
 
--- name: listen_ready
+-- name: listen_doorbell
 listen pgqueue_ready;
-
--- name: listen_control
 listen pgqueue_control;
-
--- name: ping
-select 1;
 
 -- name: scale
 select wanted, places, backlog, wait_s from pgqueue.scale(%(queues)s::text[]);

@@ -3,7 +3,6 @@
 import asyncio
 import re
 import socket
-import urllib.error
 import urllib.request
 
 import orjson
@@ -47,7 +46,8 @@ async def work(app: PgQueue, dsn: str, until: asyncio.Event) -> None:
     supervisor, control = await Control.over(ours), await Control.over(theirs)
     start = {"dsn": dsn, "worker_id": worker_id, "queues": [], "concurrency": 5}
     watch = Watch.create(5)
-    start |= {"poll_s": 0.1, "grace_s": 5, "stop_grace_s": 1, "watch": watch.descriptor}
+    start |= {"poll_s": 0.1, "grace_s": 5, "stop_grace_s": 1, "lease_s": 60.0}
+    start["watch"] = watch.descriptor
     pool = Pool(None, builtin=False, dsn=dsn, grace_s=1)
     running = asyncio.create_task(WorkerProcess(control, start, app, pool).run())
     await until.wait()
@@ -125,29 +125,6 @@ def test_the_supervisor_serves_metrics_of_all_its_processes(bench: Bench) -> Non
     assert seen["pgqueue_flush_size_sum"] == 51
     assert seen["pgqueue_claims_total"] >= 1
     assert seen["pgqueue_leases_lost_total"] == 0
-
-
-def readiness(port: int) -> tuple[int, str]:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
-            return answer.status, answer.read().decode().strip()
-    except urllib.error.HTTPError as refused:
-        with refused:
-            return refused.code, refused.read().decode().strip()
-
-
-def test_a_supervisor_is_ready_while_it_can_run_tasks_and_hear(bench: Bench) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    worker = bench.start("--metrics-port", str(port))
-    eventually(lambda: readiness(port) == (200, "ready"), "it is ready")
-    bench.enqueue("gate", {"name": "r"})
-    bench.passed("r-in-1")
-    worker.terminate()
-    eventually(lambda: readiness(port) == (503, "draining"), "it is not while it drains")
-    bench.open("r-out")
-    assert worker.wait(45) == 0
 
 
 def test_logs_are_json_and_name_task_type_attempt_and_worker(bench: Bench) -> None:

@@ -40,3 +40,14 @@ def test_a_lease_for_which_there_is_no_place_is_left_to_its_process() -> None:
         writer.note(lease, 10.0)
     writer.note(3, None)
     assert reader.passed(10.0) == {1, 2}
+
+
+def test_the_claim_loop_is_seen_to_come_round_unless_it_waits_for_room() -> None:
+    reader, writer = both_sides()
+    assert reader.still_s(99.0) == 0
+    writer.came_round(10.0)
+    assert reader.still_s(10.0) == 0
+    assert reader.still_s(17.0) == 7
+    assert reader.passed(99.0) == set()
+    writer.came_round(None)
+    assert reader.still_s(99.0) == 0

@@ -26,7 +26,7 @@ from pgqueue_worker.retrying import Patience
 from pgqueue_worker.tally import SIZES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from pgqueue.database import Link
     from pgqueue_worker.finisher import Finisher
@@ -68,6 +68,7 @@ class Claimer:
         reporter: Reporter,
         tally: Tally,
         on_waiting: Notice,
+        on_round: Callable[[float | None], None],
     ) -> None:
         self._link = link
         self._worker_id = worker_id
@@ -81,6 +82,7 @@ class Claimer:
         self._reporter = reporter
         self._tally = tally
         self._on_waiting = on_waiting
+        self._on_round = on_round
         self._cursors: dict[tuple[int, str], int] = {}
         self._limited: dict[str, float] = {}  # when each queue with limits is due
         self._turns: dict[str, str] = {}  # where keys take turns next in each fair queue
@@ -116,12 +118,20 @@ class Claimer:
 
     async def run(self) -> None:
         """Claim until stopped; raises ``LeaseLost`` when this worker was given up as dead."""
-        loop = asyncio.get_running_loop()
+        try:
+            await self._run(asyncio.get_running_loop())
+        finally:
+            self._on_round(None)
+
+    async def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._on_round(loop.time())
         while not self._stopping:
             self._room.clear()
             room = self._runner.room
             if room <= 0 or self._finisher.waiting > _MAX_UNRECORDED:
+                self._on_round(None)
                 await self._await_room(loop)
+                self._on_round(loop.time())
                 continue
             self._bell.clear()
             limit = min(room, _MAX_CLAIM)
@@ -143,6 +153,7 @@ class Claimer:
                 self._sweep_due = 0.0
                 continue
             self._patience.succeeded()
+            self._on_round(loop.time())
             if claimed < limit:
                 await self._wait(nothing_missed=sweeps, loop=loop)
 

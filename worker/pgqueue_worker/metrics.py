@@ -8,6 +8,7 @@ from socketserver import ThreadingMixIn
 from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
+import orjson
 import structlog
 from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.core import (
@@ -52,8 +53,8 @@ class Metrics(Collector):
         self._samples: list[tuple[Any, ...]] = []
         self._letters: list[tuple[Any, ...]] = []
         self._kept = 0
-        self.not_ready: Callable[[], str | None] = lambda: "the supervisor is starting"
-        """Says what is missing before tasks can run, if anything is."""
+        self.readiness: Callable[[], dict[str, Any]] = lambda: {"status": "not_ready"}
+        """Says whether tasks can run, from any thread; see readiness.py."""
 
     def merge(self, taken: dict[str, Any]) -> None:
         """Add what a worker process counted."""
@@ -163,15 +164,16 @@ def _routes(metrics: Metrics, exposition: WSGIApplication) -> WSGIApplication:
             case "/metrics":
                 return exposition(environ, start_response)
             case "/healthz":
-                status, text = "200 OK", "alive"
+                status, said = "200 OK", {"status": "alive"}
             case "/readyz":
-                missing = metrics.not_ready()
-                status = "503 Service Unavailable" if missing else "200 OK"
-                text = missing or "ready"
+                said = metrics.readiness()
+                status = "503 Service Unavailable" if said["status"] == "not_ready" else "200 OK"
             case _:
-                status, text = "404 Not Found", "/metrics, /healthz and /readyz are here"
-        start_response(status, [("Content-Type", "text/plain; charset=utf-8")])
-        return [f"{text}\n".encode()]
+                status, said = "404 Not Found", {"detail": "see /metrics, /healthz and /readyz"}
+        start_response(
+            status, [("Content-Type", "application/json"), ("Cache-Control", "no-store")]
+        )
+        return [orjson.dumps(said)]
 
     return answer
 

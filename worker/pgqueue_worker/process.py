@@ -99,7 +99,8 @@ class WorkerProcess:
         )
         self._finisher = Finisher(finish_link, self._reporter, self._tally, self._make_room)
         self._pool = pool
-        deadlines = Deadlines(Watch(start["watch"], start["concurrency"]))
+        watch = Watch(start["watch"], start["concurrency"])
+        deadlines = Deadlines(watch)
         self._runner = Runner(
             app.types,
             concurrency=start["concurrency"],
@@ -130,6 +131,7 @@ class WorkerProcess:
             reporter=self._reporter,
             tally=self._tally,
             on_waiting=_Waiting(control).note,
+            on_round=watch.came_round,
         )
 
     async def run(self) -> int:

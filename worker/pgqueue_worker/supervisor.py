@@ -19,10 +19,11 @@ from pgqueue.bounds import ONE, Processes
 from pgqueue.database import Link
 from pgqueue.errors import DatabaseUnavailable, PgQueueError, SchemaMismatch, UsageError
 from pgqueue.webhooks import QUEUE
-from pgqueue_worker.doorbell import Doorbell
+from pgqueue_worker.doorbell import doorbell
 from pgqueue_worker.fleet import Fleet
 from pgqueue_worker.keeper import Keeper
 from pgqueue_worker.maintenance import Maintenance
+from pgqueue_worker.readiness import Readiness
 from pgqueue_worker.retrying import Patience
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 _log = structlog.get_logger("pgqueue.supervisor")
 
 _LISTEN_S = 30.0
-_SCHEMA_S = 5.0
 _BURST_LOOK_S = 0.1
 _SHARE = 20  # a look that took t comes again after 20 t at the earliest
 _KILL_S = 10.0
@@ -74,13 +74,9 @@ class Supervisor:
         self._link = Link(plan.dsn, "pgqueue supervisor")
         self._turn = asyncio.Lock()
         self._stop = asyncio.Event()
-        self._unfit: str | None = None  # why the schema is not for this code
         self._beat = asyncio.Event()
         self._waiting = asyncio.Event()
         self._listening = False
-        self._doorbell = Doorbell(
-            settings.listen_url or plan.dsn, on_ring=self._ring, on_control=self._control
-        )
         self._keeper = Keeper(
             settings,
             metrics,
@@ -92,6 +88,20 @@ class Supervisor:
         self._fleet = Fleet(plan, settings, self._keeper, metrics)
         self._children = self._keeper.children
         self._name = self._keeper.name
+        self._doorbell = doorbell(
+            settings.listen_url or plan.dsn,
+            self._name,
+            echo=lambda payload: self._call("echo", payload=payload),
+            on_ring=self._ring,
+            on_control=self._control,
+        )
+        self._readiness = Readiness(
+            self._children,
+            self._doorbell,
+            lambda: self._call("readiness"),
+            on_unfit=self._stop.set,
+            poll_s=settings.poll_s,
+        )
         self._maintenance = Maintenance(
             plan.dsn,
             ring=self._ring,
@@ -99,25 +109,14 @@ class Supervisor:
             on_letters=metrics.counted,
             name=self._name,
         )
-        metrics.not_ready = self._not_ready
-
-    def _not_ready(self) -> str | None:
-        """Say what is missing before tasks can run: a process, a wake-up, or the will to."""
-        if self._stop.is_set():
-            return self._unfit or "draining"
-        if self._unfit is not None:
-            return self._unfit
-        if not any(child.worker_id is not None for child in list(self._children)):
-            return "no worker process is registered"
-        if not self._doorbell.connected:
-            return "the listener is not connected"
-        return None
+        metrics.readiness = self._readiness.tell
 
     def stop(self) -> None:
         """Drain and end; called again, end at once."""
         if self._stop.is_set():
             for child in self._children:
                 child.kill()
+        self._readiness.draining = True
         self._stop.set()
 
     async def run(self) -> int:
@@ -139,7 +138,7 @@ class Supervisor:
                 self._mind_listening(),
                 self._keeper.mind_watches(),
                 self._maintenance.run(),
-                self._mind_schema(),
+                self._readiness.run(),
             )
         ]
         if self._plan.burst:
@@ -150,6 +149,7 @@ class Supervisor:
         stopping = asyncio.create_task(self._stop.wait())
         try:
             await asyncio.wait({stopping, *loops}, return_when=asyncio.FIRST_COMPLETED)
+            self._readiness.draining = True
             for loop in loops:
                 if loop.done():
                     loop.result()
@@ -164,8 +164,8 @@ class Supervisor:
             await self._link.close()
         if self._keeper.failed is not None:
             raise UsageError(self._keeper.failed)
-        if self._unfit is not None:
-            raise SchemaMismatch(self._unfit)
+        if self._readiness.unfit is not None:
+            raise SchemaMismatch(self._readiness.unfit)
         _log.info("supervisor_stopped")
         return 0
 
@@ -178,32 +178,15 @@ class Supervisor:
         patience = Patience("start")
         while not self._stop.is_set():
             try:
-                await self._check_schema()
+                ((current, min_code),) = await self._call("schema_version")
+                migrations.check(current, min_code)
             except DatabaseUnavailable as error:
-                self._unfit = str(error)
+                self._readiness.unfit = str(error)
                 await patience.failed(error)
             else:
-                self._unfit = None
+                self._readiness.unfit = None
                 patience.succeeded()
                 return
-
-    async def _check_schema(self) -> None:
-        ((current, min_code),) = await self._call("schema_version")
-        migrations.check(current, min_code)
-
-    async def _mind_schema(self) -> None:
-        """Drain when a migration came that no longer allows this code."""
-        while self._unfit is None:
-            await asyncio.sleep(_SCHEMA_S)
-            try:
-                await self._check_schema()
-            except SchemaMismatch as error:
-                _log.error("schema_mismatch", error=str(error))
-                self._unfit = str(error)
-            except DatabaseUnavailable:
-                pass  # whoever needs it says so
-        self._stop.set()
-        await asyncio.Event().wait()
 
     async def _heartbeats(self) -> None:
         patience = Patience("heartbeat")

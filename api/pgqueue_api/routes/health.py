@@ -8,8 +8,8 @@ import orjson
 from litestar import Response, get
 from litestar.di import NamedDependency
 
-from pgqueue import migrations
 from pgqueue.errors import DatabaseUnavailable, PgQueueError
+from pgqueue.readiness import readiness
 from pgqueue_api.json_answers import json_answer
 from pgqueue_api.metrics import CONTENT_TYPE
 from pgqueue_api.services import Services
@@ -30,12 +30,9 @@ async def readyz(services: NamedDependency[Services]) -> Json:
     """Say whether requests can be served (database, schema, listener), and whether safely."""
     found = await services.health.row("readiness")
     assert found is not None
-    migrations.check(found["version"], found["min_code"])
+    ready = readiness(found["version"], found["min_code"], found["unsafe"])
     if services.hub.deaf is not None:
         raise DatabaseUnavailable(f"notifications cannot arrive: {services.hub.deaf}")
-    ready = {"status": "ready", "schema": found["version"]}
-    if found["unsafe"]:
-        ready |= {"status": "degraded", "unsafe": found["unsafe"]}
     return json_answer(orjson.dumps(ready))
 
 

@@ -1,8 +1,9 @@
-"""The one listening connection of the process, made again whenever it breaks or hears nothing.
+"""A connection that listens, made again whenever it breaks or hears nothing.
 
 A connection that lives need not hear: behind a transaction pooler LISTEN is another's by the next
 statement. So the listener has its own name notified through another connection, at once and every
-ten seconds, and counts as listening only when it has heard that.
+eight seconds, and counts as listening only when it has heard that. So wake-ups are back within 15 s
+of whatever took them away.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Listener"]
 
-_ECHO_S = 10
+_ECHO_S = 8
 _ECHO_WAIT_S = 3
 _UNCONNECTED = "the listener is not connected"
 _DEAF = "the listener hears nothing; it needs a direct connection to PostgreSQL: PGQUEUE_LISTEN_URL"
@@ -31,7 +32,7 @@ _DEAF = "the listener hears nothing; it needs a direct connection to PostgreSQL:
 # not for secrecy; and not the module's own state, which belongs to whoever seeds it, such as a test
 _SPREAD = random.Random()  # noqa: S311
 
-_log = logs.get_logger("pgqueue.api")
+_log = logs.get_logger("pgqueue.listener")
 
 
 class _HearsNothingError(Exception):
@@ -39,20 +40,29 @@ class _HearsNothingError(Exception):
 
 
 class Listener:
-    """Hears the channels of the hub. ``echo`` notifies a payload over another connection."""
+    """Hears the channels that the query ``listen`` names, ``pgqueue_control`` among them.
+
+    ``name`` is unlike that of any other listener. ``echo`` notifies it on that channel, over
+    another connection. ``hear`` is given a channel and a payload; ``on_connect`` is called when
+    there may have been some that nobody heard; ``on_change`` when it is clear whether it hears.
+    """
 
     def __init__(
         self,
         dsn: str,
         name: str,
         *,
+        application_name: str,
+        listen: str,
         echo: Callable[[str], Awaitable[Any]],
         hear: Callable[[str, str], None],
         on_connect: Callable[[], None],
-        on_change: Callable[[bool], None],
+        on_change: Callable[[bool], None] = lambda _: None,
     ) -> None:
         self._dsn = dsn
         self._name = name
+        self._application_name = application_name
+        self._statement = listen
         self._echo = echo
         self._hear = hear
         self._on_connect = on_connect
@@ -77,9 +87,9 @@ class Listener:
             await asyncio.sleep(_SPREAD.uniform(0.2, 1.5))
 
     async def _listen(self) -> None:
-        made = Connection.made(self._dsn, "pgqueue api listen", answer_s=_ECHO_S, prepares=False)
+        made = Connection.made(self._dsn, self._application_name, answer_s=_ECHO_S, prepares=False)
         async with await made as connection:
-            await connection.execute(query("listen_hub"))
+            await connection.execute(query(self._statement))
             connection.answer_s = None  # from here on the echo proves that it lives
             self._on_connect()
             async with asyncio.TaskGroup() as group:
