@@ -11,7 +11,7 @@ WITHOUT = $(shell .ci/packages pgbouncer faketime) $(shell .ci/root)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test faults pgbouncer chaos failover property limits mutants check fmt bench psql lock clean
+.PHONY: help setup run demo test faults pgbouncer chaos fuzz failover property limits mutants check fmt bench psql lock clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -44,6 +44,7 @@ faults: $(VENV)/.dev ## break everything, one fault at a time, and print what wa
 chaos: $(VENV)/.dev ## break everything at random, then read the books (TASKS=… FAULTS=… SEED=…)
 	$(BIN)/python -m tests.chaos --tasks $(TASKS) --faults $(FAULTS) --seed $(SEED)
 
+CALLS ?= 20000
 TASKS ?= 100000
 FAULTS ?= 100
 SEED ?= 1
@@ -66,6 +67,10 @@ pgbouncer: $(VENV)/.dev ## run the tests of all parts through PgBouncer in trans
 	@case "$(WITHOUT)" in *pgbouncer*) exit 1 ;; esac
 	$(BIN)/pytest -n $(JOBS) --postgres=$(POSTGRES) --pooler=pgbouncer tests/chaos/test_pooler.py \
 	  tests/database tests/library tests/api tests/worker tests/tasks $(ARGS)
+
+fuzz: $(VENV)/.dev ## make 20,000 calls to the API as schemathesis thinks them up (CALLS=… SEED=…)
+	PGQUEUE_TEST_FUZZ_CALLS=$(CALLS) PGQUEUE_TEST_FUZZ_SEED=$(SEED) \
+	  $(BIN)/pytest --postgres=$(POSTGRES) tests/api/test_fuzz.py $(ARGS)
 
 limits: $(VENV)/.dev ## hold limits against random crashes for a minute
 	PGQUEUE_TEST_LIMITS_S=60 $(BIN)/pytest --timeout=180 tests/database/test_limit_ledger.py $(ARGS)

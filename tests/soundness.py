@@ -12,4 +12,4 @@ def violations(connection: psycopg.Connection) -> list[tuple[str, str, str]]:
 def assert_sound(connection: psycopg.Connection) -> None:
     """Fail, naming each violation, unless every task is in exactly one place and all agrees."""
     found = violations(connection)
-    assert not found, "\n".join(" ".join(row) for row in found)
+    assert not found, "\n".join(" ".join(map(str, row)) for row in found)

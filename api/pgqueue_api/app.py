@@ -11,6 +11,7 @@ from litestar import Litestar
 from litestar.di import Provide
 from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException
+from litestar.routes import HTTPRoute
 
 from pgqueue.errors import DatabaseUnavailable
 from pgqueue_api import problems
@@ -19,7 +20,7 @@ from pgqueue_api.services import Services
 from pgqueue_api.submit import submit_one
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterable
 
     from litestar.types import (
         HTTPScope,
@@ -80,6 +81,11 @@ class Api(Litestar):
             openapi_config=None,
             logging_config=None,
         )
+        self._methods = {
+            route.path_format: route.methods
+            for route in self.routes
+            if isinstance(route, HTTPRoute)
+        }
 
     async def __call__(
         self,
@@ -104,6 +110,8 @@ class Api(Litestar):
 
         async def send_out(message: Message) -> None:
             if message["type"] == "http.response.start":
+                if scope["method"] == "OPTIONS":
+                    message["headers"] = self._allowed(scope, message["headers"])
                 headers = [*message["headers"], *_SECURITY]
                 if not any(name.lower() == _POLICY[0] for name, _ in message["headers"]):
                     headers.append(_POLICY)
@@ -117,6 +125,14 @@ class Api(Litestar):
             await send(message)
 
         await super().__call__(scope, receive, send_out)
+
+    def _allowed(
+        self, scope: HTTPScope, headers: Iterable[tuple[bytes, bytes]]
+    ) -> list[tuple[bytes, bytes]]:
+        """Name all methods of a path: Litestar's answer knows those of its first handler."""
+        methods = self._methods.get(scope.get("path_template") or "", set())
+        kept = [(name, value) for name, value in headers if not methods or name.lower() != b"allow"]
+        return [*kept, (b"allow", ", ".join(sorted(methods)).encode())] if methods else kept
 
     async def _submit(self, scope: HTTPScope, receive: Receive, send: Send, started: float) -> None:
         try:

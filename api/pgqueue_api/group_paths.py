@@ -13,8 +13,8 @@ from pgqueue_api.openapi_parts import (
     filter_by,
     limit,
     operation,
-    other,
 )
+from pgqueue_api.stream_schemas import stream
 
 __all__ = ["PATHS"]
 
@@ -123,7 +123,7 @@ PATHS: dict[str, dict[str, Any]] = {
             "Watch a batch",
             "Frames: `snapshot` first, then `progress`, five a second at most, at the end `end`. "
             "Each carries the whole batch as JSON. A comment comes every 15 s.",
-            {200: other("text/event-stream", "Server-sent events.")},
+            {200: stream(("snapshot", "progress", "end"), "Batch")},
             *(404, 503),
             parameters=[_BATCH_ID],
         )

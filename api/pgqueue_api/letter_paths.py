@@ -14,9 +14,9 @@ from pgqueue_api.openapi_parts import (
     filter_by,
     limit,
     operation,
-    other,
     parameter,
 )
+from pgqueue_api.stream_schemas import stream
 
 __all__ = ["PATHS"]
 
@@ -181,7 +181,7 @@ PATHS: dict[str, dict[str, Any]] = {
             "Watch an operation",
             "Frames: `snapshot` first, then `progress`, five a second at most, at the end `end`. "
             "Each carries the whole operation as JSON. A comment comes every 15 s.",
-            {200: other("text/event-stream", "Server-sent events.")},
+            {200: stream(("snapshot", "progress", "end"), "Operation")},
             *(404, 503),
             parameters=[_OPERATION_ID],
         )

@@ -24,10 +24,12 @@ from pgqueue_api import (
     queue_paths,
     schedule_paths,
     schedule_schemas,
+    stream_schemas,
     upload_paths,
     webhook_paths,
     webhook_schemas,
 )
+from pgqueue_api.openapi_links import add_links
 from pgqueue_api.openapi_parts import CURSOR as _CURSOR
 from pgqueue_api.openapi_parts import ID as _ID
 from pgqueue_api.openapi_parts import IF_MATCH as _IF_MATCH
@@ -46,6 +48,7 @@ from pgqueue_api.openapi_parts import other as _other
 from pgqueue_api.problems import MEDIA_TYPE, PROBLEM_CODES, RETRY_AFTER_S
 from pgqueue_api.schema_parts import object_of
 from pgqueue_api.schemas import COMPONENTS
+from pgqueue_api.stream_schemas import stream
 
 __all__ = ["DOCUMENT", "document"]
 
@@ -72,7 +75,8 @@ Times are RFC 3339 in UTC. Lists have opaque cursors: pass `next` as `cursor` un
 _LOCATION = "the task's path"
 _VERSION = "the version of its settings"
 _STATE = "names what can be changed of it"
-_SSE = "Server-sent events."
+_EVENTS = ("snapshot", "status", "progress", "log")
+_TASK_EVENTS = (*_EVENTS, "text", "end")
 
 _PATHS: dict[str, dict[str, Any]] = {
     "/v1/tasks": {
@@ -97,7 +101,7 @@ _PATHS: dict[str, dict[str, Any]] = {
                     Preference_Applied="what of `Prefer` was heard",
                 ),
             },
-            *(409, 413, 415, 422, 503),
+            *(404, 409, 413, 415, 422, 503),
             parameters=[_KEY, _PREFER, _TRACEPARENT],
             takes="NewTask",
         ),
@@ -124,7 +128,7 @@ _PATHS: dict[str, dict[str, Any]] = {
                     Idempotent_Replayed="`true` when they were stored before, under the same key",
                 )
             },
-            *(409, 413, 415, 422, 503),
+            *(404, 409, 413, 415, 422, 503),
             parameters=[_KEY, _TRACEPARENT],
             takes="Bulk",
         )
@@ -242,7 +246,7 @@ _PATHS: dict[str, dict[str, Any]] = {
             "Frames: `snapshot` first, then `status`, `progress`, `log` and `text` (a piece of "
             "what the handler writes: task_id, lease_id, seq, at and text), at the end `end`. Each "
             "but `log` and `text` carries the whole task as JSON. A comment comes every 15 s.",
-            {200: _other("text/event-stream", _SSE)},
+            {200: stream(_TASK_EVENTS, "Task", "Log", "Text")},
             *(404, 410, 503),
             parameters=[_ID, _LAST_EVENT_ID],
         )
@@ -255,7 +259,7 @@ _PATHS: dict[str, dict[str, Any]] = {
             "Frames: `snapshot` first and every few seconds (`queues`, with their depth, and "
             "`active` tasks), then `status`, `progress` and `log` of the tasks. Where more changes "
             "than can be shown, the newest state of a part is.",
-            {200: _other("text/event-stream", _SSE)},
+            {200: stream(_EVENTS, "Activity", "Task", "Log")},
             *(422, 503),
             parameters=[*_TASK_FILTERS[:2], _LAST_EVENT_ID],
         )
@@ -436,6 +440,18 @@ def document() -> dict[str, Any]:
             "schema": {"type": "integer", "examples": [RETRY_AFTER_S]},
         }
     }
+    paths = {
+        **_PATHS,
+        **letter_paths.PATHS,
+        **group_paths.PATHS,
+        **queue_paths.PATHS,
+        **limit_paths.PATHS,
+        **hook_paths.PATHS,
+        **upload_paths.PATHS,
+        **schedule_paths.PATHS,
+        **webhook_paths.PATHS,
+    }
+    add_links(paths)
     return {
         "openapi": "3.1.0",
         "x-problems": PROBLEM_CODES,
@@ -458,17 +474,7 @@ def document() -> dict[str, Any]:
             {"name": "overview", "description": "Queues, workers, types, figures."},
             {"name": "operation", "description": "For orchestrators and people."},
         ],
-        "paths": {
-            **_PATHS,
-            **letter_paths.PATHS,
-            **group_paths.PATHS,
-            **queue_paths.PATHS,
-            **limit_paths.PATHS,
-            **hook_paths.PATHS,
-            **upload_paths.PATHS,
-            **schedule_paths.PATHS,
-            **webhook_paths.PATHS,
-        },
+        "paths": paths,
         "components": {
             "schemas": {
                 **COMPONENTS,
@@ -480,6 +486,7 @@ def document() -> dict[str, Any]:
                 **upload_paths.COMPONENTS,
                 **schedule_schemas.COMPONENTS,
                 **webhook_schemas.COMPONENTS,
+                **stream_schemas.COMPONENTS,
             },
             "responses": responses,
         },
