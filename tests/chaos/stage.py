@@ -52,8 +52,16 @@ _WORKER = ["pgqueue", "worker", "--app", "tests.chaos.work:app", "--metrics-port
 class Program:
     """A process with its children, to be signalled and started again."""
 
-    def __init__(self, name: str, command: list[str], environment: Mapping[str, str], log: Path):
+    def __init__(
+        self,
+        name: str,
+        command: list[str],
+        environment: Mapping[str, str],
+        log: Path,
+        folder: Path | None = None,
+    ):
         self.name = name
+        self._folder = folder
         self.command = command
         self._environment = {**os.environ, **environment}
         self._log = log
@@ -66,6 +74,7 @@ class Program:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", *self.command],
+                cwd=self._folder,
                 env=self._environment,
                 stdout=log,
                 stderr=log,
