@@ -11,7 +11,7 @@ WITHOUT = $(shell .ci/packages pgbouncer faketime) $(shell .ci/root)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test faults pgbouncer chaos fuzz failover property limits mutants check fmt bench psql lock clean
+.PHONY: help setup run demo test faults pgbouncer chaos fuzz failover upgrades property limits mutants check fmt bench psql lock clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -71,6 +71,9 @@ pgbouncer: $(VENV)/.dev ## run the tests of all parts through PgBouncer in trans
 fuzz: $(VENV)/.dev ## make 20,000 calls to the API as schemathesis thinks them up (CALLS=… SEED=…)
 	PGQUEUE_TEST_FUZZ_CALLS=$(CALLS) PGQUEUE_TEST_FUZZ_SEED=$(SEED) \
 	  $(BIN)/pytest --postgres=$(POSTGRES) tests/api/test_fuzz.py $(ARGS)
+
+upgrades: $(VENV)/.dev ## roll releases over each other under load: this and the next, the last and this
+	$(BIN)/pytest --postgres=$(POSTGRES) tests/upgrades $(ARGS)
 
 limits: $(VENV)/.dev ## hold limits against random crashes for a minute
 	PGQUEUE_TEST_LIMITS_S=60 $(BIN)/pytest --timeout=180 tests/database/test_limit_ledger.py $(ARGS)

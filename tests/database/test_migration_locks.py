@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from pgqueue import commands, migrations, patience
 from pgqueue.errors import DatabaseUnavailable, PgQueueError, SchemaMismatch
 from pgqueue.migrations import migrate
+from pgqueue.queries import query
 from tests.database.queue import Queue
 from tests.database.releases import Release
 
@@ -22,8 +23,6 @@ create index concurrently worker_host on pgqueue.worker (host);
 """
 WAITING = """select pid from pg_stat_activity
              where wait_event_type = 'Lock' and query like 'create index concurrently%'"""
-READY = """select least(max(m.version), (select version from pgqueue.code))
-           from pgqueue.migration as m"""
 
 
 @pytest.fixture
@@ -147,9 +146,11 @@ def test_the_version_is_reached_only_when_functions_and_views_are_there_too(
         patch.setattr(migrations, "replace_functions", die)
         with pytest.raises(KeyboardInterrupt):
             migrate(database)
-    assert queue.value(READY) == migrations.code_version() - 1
+    for ready in ("schema_version", "readiness"):
+        assert queue.row(query(ready))["version"] == migrations.code_version() - 1
     assert migrate(database) == []
-    assert queue.value(READY) == migrations.code_version()
+    for ready in ("schema_version", "readiness"):
+        assert queue.row(query(ready))["version"] == migrations.code_version()
 
 
 def test_an_index_is_made_without_a_transaction_and_again_when_that_was_interrupted(

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from pgqueue_api.links import Links
 
+from pgqueue.database import Database, Link
 from pgqueue.errors import UsageError
-from pgqueue.migrations import migrate
+from pgqueue.migrations import migrate, migrate_async
 from tests.database.queue import Queue
 from tests.database.releases import Release
 
@@ -56,7 +58,14 @@ def test_a_call_that_is_under_way_still_finds_the_function_that_was_replaced(
         "twice", TWICE.replace("sql as 'select 2 * n'", "plpgsql as 'begin return 2 * n; end'")
     )
     migrate(database)
-    call = "select pgqueue.twice(4) from (select pg_advisory_xact_lock(77) offset 0) as gate"
+    queue.rows(
+        """create function public.gate() returns void language plpgsql as $$
+           begin
+               perform pg_advisory_xact_lock(77);
+               perform from pgqueue.queue;  -- its lock lets the session hear of what changed
+           end $$"""
+    )
+    call = "select pgqueue.twice(4) from (select public.gate() offset 0) as gate"
     with queue.holding() as gate:
         gate.rows("select pg_advisory_xact_lock(77)")
         answer = queue.blocked(lambda worker: worker.value(call))
@@ -115,6 +124,29 @@ def test_a_view_gets_a_column_under_readers_and_under_views_of_users(
     assert queue.values("select news from pgqueue.tasks") == ["new"]
     assert len(reader.execute(read).fetchall()) == 1
     assert len(queue.rows("select * from public.report")) == 1
+
+
+async def test_who_reads_all_columns_of_a_view_goes_on_when_it_got_one(
+    queue: Queue, database: str, release: Release
+) -> None:
+    """Their statements are prepared, and PostgreSQL refuses those once."""
+    wanted = {"id": queue.enqueue()}
+    one, two = Database(database, max_size=1), Links(database, "test", size=1, timeout_s=20)
+    three = Link(database, "test")
+    try:
+        await one.open()
+        for reader in (one, two, three):
+            assert len(await reader.rows("get_task", wanted)) == 1
+        release.change("views/tasks.sql", r"\nfrom ", ",\n    'new' as news\nfrom ")
+        await migrate_async(database)
+        for reader in (one, two):
+            assert (await reader.rows("get_task", wanted))[0]["news"] == "new"
+            assert (await reader.rows("get_task", wanted))[0]["news"] == "new"
+        assert (await three.rows("get_task", wanted))[0][-1] == "new"
+    finally:
+        await one.close()
+        await two.close()
+        await three.close()
 
 
 def test_a_view_whose_columns_change_keeps_its_grants_and_the_views_of_ours_that_stand_on_it(

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pgqueue.queries import SQL
 
-__all__ = ["TOP", "Release", "last_released", "next_one", "this_one"]
+__all__ = ["TOP", "Release", "last_released", "next_one", "tags", "this_one"]
 
 TOP = Path(__file__).parents[2]
 _PACKAGES = {"pgqueue": "pgqueue", "api/pgqueue_api": "pgqueue_api"}
@@ -139,15 +139,20 @@ def _change_a_signature(release: Release, *, kept: bool) -> None:
 
 def last_released(folder: Path, top: Path = TOP) -> Release | None:
     """Unpack what has the newest tag ``v*`` of a tree's history; None: nothing is released yet."""
-    if not (top / ".git").exists():
-        return None
-    tags = _git(top, "tag", "--list", "v*", "--sort=-version:refname").decode().split()
-    if not tags:
+    released = tags(top)
+    if not released:
         return None
     source = folder / "source"
-    with tarfile.open(fileobj=BytesIO(_git(top, "archive", tags[0]))) as archive:
+    with tarfile.open(fileobj=BytesIO(_git(top, "archive", released[0]))) as archive:
         archive.extractall(source, filter="data")
-    return this_one(folder / "release", tags[0], source, source / "sql")
+    return this_one(folder / "release", released[0], source, source / "sql")
+
+
+def tags(top: Path = TOP) -> list[str]:
+    """Give the tags of releases in a tree's history, the newest first."""
+    if not (top / ".git").exists():
+        return []
+    return _git(top, "tag", "--list", "v*", "--sort=-version:refname").decode().split()
 
 
 def _git(top: Path, *arguments: str) -> bytes:

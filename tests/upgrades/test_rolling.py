@@ -20,7 +20,7 @@ from tests.figures import Figure
 from tests.processes import free_port, wait_until
 from tests.servers import Server
 from tests.soundness import assert_sound
-from tests.upgrades.releases import Release, last_released, next_one, this_one
+from tests.upgrades.releases import Release, last_released, next_one, tags, this_one
 
 PATIENCE_S = 100
 RATE = 12.0  # calls that each client makes in a second
@@ -34,6 +34,7 @@ select (select count(*) from pgqueue.ready) + (select count(*) from pgqueue.dela
     + (select count(*) from pgqueue.running)
 """
 DEADLOCKS = "select deadlocks from pg_stat_database where datname = current_database()"
+EXPECTED = {"task_failed", "task_cancelled"}
 KINDS = ("library", "http", "sql")
 
 
@@ -122,8 +123,9 @@ class Deploy:
         return [orjson.loads(line) if line.startswith(b"{") else {"raw": line} for line in lines]
 
     def complaints(self, program: Program) -> list[dict[str, Any]]:
-        """What it has said that is not as it should be."""
-        return [line for line in self.log(program) if line.get("level") not in ("info", "debug")]
+        """What it has said that is not as it should be; that tasks fail is planned."""
+        said = [line for line in self.log(program) if line.get("level") not in ("info", "debug")]
+        return [line for line in said if line.get("event") not in EXPECTED]
 
 
 def readiness(url: str) -> tuple[int, str]:
@@ -147,16 +149,15 @@ def deploy(server: Server, tmp_path: Path) -> Iterator[Deploy]:
         yield Deploy(server.dsn(name), tmp_path, stack)
 
 
-@pytest.fixture(params=["next", "last"])
+@pytest.fixture(params=["next", *(["last"] if tags() else [])])
 def releases(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Release, Release]:
-    """The older and the newer: this one and one to come, or the last and this one.
-
-    While nothing is released, the last is this one.
-    """
+    """The older and the newer: this one and one to come; once there is one, the last and this."""
     this = this_one(tmp_path / "this")
     if request.param == "next":
         return this, next_one(tmp_path / "next")
-    return last_released(tmp_path / "last") or this_one(tmp_path / "same", "last"), this
+    last = last_released(tmp_path / "last")
+    assert last is not None
+    return last, this
 
 
 @pytest.mark.timeout(400)
@@ -171,7 +172,7 @@ def test_nothing_is_lost_or_run_twice_while_a_release_takes_the_place_of_another
     old_api, old_url = deploy.api(old)
     until(lambda: readiness(old_worker_url)[0] == readiness(old_url)[0] == 200)
 
-    load = [deploy.client(old, kind, 150, old_url) for kind in KINDS]
+    load = [deploy.client(old, kind, 100, old_url) for kind in KINDS]
     new_worker, new_worker_url = deploy.worker(new)
     new_api, new_url = deploy.api(new)
     until(lambda: readiness(new_worker_url)[0] and readiness(new_url)[0])
@@ -187,8 +188,8 @@ def test_nothing_is_lost_or_run_twice_while_a_release_takes_the_place_of_another
 
     assert len(deploy.migrate(new)) == max(1, new.version - old.version)
 
-    load += [deploy.client(old, kind, 60, old_url) for kind in KINDS]
-    load += [deploy.client(new, kind, 60, new_url) for kind in KINDS]
+    load += [deploy.client(old, kind, 40, old_url) for kind in KINDS]
+    load += [deploy.client(new, kind, 40, new_url) for kind in KINDS]
     until(lambda: readiness(new_worker_url)[0] == readiness(new_url)[0] == 200)
     migrated = deploy.completed_by(old_worker)
     assert migrated > before, "it went on meanwhile"
@@ -197,7 +198,7 @@ def test_nothing_is_lost_or_run_twice_while_a_release_takes_the_place_of_another
     assert readiness(old_worker_url)[0] == readiness(old_url)[0] == 200
     deploy.until_done(*load)
     by_both = deploy.completed_by(old_worker), deploy.completed_by(new_worker)
-    rest = [deploy.client(new, kind, 40, new_url) for kind in KINDS]
+    rest = [deploy.client(new, kind, 30, new_url) for kind in KINDS]
     deploy.stop(old_worker, old_api)
     deploy.until_done(*rest)
     until(lambda: deploy.ask(OPEN) == 0)

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from pgqueue.queries import SQL
+from tests.figures import Figure
 from tests.servers import Server
 from tests.upgrades.contract import misunderstood, outstayed, unnumbered
 from tests.upgrades.releases import TOP, Release, last_released, next_one, this_one
@@ -141,10 +142,14 @@ def test_the_last_release_is_the_newest_tag(tmp_path: Path) -> None:
     assert (found.name, found.version) == ("v0.10.0", this_one(tmp_path / "again").version)
 
 
-def test_this_tree_keeps_what_it_owes_to_the_last_release(empty: str, tmp_path: Path) -> None:
+def test_this_tree_keeps_what_it_owes_to_the_last_release(
+    empty: str, tmp_path: Path, figure: Figure
+) -> None:
     """While nothing is released, to itself."""
     this = this_one(tmp_path / "this")
     before = last_released(tmp_path / "before") or this
+    found = "nothing is released yet" if before is this else f"{before.name} is understood"
+    figure("calls of the last release", found, "all are understood")
     assert not unnumbered(this, before)
     assert before is this or outstayed(this, before) == []
     migrate(before, empty)
