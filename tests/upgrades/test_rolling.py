@@ -188,12 +188,13 @@ def test_nothing_is_lost_or_run_twice_while_a_release_takes_the_place_of_another
 
     assert len(deploy.migrate(new)) == max(1, new.version - old.version)
 
-    load += [deploy.client(old, kind, 40, old_url) for kind in KINDS]
-    load += [deploy.client(new, kind, 40, new_url) for kind in KINDS]
-    until(lambda: readiness(new_worker_url)[0] == readiness(new_url)[0] == 200)
     migrated = deploy.completed_by(old_worker)
     assert migrated > before, "it went on meanwhile"
-    until(lambda: deploy.completed_by(new_worker) > 40)
+    until(lambda: readiness(new_worker_url)[0] == readiness(new_url)[0] == 200)
+    migrated = deploy.completed_by(old_worker)
+    load += [deploy.client(old, kind, 40, old_url) for kind in KINDS]
+    load += [deploy.client(new, kind, 40, new_url) for kind in KINDS]
+    until(lambda: deploy.completed_by(new_worker) > 20)
     until(lambda: deploy.completed_by(old_worker) > migrated + 20)
     assert readiness(old_worker_url)[0] == readiness(old_url)[0] == 200
     deploy.until_done(*load)
