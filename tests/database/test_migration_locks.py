@@ -16,7 +16,7 @@ from pgqueue.queries import query
 from tests.database.queue import Queue
 from tests.database.releases import Release
 
-pytestmark = pytest.mark.unpooled  # `migrate` goes past poolers: see PGQUEUE_LISTEN_URL
+pytestmark = pytest.mark.unpooled("migrate goes past poolers, by PGQUEUE_LISTEN_URL")
 
 ADD = "alter table task add column note text;"
 INDEX = """-- transaction: none

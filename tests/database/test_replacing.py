@@ -12,7 +12,7 @@ from pgqueue.migrations import migrate, migrate_async
 from tests.database.queue import Queue
 from tests.database.releases import Release
 
-pytestmark = pytest.mark.unpooled  # about what sessions have prepared
+pytestmark = pytest.mark.unpooled("it is about what sessions have prepared")
 
 TWICE = "(n int) returns int language sql as 'select 2 * n'"
 
