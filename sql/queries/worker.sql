@@ -168,6 +168,9 @@ select pgqueue.queues_empty(%(queues)s, %(webhooks)s);
 listen pgqueue_ready;
 listen pgqueue_control;
 
+-- name: ping
+select 1;
+
 -- name: scale
 select wanted, places, backlog, wait_s from pgqueue.scale(%(queues)s::text[]);
 
