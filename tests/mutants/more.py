@@ -133,4 +133,24 @@ MORE = (
         ),
         "test_the_writing_functions_notify_nobody_themselves",
     ),
+    _one(
+        "listener believed",
+        "a listener that is connected counts as one that hears",
+        Change(
+            "pgqueue/listener.py",
+            "                        await self._heard.wait()\n",
+            "                        await asyncio.sleep(0)\n",
+        ),
+        "test_a_listener_that_hears_nothing_says_so_until_it_hears",
+    ),
+    _one(
+        "claim loop unwatched",
+        "a worker is ready although its claim loop stands still",
+        Change(
+            "worker/pgqueue_worker/readiness.py",
+            "if still_s > self._still_s and not child.retiring:",
+            "if still_s < 0:",
+        ),
+        "test_a_claim_loop_may_be_still_for_five_seconds_or_three_polls",
+    ),
 )
