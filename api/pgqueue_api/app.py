@@ -15,6 +15,7 @@ from litestar.routes import HTTPRoute
 
 from pgqueue.errors import DatabaseUnavailable
 from pgqueue_api import problems
+from pgqueue_api.headers import POLICY, SECURITY
 from pgqueue_api.routes import ROUTES
 from pgqueue_api.services import Services
 from pgqueue_api.submit import submit_one
@@ -37,18 +38,6 @@ if TYPE_CHECKING:
     from pgqueue_api.limits import Limits
 
 __all__ = ["Api", "create_app"]
-
-_SECURITY = [
-    (b"strict-transport-security", b"max-age=31536000"),
-    (b"x-frame-options", b"DENY"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
-    (b"referrer-policy", b"no-referrer"),
-]
-_POLICY = (
-    b"content-security-policy",
-    b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-)
 
 _JSON = (b"content-type", b"application/json")
 _PROBLEM = (b"content-type", problems.MEDIA_TYPE.encode())
@@ -112,9 +101,9 @@ class Api(Litestar):
             if message["type"] == "http.response.start":
                 if scope["method"] == "OPTIONS":
                     message["headers"] = self._allowed(scope, message["headers"])
-                headers = [*message["headers"], *_SECURITY]
-                if not any(name.lower() == _POLICY[0] for name, _ in message["headers"]):
-                    headers.append(_POLICY)
+                headers = [*message["headers"], *SECURITY]
+                if not any(name.lower() == POLICY[0] for name, _ in message["headers"]):
+                    headers.append(POLICY)
                 message["headers"] = headers
                 self.services.metrics.observe(
                     scope["method"],
@@ -149,8 +138,8 @@ class Api(Litestar):
             media_type,
             (b"content-length", b"%d" % len(content)),
             *[(name.lower().encode(), value.encode("latin-1")) for name, value in extra.items()],
-            *_SECURITY,
-            _POLICY,
+            *SECURITY,
+            POLICY,
         ]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content, "more_body": False})

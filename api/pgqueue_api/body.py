@@ -36,6 +36,8 @@ def require_json(headers: Mapping[bytes, bytes]) -> None:
             f"the body is declared as {declared.decode('latin-1')[:100] or 'nothing'}",
             hint="send it with Content-Type: application/json",
         )
+    if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
+        raise UnsupportedMedia("the body is compressed", hint="send it as it is")
 
 
 async def read(

@@ -31,6 +31,10 @@ UPLOAD_TYPES = frozenset(
 class Limits:
     """Every bound of the API in one place; sizes in bytes, durations in seconds."""
 
+    head: int = 64 * 1024
+    """Of a request: its first line and its headers."""
+    head_s: float = 15
+    """How long a client may take to send them."""
     body: int = 256 * 1024
     bulk_body: int = 4 * 1024 * 1024
     bulk_tasks: int = 1_000

@@ -167,6 +167,8 @@ PROBLEM_CODES: dict[str, dict[str, Any]] = {
     )
 } | {
     "bad_request": {"status": 400, "description": "The request is not HTTP as it should be."},
+    "head_late": {"status": 408, "description": "The head of the request did not come in time."},
+    "head_too_large": {"status": 431, "description": "Its first line and headers: 64 KiB at most."},
     "method_not_allowed": {"status": 405, "description": "The `Allow` header names the methods."},
     "internal": {"status": 500, "description": "A bug of ours: the log says what happened."},
 }
@@ -175,8 +177,10 @@ _HTTP_CODES = {
     400: ("bad_request", None),
     404: ("not_found", "the paths are listed at /docs"),
     405: ("method_not_allowed", "the Allow header names the methods"),
+    408: ("head_late", None),
     413: ("body_too_large", None),
     415: ("unsupported_media_type", "send application/json"),
+    431: ("head_too_large", "cookies and the like are not needed here"),
 }
 
 

@@ -12,6 +12,7 @@ import uvicorn
 
 from pgqueue import logs, telemetry
 from pgqueue_api.app import create_app
+from pgqueue_api.connection import Connection
 
 if TYPE_CHECKING:
     import socket
@@ -38,7 +39,7 @@ class Server(uvicorn.Server):
                 host=host,
                 port=port,
                 loop="uvloop",
-                http="httptools",
+                http=Connection.within(app.services.limits),
                 ws="none",
                 lifespan="on",
                 log_config=None,
