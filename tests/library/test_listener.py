@@ -30,18 +30,20 @@ async def test_a_listener_that_hears_nothing_says_so_until_it_hears(database: st
             on_change=changes.put_nowait,
         )
         listening = asyncio.create_task(listener.run())
-        assert await asyncio.wait_for(changes.get(), PATIENCE_S) is False
-        assert "PGQUEUE_LISTEN_URL" in listener.deaf
-        proxy.heal()
-        while not await asyncio.wait_for(changes.get(), PATIENCE_S):
-            pass
-        assert listener.deaf is None
-        assert len(connected) > 1, "it looked at everything again when it connected again"
-        await other.rows("echo", {"payload": "for all"})
-        assert await asyncio.wait_for(heard.get(), PATIENCE_S) == ("pgqueue_control", "for all")
-        assert proxy.reset("test listen") == 1
-        assert await asyncio.wait_for(changes.get(), PATIENCE_S) is False
-        assert await asyncio.wait_for(changes.get(), PATIENCE_S) is True
-        listening.cancel()
-        await asyncio.gather(listening, return_exceptions=True)
+        try:
+            assert await asyncio.wait_for(changes.get(), PATIENCE_S) is False
+            assert "PGQUEUE_LISTEN_URL" in listener.deaf
+            proxy.heal()
+            while not await asyncio.wait_for(changes.get(), PATIENCE_S):
+                pass
+            assert listener.deaf is None
+            assert len(connected) > 1, "it looked at everything again when it connected again"
+            await other.rows("echo", {"payload": "for all"})
+            assert await asyncio.wait_for(heard.get(), PATIENCE_S) == ("pgqueue_control", "for all")
+            assert proxy.reset("test listen") == 1
+            assert await asyncio.wait_for(changes.get(), PATIENCE_S) is False
+            assert await asyncio.wait_for(changes.get(), PATIENCE_S) is True
+        finally:
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
     await other.close()

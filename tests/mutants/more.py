@@ -102,17 +102,6 @@ MORE = (
         "test_a_task_that_commits_behind_the_cursor_is_found",
     ),
     _one(
-        "locks past the limit",
-        "a claim locks more tasks than it takes, and others pass over them meanwhile",
-        Change(
-            f"{_SQL}/claim.sql",
-            "                limit max_tasks\n                for update skip locked\n",
-            "                for update skip locked\n",
-        ),
-        "test_a_claim_locks_no_row_past_its_limit[1]",
-        "test_a_claim_locks_no_row_past_its_limit[3]",
-    ),
-    _one(
         "cursor not looked at",
         "a claim reads all the dead at the head of its queue, again and again",
         Change(
