@@ -29,7 +29,7 @@ class Violation:
 def violations(dsn: str) -> list[Violation]:
     """Read everything, in one snapshot, and give what does not agree; nothing when all is sound.
 
-    Takes some seconds for each million of tasks that is kept, and nobody waits for it.
+    Takes ten to twenty seconds for each million of tasks that is kept; nobody waits for it.
 
     Raises:
         DatabaseUnavailable: the database does not answer.

@@ -2,8 +2,8 @@
 -- is, subject its id or name, detail says in plain words what is wrong with it.
 -- Each transition leaves these rules kept when it commits, so what is found was broken by something else: lost storage, a hand in
 -- the tables, or a bug. All rules look at one snapshot, that of the calling statement, so a busy queue raises no false alarm,
--- and nobody waits: it only reads. It reads everything, some seconds for each million of tasks that is kept, and holds the horizon
--- for that long: a tool for operators and tests, not for a health probe.
+-- and nobody waits: it only reads. It reads everything, ten to twenty seconds for each million of tasks that is kept, and holds
+-- the horizon for that long: a tool for operators and tests, not for a health probe.
 create or replace function pgqueue.check()
 returns table (topic text, subject text, detail text)
 language sql stable

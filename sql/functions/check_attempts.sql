@@ -14,23 +14,23 @@ as $$
         from pgqueue.attempt as a
         group by a.task_id
     )
-    select
-        'attempts', t.task_id::text,
-        'was tried ' || t.charged || ' times, and its max_attempts is ' || p.max_attempts
-        || case when t.ends - p.ended::int > 0 then ', in each of its ' || t.ends - p.ended::int + 1 || ' runs' else '' end
+    select 'attempts', t.task_id::text, wrong.how
     from tried as t
     join pgqueue.task_places() as p on p.id = t.task_id
-    where t.charged > p.max_attempts * (t.ends - p.ended::int + 1)
-    union all
-    select 'attempts', t.task_id::text, 'crashed ' || t.crashed || ' times, and the third ends a task'
-    from tried as t
-    join pgqueue.task_places() as p on p.id = t.task_id
-    where t.crashed > 3 * (t.ends - p.ended::int + 1)
-    union all
-    select 'attempts', t.task_id::text, 'has attempt ' || t.highest || ', and its newest is attempt ' || p.attempt
-    from tried as t
-    join pgqueue.task_places() as p on p.id = t.task_id
-    where t.highest > p.attempt
+    cross join lateral (select t.ends - p.ended::int + 1 as n) as runs
+    cross join lateral (
+        select
+            'was tried ' || t.charged || ' times, and its max_attempts is ' || p.max_attempts
+            || case when runs.n > 1 then ', in each of its ' || runs.n || ' runs' else '' end as how
+        where t.charged > p.max_attempts * runs.n
+        union all
+        select 'crashed ' || t.crashed || ' times, and the third ends a task'
+        where t.crashed > 3 * runs.n
+        union all
+        select 'has attempt ' || t.highest || ', and its newest is attempt ' || p.attempt
+        where t.highest > p.attempt
+    ) as wrong
+    where t.charged > p.max_attempts * runs.n or t.crashed > 3 * runs.n or t.highest > p.attempt  -- nearly none
     union all
     select
         'attempts', a.task_id::text,
