@@ -17,13 +17,13 @@ from schemathesis import engine
 from schemathesis.config import InferenceAlgorithm
 from schemathesis.engine import events
 
-__all__ = ["TYPES", "Fuzzed", "fuzz"]
+from tests.api import fuzzed
 
-TYPES = ("echo", "order", "fail", "webhook_processing")
-"""What a worker runs to the end, so that queues drain."""
+__all__ = ["Fuzzed", "fuzz"]
+
 
 _EXAMPLES = 4  # a cycle, for each operation: the phases take turns until all calls are made
-_FOR_EVER_S = 3600
+_FOR_EVER_S = 86_400
 _ACCEPTED = ("positive_data_acceptance", "negative_data_rejection")
 """Left out: a type that nobody published, or `If-Match`, cannot be told from a schema."""
 
@@ -78,7 +78,7 @@ def _document() -> dict[str, Any]:
     """Give the document, with the types that there are, and with waits that do not last."""
     narrowed = copy.deepcopy(document())
     task = narrowed["components"]["schemas"]["NewTask"]["properties"]
-    task["type"] = {"enum": list(TYPES)}
+    task["type"] = {"enum": list(fuzzed.app.types)}
     for path in narrowed["paths"].values():
         for operation in path.values():
             for parameter in operation.get("parameters", ()):

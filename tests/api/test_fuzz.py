@@ -62,14 +62,14 @@ def start(database: str, tmp_path: Path) -> Iterator[Start]:
 def things(database: str) -> None:
     """A task with everything below it and a schedule, for calls that need one."""
     worker = Worker(database)
-    worker.publish("noop")
-    id = worker.enqueue()
+    worker.publish("echo")
+    id = worker.enqueue("echo")
     worker.claim()
     worker.log(id, "a line")
     worker.save_checkpoint(id, "fetch", '{"rows": 3}')
     worker.save_artifact(id, "report.pdf", b"%PDF", "application/pdf")
     worker.finish(id)
-    worker.connection.execute("select pgqueue.set_schedule('known', 'noop', cron => '0 * * * *')")
+    worker.connection.execute("select pgqueue.set_schedule('known', 'echo', cron => '0 * * * *')")
     worker.close()
 
 
@@ -95,9 +95,7 @@ def test_no_call_breaks_the_api_and_the_queue_drains_afterwards(
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     api, api_log = start("api", "--port", str(port))
-    worker, _ = start(
-        *("worker", "--app", "tests.worker.handlers:app", "--builtin", "--metrics-port", "0")
-    )
+    worker, _ = start(*("worker", "--app", "tests.api.fuzzed:app", "--metrics-port", "0"))
 
     http = httpx.Client(base_url=url, timeout=30)
 
