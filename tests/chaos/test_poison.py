@@ -1,9 +1,12 @@
 """Poison payloads and results: one task fails, the queue drains."""
 
+import httpx
 import psutil
 import psycopg
 import pytest
+from pgqueue_api.app import create_app
 
+from pgqueue.settings import Settings
 from tests.chaos import poisoned
 from tests.figures import Figure
 from tests.soundness import assert_sound
@@ -133,3 +136,57 @@ def test_one_payload_among_a_hundred_that_cannot_be_read_fails_alone(
         f"{len(bad)} × 1 of 100 undecodable: {len(good)} of {len(good)} completed, in {where}",
         "99 complete, 1 fails with payload_undecodable",
     )
+
+
+def described(name: str) -> bytes:
+    return b'{"type": "echo", "payload": {"x": ' + HOSTILE_JSON[name] + b"}}"
+
+
+HOSTILE_JSON = {
+    "a NUL": b'"\\u0000"',
+    "a lone surrogate": b'"\\ud800"',
+    "NaN": b"NaN",
+    "1e4300": b"1e4300",
+    "1,000 levels": b"[" * 1000 + b"]" * 1000,
+    "an int of 10,000 digits": b"9" * 10_000,
+    "256 KiB + 1": b'"' + b"x" * 262_144 + b'"',
+}
+
+
+async def test_hostile_json_is_refused_at_the_api_and_the_queue_drains(
+    bench: Bench, figure: Figure
+) -> None:
+    worker = bench.start("--app", "tests.chaos.poisoned:app")
+    eventually(
+        lambda: bench.value("select count(*) from pgqueue.task_type where name = 'echo'"),
+        "the worker publishes its types",
+    )
+    api = create_app(Settings(database_url=bench.dsn))
+    transport = httpx.ASGITransport(api, raise_app_exceptions=False)
+    json = {"content-type": "application/json"}
+    ids = []
+    async with api.lifespan(), httpx.AsyncClient(transport=transport, base_url="http://a") as http:
+        for name in HOSTILE_JSON:
+            answer = await http.post("/v1/tasks", content=described(name), headers=json)
+            assert answer.status_code == (413 if name == "256 KiB + 1" else 422), name
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert answer.json()["code"] in ("json_invalid", "body_too_large", "invalid"), name
+            good = b'{"type": "echo"}'
+            many = b'{"tasks": [%s, %s, %s]}' % (good, described(name), good)
+            answer = await http.post("/v1/tasks/bulk", content=many, headers=json)
+            if answer.status_code == 422:  # the text as a whole is no JSON, or none to be stored
+                assert answer.json()["code"] == "json_invalid", name
+                continue
+            items = answer.json()["items"]
+            assert [item["ok"] for item in items] == [True, False, True], name
+            assert items[1]["problem"]["status"] in (413, 422), name
+            ids += [items[0]["id"], items[2]["id"]]
+        answer = await http.post("/v1/tasks", content=good, headers=json)
+        ids.append(answer.json()["id"])
+    assert len(ids) >= 3, "one that is only too large is refused alone"
+    assert {bench.ended(id)["status"] for id in ids} == {"completed"}
+    assert bench.value("select count(*) from pgqueue.tasks") == len(ids)
+    assert worker.poll() is None
+    with psycopg.connect(bench.dsn) as connection:
+        assert_sound(connection)
+    figure(ROW, f"{len(HOSTILE_JSON)}/{len(HOSTILE_JSON)} kinds of JSON refused", "422, or 413")
