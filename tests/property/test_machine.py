@@ -231,6 +231,13 @@ class Machine(RuleBasedStateMachine):
         self.rescue(dead)
         return self._claim(self.register(), 100)
 
+    @rule(lease=leases, state=st.sampled_from(["draining", "stopped"]))
+    def holder_leaves(self, lease: dict, state: str) -> None:
+        """Who drains keeps what it runs; who stopped does not."""
+        worker = self.tasks[lease["task_id"]].worker
+        self.leave(worker, state)
+        self.rescue(None)
+
     @rule(id=ids)
     def cancel(self, id: str) -> None:
         task = self.tasks[id]
