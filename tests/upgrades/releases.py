@@ -9,9 +9,7 @@ import os
 import re
 import shutil
 import subprocess
-import tarfile
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 from pgqueue.queries import SQL
@@ -143,8 +141,9 @@ def last_released(folder: Path, top: Path = TOP) -> Release | None:
     if not released:
         return None
     source = folder / "source"
-    with tarfile.open(fileobj=BytesIO(_git(top, "archive", released[0]))) as archive:
-        archive.extractall(source, filter="data")
+    source.mkdir(parents=True)
+    archive = _git(top, "archive", released[0])
+    subprocess.run(["tar", "-x", "-C", source], input=archive, check=True)
     return this_one(folder / "release", released[0], source, source / "sql")
 
 

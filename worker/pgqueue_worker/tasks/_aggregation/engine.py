@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -41,7 +42,8 @@ class Aggregation:
         """Make `run` raise soon. Repeat until it has: an interrupt between two queries is lost."""
         self._stopped.set()
         if self._connection is not None:
-            self._connection.interrupt()
+            with contextlib.suppress(duckdb.ConnectionException):  # `run` is just closing it
+                self._connection.interrupt()
 
     def run(self) -> dict[str, Any]:
         """The result as plain JSON data; raises InputRefused for the user's mistakes."""
