@@ -122,6 +122,7 @@ async def _working(
         "concurrency": concurrency,
         "grace_s": 0,
         "stop_grace_s": app.settings.stop_grace_s,
+        "lease_s": _LEASE_S,
         "watch": watch.descriptor,
         "poll_s": 0.02,
     }
