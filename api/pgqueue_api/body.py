@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from litestar.types import Receive
 
-__all__ = ["parse", "read", "require_json"]
+__all__ = ["parse", "read", "require_json", "whole"]
 
 _LONG_NUMBER = re.compile(rb"\d{19}")
 _I64_MIN, _U64_MAX = -(2**63), 2**64 - 1
@@ -89,6 +89,15 @@ def parse(body: bytes, depth: int) -> Any:
     if _LONG_NUMBER.search(body):
         json.loads(body, parse_int=_check_int)
     return value
+
+
+def whole(value: Any) -> Any:
+    """Give settings with 5.0 as 5: one number to JSON, and not to PostgreSQL's integers."""
+    if isinstance(value, dict):
+        return {name: whole(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [whole(part) for part in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _bound(content: bytes | bytearray, limit: int) -> None:

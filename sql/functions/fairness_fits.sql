@@ -11,7 +11,7 @@ begin
     end if;
     return count(*) <= 1000 and coalesce(bool_and(
         length(w.key) between 1 and 255
-        and case when jsonb_typeof(w.value) = 'number' then w.value::numeric between 1 and 100 and w.value::numeric % 1 = 0 else false end
+        and case when jsonb_typeof(w.value) = 'number' then w.value::numeric between 1 and 100 and scale(w.value::numeric) = 0 else false end
     ), true)
     from jsonb_each(fairness -> 'weights') as w;
 end

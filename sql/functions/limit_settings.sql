@@ -8,7 +8,7 @@ declare
 begin
     if
         concurrency is not null and not coalesce(
-            case when jsonb_typeof(concurrency) = 'number' then concurrency::numeric % 1 = 0 and concurrency::numeric between 1 and 1000000 end,
+            case when jsonb_typeof(concurrency) = 'number' then scale(concurrency::numeric) = 0 and concurrency::numeric between 1 and 1000000 end,
             false
         )
     then

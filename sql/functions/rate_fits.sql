@@ -17,7 +17,7 @@ begin
                 when jsonb_typeof(r -> 'count') <> 'number' or jsonb_typeof(r -> 'per_seconds') <> 'number' then false
                 else coalesce(
                     r - array['count', 'per_seconds', 'smooth'] = '{}'
-                    and (r -> 'count')::numeric between 1 and 1000000 and (r -> 'count')::numeric % 1 = 0
+                    and (r -> 'count')::numeric between 1 and 1000000 and scale((r -> 'count')::numeric) = 0
                     and (r -> 'per_seconds')::numeric between 0.001 and 2592000
                     and coalesce(jsonb_typeof(r -> 'smooth'), 'boolean') = 'boolean', false
                 )

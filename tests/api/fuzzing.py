@@ -100,7 +100,9 @@ def _take(event: events.ScenarioFinished, found: Fuzzed) -> None:
         for check in checks:
             if check.failure_info is not None:
                 failure = check.failure_info.failure
-                command = recorder.cases[id].value.as_curl_command()
+                command = recorder.cases[id].value.as_curl_command()[:2000]
+                response = recorder.interactions[id].response
+                answer = "" if response is None else response.text[:1000]
                 found.failures.append(
-                    f"{check.name}: {failure.title}\n{failure.message}\n{command}"[:3000]
+                    f"{check.name}: {failure.title}\n{failure.message[:1000]}\n{command}\n{answer}"
                 )

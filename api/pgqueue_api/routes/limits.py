@@ -114,7 +114,7 @@ async def _given(request: AnyRequest, services: Services) -> dict[str, Any]:
     headers = dict(request.scope["headers"])
     body.require_json(headers)
     content = await body.read(request.receive, headers, _MOST_BYTES, services.limits.body_s)
-    given: dict[str, Any] = body.parse(content, 3)
+    given: dict[str, Any] = body.whole(body.parse(content, 3))
     if not _SETTINGS.is_valid(given):
         raise Invalid(
             "these are not the settings of a limit",

@@ -106,7 +106,7 @@ async def _given(request: AnyRequest, services: Services) -> dict[str, Any]:
     headers = dict(request.scope["headers"])
     body.require_json(headers)
     content = await body.read(request.receive, headers, _MOST_BYTES, services.limits.body_s)
-    given = body.parse(content, 4)
+    given = body.whole(body.parse(content, 4))
     if not _SETTINGS.is_valid(given):
         raise Invalid(
             "these are not the settings of a queue",
