@@ -10,7 +10,7 @@ from pgqueue_api.submitter import Submitter
 
 from pgqueue.cli import main
 
-_LATE_S = 0.3
+_LATE_S = 1.0
 
 
 def be_hasty() -> None:

@@ -94,7 +94,6 @@ class Proxy:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
         self._listening: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
         self._connections: set[_Connection] = set()
         self._rules: list[tuple[str | None, Callable[[_Faults], None]]] = []
         self._refusing = False
@@ -222,9 +221,12 @@ class Proxy:
         async def end() -> None:
             assert self._listening is not None
             self._listening.close()
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            # again and again: one that was being accepted has only now begun
+            while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+                await asyncio.sleep(0)  # what never began would close nothing
+                for task in tasks:
+                    task.cancel()
+                await asyncio.wait(tasks)
 
         asyncio.run_coroutine_threadsafe(end(), self._loop).result(_PATIENCE_S)
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -232,9 +234,6 @@ class Proxy:
         self._loop.close()
 
     async def _accept(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
         try:
             with suppress(OSError):
                 await self._serve(reader, client)
@@ -242,7 +241,6 @@ class Proxy:
             pass  # the proxy stops
         finally:
             _end(client, reset=True)
-            self._tasks.discard(task)
 
     async def _serve(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
         if self._refusing:

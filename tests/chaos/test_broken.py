@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests import servers
-from tests.chaos.nemesis import Report, Run, Strike, Window, play
+from tests.chaos.nemesis import Run, Strike, Window, play
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -20,39 +20,51 @@ def changed(function: str, old: str, new: str) -> str:
 
 
 @pytest.fixture
-def broken(tmp_path: Path, postgres_major: str):
-    """Play a short run of a broken queue under faults of one kind, a second and a half apart."""
+def found(tmp_path: Path, postgres_major: str):
+    """Play short runs of a broken queue until one of three seeds shows what is looked for.
 
-    def broken(kind: str = "", n: int = 0, **options: object) -> Report:
-        strikes = tuple(Strike(place, kind, 0.5 + 1.5 * place) for place in range(n))
-        run = {"tasks": 600, "rate": 150, "drain_s": 30, **options}
-        binaries = servers.binaries(postgres_major)
-        return play(Run(windows=[Window(4, strikes)], binaries=binaries, **run), tmp_path)
+    ``n`` faults of one kind are a second and a half apart, from ``first_s`` on.
+    """
+    binaries = servers.binaries(postgres_major)
 
-    return broken
+    def found(
+        damage: str, kind: str = "", n: int = 0, *, first_s: float = 0.5, **options: object
+    ) -> None:
+        strikes = tuple(Strike(place, kind, first_s + 1.5 * place) for place in range(n))
+        run = {"tasks": 600, "rate": 150, "drain_s": 10, **options}
+        reports = []
+        for seed in range(3):
+            windows = [Window(4, strikes)]
+            one = Run(windows=windows, seed=seed, binaries=binaries, **run)
+            reports.append(play(one, tmp_path / str(seed)))
+            if getattr(reports[-1].verdict, damage):
+                return
+        pytest.fail("\n\n".join(report.text() for report in reports))
+
+    return found
 
 
-def test_a_finish_without_a_fence_is_stale(broken) -> None:
+LIVES = "w.id = r.worker_id and w.state in ('active', 'draining')"
+
+
+def test_a_finish_without_a_fence_is_stale(found) -> None:
     holds, task = "(r.task_id, r.lease_id) = (i.task_id, i.lease_id)", "r.task_id = i.task_id"
     without = changed("finish", holds, task) + changed("complete", holds, task)
-    report = broken("freeze", 2, slow=0.5, broken=without)
-    assert report.verdict.stale, report.text()
+    # every task changes hands while it runs
+    found("stale", slow=0.5, broken=without + changed("rescue", LIVES, "false"), lease_s=60)
 
 
-def test_a_rescue_that_does_not_look_at_the_lease_repeats_what_nothing_broke(broken) -> None:
-    lives = "w.id = r.worker_id and w.state in ('active', 'draining')"
-    report = broken(slow=0.5, broken=changed("rescue", lives, "false"), lease_s=60)
-    assert report.verdict.unexplained, report.text()
+def test_a_rescue_that_does_not_look_at_the_lease_repeats_what_nothing_broke(found) -> None:
+    found("unexplained", slow=0.5, broken=changed("rescue", LIVES, "false"), lease_s=60)
 
 
-def test_a_completion_that_is_not_durable_is_accepted_twice(broken) -> None:
+def test_a_completion_that_is_not_durable_is_accepted_twice(found) -> None:
     begin = "begin\n    if cardinality(lease_ids)"
     hasty = "begin\n    perform set_config('synchronous_commit', 'off', true);"
     late = changed("finish", begin, f"{hasty}\n    if cardinality(lease_ids)")
-    report = broken("crash_postgresql", 4, tasks=1_500, rate=1_000, slow=0.1, broken=late)
-    assert report.verdict.double, report.text()
+    # all is asked for before the first crash: a commit of clients writes what came before it, too
+    found("double", "crash_postgresql", 3, first_s=2, rate=3_000, slow=0.3, broken=late)
 
 
-def test_an_answer_before_the_commit_is_lost(broken) -> None:
-    report = broken("kill_api", 2, api="tests.chaos.hasty")
-    assert report.verdict.lost, report.text()
+def test_an_answer_before_the_commit_is_lost(found) -> None:
+    found("lost", "kill_api", 3, api="tests.chaos.hasty")
