@@ -19,7 +19,7 @@ from pgqueue_api.submission import json_time, parse_time
 if TYPE_CHECKING:
     from litestar import Request
 
-    from pgqueue_api.schema_parts import Schema
+    from pgqueue_api.schemas.parts import Schema
     from pgqueue_api.services import Services
 
 __all__ = ["check_task", "check_times", "read_body", "settings_of", "times_of", "validator"]

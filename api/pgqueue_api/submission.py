@@ -13,8 +13,8 @@ from pgqueue.errors import PayloadError
 from pgqueue.task import PRIORITIES
 from pgqueue_api.problems import Invalid
 from pgqueue_api.registry import explain
-from pgqueue_api.schemas import NEW_TASK
-from pgqueue_api.unique_schemas import DEDUP
+from pgqueue_api.schemas.tasks import NEW_TASK
+from pgqueue_api.schemas.unique import DEDUP
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,7 +14,7 @@ from pgqueue.errors import PgQueueError
 from pgqueue_api import body
 from pgqueue_api.asking import wait_asked
 from pgqueue_api.problems import Invalid, problem_of
-from pgqueue_api.schemas import BULK
+from pgqueue_api.schemas.tasks import BULK
 from pgqueue_api.storing import Kept, Outcome, as_stored, flagged, store, store_once
 from pgqueue_api.submission import Submission, check, check_shape
 from pgqueue_api.tied import all_or_none, pointing

@@ -10,7 +10,7 @@ from pgqueue.task import PRIORITIES
 from pgqueue_api import body
 from pgqueue_api.problems import Invalid
 from pgqueue_api.registry import explain
-from pgqueue_api.schemas import TASK_CHANGE
+from pgqueue_api.schemas.tasks import TASK_CHANGE
 from pgqueue_api.submission import parse_time
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from click.testing import CliRunner
 from pgqueue_api.app import create_app
-from pgqueue_api.explain_schemas import COMPONENTS
+from pgqueue_api.schemas.explain import COMPONENTS
 
 from pgqueue import PgQueue
 from pgqueue.cli import group

@@ -99,7 +99,7 @@ def test_the_sql_of_the_chapter_runs(connect: Callable[..., psycopg.Connection])
 
 @pytest.mark.parametrize("setting", ["missed", "overlap"])
 def test_the_chapter_names_each_word_that_a_setting_takes(setting: str) -> None:
-    from pgqueue_api.schedule_schemas import NEW_SCHEDULE
+    from pgqueue_api.schemas.schedules import NEW_SCHEDULE
 
     for word in NEW_SCHEDULE["properties"][setting]["enum"]:
         assert word is None or f"`{word}`" in TEXT

@@ -82,7 +82,7 @@ async def test_the_python_and_the_sql_do_what_they_say(bench: Bench, database: s
 
 
 def test_every_event_of_the_chapter_can_be_subscribed_to(bench: Bench) -> None:
-    from pgqueue_api.webhook_schemas import WEBHOOK_SETTINGS
+    from pgqueue_api.schemas.webhooks import WEBHOOK_SETTINGS
 
     events = WEBHOOK_SETTINGS["properties"]["events"]["items"]["enum"]
     page = (Path(__file__).parents[2] / "docs" / PAGE).read_text()

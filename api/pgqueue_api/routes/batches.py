@@ -16,7 +16,6 @@ from pgqueue.errors import NotFound
 from pgqueue_api import body
 from pgqueue_api.asking import asker, reason_of
 from pgqueue_api.callbacks import callback_of
-from pgqueue_api.group_schemas import NEW_BATCH, NEW_BATCH_TASKS
 from pgqueue_api.json_answers import items, json_answer
 from pgqueue_api.missing import missing
 from pgqueue_api.parameters import decode_id, encode_id
@@ -24,6 +23,7 @@ from pgqueue_api.problems import Invalid, Overloaded
 from pgqueue_api.registry import explain
 from pgqueue_api.routes.operations import operation_item
 from pgqueue_api.routes.tasks import StatusName
+from pgqueue_api.schemas.groups import NEW_BATCH, NEW_BATCH_TASKS
 from pgqueue_api.services import Services
 from pgqueue_api.state_stream import StateStream
 from pgqueue_api.streams import EventStream, chained

@@ -15,10 +15,10 @@ from litestar.params import FromPath, QueryParameter
 from pgqueue.errors import NotFound
 from pgqueue_api import body
 from pgqueue_api.json_answers import items, json_answer
-from pgqueue_api.letter_schemas import POLICY
 from pgqueue_api.parameters import plain, time_of, wrong
 from pgqueue_api.problems import Invalid
 from pgqueue_api.registry import explain
+from pgqueue_api.schemas.dead_letters import POLICY
 from pgqueue_api.services import Services
 
 __all__ = ["ROUTES"]

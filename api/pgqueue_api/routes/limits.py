@@ -16,11 +16,11 @@ from litestar.params import FromPath, QueryParameter
 from pgqueue.errors import NotFound
 from pgqueue_api import body
 from pgqueue_api.json_answers import json_answer
-from pgqueue_api.limit_schemas import LIMIT_NAME, LIMIT_SETTINGS
 from pgqueue_api.parameters import plain, wrong
 from pgqueue_api.preconditions import etag, if_match, needed, stale
 from pgqueue_api.problems import Invalid
 from pgqueue_api.registry import explain
+from pgqueue_api.schemas.limits import LIMIT_NAME, LIMIT_SETTINGS
 from pgqueue_api.services import Services
 from pgqueue_api.submission import parse_time
 

@@ -15,11 +15,11 @@ from pgqueue.errors import NotFound
 from pgqueue_api import body
 from pgqueue_api.asking import asker
 from pgqueue_api.json_answers import items, json_answer
-from pgqueue_api.letter_schemas import NEW_OPERATION
 from pgqueue_api.operation_stream import open_operation_stream
 from pgqueue_api.parameters import decode_id, encode_id, time_of
 from pgqueue_api.problems import Invalid
 from pgqueue_api.registry import explain
+from pgqueue_api.schemas.dead_letters import NEW_OPERATION
 from pgqueue_api.services import Services
 from pgqueue_api.streams import EventStream
 

@@ -17,9 +17,9 @@ from pgqueue_api.json_answers import items, json_answer
 from pgqueue_api.parameters import plain, wrong
 from pgqueue_api.preconditions import etag, if_match, needed, stale
 from pgqueue_api.problems import Invalid
-from pgqueue_api.queue_schemas import QUEUE_SETTINGS
 from pgqueue_api.registry import explain
-from pgqueue_api.schemas import QUEUE_NAME
+from pgqueue_api.schemas.parts import QUEUE_NAME
+from pgqueue_api.schemas.queues import QUEUE_SETTINGS
 from pgqueue_api.services import Services
 from pgqueue_api.submission import parse_time
 

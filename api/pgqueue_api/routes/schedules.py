@@ -14,7 +14,6 @@ from litestar.params import FromPath, QueryParameter
 
 from pgqueue.errors import Conflict, NotFound
 from pgqueue.schedules import settle
-from pgqueue_api import schedule_schemas
 from pgqueue_api.json_answers import items, json_answer
 from pgqueue_api.parameters import plain, wrong
 from pgqueue_api.preconditions import etag, if_match, needed, stale
@@ -26,6 +25,7 @@ from pgqueue_api.schedule_body import (
     times_of,
     validator,
 )
+from pgqueue_api.schemas import schedules
 from pgqueue_api.services import Services
 from pgqueue_api.submission import json_time, parse_time
 
@@ -35,13 +35,13 @@ AnyRequest = Request[Any, Any, Any]
 Json = Response[bytes]
 Fate = Literal["enqueued", "waiting", "skipped", "missed"]
 
-_NEW = validator(schedule_schemas.NEW_SCHEDULE)
-_ALL = validator(schedule_schemas.SCHEDULE_SETTINGS)
-_CHANGE = validator(schedule_schemas.SCHEDULE_CHANGE)
-_PREVIEW = validator(schedule_schemas.PREVIEW)
-_BACKFILL = validator(schedule_schemas.BACKFILL)
-_NOT_SET = dict.fromkeys(schedule_schemas.SCHEDULE_CHANGE["properties"])
-_NAME = re.compile(schedule_schemas.NAME["pattern"])
+_NEW = validator(schedules.NEW_SCHEDULE)
+_ALL = validator(schedules.SCHEDULE_SETTINGS)
+_CHANGE = validator(schedules.SCHEDULE_CHANGE)
+_PREVIEW = validator(schedules.PREVIEW)
+_BACKFILL = validator(schedules.BACKFILL)
+_NOT_SET = dict.fromkeys(schedules.SCHEDULE_CHANGE["properties"])
+_NAME = re.compile(schedules.NAME["pattern"])
 _CURSOR = re.compile(r"-?\d{1,18}")
 _SHOWN = 5
 _NOT_THERE = 0

@@ -21,8 +21,8 @@ from pgqueue_api.parameters import decode_id, encode_id
 from pgqueue_api.preconditions import etag, if_match, needed, stale
 from pgqueue_api.problems import Invalid
 from pgqueue_api.registry import explain
+from pgqueue_api.schemas.webhooks import NEW_WEBHOOK, ROTATION, WEBHOOK_SETTINGS
 from pgqueue_api.services import Services
-from pgqueue_api.webhook_schemas import NEW_WEBHOOK, ROTATION, WEBHOOK_SETTINGS
 
 __all__ = ["ROUTES"]
 

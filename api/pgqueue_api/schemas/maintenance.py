@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pgqueue_api.schema_parts import Schema
-from pgqueue_api.schema_parts import nullable as _nullable
-from pgqueue_api.schema_parts import object_of as _object
-from pgqueue_api.schema_parts import time as _time
+from pgqueue_api.schemas.parts import Schema
+from pgqueue_api.schemas.parts import nullable as _nullable
+from pgqueue_api.schemas.parts import object_of as _object
+from pgqueue_api.schemas.parts import time as _time
 
 __all__ = ["DUTY"]
 

@@ -1,12 +1,13 @@
-"""JSON Schemas of retry policies and of the settings of a queue."""
+"""JSON Schemas of queues, their settings and retry policies."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from pgqueue_api.limit_schemas import CONCURRENCY, PER_KEY, RATE, SLOWED
+from pgqueue_api.schemas.limits import CONCURRENCY, PER_KEY, RATE, SLOWED
+from pgqueue_api.schemas.parts import COUNT, Schema, items, nullable, object_of, ref, time
 
-__all__ = ["QUEUE_SETTINGS", "QUEUE_STATE", "RETRY"]
+__all__ = ["COMPONENTS", "QUEUE_SETTINGS", "RETRY"]
 
 _LONGEST_S = 10 * 365 * 86_400
 
@@ -93,7 +94,7 @@ QUEUE_SETTINGS: dict[str, Any] = {
     "examples": [{"max_attempts": 5, "retry": {"kind": "linear", "base_s": 30}}],
 }
 
-QUEUE_STATE: dict[str, Any] = {
+_STATE: dict[str, Any] = {
     "slowed_reason": {"type": ["string", "null"], "description": "what a handler said"},
     "state": {
         "enum": ["active", "draining", "paused"],
@@ -104,4 +105,30 @@ QUEUE_STATE: dict[str, Any] = {
         "minimum": 0,
         "description": "tasks of a paused queue that run at this moment; null: it is not paused",
     },
+}
+
+COMPONENTS: dict[str, Schema] = {
+    "Queue": object_of(
+        {
+            "name": {"type": "string"},
+            "queued": COUNT,
+            "scheduled": COUNT,
+            "retrying": COUNT,
+            "blocked": COUNT,
+            "active": COUNT,
+            "oldest_queued_at": nullable(time("")),
+            "workers": {**COUNT, "description": "active workers that serve it"},
+            "dead_letters": COUNT,
+            "sampled_at": nullable(time("when the counts were taken; null: never yet")),
+            "created_at": nullable(time("")),
+            "version": {**COUNT, "description": "of its settings: the ETag, without quotes"},
+            **QUEUE_SETTINGS["properties"],
+            "paused": {"type": "boolean"},
+            "paused_at": nullable(time("since when; null: it is not")),
+            **_STATE,
+        },
+        "A queue and its settings; its counts are sampled every few seconds.",
+    ),
+    "QueueSettings": QUEUE_SETTINGS,
+    "Queues": items(ref("Queue"), "The queues, by name."),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pgqueue_api.schemas import EXAMPLE_ID, MOST_WAIT_S, QUEUE_NAME, STATUSES, Schema
+from pgqueue_api.schemas.parts import EXAMPLE_ID, QUEUE_NAME, STATUSES, Schema
 
 __all__ = [
     "CURSOR",
@@ -65,7 +65,7 @@ PREFER = parameter(
     "header",
     "Prefer",
     {"type": "string"},
-    f"`wait=N`: answer when the task has ended, or after N ≤ {MOST_WAIT_S} seconds as it stands",
+    "`wait=N`: answer when the task has ended, or after N ≤ 60 seconds as it stands",
     example="wait=30",
 )
 TRACEPARENT = parameter(

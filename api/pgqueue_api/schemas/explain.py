@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pgqueue_api.schema_parts import Schema, nullable, object_of, time
-from pgqueue_api.schemas import STATUSES
+from pgqueue_api.schemas.parts import STATUSES, Schema, nullable, object_of, time
 
 __all__ = ["COMPONENTS"]
 

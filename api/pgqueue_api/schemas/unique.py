@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["DEDUP", "task_change"]
+from pgqueue_api.schemas.parts import STATUSES
 
-_STATUSES = (
-    *("scheduled", "queued", "blocked", "active", "retrying", "completed", "failed", "cancelled"),
-)
+__all__ = ["DEDUP", "task_change"]
 
 DEDUP: dict[str, Any] = {
     "dedup_key": {
@@ -23,7 +21,7 @@ DEDUP: dict[str, Any] = {
     },
     "dedup_statuses": {
         "type": ["array", "null"],
-        "items": {"enum": list(_STATUSES)},
+        "items": {"enum": list(STATUSES)},
         "minItems": 1,
         "uniqueItems": True,
         "description": "the statuses in which the other counts; if not given, all that are not "

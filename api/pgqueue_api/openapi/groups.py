@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pgqueue_api.group_schemas import BATCH_STATUSES
-from pgqueue_api.openapi_parts import (
+from pgqueue_api.openapi.parts import (
     CURSOR,
     ID,
     TASK_FILTERS,
@@ -14,7 +13,8 @@ from pgqueue_api.openapi_parts import (
     limit,
     operation,
 )
-from pgqueue_api.stream_schemas import stream
+from pgqueue_api.schemas.groups import BATCH_STATUSES
+from pgqueue_api.schemas.streams import stream
 
 __all__ = ["PATHS"]
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pgqueue_api.letter_schemas import FINGERPRINT, KINDS, STATES
-from pgqueue_api.openapi_parts import (
+from pgqueue_api.openapi.parts import (
     CURSOR,
     ID,
     TASK_FILTERS,
@@ -16,7 +15,8 @@ from pgqueue_api.openapi_parts import (
     operation,
     parameter,
 )
-from pgqueue_api.stream_schemas import stream
+from pgqueue_api.schemas.dead_letters import FINGERPRINT, KINDS, STATES
+from pgqueue_api.schemas.streams import stream
 
 __all__ = ["PATHS"]
 

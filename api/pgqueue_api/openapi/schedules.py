@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pgqueue_api.openapi_parts import (
+from pgqueue_api.openapi.parts import (
     CURSOR,
     IF_MATCH,
     TEXT,
@@ -14,7 +14,7 @@ from pgqueue_api.openapi_parts import (
     operation,
     parameter,
 )
-from pgqueue_api.schedule_schemas import FATES, NAME
+from pgqueue_api.schemas.schedules import FATES, NAME
 
 __all__ = ["PATHS"]
 

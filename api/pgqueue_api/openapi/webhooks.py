@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pgqueue_api.openapi_parts import (
+from pgqueue_api.openapi.parts import (
     CURSOR,
     ID,
     IF_MATCH,
@@ -14,7 +14,7 @@ from pgqueue_api.openapi_parts import (
     operation,
     parameter,
 )
-from pgqueue_api.webhook_schemas import DELIVERY_STATUSES
+from pgqueue_api.schemas.webhooks import DELIVERY_STATUSES
 
 __all__ = ["PATHS"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pgqueue_api.schema_parts import Schema, items, nullable, object_of, ref, time
-from pgqueue_api.schemas import NEW_TASK
+from pgqueue_api.schemas.parts import Schema, items, nullable, object_of, ref, time
+from pgqueue_api.schemas.tasks import NEW_TASK
 
 __all__ = ["BACKFILL", "COMPONENTS", "FATES", "NEW_SCHEDULE", "PREVIEW", "SCHEDULE_CHANGE"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pgqueue_api.schema_parts import items, nullable, object_of, ref, time
+from pgqueue_api.schemas.parts import items, nullable, object_of, ref, time
 
 __all__ = ["COMPONENTS", "DELIVERY_STATUSES", "NEW_WEBHOOK", "ROTATION", "URL", "WEBHOOK_SETTINGS"]
 

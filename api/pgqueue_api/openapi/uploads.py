@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pgqueue_api.openapi_parts import ID, content, filter_by, operation, other
+from pgqueue_api.openapi.parts import ID, content, filter_by, operation, other
 
 __all__ = ["COMPONENTS", "PATHS"]
 

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from pgqueue_api.openapi_parts import ID, NAME, PREFER, content, filter_by, operation
+from pgqueue_api.openapi.parts import (
+    ID,
+    IF_MATCH,
+    NAME,
+    NAME_OF_QUEUE,
+    PREFER,
+    content,
+    filter_by,
+    operation,
+)
 
 __all__ = ["PATHS"]
 
@@ -15,6 +24,50 @@ _DRAIN_WAIT = {
 }
 
 PATHS: dict[str, dict[str, Any]] = {
+    "/v1/queues": {
+        "get": operation(
+            "overview",
+            "list_queues",
+            "List queues",
+            "With their settings and their depth, sampled every few seconds.",
+            {200: content("Queues", "The queues.")},
+            503,
+        )
+    },
+    "/v1/queues/{name}": {
+        "get": operation(
+            "overview",
+            "get_queue",
+            "Read a queue",
+            "With its settings and its depth, sampled every few seconds.",
+            {200: content("Queue", "The queue.", ETag=_VERSION)},
+            *(404, 422, 503),
+            parameters=[NAME],
+        ),
+        "put": operation(
+            "overview",
+            "put_queue",
+            "Make a queue, or replace its settings",
+            "What is left out is set no longer. One that is there needs If-Match.",
+            {
+                200: content("Queue", "The queue afterwards.", ETag=_VERSION),
+                201: content("Queue", "Made.", ETag=_VERSION, Location="the queue's path"),
+            },
+            *(412, 413, 415, 422, 428, 503),
+            parameters=[NAME_OF_QUEUE, IF_MATCH],
+            takes="QueueSettings",
+        ),
+        "patch": operation(
+            "overview",
+            "patch_queue",
+            "Change settings of a queue",
+            "What is left out stays; null takes a setting away.",
+            {200: content("Queue", "The queue afterwards.", ETag=_VERSION)},
+            *(404, 412, 413, 415, 422, 428, 503),
+            parameters=[NAME, IF_MATCH],
+            takes="QueueSettings",
+        ),
+    },
     "/v1/queues/{name}/pause": {
         "post": operation(
             "overview",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pgqueue_api.limit_schemas import LIMIT_NAME
-from pgqueue_api.openapi_parts import CURSOR, IF_MATCH, NAME, content, limit, operation
+from pgqueue_api.openapi.parts import CURSOR, IF_MATCH, NAME, content, limit, operation
+from pgqueue_api.schemas.limits import LIMIT_NAME
 
 __all__ = ["PATHS"]
 

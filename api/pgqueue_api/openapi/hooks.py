@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pgqueue_api.openapi_parts import content, operation, parameter
+from pgqueue_api.openapi.parts import content, operation, parameter
 
 __all__ = ["COMPONENTS", "PATHS"]
 

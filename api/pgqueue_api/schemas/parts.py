@@ -4,9 +4,34 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["Schema", "items", "nullable", "object_of", "ref", "time"]
+__all__ = [
+    "ANYTHING",
+    "COUNT",
+    "EXAMPLE_ID",
+    "OUTCOMES",
+    "QUEUE_NAME",
+    "STATUSES",
+    "TYPE_NAME",
+    "Schema",
+    "items",
+    "nullable",
+    "object_of",
+    "ref",
+    "time",
+]
 
 Schema = dict[str, Any]
+
+STATUSES = (
+    *("scheduled", "queued", "blocked", "active", "retrying", "completed", "failed", "cancelled"),
+)
+OUTCOMES = ("completed", "failed", "timed_out", "crashed", "cancelled", "released", "snoozed")
+
+EXAMPLE_ID = "019b2f6e-8a3c-7d12-8000-0a1b2c3d4e5f"
+QUEUE_NAME = "^[A-Za-z0-9_][A-Za-z0-9_.:@-]{0,99}$"
+TYPE_NAME: Schema = {"type": "string", "minLength": 1, "maxLength": 100}
+COUNT: Schema = {"type": "integer", "minimum": 0}
+ANYTHING: Schema = {"description": "any JSON"}
 
 
 def ref(name: str) -> Schema:

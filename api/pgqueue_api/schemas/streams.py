@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pgqueue_api.schema_parts import Schema, nullable, object_of, ref, time
+from pgqueue_api.schemas.parts import Schema, nullable, object_of, ref, time
 
 __all__ = ["COMPONENTS", "stream"]
 

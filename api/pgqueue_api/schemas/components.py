@@ -1,0 +1,34 @@
+"""All schemas that the OpenAPI document refers to by name."""
+
+from __future__ import annotations
+
+from pgqueue_api.schemas import (
+    dead_letters,
+    explain,
+    groups,
+    limits,
+    overview,
+    problems,
+    queues,
+    schedules,
+    streams,
+    tasks,
+    webhooks,
+)
+from pgqueue_api.schemas.parts import Schema
+
+__all__ = ["COMPONENTS"]
+
+COMPONENTS: dict[str, Schema] = {
+    **tasks.COMPONENTS,
+    **problems.COMPONENTS,
+    **queues.COMPONENTS,
+    **overview.COMPONENTS,
+    **dead_letters.COMPONENTS,
+    **groups.COMPONENTS,
+    **limits.COMPONENTS,
+    **explain.COMPONENTS,
+    **schedules.COMPONENTS,
+    **webhooks.COMPONENTS,
+    **streams.COMPONENTS,
+}
