@@ -76,10 +76,11 @@ class Deploy:
         return program, f"http://127.0.0.1:{port}"
 
     def migrate(self, release: Release) -> list[str]:
-        """Run the command, and give what it says it applied."""
+        """Run the command, and give what it says it applied; it may have had to wait for locks."""
         program = self.program(release, "migrate", "pgqueue", "migrate")
         self.until_done(program)
-        return (self.folder / f"{program.name}.log").read_text().splitlines()
+        said = (self.folder / f"{program.name}.log").read_text().splitlines()
+        return [line for line in said if not line.startswith("waiting for a lock;")]
 
     def until_done(self, *programs: Program) -> None:
         """Wait for programs that end by themselves, without an error."""
@@ -172,7 +173,6 @@ def test_nothing_is_lost_or_run_twice_while_a_release_takes_the_place_of_another
     old_api, old_url = deploy.api(old)
     until(lambda: readiness(old_worker_url)[0] == readiness(old_url)[0] == 200)
 
-    load = [deploy.client(old, kind, 100, old_url) for kind in KINDS]
     new_worker, new_worker_url = deploy.worker(new)
     new_api, new_url = deploy.api(new)
     until(lambda: readiness(new_worker_url)[0] and readiness(new_url)[0])
@@ -182,8 +182,10 @@ def test_nothing_is_lost_or_run_twice_while_a_release_takes_the_place_of_another
             until(lambda url=url: told in readiness(url)[1])
             assert readiness(url)[0] == 503
             assert "pgqueue migrate" in readiness(url)[1]
-        assert deploy.completed_by(new_worker) == 0
+    load = [deploy.client(old, kind, 150, old_url) for kind in KINDS]
     until(lambda: deploy.completed_by(old_worker) > 20)
+    if new.version > old.version:
+        assert deploy.completed_by(new_worker) == 0
     before = deploy.completed_by(old_worker)
 
     assert len(deploy.migrate(new)) == max(1, new.version - old.version)
