@@ -42,7 +42,8 @@ faults: $(VENV)/.dev ## break everything, one fault at a time, and print what wa
 	$(BIN)/pytest --postgres=$(POSTGRES) tests/chaos $(WITHOUT) $(ARGS)
 
 chaos: $(VENV)/.dev ## break everything at random, then read the books (TASKS=… FAULTS=… SEED=…)
-	$(BIN)/python -m tests.chaos --tasks $(TASKS) --faults $(FAULTS) --seed $(SEED)
+	$(BIN)/python -m tests.chaos --tasks $(TASKS) --faults $(FAULTS) --seed $(SEED) \
+	  $(shell .ci/packages faketime)
 
 CALLS ?= 20000
 TASKS ?= 100000

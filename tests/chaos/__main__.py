@@ -6,6 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.chaos.faults import CLOCKS, KINDS
 from tests.chaos.nemesis import Run, plan, play
 
 
@@ -15,8 +16,10 @@ def main() -> int:
     parser.add_argument("--tasks", type=int, default=100_000)
     parser.add_argument("--faults", type=int, default=100)
     parser.add_argument("--seed", default="1")
+    parser.add_argument("--without", action="append", default=[], choices=["faketime"])
     given = parser.parse_args()
-    run = Run(given.tasks, plan(given.seed, given.faults), given.seed)
+    kinds = [kind for kind in KINDS if kind not in CLOCKS or "faketime" not in given.without]
+    run = Run(given.tasks, plan(given.seed, given.faults, kinds), given.seed)
     folder = Path(tempfile.mkdtemp(prefix=f"pgqueue-chaos-{given.seed}-"))
     quiet = sum(not window.strikes for window in run.windows)
     print(f"seed          {given.seed}")

@@ -19,7 +19,7 @@ import psycopg
 from tests.chaos.proxy import Way
 from tests.chaos.stage import LEASE_S, Program, Stage
 
-__all__ = ["KINDS", "Kind", "Steps"]
+__all__ = ["CLOCKS", "KINDS", "Kind", "Steps"]
 
 Steps = Generator[float, None, None]
 
@@ -34,6 +34,8 @@ class Kind:
 
 
 KINDS: dict[str, Kind] = {}
+CLOCKS = ("turn_the_clock",)
+"""Those that take libfaketime."""
 
 
 def _fault(*, disturbs: bool) -> Callable[[Callable[[Stage, Random], Steps]], Kind]:

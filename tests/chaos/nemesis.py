@@ -17,7 +17,7 @@ from pathlib import Path
 import orjson
 import psycopg
 
-from tests.chaos.faults import KINDS, Steps
+from tests.chaos.faults import CLOCKS, KINDS, Steps
 from tests.chaos.histories import FAULTS, Pen, read_history, read_stored
 from tests.chaos.ledger import History, Stored, Verdict, check
 from tests.chaos.stage import LEASE_S, Stage, chance_of, staged
@@ -136,7 +136,7 @@ def play(run: Run, folder: Path) -> Report:
         folder,
         seed=run.seed,
         lease_s=run.lease_s,
-        faked=any(strike.kind == "turn_the_clock" for w in run.windows for strike in w.strikes),
+        faked=any(strike.kind in CLOCKS for w in run.windows for strike in w.strikes),
         binaries=run.binaries,
         broken=run.broken,
         api=run.api,
