@@ -134,7 +134,7 @@ def test_without_room_for_its_log_postgresql_ends_and_nothing_acknowledged_is_lo
             # a replica that never came back: the usual way in which a log fills its disk
             bench.rows("select pg_create_physical_replication_slot('gone', true)")
             with Service(server.dsn(), tmp_path / "api.log") as api:
-                acknowledged = load(bench, 1_000)
+                acknowledged = load(bench, 1_000, seconds=0.05)
                 bench.start("--concurrency", "20")
                 eventually(api.is_ready, "the API is ready")
                 disk.fill()

@@ -78,7 +78,7 @@ def test_a_frozen_process_keeps_its_task_while_its_supervisor_answers_for_it(
 
 
 def test_freezing_a_worker_under_load_completes_nothing_twice(bench: Bench, figure: Figure) -> None:
-    acknowledged = load(bench, seconds=0.02)
+    acknowledged = load(bench)
     host = bench.start("--concurrency", "20", **SHORT)
     drained(bench, 200)
     stopped = [host.pid, *bench.processes()]
