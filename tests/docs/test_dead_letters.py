@@ -8,14 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import psycopg
 import pytest
-from pgqueue_api.app import create_app
 
 from pgqueue import PgQueue
-from pgqueue.settings import Settings
 from tests.database.queue import Queue
 from tests.database.test_dead_letters import fail, letters
 from tests.database.test_operations import step
 from tests.docs.blocks import blocks
+from tests.docs.calling import calling
 
 PAGE = "dead-letters.md"
 
@@ -33,11 +32,7 @@ def queue(connect: Callable[..., psycopg.Connection]):
 
 @pytest.fixture
 async def client(database: str) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(Settings(database_url=database))
-    async with (
-        app.lifespan(),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api") as client,
-    ):
+    async with calling(database) as client:
         yield client
 
 

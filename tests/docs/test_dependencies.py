@@ -8,13 +8,12 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
-from pgqueue_api.app import create_app
 
 from pgqueue import Context, NewTask, PgQueue, chain, chord, group
-from pgqueue.settings import Settings
 from pgqueue.testing import drain
 from tests.database.queue import Queue
 from tests.docs.blocks import blocks
+from tests.docs.calling import calling
 from tests.docs.running import run
 
 PAGE = "dependencies.md"
@@ -30,11 +29,7 @@ def queue(connect: Callable[..., psycopg.Connection]):
 
 @pytest.fixture
 async def client(database: str, queue: Queue) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(Settings(database_url=database))
-    async with (
-        app.lifespan(),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api") as client,
-    ):
+    async with calling(database) as client:
         yield client
 
 

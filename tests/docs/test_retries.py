@@ -8,12 +8,11 @@ from collections.abc import AsyncIterator
 import httpx
 import psycopg
 import pytest
-from pgqueue_api.app import create_app
 
 from pgqueue import PgQueue
-from pgqueue.settings import Settings
 from pgqueue.testing import drain, on_database
 from tests.docs.blocks import blocks
+from tests.docs.calling import calling
 
 PAGE = "retries.md"
 HANDLER, OWN, SETTINGS = blocks(PAGE, "python")
@@ -34,11 +33,7 @@ def app(chapter: dict, database: str):
 
 @pytest.fixture
 async def client(app: PgQueue, database: str) -> AsyncIterator[httpx.AsyncClient]:
-    api = create_app(Settings(database_url=database))
-    async with (
-        api.lifespan(),
-        httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url="http://api") as client,
-    ):
+    async with calling(database) as client:
         yield client
 
 

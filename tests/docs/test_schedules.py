@@ -8,12 +8,11 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import psycopg
 import pytest
-from pgqueue_api.app import create_app
 
 from pgqueue import PgQueue
-from pgqueue.settings import Settings
 from pgqueue.testing import drain, on_database
 from tests.docs.blocks import ROOT, blocks
+from tests.docs.calling import calling
 from tests.docs.running import run
 
 PAGE = "schedules.md"
@@ -37,11 +36,7 @@ def app(names: dict) -> PgQueue:
 
 @pytest.fixture
 async def client(app: PgQueue, database: str) -> AsyncIterator[httpx.AsyncClient]:
-    api = create_app(Settings(database_url=database))
-    async with (
-        api.lifespan(),
-        httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url="http://api") as client,
-    ):
+    async with calling(database) as client:
         yield client
 
 

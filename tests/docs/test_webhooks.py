@@ -7,11 +7,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from pgqueue_api.app import create_app
 
 from pgqueue import PgQueue
-from pgqueue.settings import Settings
 from tests.docs.blocks import blocks
+from tests.docs.calling import calling
 from tests.docs.running import run
 from tests.worker.conftest import Bench, eventually
 
@@ -28,11 +27,7 @@ def bench(database: str, tmp_path: Path):
 
 @pytest.fixture
 async def client(database: str, bench: Bench) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(Settings(database_url=database))
-    async with (
-        app.lifespan(),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api") as client,
-    ):
+    async with calling(database) as client:
         yield client
 
 
