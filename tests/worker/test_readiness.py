@@ -121,6 +121,7 @@ def test_a_listener_that_cannot_connect_is_not_ready_until_it_can(
     probe.becomes("degraded")
 
 
+@pytest.mark.unpooled("the session that listens goes past poolers, here by way of a proxy")
 def test_a_listener_that_is_connected_and_hears_nothing_is_not_ready(
     bench: Bench, probe: Probe
 ) -> None:
