@@ -38,8 +38,13 @@ begin
         from limit_room(held.scope, limit_key, held.concurrency, held.rate, held.slowed_until, head.cost);
         too_much := head.cost > greatest(room.n, room.first);
         if too_much and room.again_s is not null then
+            -- whoever has it locked sees to it; to wait could be for one who waits for another key's
             update delayed as d set run_at = now + room.again_s * interval '1 second'
-            where d.task_id = head.task_id and d.limit_key = unblock.limit_key and d.run_at > now + room.again_s * interval '1 second';
+            where d.ctid = any (array(
+                select f.ctid from delayed as f
+                where f.task_id = head.task_id and f.run_at > now + room.again_s * interval '1 second'
+                for update skip locked
+            ));
         end if;
         if
             too_much

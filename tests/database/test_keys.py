@@ -285,6 +285,21 @@ def test_the_net_finds_what_began_to_wait_in_the_moment_when_room_came_about(que
     assert len(claim(queue, worker)) == 1
 
 
+def test_the_net_waits_for_nobody_who_has_the_next_of_a_key(queue: Queue) -> None:
+    limit(queue, '{"per_key": {"rate": [{"count": 1, "per_seconds": 10}]}}')
+    _, second, _ = keyed(queue, "a", "a", "a")
+    claim(queue, queue.worker(3600))
+    queue.cancel(second)
+    assert queue.promote()["next_due_s"] is None  # the third has not been told when
+    with queue.holding() as other:
+        other.rows("select from pgqueue.delayed for update")
+        with queue.waiting_for_nobody():
+            assert queue.value("select moved from pgqueue.unblock_waiting()") == 0
+        assert queue.promote()["next_due_s"] is None
+    queue.value("select moved from pgqueue.unblock_waiting()")
+    assert 9 < queue.promote()["next_due_s"] <= 10
+
+
 def test_cancelling_what_waits_for_a_key_leaves_the_others_in_order(queue: Queue) -> None:
     limit(queue, '{"per_key": {"rate": [{"count": 1, "per_seconds": 10}]}}')
     worker = queue.worker(3600)

@@ -11,6 +11,7 @@ from tests.chaos.proxy import proxied
 PATIENCE_S = 20
 
 
+@pytest.mark.unpooled("the session that listens goes past poolers, here by way of a proxy")
 @pytest.mark.timeout(120)
 async def test_a_listener_that_hears_nothing_says_so_until_it_hears(database: str) -> None:
     changes: asyncio.Queue[bool] = asyncio.Queue()

@@ -129,6 +129,7 @@ def test_two_supervisors_tell_of_a_duty_once_in_two_seconds(bench: Bench) -> Non
     assert bench.value("select run_by from pgqueue.maintenance") == "b:1"
 
 
+@pytest.mark.unpooled("it looks for its own session by its pid")
 async def test_a_day_that_had_its_time_is_pruned_and_one_in_use_says_who_reads_it(
     bench: Bench,
 ) -> None:

@@ -111,6 +111,7 @@ def test_a_step_that_raises_is_not_remembered(bench: Bench) -> None:
     assert [a["outcome"] for a in bench.attempts(task)] == ["failed", "completed"]
 
 
+@pytest.mark.unpooled("it cuts the worker's sessions by their name")
 def test_a_step_waits_for_a_database_that_is_away(bench: Bench) -> None:
     start(bench)
     task = bench.enqueue("save_when_opened")
