@@ -22,7 +22,8 @@ from tests.soundness import assert_sound
 CALLS = int(os.environ.get("PGQUEUE_TEST_FUZZ_CALLS", "600"))
 SEED = int(os.environ.get("PGQUEUE_TEST_FUZZ_SEED", "1"))
 _LEFT = """
-select queue, type, status, status_reason, count(*), min(created_at), max(attempt) from pgqueue.tasks
+select queue, type, status, status_reason, count(*), min(created_at), max(attempt)
+from pgqueue.tasks
 where id in (select task_id from pgqueue.ready union all select task_id from pgqueue.running)
 group by 1, 2, 3, 4
 """
