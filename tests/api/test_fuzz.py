@@ -21,10 +21,12 @@ from tests.soundness import assert_sound
 
 CALLS = int(os.environ.get("PGQUEUE_TEST_FUZZ_CALLS", "600"))
 SEED = int(os.environ.get("PGQUEUE_TEST_FUZZ_SEED", "1"))
+# deliveries are left out: how long they take is up to who does not answer
 _LEFT = """
 select queue, type, status, status_reason, count(*), min(created_at), max(attempt)
 from pgqueue.tasks
-where id in (select task_id from pgqueue.ready union all select task_id from pgqueue.running)
+where type <> 'pgqueue.webhook_delivery'
+    and id in (select task_id from pgqueue.ready union all select task_id from pgqueue.running)
 group by 1, 2, 3, 4
 """
 COVERED = 10_000
@@ -137,7 +139,7 @@ def test_no_call_breaks_the_api_and_the_queue_drains_afterwards(
 
         with suppress(AssertionError):
             wait_until(lambda: not left(), 120)
-        assert left() == []
+        assert not left(), "\n".join(map(str, left()))
         ended = "select count(*) from pgqueue.tasks where id = any (%s) and status = 'completed'"
         assert connection.execute(ended, [ids]).fetchone()[0] == 100
         assert_sound(connection)
