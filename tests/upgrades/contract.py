@@ -10,9 +10,13 @@ import psycopg
 
 from tests.upgrades.releases import Release
 
-__all__ = ["misunderstood", "outstayed", "unnumbered"]
+__all__ = ["entangled", "misunderstood", "outstayed", "unnumbered"]
 
 _SEVERAL = {"create_schema"}  # statements: what makes the first schema meets none
+_ALONE = 17  # migrations up to here made the first schema
+_ALTERED = re.compile(
+    r"^alter table (?:if exists |only )*(?:pgqueue\.)?(\w+)", re.IGNORECASE | re.MULTILINE
+)
 _PARAMETER = re.compile(r"%\((\w+)\)s")
 
 
@@ -30,6 +34,18 @@ def misunderstood(release: Release, connection: psycopg.Connection) -> list[str]
             if result.error_message:
                 found.append(f"{name}: {result.get_error_message().splitlines()[0]}")
     return found
+
+
+def entangled(release: Release) -> list[str]:
+    """Give the migrations that hold the lock of one table while they wait for that of another.
+
+    A transaction that has the other, and needs the one, is then in a deadlock with it.
+    """
+    return [
+        file.name
+        for file in sorted((release.sql / "migrations").glob("*.sql"))
+        if int(file.name[:4]) > _ALONE and len(set(_ALTERED.findall(file.read_text()))) > 1
+    ]
 
 
 def outstayed(release: Release, before: Release) -> list[str]:

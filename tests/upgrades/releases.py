@@ -73,12 +73,13 @@ def next_one(folder: Path, *, kept: bool = True) -> Release:
     """
     release = this_one(folder, "next")
     version = release.version + 1
+    for n, (name, table) in enumerate((("note", "task"), ("running_note", "running"))):
+        release.write(
+            f"migrations/{version + n:04}_{name}.sql",
+            f"alter table {table} add column note text;\n",
+        )
     release.write(
-        f"migrations/{version:04}_note.sql",
-        "alter table task add column note text;\nalter table running add column note text;\n",
-    )
-    release.write(
-        f"migrations/{version + 1:04}_worker_host.sql",
+        f"migrations/{version + 2:04}_worker_host.sql",
         "-- transaction: none\n"
         "-- squawk-ignore-file ban-concurrent-index-creation-in-transaction\n"
         "drop index concurrently if exists pgqueue.worker_host;\n"

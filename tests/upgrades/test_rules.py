@@ -12,7 +12,7 @@ import pytest
 from pgqueue.queries import SQL
 from tests.figures import Figure
 from tests.servers import Server
-from tests.upgrades.contract import misunderstood, outstayed, unnumbered
+from tests.upgrades.contract import entangled, misunderstood, outstayed, unnumbered
 from tests.upgrades.releases import TOP, Release, last_released, next_one, this_one
 
 BAD = {
@@ -75,6 +75,17 @@ def test_a_migration_that_would_stop_the_service_is_refused(rule: str, tmp_path:
     assert f"warning: {rule}" in squawk(file)
 
 
+def test_a_migration_changes_one_table(tmp_path: Path) -> None:
+    assert entangled(this_one(tmp_path / "this")) == []
+    release = next_one(tmp_path / "next")
+    assert entangled(release) == []
+    release.write(
+        "migrations/9999_both.sql",
+        "alter table task add column a text;\nalter table pgqueue.running add column a text;\n",
+    )
+    assert entangled(release) == ["9999_both.sql"]
+
+
 def test_statements_that_run_alone_can_be_repeated() -> None:
     """One that was interrupted is run again from its first statement."""
     for file in (SQL / "migrations").glob("*.sql"):
@@ -90,7 +101,7 @@ def test_calls_of_a_release_are_understood_by_the_schema_of_the_next(
     migrate(this, empty)
     with psycopg.connect(empty, autocommit=True) as connection:
         assert misunderstood(this, connection) == []
-    assert len(migrate(next_, empty)) == 2
+    assert len(migrate(next_, empty)) == next_.version - this.version
     with psycopg.connect(empty, autocommit=True) as connection:
         assert misunderstood(this, connection) == []
         assert misunderstood(next_, connection) == []
