@@ -172,21 +172,22 @@ async def test_a_certificate_that_nobody_vouches_for_and_a_wrong_password_stop_i
         ({"text": "{{ 'x' * 1000000 }}"}, "more than 512 KiB"),
         ({"text": "{% for a in range(10**9) %}x{% endfor %}"}, "recipient 1: "),
         ({"text": "{{ 'x' * 10**10 }}"}, "memory"),
-        (
-            {"text": LOOPS},
-            "processor time",
-        ),
     ],
 )
-async def test_a_hostile_template_is_refused_before_anything_is_sent(
-    serve, monkeypatch, more, said
-):
+async def test_a_hostile_template_is_refused_before_anything_is_sent(serve, more, said):
     inbox = serve().inbox
-    monkeypatch.setattr(module, "_CPU_SECONDS", 1)
     evil = {"email": ADA, "data": {"evil": "x\r\nBcc: eve@example.com", "order": 1}}
     with pytest.raises(InputRefused, match=r"^\w") as refused:
         await email_campaign(RecordingContext(), campaign(evil, **more))
     assert said in str(refused.value)
+    assert inbox.seen == []
+
+
+async def test_a_template_without_an_end_is_refused_before_anything_is_sent(serve, monkeypatch):
+    inbox = serve().inbox
+    monkeypatch.setattr(module, "_CPU_SECONDS", 1)
+    with pytest.raises(InputRefused, match="processor time"):
+        await email_campaign(RecordingContext(), campaign(text=LOOPS))
     assert inbox.seen == []
 
 
