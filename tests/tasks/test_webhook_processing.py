@@ -159,7 +159,7 @@ async def test_a_map_that_is_none_is_refused(expression, said):
 
 async def test_a_map_without_an_end_is_refused(monkeypatch):
     monkeypatch.setattr(module, "_CPU_SECONDS", 1)
-    with pytest.raises(InputRefused, match="memory|processor time"):
+    with pytest.raises(InputRefused, match=r"memory|processor time"):
         await run(map={"x": "@" + " | [@,@][]" * 60})
 
 
