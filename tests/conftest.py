@@ -19,7 +19,7 @@ pytest_plugins = ["pytest_pgqueue", "tests.figures"]
 
 _OF_A_DATABASE = {"pgqueue_server", "pgqueue_app", "private_server"}
 
-_PATIENCE_S = 10
+_PATIENCE_S = 45
 _PROGRAMS = ("pgbouncer", "faketime", "root")  # and the names of the markers of what needs them
 
 hypothesis.settings.register_profile("pgqueue", deadline=None, print_blob=True)

@@ -24,7 +24,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 __all__ = ["Pooler", "pgbouncer"]
 
 _PORT = 6432  # part of the socket's name; no network port is opened
-_PATIENCE_S = 10
+_PATIENCE_S = 45
 _OF_A_SERVER = ("host", "port", "user", "password")
 # More clients than sessions, so that they are mixed; as many sessions as a test holds open at once.
 _CONFIGURATION = """

@@ -39,7 +39,7 @@ from tests.chaos.frames import NOTIFICATION, READY, Frames, sql_of, startup
 
 __all__ = ["Proxy", "Way", "proxied"]
 
-_PATIENCE_S = 10
+_PATIENCE_S = 45
 _PIECE = 65536
 _RST = struct.pack("ii", 1, 0)  # SO_LINGER for no time: closing throws away and resets
 _SO_ATTACH_FILTER, _SO_DETACH_FILTER = 26, 27  # Linux; Python does not name them

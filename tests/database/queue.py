@@ -11,7 +11,7 @@ import orjson
 import psycopg
 from psycopg.rows import dict_row
 
-_PATIENCE_S = 20
+_PATIENCE_S = 45
 _NUMBERS = itertools.count()
 
 _SHOWN_ELSEWHERE = """

@@ -8,7 +8,7 @@ from pgqueue.database import Link
 from pgqueue.listener import Listener
 from tests.chaos.proxy import proxied
 
-PATIENCE_S = 20
+PATIENCE_S = 45
 
 
 @pytest.mark.unpooled("the session that listens goes past poolers, here by way of a proxy")

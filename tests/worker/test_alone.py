@@ -15,7 +15,7 @@ from pgqueue_worker.watch import Watch
 from pgqueue import PgQueue
 from pgqueue.database import Link
 
-PATIENCE_S = 10
+PATIENCE_S = 45
 ENQUEUE = "select pgqueue.enqueue('noted', to_jsonb(%s::text), queue => 'quiet')"
 
 

@@ -100,7 +100,7 @@ def test_what_was_claimed_ahead_does_not_start_once_its_queue_is_paused(bench: B
     bench.value("select pgqueue.pause('default')::text")
     began = time.monotonic()
     eventually(lambda: _active(bench) == 2, "only what has started is kept")
-    assert time.monotonic() - began < 1.5  # a second, and what the test itself takes
+    assert time.monotonic() - began < 5  # a second, and what a busy machine takes
     assert bench.value("select count(*) from pgqueue.ready where attempt > 0") == 0
     bench.open("g-out")
     drained = "select pgqueue.drain('default') = 'paused'"

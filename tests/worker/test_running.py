@@ -181,7 +181,7 @@ def test_a_delayed_task_runs_when_it_is_due_and_not_before(bench: Bench) -> None
         "select extract(epoch from a.started_at - t.run_at)::float8"
         " from pgqueue.attempts as a join pgqueue.tasks as t on t.id = a.task_id"
     )
-    assert 0 <= late < 2
+    assert 0 <= late < 10
 
 
 def test_published_types_are_in_the_database(bench: Bench) -> None:
