@@ -1,11 +1,13 @@
 """What email_campaign sends to a real SMTP server, and what it does not."""
 
+import asyncio
 import mailbox
 import os
 import signal
 import socket
 import threading
 
+import psutil
 import pytest
 from pgqueue_worker.tasks import email_campaign as module
 from pgqueue_worker.tasks.email_campaign import CampaignPayload, email_campaign
@@ -132,6 +134,14 @@ async def test_a_message_without_an_answer_is_unknown_and_not_sent_again(serve, 
     server.inbox.stall_data.pop(ADA).set()
     assert statuses(await email_campaign(ctx.again(), campaign(ADA, BEN))) == ["unknown", "sent"]
     assert server.inbox.addresses.count(BEN) == 1
+
+
+async def test_a_connection_with_tls_is_closed_when_the_work_is_done(serve):
+    port = serve("tls").port
+    await email_campaign(RecordingContext(), campaign())
+    await asyncio.sleep(0)  # a turn of the loop, and no waiting for the other side's goodbye
+    open_ones = psutil.Process().net_connections("tcp")
+    assert [one for one in open_ones if one.raddr and one.raddr.port == port] == []
 
 
 async def test_a_server_that_does_not_greet_is_a_failed_attempt(serve, monkeypatch):

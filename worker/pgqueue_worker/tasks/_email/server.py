@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -84,17 +85,24 @@ async def connected(settings: MailSettings) -> AsyncIterator[MailServer]:
     )
     where = f"{settings.host}:{settings.port_used}"
     try:
-        await client.connect()
-        if settings.username:
-            await client.login(settings.username, settings.password.get_secret_value())
-    except (library.SMTPException, OSError, ValueError) as error:
-        client.close()
-        said = _without(said_of(error), settings)
-        raise EngineFailed(f"the mail server {where} cannot be used: {said}") from None
-    try:
+        try:
+            await client.connect()
+            if settings.username:
+                await client.login(settings.username, settings.password.get_secret_value())
+        except (library.SMTPException, OSError, ValueError) as error:
+            said = _without(said_of(error), settings)
+            raise EngineFailed(f"the mail server {where} cannot be used: {said}") from None
         yield MailServer(client, settings)
     finally:
-        client.close()  # what was answered is done; a server that stalls is not waited for
+        _hang_up(client)
+
+
+def _hang_up(client: aiosmtplib.SMTP) -> None:
+    """Close at once: what was answered is done, and a server that stalls is not waited for."""
+    transport = client.transport
+    client.close()
+    if isinstance(transport, asyncio.Transport):
+        transport.abort()  # with TLS to close is to wait for the other side's goodbye
 
 
 def said_of(error: BaseException) -> str:
