@@ -3,10 +3,12 @@
 import os
 import signal
 import subprocess
+from contextlib import suppress
 
 import psutil
 import pytest
 
+from tests.processes import alive
 from tests.worker.conftest import Bench, eventually
 
 
@@ -19,7 +21,7 @@ def descendants(bench: Bench) -> list[psutil.Process]:
 
 
 def gone(pid: int) -> bool:
-    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    return not alive(pid)
 
 
 @pytest.mark.parametrize("type", ["isolated", "isolated_async"])
@@ -85,7 +87,12 @@ def test_an_isolated_handler_sees_its_parents_and_its_batch(bench: Bench) -> Non
 
 
 def sleeping(bench: Bench) -> list[psutil.Process]:
-    return [p for p in descendants(bench) if p.name() == "sleep"]
+    found = []
+    for process in descendants(bench):
+        with suppress(psutil.NoSuchProcess):  # it has ended since
+            if process.name() == "sleep":
+                found.append(process)
+    return found
 
 
 def test_what_a_hung_handler_started_is_killed_with_it(bench: Bench) -> None:
