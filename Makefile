@@ -6,6 +6,7 @@ JOBS ?= 2
 FAILOVERS ?= 10
 VENV := .venv
 BIN := $(VENV)/bin
+PYTEST := $(BIN)/pytest
 # What root gets installed, and an ordinary user is told of; tests that need what is missing are out.
 WITHOUT = $(shell .ci/packages pgbouncer faketime) $(shell .ci/root)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -28,12 +29,12 @@ demo: $(VENV)/.run ## submit a batch of all built-in types to `make run`, print 
 DEMO_SECRET := whsec_ZGVtbyBzZWNyZXQgb2YgcGdxdWV1ZQ==
 
 test: $(VENV)/.dev ## run the whole suite, then the database tests on PostgreSQL 15 (ARGS=…)
-	$(BIN)/pytest -n $(JOBS) --postgres=$(POSTGRES) $(WITHOUT) $(ARGS)
+	$(PYTEST) -n $(JOBS) --postgres=$(POSTGRES) $(WITHOUT) $(ARGS)
 	@case "$(WITHOUT)" in *pgbouncer*) ;; *) \
-	  set -x; $(BIN)/pytest -n $(JOBS) --postgres=$(POSTGRES) --pooler=pgbouncer $(POOLED) $(ARGS) ;; \
+	  set -x; $(PYTEST) -n $(JOBS) --postgres=$(POSTGRES) --pooler=pgbouncer $(POOLED) $(ARGS) ;; \
 	esac
 	@if [ -x /usr/lib/postgresql/15/bin/initdb ]; then \
-	  set -x; $(BIN)/pytest -n $(JOBS) --postgres=15 tests/database tests/library $(ARGS); \
+	  set -x; $(PYTEST) -n $(JOBS) --postgres=15 tests/database tests/library $(ARGS); \
 	else \
 	  echo "PostgreSQL 15 is not installed here, so only $(POSTGRES) was tested (CI tests both)."; \
 	fi
