@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
 from psycopg.rows import dict_row
@@ -26,10 +26,12 @@ __all__ = [
     "Row",
     "connection_arguments",
     "decode",
+    "fetched",
     "translated",
 ]
 
 Row = dict[str, Any]
+AnyRow = TypeVar("AnyRow")
 
 # A statement of a client may wait for a key that another's transaction holds.
 _CLIENT_ANSWER_S = 60.0
@@ -64,6 +66,15 @@ def translated() -> Iterator[None]:
         raise DatabaseUnavailable(message, hint="is PostgreSQL running?") from error
     except psycopg.Error as error:
         raise translate(error) from error
+
+
+async def fetched(cursor: psycopg.AsyncCursor[AnyRow]) -> list[AnyRow]:
+    """Give all rows of a cursor; none of a statement that gives none.
+
+    It does not ask for the ``description``: that makes an object for each column.
+    """
+    result = cursor.pgresult
+    return await cursor.fetchall() if result is not None and result.nfields else []
 
 
 def outdated(error: psycopg.Error) -> bool:
@@ -157,7 +168,7 @@ class Database:
                     raise
                 await connection.execute(query("forget_plans"))
                 await cursor.execute(query(name), parameters or {})
-            return await cursor.fetchall() if cursor.description else []
+            return await fetched(cursor)
 
     async def row(self, name: str, parameters: Mapping[str, Any] | None = None) -> Row | None:
         """Run a named query and give its first row, if any."""
@@ -217,13 +228,13 @@ class Link:
         self, name: str, parameters: Mapping[str, Any] | Sequence[Any]
     ) -> list[tuple[Any, ...]]:
         try:
-            connection = self._connection or await self._connect()
+            connection = self._connection = self._connection or await self._made()
             cursor = connection.cursor(binary=True)
             if self._bounds is None or self._in_transaction:
                 await cursor.execute(query(name), parameters)
             else:
                 await self._bounded(self._bounds, connection, cursor, name, parameters)
-            rows = await cursor.fetchall() if cursor.description else []
+            rows = await fetched(cursor)
         except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction):
             await self.close()
             raise
@@ -272,7 +283,7 @@ class Link:
         if connection is not None:
             await connection.close()
 
-    async def _connect(self) -> Connection:
+    async def _made(self) -> Connection:
         connection = await Connection.made(self._dsn, self._name, answer_s=self._answer_s)
         if self._setup:
             try:
@@ -280,7 +291,6 @@ class Link:
             except BaseException:
                 await connection.close()
                 raise
-        self._connection = connection
         return connection
 
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from pgqueue.backoff import Backoff
 from pgqueue.cron import Cron, zone
+from pgqueue.database import fetched
 from pgqueue.errors import Conflict, NotFound, Stale, UsageError
 from pgqueue.planning import DueSchedule, plan
 from pgqueue.queries import query
@@ -234,7 +235,7 @@ class Schedules:
         async with self._connect() as connection:
             cursor = connection.cursor(row_factory=dict_row)
             await cursor.execute(query(name), parameters)
-            return await cursor.fetchall() if cursor.description else []
+            return await fetched(cursor)
 
 
 async def settle(call: Call, which: str) -> None:

@@ -10,6 +10,7 @@ from uuid import UUID
 from psycopg.rows import dict_row
 from pydantic import BaseModel, ConfigDict
 
+from pgqueue.database import fetched
 from pgqueue.errors import NotFound, UsageError
 from pgqueue.queries import query
 from pgqueue.task import TaskId, encode, seconds
@@ -221,7 +222,7 @@ class Webhooks:
         async with self._connect() as connection:
             cursor = connection.cursor(row_factory=dict_row)
             await cursor.execute(query(name), parameters)
-            return await cursor.fetchall() if cursor.description else []
+            return await fetched(cursor)
 
 
 def _none(id: str | UUID) -> NotFound:

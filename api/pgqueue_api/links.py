@@ -14,7 +14,14 @@ import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
-from pgqueue.database import Connection, is_silent, outdated, takes_writes, translated
+from pgqueue.database import (
+    Connection,
+    fetched,
+    is_silent,
+    outdated,
+    takes_writes,
+    translated,
+)
 from pgqueue.errors import AnswerLost, DatabaseUnavailable
 from pgqueue.queries import query
 from pgqueue_api.problems import DatabaseBusy
@@ -95,7 +102,7 @@ class Links:
             cursor = connection.cursor(row_factory=dict_row, binary=binary)
             await cursor.execute(query(name), parameters)
             await connection.execute(query("commit"))
-        return await cursor.fetchall() if cursor.description else []
+        return await fetched(cursor)
 
     async def row(self, name: str, parameters: Mapping[str, Any] | None = None) -> Row | None:
         """Run a named query and give its first row, if any."""

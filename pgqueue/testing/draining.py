@@ -125,6 +125,7 @@ async def _working(
         "lease_s": _LEASE_S,
         "watch": watch.descriptor,
         "poll_s": 0.02,
+        "listens": False,
     }
     control = _Control()
     process = worker_process(

@@ -22,10 +22,11 @@ declare
     bits constant bigint := id_bits(now);
     first_place constant bigint := nextval('pgqueue.ready_seq');  -- of a hundred thousand
     impossible boolean;
+    later boolean;
+    keyed boolean;
     expires boolean;
     joins boolean;
-    waits boolean;
-    keyed text[];
+    tied uuid[];                                    -- those that depend on others
 begin
     if jsonb_array_length(tasks) > 100000 then
         raise exception '% tasks in one call', jsonb_array_length(tasks)
@@ -35,12 +36,16 @@ begin
         perform ensure_partitions((now at time zone 'utc')::date, 2);
     end if;
 
-    with input as materialized (
-        -- what is read most often comes first: a column costs what stands before it
+    with fact as (
+        insert into task (
+            id, created_at, run_at, user_id, seq, timeout_s, priority, max_attempts, queue, type, payload, traceparent,
+            expires_at, retry, dedup_key, limit_key, cost, fairness_key, batch_id, callback_url
+        )
         select
-            case when i.run_at > now or i.depends_on <> '[]' then null else first_place + i.n - 1 end as seq,
-            new_id(bits, i.n) as id,
-            coalesce(i.priority, 5::smallint) as priority,
+            new_id(bits, i.n), now, i.run_at, owner,
+            case when i.run_at > now or i.depends_on <> '[]' then null else first_place + i.n - 1 end,
+            i.timeout_s,
+            coalesce(i.priority, 5::smallint),
             coalesce(
                 i.max_attempts,
                 t.max_attempts,
@@ -50,23 +55,11 @@ begin
                     ->> coalesce(i.queue, t.queue, 'default')
                 )::smallint,
                 3::smallint
-            ) as max_attempts,
-            coalesce(i.queue, t.queue, 'default') as queue,
-            i.limit_key,
-            i.n,
-            i.type,
-            i.run_at,
-            i.timeout_s,
-            coalesce(i.expires_at, now + i.expires_in_s * interval '1 second') as expires_at,
-            i.retry,
-            coalesce(i.payload, '{}') as payload,
-            i.traceparent,
-            i.dedup_key,
-            i.cost,
-            i.fairness_key,
-            i.batch_id,
-            i.callback_url,
-            i.depends_on
+            ),
+            coalesce(i.queue, t.queue, 'default'),
+            i.type, coalesce(i.payload, '{}'), i.traceparent,
+            coalesce(i.expires_at, now + i.expires_in_s * interval '1 second'),
+            i.retry, i.dedup_key, i.limit_key, i.cost, i.fairness_key, i.batch_id, i.callback_url
         from (
             select *, coalesce(given.starts_at, now + given.delay_s * interval '1 second') as run_at
             from rows from (
@@ -81,60 +74,32 @@ begin
                 expires_in_s, retry, dedup_key, limit_key, cost, fairness_key, batch_id, callback_url, depends_on, n
             )
         ) as i
-        left join task_type as t on t.name = i.type
-    ),
-    keys as materialized (  -- most tasks have none, and pay for this look
-        select i.queue, i.limit_key, i.seq, i.priority, i.n from input as i where i.limit_key is not null
-    ),
-    rooms as materialized (
-        select d.queue, d.limit_key, key_room(d.queue, d.limit_key) as n
-        from (select distinct k.queue, k.limit_key from keys as k) as d
-    ),
-    held as materialized (
-        select k.n
-        from (
-            select i.n, i.queue, i.limit_key, row_number() over (partition by i.queue, i.limit_key order by i.priority, i.n) as place
-            from keys as i
-            where i.seq is not null
-        ) as k
-        join rooms as r on r.queue = k.queue and r.limit_key = k.limit_key
-        where k.place > r.n
-    ),
-    fact as (
-        insert into task (
-            id, created_at, run_at, user_id, seq, timeout_s, priority, max_attempts, queue, type, payload, traceparent,
-            expires_at, retry, dedup_key, limit_key, cost, fairness_key, batch_id, callback_url
-        )
-        select
-            id, now, run_at, owner, seq, timeout_s, priority, max_attempts, queue, type, payload, traceparent,
-            expires_at, retry, dedup_key, limit_key, cost, fairness_key, batch_id, callback_url
-        from input
+        left join (
+            -- true for all, and the planner takes them for few: it hashes the types then, and not the tasks
+            select * from task_type as known where known.name || '' = known.name
+        ) as t on t.name = i.type
+        returning
+            id, run_at, seq, timeout_s, priority, max_attempts, queue, type, expires_at, retry, limit_key, cost,
+            fairness_key, batch_id, callback_url
     ),
     runnable as (
-        insert into ready (seq, task_id, ready_at, priority, budget, queue, fairness_key, limit_key)
+        insert into ready (seq, task_id, ready_at, priority, budget, queue, fairness_key)
         select
             seq, id, now, priority, max_attempts, queue,
-            case when queue = any (array(select q.name from queue as q where q.fairness is not null)) then coalesce(fairness_key, owner::text) end,
-            limit_key
-        from input
-        where seq is not null and (limit_key is null or n not in (select h.n from held as h))
+            case when queue = any (array(select q.name from queue as q where q.fairness is not null)) then coalesce(fairness_key, owner::text) end
+        from fact
+        where seq is not null and limit_key is null
     ),
-    later as (
-        insert into delayed (task_id, run_at, priority, budget, queue, status, limit_key, seq)
-        select
-            id, case when seq is not null or depends_on <> '[]' then 'infinity' else run_at end, priority, max_attempts, queue,
-            case when seq is not null or depends_on <> '[]' then 'blocked' else 'scheduled' end,
-            case when seq is not null then limit_key end, seq
-        from input
-        where seq is null or (limit_key is not null and n in (select h.n from held as h))
+    waiting as (
+        insert into delayed (task_id, run_at, priority, budget, queue, status)
+        select id, coalesce(run_at, 'infinity'), priority, max_attempts, queue, 'scheduled'
+        from fact
+        where seq is null
     )
     select
-        coalesce(array_agg(id order by n), '{}'),
+        coalesce(array_agg(id order by id), '{}'),
         now,
-        array(
-            select distinct i.queue from input as i
-            where i.seq is not null and (i.limit_key is null or i.n not in (select h.n from held as h))
-        ),
+        coalesce(array_agg(distinct queue) filter (where seq is not null and limit_key is null), '{}'),
         -- here and not in constraints: those are read from the catalogue again by every insert.
         -- NaN and infinite seconds are more than any number
         bool_or(
@@ -151,20 +116,20 @@ begin
             or cost < 1
             or (callback_url is not null and not url_fits(callback_url))
         ),
+        count(seq) < count(*),
+        count(limit_key) > 0,
         count(expires_at) > 0,
-        count(batch_id) > 0,
-        count(depends_on) > 0,
-        array(select distinct k.queue from keys as k)
-    into ids, created_at, queues, impossible, expires, joins, waits, keyed
-    from input;
+        count(batch_id) > 0
+    into ids, created_at, queues, impossible, later, keyed, expires, joins
+    from fact;
 
     if impossible then
         perform refuse_tasks(tasks);
     end if;
 
-    if cardinality(keyed) > 0 then
-        insert into keyed_queue (queue)
-        select k from unnest(keyed) as k where not exists (select from keyed_queue as known where known.queue = k);
+    -- what few tasks have is a statement of its own: in the one above it would cost each call the time of many tasks
+    if keyed then
+        queues := queues || place_keyed(ids);
     end if;
     if expires then
         insert into expiry (expires_at, task_id)
@@ -173,8 +138,16 @@ begin
     if joins then
         perform join_batches(ids);
     end if;
-    if waits then
-        perform tie_tasks(tasks, ids);
+    if later then
+        tied := array(
+            select ids[e.n]
+            from jsonb_array_elements(tasks) with ordinality as e (task, n)
+            where e.task -> 'depends_on' not in ('[]', 'null')
+        );
+        if tied <> '{}' then
+            update delayed as d set run_at = 'infinity', status = 'blocked' where d.task_id = any (tied);
+            perform tie_tasks(tasks, ids);
+        end if;
     end if;
 end
 $$;

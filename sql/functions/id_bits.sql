@@ -1,6 +1,6 @@
 -- The first 64 bits of a UUIDv7 of the given time.
 create or replace function pgqueue.id_bits(at timestamptz) returns bigint
-language sql immutable strict parallel safe
+language sql stable strict parallel safe
 as $$
     select
         (floor(extract(epoch from at) * 1000)::bigint << 16)

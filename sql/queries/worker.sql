@@ -9,7 +9,7 @@ select
     traceparent, watched, resumes, expired, run_at_s, batch_id::text
 from
     set_config('synchronous_commit', 'off', true),  -- a lost claim is a rerun; for this transaction only, whoever is next
-    pgqueue.claim(%(worker)s, %(queues)s, %(cursors)s::bigint[], %(max_tasks)s);
+    pgqueue.claim(%(worker)s, %(queues)s::text[], %(cursors)s::bigint[], %(max_tasks)s);
 
 -- name: claim_limited_tasks
 select
@@ -163,6 +163,12 @@ select pgqueue.age_tasks();
 
 -- name: queues_empty
 select pgqueue.queues_empty(%(queues)s, %(webhooks)s);
+
+-- name: listen_ready
+listen pgqueue_ready;
+
+-- name: listen_control
+listen pgqueue_control;
 
 -- name: listen_doorbell
 listen pgqueue_ready;

@@ -50,7 +50,7 @@ async def alone(dsn: str) -> AsyncIterator[Alone]:
     supervisor, control = await Control.over(ours), await Control.over(theirs)
     watch = Watch.create(5)
     start = {"dsn": dsn, "worker_id": worker_id, "queues": ["quiet"], "concurrency": 5}
-    start["lease_s"] = 60.0
+    start |= {"lease_s": 60.0, "listens": False}
     start |= {"poll_s": 0.1, "grace_s": 5, "stop_grace_s": 1, "watch": watch.descriptor}
     app, worker = PgQueue(dsn), Alone(supervisor)
 

@@ -47,7 +47,7 @@ async def work(app: PgQueue, dsn: str, until: asyncio.Event) -> None:
     start = {"dsn": dsn, "worker_id": worker_id, "queues": [], "concurrency": 5}
     watch = Watch.create(5)
     start |= {"poll_s": 0.1, "grace_s": 5, "stop_grace_s": 1, "lease_s": 60.0}
-    start["watch"] = watch.descriptor
+    start |= {"watch": watch.descriptor, "listens": False}
     pool = Pool(None, builtin=False, dsn=dsn, grace_s=1)
     running = asyncio.create_task(WorkerProcess(control, start, app, pool).run())
     await until.wait()

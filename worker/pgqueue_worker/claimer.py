@@ -27,6 +27,7 @@ from pgqueue_worker.tally import SIZES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from contextlib import AbstractContextManager
 
     from pgqueue.database import Link
     from pgqueue_worker.finisher import Finisher
@@ -69,8 +70,10 @@ class Claimer:
         tally: Tally,
         on_waiting: Notice,
         on_round: Callable[[float | None], None],
+        hearing: Callable[[], AbstractContextManager[None]],
     ) -> None:
         self._link = link
+        self._hearing = hearing
         self._worker_id = worker_id
         self._queues = list(dict.fromkeys(queues))
         self._all_queues = all_queues
@@ -197,8 +200,9 @@ class Claimer:
         if nothing_missed:
             self._on_waiting(waiting=True)
         try:
-            async with asyncio.timeout(pause):
-                await self._bell.wait()
+            with self._hearing():
+                async with asyncio.timeout(pause):
+                    await self._bell.wait()
         except TimeoutError:
             pass
 
@@ -213,7 +217,7 @@ class Claimer:
             "claim_tasks",
             {
                 "worker": self._worker_id,
-                "queues": self._queues,
+                "queues": _array_of(self._queues),
                 "cursors": None if sweeps else self._array_of_cursors(),
                 "max_tasks": limit,
             },
@@ -294,6 +298,12 @@ class Claimer:
         for queue in queues:
             if queue and queue != QUEUE and queue not in self._queues:
                 self._queues.append(queue)
+
+
+def _array_of(texts: Iterable[str]) -> str:
+    # PostgreSQL's own form: psycopg takes 35 µs to adapt a list
+    quoted = [text.replace("\\", "\\\\").replace('"', '\\"') for text in texts]
+    return "{" + ",".join([f'"{text}"' for text in quoted]) + "}"
 
 
 def _order(row: tuple[object, ...]) -> tuple[object, object]:

@@ -20,6 +20,7 @@ def doorbell(
     dsn: str,
     name: str,
     *,
+    listen: str,
     echo: Callable[[str], Awaitable[Any]],
     on_ring: Callable[[list[str]], None],
     on_control: Callable[[str], None],
@@ -36,7 +37,7 @@ def doorbell(
         dsn,
         f"worker {name}:{secrets.token_hex(4)}",  # hosts and pids may be alike in containers
         application_name="pgqueue listen",
-        listen="listen_doorbell",
+        listen=listen,
         echo=echo,
         hear=hear,
         on_connect=lambda: on_ring([]),

@@ -66,6 +66,8 @@ class Keeper:
         *,
         stop: asyncio.Event,
         on_waiting: Callable[[], None],
+        on_deliveries: Callable[[], None],
+        each_listens: bool,
     ) -> None:
         self._settings = settings
         self._metrics = metrics
@@ -73,6 +75,8 @@ class Keeper:
         self._turn = turn  # whose it is to use the link
         self._stop = stop
         self._on_waiting = on_waiting
+        self._on_deliveries = on_deliveries
+        self._each_listens = each_listens
         self._crashes = 0
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         self.children: set[Child] = set()
@@ -126,6 +130,7 @@ class Keeper:
                 "queues": list(plan.queues),
                 "concurrency": plan.concurrency,
                 "delivers": plan.delivers,
+                "listens": self._each_listens,
                 "poll_s": self._settings.poll_s,
                 "lease_s": self._settings.lease_s,
                 "grace_s": self._settings.grace_s,
@@ -213,6 +218,8 @@ class Keeper:
                 case "waiting":
                     child.waiting = message["waiting"]
                     self._on_waiting()
+                case "deliveries":
+                    self._on_deliveries()
                 case "tally":
                     self._metrics.merge(message["tally"])
                 case "unwell":

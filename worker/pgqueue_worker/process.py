@@ -12,7 +12,7 @@ import os
 import signal
 import socket
 import sys
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import structlog
@@ -24,6 +24,7 @@ from pgqueue.database import Link
 from pgqueue.errors import LeaseLost, PgQueueError
 from pgqueue.settings import Settings
 from pgqueue.task import encode
+from pgqueue.webhooks import QUEUE
 from pgqueue_worker.apps import load
 from pgqueue_worker.checkpoints import Checkpoints
 from pgqueue_worker.claimer import Claimer
@@ -31,6 +32,7 @@ from pgqueue_worker.control import Control
 from pgqueue_worker.deadlines import Deadlines
 from pgqueue_worker.finisher import Finisher
 from pgqueue_worker.handling import Handling
+from pgqueue_worker.hearing import HearingLink
 from pgqueue_worker.isolation.pool import Pool
 from pgqueue_worker.parent import die_with_parent
 from pgqueue_worker.reporter import Reporter
@@ -41,6 +43,9 @@ from pgqueue_worker.watch import Watch
 from pgqueue_worker.webhooks import delivering_app
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
     from pgqueue.app import PgQueue
 
 _log = structlog.get_logger("pgqueue.worker")
@@ -85,7 +90,15 @@ class WorkerProcess:
         self._leaving = asyncio.Event()  # claim no more
         self._draining = asyncio.Event()  # and be done within the grace
         self._tally = Tally()
-        self._claim_link = Link(dsn, "pgqueue worker claim", setup="skip_leases")
+        self._deliveries = False  # there are webhooks to send, and the supervisor knows
+        claim_name, claim_setup = "pgqueue worker claim", "skip_leases"
+        self._claim_link: Link
+        hearing: Callable[[], AbstractContextManager[None]] = nullcontext
+        if start["listens"]:
+            listening = HearingLink(dsn, claim_name, setup=claim_setup, on_ring=self._rung)
+            self._claim_link, hearing = listening, listening.hearing
+        else:
+            self._claim_link = Link(dsn, claim_name, setup=claim_setup)
         self._links = [self._claim_link]
         self._links += [
             Link(dsn, f"pgqueue worker {name}", answer_s=_ANSWERS_S.get(name, ANSWER_S))
@@ -132,6 +145,7 @@ class WorkerProcess:
             tally=self._tally,
             on_waiting=_Waiting(control).note,
             on_round=watch.came_round,
+            hearing=hearing,
         )
 
     async def run(self) -> int:
@@ -202,6 +216,12 @@ class WorkerProcess:
                     self._draining.set()
                 case other:
                     _log.error("message_not_understood", message=other)
+
+    def _rung(self, queues: list[str]) -> None:
+        if QUEUE in queues and not self._deliveries:
+            self._deliveries = True
+            self._control.send("deliveries")
+        self._claimer.ring(queues)
 
     def _ask_to_be_replaced(self) -> None:
         if not self._unwell:

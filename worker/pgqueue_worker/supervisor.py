@@ -77,6 +77,9 @@ class Supervisor:
         self._beat = asyncio.Event()
         self._waiting = asyncio.Event()
         self._listening = False
+        # One process hears the doorbell itself, and sooner. Many would each be woken by the server
+        # for each notification, so one hears for them.
+        each_listens = plan.processes.highest == 1 and settings.listen_url is None
         self._keeper = Keeper(
             settings,
             metrics,
@@ -84,6 +87,8 @@ class Supervisor:
             self._turn,
             stop=self._stop,
             on_waiting=self._waiting.set,
+            on_deliveries=self._deliver,
+            each_listens=each_listens,
         )
         self._fleet = Fleet(plan, settings, self._keeper, metrics)
         self._children = self._keeper.children
@@ -91,6 +96,7 @@ class Supervisor:
         self._doorbell = doorbell(
             settings.listen_url or plan.dsn,
             self._name,
+            listen="listen_control" if each_listens else "listen_doorbell",
             echo=lambda payload: self._call("echo", payload=payload),
             on_ring=self._ring,
             on_control=self._control,
@@ -217,11 +223,15 @@ class Supervisor:
                 child.control.send("cancel", lease_ids=asked)
 
     def _ring(self, queues: list[str]) -> None:
-        if QUEUE in queues and not self._stop.is_set():
-            self._fleet.deliver()
+        if QUEUE in queues:
+            self._deliver()
         for child in self._children:
             if child.worker_id is not None:  # a new one looks by itself
                 child.control.send("ring", queues=queues)
+
+    def _deliver(self) -> None:
+        if not self._stop.is_set():
+            self._fleet.deliver()
 
     def _control(self, payload: str) -> None:
         if payload in {str(child.worker_id) for child in self._children}:
