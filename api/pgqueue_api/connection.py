@@ -8,13 +8,14 @@ takes nothing of an answer is cut. What the parser refuses is answered as a prob
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 from litestar.exceptions import HTTPException
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from pgqueue_api.headers import POLICY, SECURITY
+from pgqueue_api.joined import Joined
 from pgqueue_api.problems import MEDIA_TYPE, problem_of
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first request, but not for ever."""
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", Joined(transport, self.loop)))
         self._within(self.limits.head_s, self._head_is_late)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -26,6 +26,7 @@ Stored = tuple[str, str]
 """The id of a stored task, and when it was created."""
 
 _RINGS_IDS = 1_000
+_UNHEARD_S = 0.05  # while nobody waits, it rings so often
 
 _log = logs.get_logger("pgqueue.api")
 
@@ -38,6 +39,7 @@ class Doorbell:
         self._queues: set[str] = set()
         self._ids: list[str] = []
         self._ringing: asyncio.Task[None] | None = None
+        self._heard = True
 
     def ring(self, queues: Sequence[str], ids: Sequence[str]) -> None:
         """Ring for these queues soon; returns at once."""
@@ -54,11 +56,15 @@ class Doorbell:
 
     async def _ring(self) -> None:
         try:
+            if not self._heard:  # whoever begins to wait looks first
+                await asyncio.sleep(_UNHEARD_S)
             while self._queues or self._ids:
                 queues, ids = sorted(self._queues), self._ids[-_RINGS_IDS:]
                 self._queues, self._ids = set(), []
                 async with asyncio.timeout(5):
-                    await self._link.rows("ring_submitted", {"queues": queues, "ids": ids})
+                    ((self._heard, *_),) = await self._link.rows(
+                        "ring_submitted", {"queues": queues, "ids": ids}
+                    )
         except (PgQueueError, TimeoutError) as error:
             _log.debug("doorbell_failed", error=str(error))
         finally:

@@ -36,6 +36,7 @@ order by n;
 
 -- name: ring_submitted
 select
+    exists (select from pgqueue.listener where expires_at > pgqueue.clock()) as heard,
     pgqueue.ring(%(queues)s::text[]),
     case when exists (
         select from pgqueue.listener where channel = 'pgqueue_event' and expires_at > pgqueue.clock()
