@@ -6,6 +6,7 @@ The doorbell of idle workers rings afterwards, on a connection of its own, and n
 from __future__ import annotations
 
 import asyncio
+from asyncio import sleep
 from typing import TYPE_CHECKING
 
 from pgqueue import logs
@@ -57,7 +58,7 @@ class Doorbell:
     async def _ring(self) -> None:
         try:
             if not self._heard:  # whoever begins to wait looks first
-                await asyncio.sleep(_UNHEARD_S)
+                await sleep(_UNHEARD_S)
             while self._queues or self._ids:
                 queues, ids = sorted(self._queues), self._ids[-_RINGS_IDS:]
                 self._queues, self._ids = set(), []
