@@ -4,42 +4,54 @@ from __future__ import annotations
 
 import socket
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from typing import Protocol
 
-import orjson
 import psycopg
 import uvloop
 
 from bench import http_submit
-from bench.handlers import app
 from bench.load import payload
 from bench.server import Server
-from bench.systems import System, environment
-from pgqueue.queries import query
+from bench.systems import environment
 
 CONNECTIONS = 64
 _WARM_UP_S = 0.5
 _LIMIT_S = 60
 
 
-def measure(server: Server, system: System, seconds: float) -> dict[str, float]:
+class HttpSystem(Protocol):
+    """What takes submits over HTTP at ``/v1/tasks`` and keeps them in PostgreSQL."""
+
+    name: str
+    stored: str
+    """SQL: how many submits are stored."""
+
+    def install(self, dsn: str) -> None:
+        """Make the schema in an empty database."""
+
+    def api(self, port: int) -> list[str]:
+        """Give the command of a process that serves on this port."""
+
+    def environment(self, dsn: str) -> dict[str, str]:
+        """Give what the command finds its database by."""
+
+
+def measure(server: Server, system: HttpSystem, seconds: float) -> dict[str, float]:
     """Give the figures of one run; every task that was acknowledged is looked for afterwards."""
     with server.database("bench") as dsn:
         system.install(dsn)
-        _publish_types(dsn)
         with _api(system, dsn) as url:
             _, warm_up = uvloop.run(_submit(url, _WARM_UP_S))
             before = server.read()
             rate, times = uvloop.run(_submit(url, seconds))
             used = server.read() - before
         with psycopg.connect(dsn) as connection:
-            row = connection.execute("select count(*) from pgqueue.tasks").fetchone()
+            row = connection.execute(system.stored).fetchone()
     acknowledged = len(times) + len(warm_up)
     assert row is not None
     if row[0] != acknowledged:
@@ -57,23 +69,13 @@ async def _submit(url: str, seconds: float) -> tuple[float, list[float]]:
     return await http_submit.measure(url, CONNECTIONS, seconds, payload(7))
 
 
-def _publish_types(dsn: str) -> None:
-    """Make the types known, as a worker does when it starts: the API refuses unknown ones."""
-    types = orjson.dumps([kind.published() for kind in app.types.values()]).decode()
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute(query("register_types"), {"types": types})
-
-
 @contextmanager
-def _api(system: System, dsn: str) -> Iterator[str]:
+def _api(system: HttpSystem, dsn: str) -> Iterator[str]:
     """Run one API process, and give its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    process = subprocess.Popen(
-        [Path(sys.executable).with_name("pgqueue"), "api", "--port", str(port)],
-        env=environment(system.environment(dsn)),
-    )
+    process = subprocess.Popen(system.api(port), env=environment(system.environment(dsn)))
     url = f"http://127.0.0.1:{port}"
     try:
         _await_ready(url, process)

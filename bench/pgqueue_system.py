@@ -7,9 +7,14 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import orjson
+import psycopg
+
+from bench.handlers import app
 from bench.load import payload
 from pgqueue import NewTask, PgQueue
 from pgqueue.migrations import migrate
+from pgqueue.queries import query
 
 
 class _Producer:
@@ -34,8 +39,14 @@ class Pgqueue:
         from pgqueue.attempt where outcome = 'completed'
     """
 
+    stored = "select count(*) from pgqueue.tasks"
+
     def install(self, dsn: str) -> None:
         migrate(dsn)
+        # as a worker does when it starts: the API refuses types that it does not know
+        types = orjson.dumps([kind.published() for kind in app.types.values()]).decode()
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            connection.execute(query("register_types"), {"types": types})
 
     @asynccontextmanager
     async def producer(self, dsn: str) -> AsyncIterator[_Producer]:
@@ -46,6 +57,10 @@ class Pgqueue:
         command = [str(Path(sys.executable).with_name("pgqueue")), "worker"]
         command += ["--app", "bench.handlers:app", "--metrics-port", "0"]
         return [*command, "--burst"] if drain else command
+
+    def api(self, port: int) -> list[str]:
+        """Give the command of an API process."""
+        return [str(Path(sys.executable).with_name("pgqueue")), "api", "--port", str(port)]
 
     def environment(self, dsn: str) -> dict[str, str]:
         return {"PGQUEUE_DATABASE_URL": dsn, "PGQUEUE_LOG_LEVEL": "warning"}
