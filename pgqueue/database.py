@@ -206,8 +206,9 @@ class Link:
         self._dsn = dsn
         self._name = application_name
         self._setup = setup
-        self._bounds = bounds
-        self._answer_s = answer_s if bounds is None else bounds.statement_s + 3
+        self.bounds = bounds
+        """The limits of each call; they may be changed between calls."""
+        self._answer_s = answer_s
         self._connection: Connection | None = None
         self._in_transaction = False
 
@@ -229,11 +230,13 @@ class Link:
     ) -> list[tuple[Any, ...]]:
         try:
             connection = self._connection = self._connection or await self._made()
+            if self.bounds is not None:
+                connection.answer_s = self.bounds.statement_s + 3
             cursor = connection.cursor(binary=True)
-            if self._bounds is None or self._in_transaction:
+            if self.bounds is None or self._in_transaction:
                 await cursor.execute(query(name), parameters)
             else:
-                await self._bounded(self._bounds, connection, cursor, name, parameters)
+                await self._bounded(self.bounds, connection, cursor, name, parameters)
             rows = await fetched(cursor)
         except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction):
             await self.close()
@@ -253,8 +256,8 @@ class Link:
         self._in_transaction = True
         try:
             await self.rows("begin")
-            if self._bounds is not None:
-                await self.rows("bound_duty", _limits(self._bounds))
+            if self.bounds is not None:
+                await self.rows("bound_duty", _limits(self.bounds))
             yield
             await self.rows("commit")
         except BaseException:

@@ -72,7 +72,8 @@ async def test_a_duty_that_is_stuck_holds_up_no_other_and_shows_its_lag(bench: B
         async with doing(bench, duty("sample"), duty("fold"), duty("promote")):
             waiting = """select exists (
                 select from pg_stat_activity
-                where application_name = 'pgqueue sample' and wait_event_type = 'Lock'
+                where application_name = 'pgqueue maintenance' and query like '%sample_queues%'
+                    and wait_event_type = 'Lock'
             )"""
             await asyncio.to_thread(eventually, lambda: bench.value(waiting), "it waits")
             id = bench.enqueue_many([{"type": "t", "delay_s": 0.05}])[0]

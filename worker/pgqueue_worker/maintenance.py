@@ -1,7 +1,9 @@
-"""Background duties that any supervisor may do, each on its own loop: none holds up another.
+"""Background duties that any supervisor may do, each on its own loop.
 
-Two that meet do no harm: the database lets one through or makes them share. What they did is
-recorded every few seconds, in one statement for all of them: the view ``pgqueue.maintenance``.
+They share a few connections, and the urgent ones have theirs: one that is stuck, for as long as its
+limits let it be, holds up no other, nor do two of a kind. Two supervisors that meet do no harm: the
+database lets one through or makes them share. What they did is recorded every few seconds, in one
+statement for all of them: the view ``pgqueue.maintenance``.
 """
 
 from __future__ import annotations
@@ -14,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import structlog
 
-from pgqueue.database import Bounds, Link
+from pgqueue.database import Bounds
 from pgqueue.errors import DatabaseUnavailable, PgQueueError
 from pgqueue_worker.duties import DUTIES, Duty, Tools
+from pgqueue_worker.lines import Line, Lines
 from pgqueue_worker.retrying import Patience
 
 if TYPE_CHECKING:
@@ -24,7 +27,8 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger("pgqueue.maintenance")
 
-_SHARE = 20  # a duty that took t runs again after 20 t at the earliest
+_SHARE = 20  # a duty whose calls took t runs again after 20 t at the earliest
+_LINES = 3  # connections of each kind, urgent or not: one or two that are stuck hold up nobody
 _FAILED_S = 5.0
 _AWAY_S = 5.0  # for less than that, nobody misses more than a heartbeat
 _RECORD_S = 5.0
@@ -56,7 +60,8 @@ class Maintenance:
         name: str = "",
         duties: Sequence[Duty] = DUTIES,
     ) -> None:
-        self._dsn = dsn
+        self._urgent = Lines(dsn, "pgqueue maintenance urgent", _LINES)
+        self._others = Lines(dsn, "pgqueue maintenance", _LINES)
         self._ring = ring
         self._on_samples = on_samples
         self._on_letters = on_letters
@@ -65,71 +70,70 @@ class Maintenance:
 
     async def run(self) -> None:
         """Do them all, for ever."""
-        async with asyncio.TaskGroup() as group:
-            for duty, log in self._logs.items():
-                group.create_task(self._repeat(duty, log))
-            group.create_task(self._record())
+        try:
+            async with asyncio.TaskGroup() as group:
+                for duty, log in self._logs.items():
+                    group.create_task(self._repeat(duty, log))
+                group.create_task(self._record())
+        finally:
+            await self._urgent.close()
+            await self._others.close()
 
     async def _repeat(self, duty: Duty, log: _Log) -> None:
         loop = asyncio.get_running_loop()
         bounds = Bounds(statement_s=duty.statement_timeout_s, lock_s=duty.lock_timeout_s)
-        link = Link(self._dsn, f"pgqueue {duty.name}", bounds=bounds)
+        link = Line(self._urgent if duty.urgent else self._others, bounds)
         tools = Tools(link, self._ring, self._on_samples, self._on_letters)
         patience = Patience(duty.name)
         reached: float | None = None  # when it last was, while PostgreSQL cannot be reached
-        try:
-            while True:
-                began = log.started = loop.time()
-                try:
-                    if duty.settle_s and reached is not None and began - reached > _AWAY_S:
-                        await link.rows("ping")
-                        await asyncio.sleep(duty.settle_s)
-                    reached = None
-                    asked = await duty.work(tools)
-                except DatabaseUnavailable as error:
-                    if reached is None:
-                        reached = began if log.finished is None else log.finished
-                    await patience.failed(error)
-                    continue
-                except PgQueueError as error:
-                    _log.error("duty_failed", duty=duty.name, error=str(error))
-                    log.error, log.error_at = str(error), loop.time()
-                    await asyncio.sleep(_spread(max(_FAILED_S, loop.time() - began)))
-                    continue
-                patience.succeeded()
-                log.finished = loop.time()
-                log.duration_s = log.finished - began
-                pause = duty.interval_s if asked is None else asked
-                if pause:
-                    pause = _spread(max(pause, _SHARE * log.duration_s))
-                log.due = log.finished + pause
-                await asyncio.sleep(pause)
-        finally:
-            await link.close()
+        while True:
+            began = log.started = loop.time()
+            try:
+                if duty.settle_s and reached is not None and began - reached > _AWAY_S:
+                    await link.rows("ping")
+                    await asyncio.sleep(duty.settle_s)
+                reached = None
+                link.took_s = 0.0
+                asked = await duty.work(tools)
+            except DatabaseUnavailable as error:
+                if reached is None:
+                    reached = began if log.finished is None else log.finished
+                await patience.failed(error)
+                continue
+            except PgQueueError as error:
+                _log.error("duty_failed", duty=duty.name, error=str(error))
+                log.error, log.error_at = str(error), loop.time()
+                await asyncio.sleep(_spread(max(_FAILED_S, loop.time() - began)))
+                continue
+            patience.succeeded()
+            log.finished = loop.time()
+            log.duration_s = log.finished - began
+            pause = duty.interval_s if asked is None else asked
+            if pause:
+                pause = _spread(max(pause, _SHARE * link.took_s))
+            log.due = log.finished + pause
+            await asyncio.sleep(pause)
 
     async def _record(self) -> None:
         loop = asyncio.get_running_loop()
-        link = Link(self._dsn, "pgqueue maintenance", bounds=_RECORD_BOUNDS)
+        link = Line(self._others, _RECORD_BOUNDS)
         patience = Patience("record maintenance")
         await asyncio.sleep(_spread(_RECORD_S / 5))  # by then each has run once
-        try:
-            while True:
-                now = loop.time()
-                runs = [self._told(duty, log, now) for duty, log in self._logs.items()]
-                try:
-                    await link.rows(
-                        "record_duties", {"runs": orjson.dumps(runs).decode(), "run_by": self._name}
-                    )
-                except DatabaseUnavailable as error:
-                    await patience.failed(error)
-                    continue
-                except PgQueueError as error:
-                    _log.error("duty_failed", duty="record", error=str(error))
-                else:
-                    patience.succeeded()
-                await asyncio.sleep(_spread(_RECORD_S))
-        finally:
-            await link.close()
+        while True:
+            now = loop.time()
+            runs = [self._told(duty, log, now) for duty, log in self._logs.items()]
+            try:
+                await link.rows(
+                    "record_duties", {"runs": orjson.dumps(runs).decode(), "run_by": self._name}
+                )
+            except DatabaseUnavailable as error:
+                await patience.failed(error)
+                continue
+            except PgQueueError as error:
+                _log.error("duty_failed", duty="record", error=str(error))
+            else:
+                patience.succeeded()
+            await asyncio.sleep(_spread(_RECORD_S))
 
     @staticmethod
     def _told(duty: Duty, log: _Log, now: float) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from pgqueue.database import Link
+    from pgqueue_worker.lines import Line
 
 __all__ = ["FULL_STEP", "SOON_S", "Duty", "Tools"]
 
@@ -21,12 +21,12 @@ SOON_S = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What a duty works with: a connection of its own, and the supervisor's ears.
+    """What a duty works with: connections that it shares with others, and the supervisor's ears.
 
     Every call on ``link`` is a transaction of its own, bounded by the duty's timeouts.
     """
 
-    link: Link
+    link: Line
     ring: Callable[[list[str]], None]
     on_samples: Callable[[list[tuple[Any, ...]]], None]
     on_letters: Callable[[list[tuple[Any, ...]]], None]
@@ -39,7 +39,8 @@ class Duty:
     ``work`` gives the pause until its next run in seconds, or None: ``interval_s``. It raises what
     its calls raise: it is called again. A statement that takes longer than ``statement_timeout_s``,
     or waits longer than ``lock_timeout_s`` for a lock, fails. When PostgreSQL was away and is back
-    the duty comes ``settle_s`` later: what others were kept from doing comes first.
+    the duty comes ``settle_s`` later: what others were kept from doing comes first. An ``urgent``
+    one never waits for a connection that another kind of duty has.
     """
 
     name: str
@@ -48,3 +49,4 @@ class Duty:
     statement_timeout_s: float = 60.0
     lock_timeout_s: float = 2.0
     settle_s: float = 0.0
+    urgent: bool = False

@@ -28,6 +28,6 @@ async def _follow_up(tools: Tools) -> float | None:
 
 
 DUTIES = (
-    Duty("fold_batches", _fold_batches, interval_s=1.0),
-    Duty("follow_up", _follow_up, interval_s=1.0),
+    Duty("fold_batches", _fold_batches, interval_s=1.0, urgent=True),
+    Duty("follow_up", _follow_up, interval_s=1.0, urgent=True),
 )

@@ -33,13 +33,13 @@ async def _schedules(tools: Tools) -> float | None:
     if wait_s > 0:
         return min(_INTERVAL_S, wait_s + 0.001)
 
-    async with link.transaction():
-        taken = await link.rows("due_schedules", {"most": _BATCH})
+    async with link.transaction() as held:
+        taken = await held.rows("due_schedules", {"most": _BATCH})
         if not taken:
             return SOON_S  # others have them in hand
         # in a thread: an expression may take a while, and heartbeats are sent from this one
         plans = await asyncio.to_thread(_plan, taken)
-        fired = await link.rows("fire_schedules", {"plans": orjson.dumps(plans).decode()})
+        fired = await held.rows("fire_schedules", {"plans": orjson.dumps(plans).decode()})
     ((_, task_ids, queues),) = fired
     if queues:
         tools.ring(queues)
@@ -59,4 +59,4 @@ def _plan(rows: list[tuple[Any, ...]]) -> list[dict[str, Any]]:
     return plans
 
 
-DUTIES = (Duty("schedules", _schedules, interval_s=_INTERVAL_S),)
+DUTIES = (Duty("schedules", _schedules, interval_s=_INTERVAL_S, urgent=True),)

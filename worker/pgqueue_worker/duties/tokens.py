@@ -11,6 +11,7 @@ from pgqueue_worker.duties.duty import FULL_STEP, SOON_S, Duty
 if TYPE_CHECKING:
     from pgqueue.database import Link
     from pgqueue_worker.duties.duty import Tools
+    from pgqueue_worker.lines import Line
 
 __all__ = ["DUTIES", "rescue"]
 
@@ -20,7 +21,7 @@ _PROMOTE_S = 0.25
 _NOTHING_AGES_S = 10.0
 
 
-async def rescue(link: Link, dead: list[int]) -> None:
+async def rescue(link: Link | Line, dead: list[int]) -> None:
     """Take the tasks of dead workers, the named ones and those whose lease ran out."""
     rescued, queues, task_ids = (await link.rows("rescue", {"dead": dead}))[0]
     if rescued:
@@ -64,10 +65,10 @@ async def _age(tools: Tools) -> float | None:
 
 
 DUTIES = (
-    Duty("promote", _promote, interval_s=_PROMOTE_S),
-    Duty("unblock", _unblock, interval_s=0.25),
+    Duty("promote", _promote, interval_s=_PROMOTE_S, urgent=True),
+    Duty("unblock", _unblock, interval_s=0.25, urgent=True),
     # leases that ran out while nobody could renew them say nothing about their workers
-    Duty("rescue", _rescue, interval_s=1.0, settle_s=5.0),
-    Duty("expire", _expire, interval_s=0.5),
-    Duty("age", _age, interval_s=1.0),
+    Duty("rescue", _rescue, interval_s=1.0, settle_s=5.0, urgent=True),
+    Duty("expire", _expire, interval_s=0.5, urgent=True),
+    Duty("age", _age, interval_s=1.0, urgent=True),
 )
