@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _log = structlog.get_logger("pgqueue.worker")
 
 _MAX_BATCH = 1_000
+_MANY = 64  # so many at once come fast: as long as the last commit took, the next ones gather
+_GATHER_S = 0.01
 _PLAIN = 3  # task_id, lease_id and outcome, and nothing to keep
 
 
@@ -72,8 +74,10 @@ class Finisher:
 
     async def run(self) -> None:
         """Record for ever."""
+        loop = asyncio.get_running_loop()
         while True:
             await self._more.wait()
+            began = loop.time()
             batch, self._gathered = self._gathered[:_MAX_BATCH], self._gathered[_MAX_BATCH:]
             self._sending = [result for result, _ in batch]
             await self._record(self._sending)
@@ -85,6 +89,8 @@ class Finisher:
                 self._more.clear()
                 self._empty.set()
             self._on_flush()
+            if len(batch) >= _MANY:
+                await asyncio.sleep(min(loop.time() - began, _GATHER_S))
 
     async def _record(self, batch: list[dict[str, Any]]) -> None:
         while True:
