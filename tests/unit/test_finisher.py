@@ -1,0 +1,67 @@
+"""Finishes that come alone are recorded at once; those that come fast gather."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from pgqueue_worker import finisher as module
+from pgqueue_worker.finisher import Finisher
+from pgqueue_worker.tally import Tally
+
+TOOK_S = 0.2
+
+
+class Link:
+    """Takes its time for each call, and notes how many finishes it was given."""
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+        self.called = asyncio.Semaphore(0)
+
+    async def rows(self, _: str, arguments: dict[str, str]) -> list[tuple[list[int], bool]]:
+        self.batches.append(arguments["lease_ids"].count(",") + 1)
+        await asyncio.sleep(TOOK_S)
+        self.called.release()
+        return [([], False)]
+
+
+@pytest.fixture
+def link() -> Link:
+    return Link()
+
+
+@pytest.fixture
+async def finisher(link: Link, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Finisher]:
+    monkeypatch.setattr(module, "_GATHER_S", 60)
+    finisher = Finisher(link, None, Tally(), lambda: None)
+    running = asyncio.create_task(finisher.run())
+    yield finisher
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+def add(finisher: Finisher, n: int) -> None:
+    for lease_id in range(n):
+        finisher.add({"task_id": "t", "lease_id": lease_id, "outcome": "completed"})
+
+
+async def test_after_a_few_the_next_is_recorded_at_once(finisher: Finisher, link: Link) -> None:
+    add(finisher, 63)
+    await link.called.acquire()
+    add(finisher, 1)
+    await asyncio.sleep(TOOK_S / 4)
+    add(finisher, 1)
+    await finisher.drained()
+    assert link.batches == [63, 1, 1]
+
+
+async def test_after_many_the_next_gather_as_long_as_the_last_call_took(
+    finisher: Finisher, link: Link
+) -> None:
+    add(finisher, 64)
+    await link.called.acquire()
+    add(finisher, 1)
+    await asyncio.sleep(TOOK_S / 4)
+    add(finisher, 1)
+    await finisher.drained()
+    assert link.batches == [64, 2]
