@@ -288,13 +288,16 @@ class Link:
 
     async def _made(self) -> Connection:
         connection = await Connection.made(self._dsn, self._name, answer_s=self._answer_s)
-        if self._setup:
-            try:
-                await connection.execute(query(self._setup))
-            except BaseException:
-                await connection.close()
-                raise
+        try:
+            await self._set_up(connection)
+        except BaseException:
+            await connection.close()
+            raise
         return connection
+
+    async def _set_up(self, connection: Connection) -> None:
+        if self._setup:
+            await connection.execute(query(self._setup))
 
 
 def _limits(bounds: Bounds) -> dict[str, str]:

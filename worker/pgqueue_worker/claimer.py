@@ -27,10 +27,9 @@ from pgqueue_worker.tally import SIZES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from contextlib import AbstractContextManager
 
-    from pgqueue.database import Link
     from pgqueue_worker.finisher import Finisher
+    from pgqueue_worker.hearing import HearingLink
     from pgqueue_worker.reporter import Reporter
     from pgqueue_worker.runner import Runner
     from pgqueue_worker.tally import Tally
@@ -57,7 +56,7 @@ class Claimer:
 
     def __init__(
         self,
-        link: Link,
+        link: HearingLink,
         worker_id: int,
         queues: Iterable[str],
         *,
@@ -70,10 +69,8 @@ class Claimer:
         tally: Tally,
         on_waiting: Notice,
         on_round: Callable[[float | None], None],
-        hearing: Callable[[], AbstractContextManager[None]],
     ) -> None:
         self._link = link
-        self._hearing = hearing
         self._worker_id = worker_id
         self._queues = list(dict.fromkeys(queues))
         self._all_queues = all_queues
@@ -200,7 +197,7 @@ class Claimer:
         if nothing_missed:
             self._on_waiting(waiting=True)
         try:
-            with self._hearing():
+            with self._link.hearing():
                 async with asyncio.timeout(pause):
                     await self._bell.wait()
         except TimeoutError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import psycopg
 
@@ -22,50 +22,47 @@ __all__ = ["HearingLink"]
 class HearingLink(Link):
     """Calls ``on_ring`` with the queues that hold runnable tasks; none: look at all of them.
 
-    Behind a transaction pooler, where a session cannot listen, it is never called.
+    It does not listen without one, nor behind a transaction pooler, where a session cannot.
     """
 
     def __init__(
-        self, dsn: str, name: str, *, setup: str, on_ring: Callable[[list[str]], None]
+        self, dsn: str, name: str, *, setup: str, on_ring: Callable[[list[str]], None] | None
     ) -> None:
         super().__init__(dsn, name, setup=setup)
         self._on_ring = on_ring
 
-    async def _made(self) -> Connection:
-        connection = await super()._made()
-        if not connection.pooled:
-            connection.add_notify_handler(self._hear)  # for those that come during a call
+    async def _set_up(self, connection: Connection) -> None:
+        await super()._set_up(connection)
+        if (on_ring := self._on_ring) is not None and not connection.pooled:
+            # for those that come during a call
+            connection.add_notify_handler(lambda notice: on_ring(notice.payload.split(",")))
             await connection.execute(query("listen_ready"))
-        return connection
 
     @contextmanager
     def hearing(self) -> Iterator[None]:
         """Hear what comes inside; meanwhile no call may be made."""
-        connection = self._connection
-        if connection is None or connection.pooled or connection.closed:
+        connection, on_ring = self._connection, self._on_ring
+        if on_ring is None or connection is None or connection.pooled or connection.closed:
             yield
             return
         loop = asyncio.get_running_loop()
-        socket = connection.fileno()
+        server, socket = connection.pgconn, connection.fileno()
+
+        def take() -> None:
+            while notice := server.notifies():
+                on_ring(notice.extra.decode().split(","))
 
         def read() -> None:
             try:
-                connection.pgconn.consume_input()
-                self._take(connection)
+                server.consume_input()
+                take()
             except psycopg.Error:  # the server has gone: the next call says so
                 loop.remove_reader(socket)
-                self._on_ring([])
+                on_ring([])
 
-        self._take(connection)  # what was read with the last answer rings no socket
+        take()  # what was read with the last answer wakes nobody
         loop.add_reader(socket, read)
         try:
             yield
         finally:
             loop.remove_reader(socket)
-
-    def _take(self, connection: psycopg.AsyncConnection[Any]) -> None:
-        while notice := connection.pgconn.notifies():
-            self._on_ring(notice.extra.decode().split(","))
-
-    def _hear(self, notice: psycopg.Notify) -> None:
-        self._on_ring(notice.payload.split(","))

@@ -12,7 +12,7 @@ import os
 import signal
 import socket
 import sys
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import structlog
@@ -43,9 +43,6 @@ from pgqueue_worker.watch import Watch
 from pgqueue_worker.webhooks import delivering_app
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from contextlib import AbstractContextManager
-
     from pgqueue.app import PgQueue
 
 _log = structlog.get_logger("pgqueue.worker")
@@ -91,15 +88,13 @@ class WorkerProcess:
         self._draining = asyncio.Event()  # and be done within the grace
         self._tally = Tally()
         self._deliveries = False  # there are webhooks to send, and the supervisor knows
-        claim_name, claim_setup = "pgqueue worker claim", "skip_leases"
-        self._claim_link: Link
-        hearing: Callable[[], AbstractContextManager[None]] = nullcontext
-        if start["listens"]:
-            listening = HearingLink(dsn, claim_name, setup=claim_setup, on_ring=self._rung)
-            self._claim_link, hearing = listening, listening.hearing
-        else:
-            self._claim_link = Link(dsn, claim_name, setup=claim_setup)
-        self._links = [self._claim_link]
+        self._claim_link = HearingLink(
+            dsn,
+            "pgqueue worker claim",
+            setup="skip_leases",
+            on_ring=self._rung if start["listens"] else None,
+        )
+        self._links: list[Link] = [self._claim_link]
         self._links += [
             Link(dsn, f"pgqueue worker {name}", answer_s=_ANSWERS_S.get(name, ANSWER_S))
             for name in ("finish", "report", "file", "checkpoint")
@@ -145,7 +140,6 @@ class WorkerProcess:
             tally=self._tally,
             on_waiting=_Waiting(control).note,
             on_round=watch.came_round,
-            hearing=hearing,
         )
 
     async def run(self) -> int:
