@@ -95,10 +95,12 @@ class Claimer:
         self._patience = Patience("claim")
 
     def ring(self, queues: Iterable[str] = ()) -> None:
-        """Look now: there may be tasks, perhaps in queues not heard of before."""
+        """Look now: there may be tasks in these queues, perhaps new ones; without any, in all."""
         queues = list(queues)
         if self._all_queues:
             self._serve(queues)
+        elif queues and not set(queues) & set(self._queues):
+            return  # for other workers
         for queue in queues or self._limited:
             if queue in self._limited:
                 self._limited[queue] = 0.0
