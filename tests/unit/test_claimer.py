@@ -1,4 +1,4 @@
-"""A ring wakes a claimer for its own queues only: an empty claim takes half a millisecond of CPU."""
+"""A ring wakes a claimer for its own queues only: an empty claim takes half a ms of CPU."""
 
 import asyncio
 from types import SimpleNamespace
