@@ -169,10 +169,10 @@ _NO_POLL = Mutant(
             (
                 Change(
                     "worker/pgqueue_worker/claimer.py",
-                    "            async with asyncio.timeout(pause):\n"
-                    "                await self._bell.wait()",
-                    "            async with asyncio.timeout(None):\n"
-                    "                await self._bell.wait()",
+                    "                async with asyncio.timeout(pause):\n"
+                    "                    await self._bell.wait()",
+                    "                async with asyncio.timeout(None):\n"
+                    "                    await self._bell.wait()",
                 ),
             ),
             ("test_a_task_that_nobody_announces_is_found_by_the_poll",),
