@@ -8,11 +8,13 @@ PACKAGES = ("pgqueue", "api/pgqueue_api", "worker/pgqueue_worker")
 ROOT = SQL.resolve().parent
 SOURCES = [file for name in PACKAGES for file in (ROOT / name).rglob("*.py")]
 ASKED = re.compile(r'\b(?:query|rows|row|_call|setup=|listen=|prepared)\(?\s*"(\w+)"')
+OR_ELSE = re.compile(r'\blisten="\w+" if \w+ else "(\w+)"')
 NAMED = re.compile(r"^-- name: (\w+)", re.MULTILINE)
 
 
 def test_every_query_that_code_asks_for_is_there() -> None:
-    asked = {name for file in SOURCES for name in ASKED.findall(file.read_text())}
+    texts = [file.read_text() for file in SOURCES]
+    asked = {name for text in texts for form in (ASKED, OR_ELSE) for name in form.findall(text)}
     assert {"claim_tasks", "listen_doorbell", "ping", "readiness"} <= asked
     for name in asked:
         assert query(name)
