@@ -193,3 +193,19 @@ def test_what_turns_plans_off_turns_their_compilation_off_too(queue: Queue) -> N
                and 'enable_seqscan=off' = any (proconfig) and not 'jit=off' = any (proconfig)"""
     )
     assert compiled == []
+
+
+def test_an_enqueue_hashes_the_types_and_not_the_tasks(queue: Queue) -> None:
+    said: list[str] = []
+    queue.connection.add_notice_handler(lambda notice: said.append(notice.message_primary or ""))
+    with queue.connection.transaction():
+        queue.connection.execute(
+            """load 'auto_explain';
+            set local auto_explain.log_min_duration = 0;
+            set local auto_explain.log_nested_statements = on;
+            set local auto_explain.log_level = notice"""
+        )
+        queue.enqueue_many(*[{"type": "t"}] * BATCH)
+    (plan,) = [text for text in said if "insert into task (" in text]
+    assert "Hash Left Join" in plan, plan  # a right join hashes what is on the left: the tasks
+    assert "Hash Right Join" not in plan, plan

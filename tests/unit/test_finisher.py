@@ -45,23 +45,20 @@ def add(finisher: Finisher, n: int) -> None:
         finisher.add({"task_id": "t", "lease_id": lease_id, "outcome": "completed"})
 
 
-async def test_after_a_few_the_next_is_recorded_at_once(finisher: Finisher, link: Link) -> None:
-    add(finisher, 63)
-    await link.called.acquire()
-    add(finisher, 1)
-    await asyncio.sleep(TOOK_S / 4)
-    add(finisher, 1)
-    await finisher.drained()
-    assert link.batches == [63, 1, 1]
-
-
-async def test_after_many_the_next_gather_as_long_as_the_last_call_took(
-    finisher: Finisher, link: Link
+@pytest.mark.parametrize(
+    ("first", "batches"),
+    [
+        pytest.param(63, [63, 1, 1], id="after a few, at once"),
+        pytest.param(64, [64, 2], id="after many, as long as the last call took"),
+    ],
+)
+async def test_the_next_are_recorded(
+    finisher: Finisher, link: Link, first: int, batches: list[int]
 ) -> None:
-    add(finisher, 64)
+    add(finisher, first)
     await link.called.acquire()
     add(finisher, 1)
     await asyncio.sleep(TOOK_S / 4)
     add(finisher, 1)
     await finisher.drained()
-    assert link.batches == [64, 2]
+    assert link.batches == batches
