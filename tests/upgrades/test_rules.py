@@ -134,7 +134,7 @@ def test_the_last_release_is_the_newest_tag(tmp_path: Path) -> None:
     top = tmp_path / "top"
     shutil.copytree(this_one(tmp_path / "copy").folder / "pgqueue", top / "pgqueue")
     shutil.move(top / "pgqueue" / "_sql", top / "sql")
-    for package in ("api/pgqueue_api", "worker/pgqueue_worker", "tests"):
+    for package in ("api/pgqueue_api", "worker/pgqueue_worker", "worker/pgqueue_tasks", "tests"):
         (top / package).mkdir(parents=True)
         (top / package / "__init__.py").touch()
 
