@@ -224,7 +224,9 @@ class Inline:
             raise run.exception
 
     async def _execute(self, run: Run, kind: TaskType) -> dict[str, Any]:
-        ending = import_module("pgqueue_worker.ending")  # the library does not know the worker
+        ending = import_module(
+            "pgqueue_worker.attempts.ending"
+        )  # the library does not know the worker
         limit = run.options.get("timeout_s") or kind.timeout_s
         try:
             payload = kind.decode(orjson.dumps(run.payload).decode())

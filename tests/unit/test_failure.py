@@ -1,7 +1,7 @@
 """What is stored of an exception: enough to tell one failure from another."""
 
 import orjson
-from pgqueue_worker.failure import describe
+from pgqueue_worker.attempts.failure import describe
 
 from pgqueue.task import encode
 

@@ -13,8 +13,8 @@ from typing import Any
 import orjson
 import psycopg
 import pytest
-from pgqueue_worker.readiness import Readiness
-from pgqueue_worker.watch import Watch
+from pgqueue_worker.deadline_table import Watch
+from pgqueue_worker.supervisor.readiness import Readiness
 from psycopg.conninfo import conninfo_to_dict
 
 from pgqueue.embedded import EmbeddedServer

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from pgqueue_worker.failure import clean
+from pgqueue_worker.attempts.failure import clean
 
 from pgqueue_tasks.errors import EngineFailed
 

@@ -19,7 +19,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from pgqueue_worker.failure import clean
+from pgqueue_worker.attempts.failure import clean
 
 from pgqueue import Retry
 from pgqueue_tasks.errors import EngineFailed, InputRefused

@@ -24,12 +24,12 @@ import uvloop
 
 from pgqueue import logs, telemetry
 from pgqueue.settings import Settings
-from pgqueue_worker import ending
 from pgqueue_worker.apps import load
-from pgqueue_worker.failure import describe
+from pgqueue_worker.attempts import ending
+from pgqueue_worker.attempts.failure import describe
+from pgqueue_worker.attempts.lease import Lease
 from pgqueue_worker.isolation.remote import Remote
 from pgqueue_worker.isolation.wire import Message, Wire
-from pgqueue_worker.lease import Lease
 from pgqueue_worker.parent import die_with_parent
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from asyncio import Future
     from collections.abc import Callable
 
+    from pgqueue_worker.attempts.lease import Lease
+    from pgqueue_worker.attempts.reporter import Reporter
     from pgqueue_worker.isolation.process import Answer
-    from pgqueue_worker.lease import Lease
-    from pgqueue_worker.reporter import Reporter
 
 _log = structlog.get_logger("pgqueue.worker")
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from pgqueue.context import RECORDED
 from pgqueue.errors import named
-from pgqueue_worker.failure import clean
-from pgqueue_worker.reporter import storable
-from pgqueue_worker.transactions import Connections, Transaction
+from pgqueue_worker.attempts.failure import clean
+from pgqueue_worker.attempts.reporter import storable
+from pgqueue_worker.attempts.transaction import Connections, Transaction
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pgqueue_worker.lease import Lease
-    from pgqueue_worker.watch import Watch
+    from pgqueue_worker.attempts.lease import Lease
+    from pgqueue_worker.deadline_table import Watch
 
 
 class Deadlines:

@@ -19,7 +19,7 @@ _MAX_TRACEBACK = 64 * 1024  # bytes, the last of them: what was raised is said a
 _MAX_FRAME = 300
 _OTHERS_CODE = (
     *{sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")},
-    str(Path(__file__).parent),
+    str(Path(__file__).parent.parent),
     str(Path(pgqueue.__file__).parent),
 )
 
@@ -54,7 +54,7 @@ def suspended(task: asyncio.Task[Any] | None) -> str:
         code = frame.f_code
         frames.append(traceback.FrameSummary(code.co_filename, frame.f_lineno, code.co_name))
         coroutine = coroutine.cr_await
-    own = [str(Path(__file__).with_name(name)) for name in ("runner.py", "handling.py")]
+    own = [str(Path(__file__).with_name(name)) for name in ("runner.py", "execution.py")]
     kept = list(itertools.dropwhile(lambda frame: frame.filename in own, frames))
     return clean("".join(traceback.format_list(kept)))[-_MAX_TRACEBACK:]
 

@@ -14,15 +14,15 @@ import structlog
 
 from pgqueue.database import Link
 from pgqueue.errors import DatabaseUnavailable
-from pgqueue_worker.keeper import Place
 from pgqueue_worker.retrying import Patience
-from pgqueue_worker.sizing import Advice, Load, advise, decide
+from pgqueue_worker.supervisor.process_slot import Place
+from pgqueue_worker.supervisor.sizing import Advice, Load, advise, decide
 
 if TYPE_CHECKING:
     from pgqueue.settings import Settings
-    from pgqueue_worker.keeper import Keeper
-    from pgqueue_worker.metrics import Metrics
-    from pgqueue_worker.supervisor import Plan
+    from pgqueue_worker.supervisor.metrics import Metrics
+    from pgqueue_worker.supervisor.process_slot import Keeper
+    from pgqueue_worker.supervisor.supervisor import Plan
 
 __all__ = ["Fleet"]
 

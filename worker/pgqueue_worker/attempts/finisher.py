@@ -10,16 +10,16 @@ import structlog
 
 from pgqueue.errors import DatabaseUnavailable, PgQueueError
 from pgqueue.task import Outcome
-from pgqueue_worker.failure import describe
+from pgqueue_worker.attempts.failure import describe
+from pgqueue_worker.measurements import SIZES
 from pgqueue_worker.retrying import Patience
-from pgqueue_worker.tally import SIZES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pgqueue.database import Link
-    from pgqueue_worker.reporter import Reporter
-    from pgqueue_worker.tally import Tally
+    from pgqueue_worker.attempts.reporter import Reporter
+    from pgqueue_worker.measurements import Tally
 
 _log = structlog.get_logger("pgqueue.worker")
 

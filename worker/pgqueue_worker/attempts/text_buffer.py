@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pgqueue_worker.lease import Lease
+    from pgqueue_worker.attempts.lease import Lease
 
 _EVERY_S = 0.1
 _MOST = 8_192  # characters of an event, as of a log line

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from pgqueue import telemetry
-from pgqueue_worker import ending
-from pgqueue_worker.failure import describe
+from pgqueue_worker.attempts import ending
+from pgqueue_worker.attempts.failure import describe
 from pgqueue_worker.isolation.pool import Ended
 
 if TYPE_CHECKING:
     from pgqueue.context import Context
     from pgqueue.handlers import TaskType
-    from pgqueue_worker.checkpoints import Checkpoints
-    from pgqueue_worker.deadlines import Deadlines
+    from pgqueue_worker.attempts.checkpoints import Checkpoints
+    from pgqueue_worker.attempts.deadlines import Deadlines
+    from pgqueue_worker.attempts.lease import Lease
+    from pgqueue_worker.attempts.reporter import Reporter
     from pgqueue_worker.isolation.pool import Pool
-    from pgqueue_worker.lease import Lease
-    from pgqueue_worker.reporter import Reporter
 
 _log = structlog.get_logger("pgqueue.task")
 

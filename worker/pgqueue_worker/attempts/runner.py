@@ -18,21 +18,21 @@ import structlog
 
 from pgqueue import telemetry
 from pgqueue.task import Outcome
-from pgqueue_worker import ending
-from pgqueue_worker.failure import suspended
-from pgqueue_worker.handling import Handling, limit_of
-from pgqueue_worker.quiet import Quiet
-from pgqueue_worker.tally import BUCKETS
+from pgqueue_worker.attempts import ending
+from pgqueue_worker.attempts.execution import Handling, limit_of
+from pgqueue_worker.attempts.failure import suspended
+from pgqueue_worker.attempts.log_sampling import Quiet
+from pgqueue_worker.measurements import BUCKETS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from pgqueue.handlers import TaskType
-    from pgqueue_worker.deadlines import Deadlines
-    from pgqueue_worker.finisher import Finisher
-    from pgqueue_worker.lease import Cause, Lease
-    from pgqueue_worker.reporter import Reporter
-    from pgqueue_worker.tally import Tally
+    from pgqueue_worker.attempts.deadlines import Deadlines
+    from pgqueue_worker.attempts.finisher import Finisher
+    from pgqueue_worker.attempts.lease import Cause, Lease
+    from pgqueue_worker.attempts.reporter import Reporter
+    from pgqueue_worker.measurements import Tally
 
 _log = structlog.get_logger("pgqueue.task")
 

@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from pgqueue_worker.control import Control
-from pgqueue_worker.watch import Watch
+from pgqueue_worker.deadline_table import Watch
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
@@ -45,7 +45,7 @@ class Child:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
-                "pgqueue_worker.process",
+                "pgqueue_worker.worker_process",
                 str(theirs.fileno()),
                 pass_fds=(theirs.fileno(), watch.descriptor),
                 env=os.environ,

@@ -19,7 +19,7 @@ import structlog
 from pgqueue.database import Bounds
 from pgqueue.errors import DatabaseUnavailable, PgQueueError
 from pgqueue_worker.duties import DUTIES, Duty, Tools
-from pgqueue_worker.lines import Line, Lines
+from pgqueue_worker.duties.pool import Line, Lines
 from pgqueue_worker.retrying import Patience
 
 if TYPE_CHECKING:

@@ -15,11 +15,11 @@ import structlog
 from pgqueue.context import RECORDED
 from pgqueue.errors import DatabaseUnavailable, LeaseLost, PgQueueError, UsageError
 from pgqueue.task import encode
-from pgqueue_worker.completion import Completion
-from pgqueue_worker.failure import clean
+from pgqueue_worker.attempts.completion import Completion
+from pgqueue_worker.attempts.failure import clean
+from pgqueue_worker.attempts.text_buffer import Texts
+from pgqueue_worker.attempts.transaction import Transaction
 from pgqueue_worker.retrying import Patience
-from pgqueue_worker.texts import Texts
-from pgqueue_worker.transactions import Transaction
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
     from pgqueue.context import Context
     from pgqueue.database import Link
-    from pgqueue_worker.checkpoints import Checkpoints
-    from pgqueue_worker.lease import Lease
-    from pgqueue_worker.tally import Tally
-    from pgqueue_worker.transactions import Connections
+    from pgqueue_worker.attempts.checkpoints import Checkpoints
+    from pgqueue_worker.attempts.lease import Lease
+    from pgqueue_worker.attempts.transaction import Connections
+    from pgqueue_worker.measurements import Tally
 
 T = TypeVar("T")
 

@@ -1,7 +1,7 @@
 """A worker process: claims, runs and finishes, under a supervisor that heartbeats for it.
 
-Started by the supervisor as ``python -m pgqueue_worker.process FD``; it ends when the line over
-that file descriptor does.
+The supervisor starts it as ``python -m pgqueue_worker.worker_process FD``. It ends when the line
+over that file descriptor does.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from pgqueue.settings import Settings
 from pgqueue.task import encode
 from pgqueue.webhooks import QUEUE
 from pgqueue_worker.apps import load
-from pgqueue_worker.checkpoints import Checkpoints
-from pgqueue_worker.claimer import Claimer
+from pgqueue_worker.attempts.checkpoints import Checkpoints
+from pgqueue_worker.attempts.claimer import Claimer
+from pgqueue_worker.attempts.deadlines import Deadlines
+from pgqueue_worker.attempts.execution import Handling
+from pgqueue_worker.attempts.finisher import Finisher
+from pgqueue_worker.attempts.hearing import HearingLink
+from pgqueue_worker.attempts.reporter import Reporter
+from pgqueue_worker.attempts.runner import Runner
+from pgqueue_worker.attempts.transaction import Connections
 from pgqueue_worker.control import Control
-from pgqueue_worker.deadlines import Deadlines
-from pgqueue_worker.finisher import Finisher
-from pgqueue_worker.handling import Handling
-from pgqueue_worker.hearing import HearingLink
+from pgqueue_worker.deadline_table import Watch
 from pgqueue_worker.isolation.pool import Pool
+from pgqueue_worker.measurements import Tally
 from pgqueue_worker.parent import die_with_parent
-from pgqueue_worker.reporter import Reporter
-from pgqueue_worker.runner import Runner
-from pgqueue_worker.tally import Tally
-from pgqueue_worker.transactions import Connections
-from pgqueue_worker.watch import Watch
 from pgqueue_worker.webhooks import delivering_app
 
 if TYPE_CHECKING:

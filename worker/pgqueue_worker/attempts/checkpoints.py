@@ -10,7 +10,7 @@ from pgqueue_worker.retrying import Patience
 
 if TYPE_CHECKING:
     from pgqueue.database import Link
-    from pgqueue_worker.tally import Tally
+    from pgqueue_worker.measurements import Tally
 
 
 class Checkpoints:

@@ -14,19 +14,19 @@ import orjson
 import structlog
 
 from pgqueue.errors import DatabaseUnavailable, UsageError
-from pgqueue_worker.child import Child
 from pgqueue_worker.duties.tokens import rescue
-from pgqueue_worker.overdue import settle_overdue
-from pgqueue_worker.process import LEASE_LOST
 from pgqueue_worker.retrying import Patience
+from pgqueue_worker.supervisor.overdue import settle_overdue
+from pgqueue_worker.supervisor.process_handle import Child
+from pgqueue_worker.worker_process import LEASE_LOST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pgqueue.database import Link
     from pgqueue.settings import Settings
-    from pgqueue_worker.metrics import Metrics
-    from pgqueue_worker.supervisor import Plan
+    from pgqueue_worker.supervisor.metrics import Metrics
+    from pgqueue_worker.supervisor.supervisor import Plan
 
 _log = structlog.get_logger("pgqueue.supervisor")
 

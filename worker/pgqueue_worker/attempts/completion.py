@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pgqueue_worker.lease import Lease
-    from pgqueue_worker.reporter import Reporter
+    from pgqueue_worker.attempts.lease import Lease
+    from pgqueue_worker.attempts.reporter import Reporter
 
 
 class Completion:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
 
     from pgqueue.listener import Listener
-    from pgqueue_worker.child import Child
+    from pgqueue_worker.supervisor.process_handle import Child
 
 __all__ = ["Readiness"]
 

@@ -20,7 +20,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from pgqueue.errors import UsageError
-from pgqueue_worker.tally import Tally
+from pgqueue_worker.measurements import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -19,16 +19,16 @@ from pgqueue.bounds import ONE, Processes
 from pgqueue.database import Link
 from pgqueue.errors import DatabaseUnavailable, PgQueueError, SchemaMismatch, UsageError
 from pgqueue.webhooks import QUEUE
-from pgqueue_worker.doorbell import doorbell
-from pgqueue_worker.fleet import Fleet
-from pgqueue_worker.keeper import Keeper
-from pgqueue_worker.maintenance import Maintenance
-from pgqueue_worker.readiness import Readiness
+from pgqueue_worker.duties.maintenance import Maintenance
 from pgqueue_worker.retrying import Patience
+from pgqueue_worker.supervisor.doorbell import doorbell
+from pgqueue_worker.supervisor.process_pool import Fleet
+from pgqueue_worker.supervisor.process_slot import Keeper
+from pgqueue_worker.supervisor.readiness import Readiness
 
 if TYPE_CHECKING:
     from pgqueue.settings import Settings
-    from pgqueue_worker.metrics import Metrics
+    from pgqueue_worker.supervisor.metrics import Metrics
 
 _log = structlog.get_logger("pgqueue.supervisor")
 

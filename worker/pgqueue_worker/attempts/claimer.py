@@ -21,18 +21,18 @@ import structlog
 from pgqueue.errors import DatabaseUnavailable
 from pgqueue.task import Outcome
 from pgqueue.webhooks import QUEUE
-from pgqueue_worker.lease import Lease
+from pgqueue_worker.attempts.lease import Lease
+from pgqueue_worker.measurements import SIZES
 from pgqueue_worker.retrying import Patience
-from pgqueue_worker.tally import SIZES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from pgqueue_worker.finisher import Finisher
-    from pgqueue_worker.hearing import HearingLink
-    from pgqueue_worker.reporter import Reporter
-    from pgqueue_worker.runner import Runner
-    from pgqueue_worker.tally import Tally
+    from pgqueue_worker.attempts.finisher import Finisher
+    from pgqueue_worker.attempts.hearing import HearingLink
+    from pgqueue_worker.attempts.reporter import Reporter
+    from pgqueue_worker.attempts.runner import Runner
+    from pgqueue_worker.measurements import Tally
 
 _log = structlog.get_logger("pgqueue.worker")
 
