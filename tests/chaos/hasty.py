@@ -6,7 +6,7 @@
 import asyncio
 from typing import Any
 
-from pgqueue_api.submitter import Submitter
+from pgqueue_api.submit.group_commit import Submitter
 
 from pgqueue.cli import main
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from pgqueue_api.links import Links
+from pgqueue_api.pool import Pool
 
 from pgqueue.database import Database, Link
 from pgqueue.errors import UsageError
@@ -133,7 +133,7 @@ async def test_who_reads_all_columns_of_a_view_goes_on_when_it_got_one(
 ) -> None:
     """Their statements are prepared, and PostgreSQL refuses those once."""
     wanted = {"id": queue.enqueue()}
-    one, two = Database(database, max_size=1), Links(database, "test", size=1, timeout_s=20)
+    one, two = Database(database, max_size=1), Pool(database, "test", size=1, timeout_s=20)
     three = Link(database, "test")
     try:
         await one.open()
