@@ -14,7 +14,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
-from pgqueue.database import (
+from pgqueue.database.link import (
     Connection,
     fetched,
     is_silent,
@@ -22,14 +22,14 @@ from pgqueue.database import (
     takes_writes,
     translated,
 )
+from pgqueue.database.queries import query
 from pgqueue.errors import AnswerLost, DatabaseUnavailable
-from pgqueue.queries import query
 from pgqueue_api.problems import DatabaseBusy
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
 
-    from pgqueue.database import Row
+    from pgqueue.database.link import Row
 
 __all__ = ["Pool"]
 

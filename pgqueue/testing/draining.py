@@ -8,9 +8,9 @@ from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from pgqueue.app import PgQueue
-from pgqueue.database import Database
-from pgqueue.task import Outcome, encode
+from pgqueue.client.app import PgQueue
+from pgqueue.database.link import Database
+from pgqueue.models.task import Outcome, encode
 from pgqueue.testing.stored import dsn_of
 
 if TYPE_CHECKING:

@@ -12,17 +12,27 @@ from uuid import UUID, uuid4
 
 import orjson
 
-from pgqueue.context import Context
 from pgqueue.errors import Conflict, NotFound, PayloadError, UsageError
-from pgqueue.task import Enqueued, LeaseId, NewTask, Outcome, Progress, Status, Task, TaskId, encode
+from pgqueue.handlers.context import Context
+from pgqueue.models.task import (
+    Enqueued,
+    LeaseId,
+    NewTask,
+    Outcome,
+    Progress,
+    Status,
+    Task,
+    TaskId,
+    encode,
+)
 from pgqueue.testing.recorder import Recorder
 from pgqueue.testing.sources import shown
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
-    from pgqueue.app import PgQueue
-    from pgqueue.handlers import TaskType
+    from pgqueue.client.app import PgQueue
+    from pgqueue.handlers.task_type import TaskType
 
 __all__ = ["Inline", "Run", "inline"]
 

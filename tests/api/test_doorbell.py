@@ -8,7 +8,7 @@ import pytest
 from pgqueue_api import submit
 from pgqueue_api.submit.doorbell import Doorbell
 
-from pgqueue.queries import query
+from pgqueue.database.queries import query
 
 PATIENCE_S = 45
 LISTEN = query("listen_on")

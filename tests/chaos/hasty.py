@@ -8,7 +8,7 @@ from typing import Any
 
 from pgqueue_api.submit.group_commit import Submitter
 
-from pgqueue.cli import main
+from pgqueue.commands.cli import main
 
 _LATE_S = 1.0
 

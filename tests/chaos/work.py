@@ -15,7 +15,7 @@ import orjson
 from pgqueue_worker.attempts.completion import Completion
 
 from pgqueue import Backoff, Context, PgQueue, Snooze
-from pgqueue.database import Link
+from pgqueue.database.link import Link
 from tests.chaos.histories import WORK, Pen
 
 AGAIN = Backoff(kind="fixed", base=0.5)

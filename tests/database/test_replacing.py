@@ -6,9 +6,9 @@ import psycopg
 import pytest
 from pgqueue_api.pool import Pool
 
-from pgqueue.database import Database, Link
+from pgqueue.database.link import Database, Link
+from pgqueue.database.migrations import migrate, migrate_async
 from pgqueue.errors import UsageError
-from pgqueue.migrations import migrate, migrate_async
 from tests.database.queue import Queue
 from tests.database.releases import Release
 

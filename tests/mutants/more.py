@@ -126,7 +126,7 @@ MORE = (
         "listener believed",
         "a listener that is connected counts as one that hears",
         Change(
-            "pgqueue/listener.py",
+            "pgqueue/database/listener.py",
             "                        await self._heard.wait()\n",
             "                        await asyncio.sleep(0)\n",
         ),

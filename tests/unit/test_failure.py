@@ -3,7 +3,7 @@
 import orjson
 from pgqueue_worker.attempts.failure import describe
 
-from pgqueue.task import encode
+from pgqueue.models.task import encode
 
 
 def caught(call) -> BaseException:

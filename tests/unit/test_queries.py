@@ -2,7 +2,7 @@
 
 import re
 
-from pgqueue.queries import SQL, query
+from pgqueue.database.queries import SQL, query
 
 PACKAGES = ("pgqueue", "api/pgqueue_api", "worker/pgqueue_worker", "worker/pgqueue_tasks")
 ROOT = SQL.resolve().parent

@@ -3,7 +3,7 @@
 import pytest
 from pgqueue_worker.supervisor.sizing import Advice, Load, advise, decide
 
-from pgqueue.bounds import Processes, parse
+from pgqueue.commands.process_count import Processes, parse
 
 BOUNDS = Processes(1, 8)
 

@@ -12,7 +12,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from pgqueue.queries import SQL
+from pgqueue.database.queries import SQL
 
 __all__ = ["TOP", "Release", "last_released", "next_one", "tags", "this_one"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pgqueue.queries import SQL
+from pgqueue.database.queries import SQL
 from tests.figures import Figure
 from tests.servers import Server
 from tests.upgrades.contract import entangled, misunderstood, outstayed, unnumbered

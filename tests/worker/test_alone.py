@@ -13,7 +13,7 @@ from pgqueue_worker.isolation.pool import Pool
 from pgqueue_worker.worker_process import WorkerProcess
 
 from pgqueue import PgQueue
-from pgqueue.database import Link
+from pgqueue.database.link import Link
 
 PATIENCE_S = 45
 ENQUEUE = "select pgqueue.enqueue('noted', to_jsonb(%s::text), queue => 'quiet')"

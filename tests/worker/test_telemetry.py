@@ -15,7 +15,7 @@ from pgqueue_worker.isolation.pool import Pool
 from pgqueue_worker.worker_process import WorkerProcess
 
 from pgqueue import Context, PgQueue, telemetry
-from pgqueue.database import Link
+from pgqueue.database.link import Link
 from tests.worker.conftest import Bench, eventually
 
 

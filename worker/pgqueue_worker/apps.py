@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pgqueue_tasks
 
-from pgqueue.app import PgQueue
+from pgqueue.client.app import PgQueue
 from pgqueue.errors import UsageError
 
 

@@ -8,7 +8,7 @@ import signal
 import click
 
 from pgqueue import logs, telemetry
-from pgqueue.bounds import METAVAR, Processes, parse
+from pgqueue.commands.process_count import METAVAR, Processes, parse
 from pgqueue.settings import Settings
 from pgqueue_worker.outbound import Allowed
 from pgqueue_worker.supervisor import metrics as metrics_module

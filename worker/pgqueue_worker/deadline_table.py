@@ -15,7 +15,7 @@ import tempfile
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pgqueue.task import LeaseId
+    from pgqueue.models.task import LeaseId
 
 _ENTRY = struct.Struct("=dq")  # when, by the system's monotonic clock, in s (0: never); lease id
 

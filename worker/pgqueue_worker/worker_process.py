@@ -19,12 +19,12 @@ import structlog
 import uvloop
 
 from pgqueue import logs, telemetry
-from pgqueue.connecting import ANSWER_S
-from pgqueue.database import Link
+from pgqueue.client.webhooks import QUEUE
+from pgqueue.database.connection import ANSWER_S
+from pgqueue.database.link import Link
 from pgqueue.errors import LeaseLost, PgQueueError
+from pgqueue.models.task import encode
 from pgqueue.settings import Settings
-from pgqueue.task import encode
-from pgqueue.webhooks import QUEUE
 from pgqueue_worker.apps import load
 from pgqueue_worker.attempts.checkpoints import Checkpoints
 from pgqueue_worker.attempts.claimer import Claimer
@@ -43,7 +43,7 @@ from pgqueue_worker.parent import die_with_parent
 from pgqueue_worker.webhooks import delivering_app
 
 if TYPE_CHECKING:
-    from pgqueue.app import PgQueue
+    from pgqueue.client.app import PgQueue
 
 _log = structlog.get_logger("pgqueue.worker")
 

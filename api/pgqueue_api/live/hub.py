@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from pgqueue import logs
+from pgqueue.database.listener import Listener
 from pgqueue.errors import NotFound, PgQueueError
-from pgqueue.listener import Listener
 from pgqueue_api.pruned import missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
 
-    from pgqueue.database import Row
+    from pgqueue.database.link import Row
     from pgqueue_api.bounds import Bounds
     from pgqueue_api.metrics import Metrics
     from pgqueue_api.pool import Pool

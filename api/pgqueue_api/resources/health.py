@@ -8,8 +8,8 @@ import orjson
 from litestar import Response, get
 from litestar.di import NamedDependency
 
+from pgqueue.database.readiness import readiness
 from pgqueue.errors import DatabaseUnavailable, PgQueueError
-from pgqueue.readiness import readiness
 from pgqueue_api.http.answers import json_answer
 from pgqueue_api.metrics import CONTENT_TYPE
 from pgqueue_api.services import Services

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import jsonschema_rs
 import orjson
 
+from pgqueue.client.schedules import NewSchedule, due_times
 from pgqueue.errors import PayloadError, UsageError
-from pgqueue.schedules import NewSchedule, due_times
-from pgqueue.task import PRIORITIES
+from pgqueue.models.task import PRIORITIES
 from pgqueue_api.http import bodies
 from pgqueue_api.problems import Invalid
 from pgqueue_api.submit.submission import json_time, parse_time

@@ -12,8 +12,8 @@ from litestar import Request, Response, delete, get, patch, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 
+from pgqueue.client.schedules import settle
 from pgqueue.errors import Conflict, NotFound
-from pgqueue.schedules import settle
 from pgqueue_api.http.answers import items, json_answer
 from pgqueue_api.http.parameters import plain, wrong
 from pgqueue_api.http.preconditions import etag, if_match, needed, stale

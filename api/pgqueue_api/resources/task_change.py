@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
 
-from pgqueue.task import PRIORITIES
+from pgqueue.models.task import PRIORITIES
 from pgqueue_api.http import bodies
 from pgqueue_api.problems import Invalid
 from pgqueue_api.schemas.tasks import TASK_CHANGE

@@ -10,7 +10,7 @@ from asyncio import sleep
 from typing import TYPE_CHECKING
 
 from pgqueue import logs
-from pgqueue.database import Link
+from pgqueue.database.link import Link
 from pgqueue.errors import PgQueueError
 
 if TYPE_CHECKING:

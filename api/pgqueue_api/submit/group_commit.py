@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from pgqueue.database import Link
-from pgqueue.gathering import Gatherer
+from pgqueue.database.gathering import Gatherer
+from pgqueue.database.link import Link
 from pgqueue_api.problems import DatabaseBusy, Overloaded
 
 if TYPE_CHECKING:

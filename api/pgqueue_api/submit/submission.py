@@ -10,7 +10,7 @@ import jsonschema_rs
 import orjson
 
 from pgqueue.errors import PayloadError
-from pgqueue.task import PRIORITIES
+from pgqueue.models.task import PRIORITIES
 from pgqueue_api.problems import Invalid
 from pgqueue_api.schemas.tasks import NEW_TASK
 from pgqueue_api.schemas.unique import DEDUP

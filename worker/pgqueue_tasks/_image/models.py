@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from pgqueue.artifacts import ArtifactRef
+from pgqueue.handlers.artifacts import ArtifactRef
 from pgqueue_tasks._schema import Payload, without_null_defaults
 
 __all__ = [

@@ -9,7 +9,7 @@ from pgqueue.errors import DatabaseUnavailable
 from pgqueue_worker.retrying import Patience
 
 if TYPE_CHECKING:
-    from pgqueue.database import Link
+    from pgqueue.database.link import Link
     from pgqueue_worker.measurements import Tally
 
 

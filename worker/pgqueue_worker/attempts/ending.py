@@ -10,14 +10,14 @@ import orjson
 import structlog
 
 from pgqueue.errors import PayloadError, UsageError
-from pgqueue.outcomes import Cancel, Retry, Snooze
-from pgqueue.task import Outcome, encode, seconds
+from pgqueue.handlers.outcomes import Cancel, Retry, Snooze
+from pgqueue.models.task import Outcome, encode, seconds
 from pgqueue_worker.attempts.failure import clean, describe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pgqueue.handlers import TaskType
+    from pgqueue.handlers.task_type import TaskType
     from pgqueue_worker.attempts.lease import Lease
 
 _log = structlog.get_logger("pgqueue.task")

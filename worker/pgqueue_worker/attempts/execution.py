@@ -16,8 +16,8 @@ from pgqueue_worker.attempts.failure import describe
 from pgqueue_worker.isolation.pool import Ended
 
 if TYPE_CHECKING:
-    from pgqueue.context import Context
-    from pgqueue.handlers import TaskType
+    from pgqueue.handlers.context import Context
+    from pgqueue.handlers.task_type import TaskType
     from pgqueue_worker.attempts.checkpoints import Checkpoints
     from pgqueue_worker.attempts.deadlines import Deadlines
     from pgqueue_worker.attempts.lease import Lease

@@ -9,7 +9,7 @@ import orjson
 import structlog
 
 from pgqueue.errors import DatabaseUnavailable, PgQueueError
-from pgqueue.task import Outcome
+from pgqueue.models.task import Outcome
 from pgqueue_worker.attempts.failure import describe
 from pgqueue_worker.measurements import SIZES
 from pgqueue_worker.retrying import Patience
@@ -17,7 +17,7 @@ from pgqueue_worker.retrying import Patience
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pgqueue.database import Link
+    from pgqueue.database.link import Link
     from pgqueue_worker.attempts.reporter import Reporter
     from pgqueue_worker.measurements import Tally
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from pgqueue.database import Link
-from pgqueue.queries import query
+from pgqueue.database.link import Link
+from pgqueue.database.queries import query
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pgqueue.connecting import Connection
+    from pgqueue.database.connection import Connection
 
 __all__ = ["HearingLink"]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from pgqueue.context import Context, Reporter
-from pgqueue.task import LeaseId, TaskId
+from pgqueue.handlers.context import Context, Reporter
+from pgqueue.models.task import LeaseId, TaskId
 
 Cause = Literal["timeout", "cancel", "drain"]
 

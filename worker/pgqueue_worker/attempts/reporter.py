@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import orjson
 import structlog
 
-from pgqueue.context import RECORDED
 from pgqueue.errors import DatabaseUnavailable, LeaseLost, PgQueueError, UsageError
-from pgqueue.task import encode
+from pgqueue.handlers.context import RECORDED
+from pgqueue.models.task import encode
 from pgqueue_worker.attempts.completion import Completion
 from pgqueue_worker.attempts.failure import clean
 from pgqueue_worker.attempts.text_buffer import Texts
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
     from concurrent.futures import Future
 
-    from pgqueue.context import Context
-    from pgqueue.database import Link
+    from pgqueue.database.link import Link
+    from pgqueue.handlers.context import Context
     from pgqueue_worker.attempts.checkpoints import Checkpoints
     from pgqueue_worker.attempts.lease import Lease
     from pgqueue_worker.attempts.transaction import Connections

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from pgqueue import telemetry
-from pgqueue.task import Outcome
+from pgqueue.models.task import Outcome
 from pgqueue_worker.attempts import ending
 from pgqueue_worker.attempts.execution import Handling, limit_of
 from pgqueue_worker.attempts.failure import suspended
@@ -27,7 +27,7 @@ from pgqueue_worker.measurements import BUCKETS
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from pgqueue.handlers import TaskType
+    from pgqueue.handlers.task_type import TaskType
     from pgqueue_worker.attempts.deadlines import Deadlines
     from pgqueue_worker.attempts.finisher import Finisher
     from pgqueue_worker.attempts.lease import Cause, Lease

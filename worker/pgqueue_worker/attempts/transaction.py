@@ -18,11 +18,11 @@ from psycopg.rows import tuple_row
 from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolTimeout
 
 from pgqueue import telemetry
-from pgqueue.connecting import connection_arguments, is_direct, is_direct_sync
-from pgqueue.database import takes_writes
+from pgqueue.database.connection import connection_arguments, is_direct, is_direct_sync
+from pgqueue.database.link import takes_writes
+from pgqueue.database.queries import query
 from pgqueue.errors import DatabaseUnavailable, LeaseLost, UsageError, translate
-from pgqueue.queries import query
-from pgqueue.steps import on_loop
+from pgqueue.handlers.steps import on_loop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import structlog
 
-from pgqueue.database import Bounds
+from pgqueue.database.link import Bounds
 from pgqueue.errors import DatabaseUnavailable, PgQueueError
 from pgqueue_worker.duties import DUTIES, Duty, Tools
 from pgqueue_worker.duties.pool import Line, Lines

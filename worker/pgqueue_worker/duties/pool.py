@@ -6,12 +6,12 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from pgqueue.database import Link
+from pgqueue.database.link import Link
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
-    from pgqueue.database import Bounds
+    from pgqueue.database.link import Bounds
 
 __all__ = ["Line", "Lines"]
 

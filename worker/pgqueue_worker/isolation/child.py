@@ -35,9 +35,9 @@ from pgqueue_worker.parent import die_with_parent
 if TYPE_CHECKING:
     from types import FrameType
 
-    from pgqueue.app import PgQueue
-    from pgqueue.context import Context
-    from pgqueue.handlers import TaskType
+    from pgqueue.client.app import PgQueue
+    from pgqueue.handlers.context import Context
+    from pgqueue.handlers.task_type import TaskType
 
 _OOM_SCORE = 900  # the kernel takes a child before its worker or PostgreSQL
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 import structlog
 
-from pgqueue.task import Outcome
+from pgqueue.models.task import Outcome
 from pgqueue_worker.isolation.nursery import Nursery
 from pgqueue_worker.isolation.process import ChildEnded, IsolatedProcess
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from pgqueue.listener import Listener
+from pgqueue.database.listener import Listener
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from pgqueue.task import Outcome
+from pgqueue.models.task import Outcome
 
 if TYPE_CHECKING:
-    from pgqueue.database import Link
+    from pgqueue.database.link import Link
 
 _TIMED_OUT = {
     "outcome": Outcome.TIMED_OUT,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from pgqueue.database import Link
+from pgqueue.database.link import Link
 from pgqueue.errors import DatabaseUnavailable
 from pgqueue_worker.retrying import Patience
 from pgqueue_worker.supervisor.process_slot import Place

@@ -23,7 +23,7 @@ from pgqueue_worker.worker_process import LEASE_LOST
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pgqueue.database import Link
+    from pgqueue.database.link import Link
     from pgqueue.settings import Settings
     from pgqueue_worker.supervisor.metrics import Metrics
     from pgqueue_worker.supervisor.supervisor import Plan

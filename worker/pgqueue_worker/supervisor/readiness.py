@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from pgqueue.database.readiness import readiness
 from pgqueue.errors import PgQueueError, SchemaMismatch
-from pgqueue.readiness import readiness
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
 
-    from pgqueue.listener import Listener
+    from pgqueue.database.listener import Listener
     from pgqueue_worker.supervisor.process_handle import Child
 
 __all__ = ["Readiness"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pgqueue.bounds import Processes
+    from pgqueue.commands.process_count import Processes
 
 __all__ = ["Advice", "Load", "advise", "decide"]
 
