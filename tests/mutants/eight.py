@@ -290,8 +290,8 @@ _DECODED_EARLY = Mutant(
                 ),
                 Change(
                     "worker/pgqueue_worker/attempts/lease.py",
-                    "from pgqueue.context import Context",
-                    "import orjson\n\nfrom pgqueue.context import Context",
+                    "from pgqueue.handlers.context import Context",
+                    "import orjson\n\nfrom pgqueue.handlers.context import Context",
                 ),
             ),
             ("test_a_payload_that_no_parser_takes_stops_nothing_that_is_claimed_with_it",),
