@@ -12,8 +12,8 @@ import psycopg
 from psycopg.rows import dict_row, tuple_row
 
 from pgqueue import telemetry
-from pgqueue.client.batches import Batch, Batches, OpenBatch
-from pgqueue.client.dead_letters import DeadLetter, find
+from pgqueue.client.batches import Batches, OpenBatch
+from pgqueue.client.dead_letters import find
 from pgqueue.client.declarations import Declarations
 from pgqueue.client.operations import Operations
 from pgqueue.client.queue_control import QueueControl
@@ -24,7 +24,8 @@ from pgqueue.database.gathering import Gatherer
 from pgqueue.database.link import Database, translated
 from pgqueue.database.queries import query
 from pgqueue.errors import NotFound, PgQueueError, UsageError, missing_task
-from pgqueue.models import explanation as explanations
+from pgqueue.models.batch import Batch
+from pgqueue.models.dead_letter import DeadLetter
 from pgqueue.models.explanation import Explanation
 from pgqueue.models.task import (
     Enqueued,
@@ -168,10 +169,12 @@ class PgQueue(Declarations, QueueControl):
     async def explain(self, id: str | UUID) -> Explanation:
         """Say why a task is where it is, and when it may start; ``NotFound`` if there is none."""
         async with self._connection() as connection:
-            told = await explanations.read(connection, _uuid(id))
-        if told is None:
+            cursor = connection.cursor(row_factory=tuple_row)
+            await cursor.execute(query("explain_task"), {"id": _uuid(id)})
+            row = await cursor.fetchone()
+        if row is None:
             raise await self._missing(id)
-        return told
+        return Explanation.model_validate_json(row[0])
 
     async def wait(self, id: str | UUID, timeout: timedelta | float | None = None) -> Task:
         """Give the task once it has ended, or raise ``TimeoutError``: the task goes on."""

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
 from psycopg.rows import dict_row
-from pydantic import BaseModel, ConfigDict
 
 from pgqueue.client.watch import Watch
 from pgqueue.database.queries import query
 from pgqueue.errors import NotFound, UsageError
+from pgqueue.models.batch import Batch
 from pgqueue.models.task import NewTask, encode, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from contextlib import AbstractAsyncContextManager
+    from datetime import timedelta
     from types import TracebackType
 
     import psycopg
@@ -29,52 +28,7 @@ if TYPE_CHECKING:
     Tasks = Iterable[NewTask | dict[str, Any]]
     Rows = Callable[[Tasks], list[dict[str, Any]]]
 
-__all__ = ["Batch", "BatchStatus", "Batches", "OpenBatch"]
-
-
-class BatchStatus(StrEnum):
-    """Where a batch is."""
-
-    OPEN = "open"
-    RUNNING = "running"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-    @property
-    def final(self) -> bool:
-        """Whether a batch in this status has ended."""
-        return self not in (BatchStatus.OPEN, BatchStatus.RUNNING)
-
-
-class Batch(BaseModel):
-    """A batch as it stands, with the same words as the view ``pgqueue.batches``."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    id: str
-    name: str
-    status: BatchStatus
-    metadata: dict[str, Any]
-    callback_url: str | None
-    parent_id: str | None
-    total: int
-    waiting: int
-    active: int
-    completed: int
-    failed: int
-    cancelled: int
-    batches: int
-    batches_ended: int
-    batches_failed: int
-    percent: float
-    success_task_id: str | None
-    failure_task_id: str | None
-    complete_task_id: str | None
-    created_at: datetime
-    closed_at: datetime | None
-    cancelled_at: datetime | None
-    ended_at: datetime | None
+__all__ = ["Batches", "OpenBatch"]
 
 
 class Batches:

@@ -2,42 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from psycopg.rows import dict_row
-from pydantic import BaseModel, ConfigDict
 
 from pgqueue.database.queries import query
 from pgqueue.errors import UsageError
-from pgqueue.models.task import Outcome, TaskId, encode
+from pgqueue.models.dead_letter import DeadLetter
+from pgqueue.models.task import encode
 
 if TYPE_CHECKING:
     import psycopg
 
 _PAGE = 200
-
-
-class DeadLetter(BaseModel):
-    """A task that failed for good, with the same words as the view ``pgqueue.dead_letters``."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    id: TaskId
-    type: str
-    queue: str
-    outcome: Outcome
-    error: Any
-    fingerprint: str
-    payload: Any
-    priority: int
-    attempt: int
-    max_attempts: int
-    crash_count: int
-    timeout_s: float | None
-    retry: Any
-    created_at: datetime
-    failed_at: datetime
 
 
 async def find(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pgqueue.client.schedules import NewSchedule
 from pgqueue.errors import UsageError
 from pgqueue.handlers.task_type import Isolation, TaskType, parse_memory
+from pgqueue.models.schedule import NewSchedule
 from pgqueue.models.task import seconds
 
 if TYPE_CHECKING:

@@ -7,10 +7,13 @@ import getpass
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
+from psycopg.rows import dict_row
+
 from pgqueue.database.queries import query
-from pgqueue.models import queue as queues
+from pgqueue.errors import NotFound
 from pgqueue.models.backoff import Backoff
 from pgqueue.models.limit import Limit, Rate, as_setting
+from pgqueue.models.queue import Queue
 from pgqueue.models.retention import Retention
 from pgqueue.models.task import encode, seconds
 
@@ -22,9 +25,11 @@ if TYPE_CHECKING:
 
     import psycopg
 
-    from pgqueue.models.queue import Queue
 
 __all__ = ["QueueControl"]
+
+_FIRST_LOOK_S = 0.05
+_LOOK_S = 1.0
 
 
 class QueueControl(ABC):
@@ -74,7 +79,13 @@ class QueueControl(ABC):
     async def queue(self, name: str) -> Queue:
         """Give a queue as it stands; ``NotFound`` if there is none."""
         async with self._connection() as connection:
-            return await queues.read(connection, name)
+            cursor = connection.cursor(row_factory=dict_row)
+            await cursor.execute(query("get_queue"), {"name": name})
+            row = await cursor.fetchone()
+        if row is None:
+            message = f"there is no queue {name!r}"
+            raise NotFound(message, hint="a queue is there once a task or a worker has named it")
+        return Queue(**row)
 
     async def pause(self, queue: str, reason: str | None = None, *, by: str | None = None) -> None:
         """Let no task of a queue start until ``resume``; those that run go on."""
@@ -96,7 +107,11 @@ class QueueControl(ABC):
         """
         await self.pause(queue, reason, by=by)
         async with asyncio.timeout(seconds(timeout)):
-            return await queues.come_to_rest(lambda: self.queue(queue))
+            pause = _FIRST_LOOK_S
+            while (drained := await self.queue(queue)).state == "draining":
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LOOK_S)
+            return drained
 
     async def resume(self, queue: str) -> None:
         """Let the tasks of a paused queue start again; ``NotFound`` if there is no such queue."""

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from types import EllipsisType, TracebackType
     from uuid import UUID
 
-    from pgqueue.client.batches import Batch, OpenBatch
-    from pgqueue.client.dead_letters import DeadLetter
+    from pgqueue.client.batches import OpenBatch
     from pgqueue.models.backoff import Backoff
+    from pgqueue.models.batch import Batch
+    from pgqueue.models.dead_letter import DeadLetter
     from pgqueue.models.explanation import Explanation
     from pgqueue.models.limit import Limit, Rate
     from pgqueue.models.queue import Queue

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from pgqueue.client.app import PgQueue
-    from pgqueue.client.schedules import Schedule, Slot
+    from pgqueue.models.schedule import Schedule, Slot
     from pgqueue.models.task import TaskId
 
 Answer = TypeVar("Answer")

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from psycopg.rows import dict_row
-from pydantic import BaseModel, ConfigDict
 
 from pgqueue.database.link import fetched
 from pgqueue.database.queries import query
 from pgqueue.errors import NotFound, UsageError
-from pgqueue.models.task import TaskId, encode, seconds
+from pgqueue.models.task import encode, seconds
+from pgqueue.models.webhook import Secret, Webhook, WebhookDelivery
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractAsyncContextManager
     from types import EllipsisType
 
@@ -24,65 +23,11 @@ if TYPE_CHECKING:
 
     Connect = Callable[[], AbstractAsyncContextManager[psycopg.AsyncConnection[Any]]]
 
-__all__ = ["DELIVERY_TYPE", "QUEUE", "Secret", "Webhook", "WebhookDelivery", "Webhooks"]
-
-QUEUE = "pgqueue.webhooks"
-DELIVERY_TYPE = "pgqueue.webhook_delivery"
+__all__ = ["Webhooks"]
 
 _TASK_EVENTS = ("task.completed", "task.failed", "task.cancelled")
 _DAY = timedelta(days=1)
 _PAGE = 200
-
-
-class Webhook(BaseModel):
-    """A subscription, with the same words as the view ``pgqueue.webhooks``."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    id: str
-    url: str
-    description: str
-    events: list[str]
-    queues: list[str] | None
-    types: list[str] | None
-    enabled: bool
-    disabled_at: datetime | None
-    disabled_reason: str | None
-    version: int
-    created_at: datetime
-
-
-class Secret(NamedTuple):
-    """What signs: for good, or until it expires because another took its place."""
-
-    secret: str
-    created_at: datetime
-    expires_at: datetime | None
-
-
-class WebhookDelivery(BaseModel):
-    """What was sent, or is to be, with the words of the view ``pgqueue.webhook_deliveries``."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    id: str
-    webhook_id: str | None
-    event: str
-    subject_id: str | None
-    url: str
-    status: str
-    attempts: int
-    response_status: int | None
-    duration_s: float | None
-    response: str | None
-    error: str | None
-    tried_at: datetime | None
-    next_attempt_at: datetime | None
-    tries: list[dict[str, Any]]
-    body: str
-    created_at: datetime
-    ended_at: datetime | None
-    task_id: TaskId
 
 
 class Webhooks:

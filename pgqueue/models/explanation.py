@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from psycopg.rows import tuple_row
 from pydantic import BaseModel, ConfigDict
 
-from pgqueue.database.queries import query
 from pgqueue.models.task import Status, TaskId
 
-if TYPE_CHECKING:
-    from uuid import UUID
-
-    import psycopg
-
-__all__ = ["Explanation", "Reason", "read"]
+__all__ = ["Explanation", "Reason"]
 
 
 class Reason(BaseModel):
@@ -45,11 +38,3 @@ class Explanation(BaseModel):
     why: str
     earliest_start_at: datetime | None
     reasons: list[Reason]
-
-
-async def read(connection: psycopg.AsyncConnection[Any], id: UUID) -> Explanation | None:
-    """Explain a task, if there is such a one."""
-    cursor = connection.cursor(row_factory=tuple_row)
-    await cursor.execute(query("explain_task"), {"id": id})
-    row = await cursor.fetchone()
-    return None if row is None else Explanation.model_validate_json(row[0])

@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-from psycopg.rows import dict_row
 from pydantic import BaseModel, ConfigDict
-
-from pgqueue.database.queries import query
-from pgqueue.errors import NotFound
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    import psycopg
-
-_FIRST_LOOK_S = 0.05
-_LOOK_S = 1.0
 
 
 class Queue(BaseModel):
@@ -55,23 +42,3 @@ class Queue(BaseModel):
     paused_by: str | None
     paused_reason: str | None
     still_running: int | None
-
-
-async def read(connection: psycopg.AsyncConnection[Any], name: str) -> Queue:
-    """Give a queue; ``NotFound`` if there is none."""
-    cursor = connection.cursor(row_factory=dict_row)
-    await cursor.execute(query("get_queue"), {"name": name})
-    row = await cursor.fetchone()
-    if row is None:
-        message = f"there is no queue {name!r}"
-        raise NotFound(message, hint="a queue is there once a task or a worker has named it")
-    return Queue(**row)
-
-
-async def come_to_rest(look: Callable[[], Awaitable[Queue]]) -> Queue:
-    """Give a paused queue once none of its tasks runs; or as it is when someone resumed it."""
-    pause = _FIRST_LOOK_S
-    while (queue := await look()).state == "draining":
-        await asyncio.sleep(pause)
-        pause = min(2 * pause, _LOOK_S)
-    return queue

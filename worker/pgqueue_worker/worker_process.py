@@ -19,11 +19,11 @@ import structlog
 import uvloop
 
 from pgqueue import logs, telemetry
-from pgqueue.client.webhooks import QUEUE
 from pgqueue.database.connection import ANSWER_S
 from pgqueue.database.link import Link
 from pgqueue.errors import LeaseLost, PgQueueError
 from pgqueue.models.task import encode
+from pgqueue.models.webhook import QUEUE
 from pgqueue.settings import Settings
 from pgqueue_worker.apps import load
 from pgqueue_worker.attempts.checkpoints import Checkpoints

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import jsonschema_rs
 import orjson
 
-from pgqueue.client.schedules import NewSchedule, due_times
 from pgqueue.errors import PayloadError, UsageError
+from pgqueue.models.schedule import NewSchedule, due_times
 from pgqueue.models.task import PRIORITIES
 from pgqueue_api.http import bodies
 from pgqueue_api.problems import Invalid

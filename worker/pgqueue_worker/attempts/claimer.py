@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
-from pgqueue.client.webhooks import QUEUE
 from pgqueue.errors import DatabaseUnavailable
 from pgqueue.models.task import Outcome
+from pgqueue.models.webhook import QUEUE
 from pgqueue_worker.attempts.lease import Lease
 from pgqueue_worker.measurements import SIZES
 from pgqueue_worker.retrying import Patience

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from pgqueue.client.webhooks import QUEUE
 from pgqueue.commands.process_count import ONE, Processes
 from pgqueue.database import migrations
 from pgqueue.database.link import Link
 from pgqueue.errors import DatabaseUnavailable, PgQueueError, SchemaMismatch, UsageError
+from pgqueue.models.webhook import QUEUE
 from pgqueue_worker.duties.maintenance import Maintenance
 from pgqueue_worker.retrying import Patience
 from pgqueue_worker.supervisor.doorbell import doorbell
