@@ -20,7 +20,7 @@ PAGE = "webhooks.md"
 @pytest.fixture
 def bench(database: str, tmp_path: Path):
     bench = Bench(database, tmp_path)
-    bench.rows("insert into pgqueue.task_type (name, updated_at) values ('noop', now())")
+    bench.rows("insert into pgqueue_private.task_type (name, updated_at) values ('noop', now())")
     yield bench
     bench.close()
 

@@ -108,4 +108,4 @@ async def test_a_payload_that_no_parser_takes_stops_nothing_that_is_claimed_with
 @pytest.fixture(autouse=True)
 def no_rings(connect) -> None:
     """Nobody listens in this database: no enqueue notifies anybody."""
-    assert connect().execute("select count(*) from pgqueue.listener").fetchone() == (0,)
+    assert connect().execute("select count(*) from pgqueue_private.listener").fetchone() == (0,)

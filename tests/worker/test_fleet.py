@@ -10,7 +10,7 @@ def test_processes_come_with_the_load_and_go_with_it(bench: Bench) -> None:
     bench.start("--processes", "1..3", "--concurrency", "2", PGQUEUE_SHRINK_S="2")
     ids = [bench.enqueue("gate", {"name": f"g{n}"}) for n in range(12)]
     eventually(lambda: len(bench.processes()) == 3, "there are as many as there may be")
-    eventually(lambda: bench.value("select count(*) from pgqueue.running") == 6, "all are busy")
+    eventually(lambda: bench.value("select count(*) from pgqueue_private.running") == 6, "all are busy")
     for n in range(11):
         bench.open(f"g{n}-out")
     last = ids[11]
@@ -35,7 +35,7 @@ def test_processes_come_with_the_load_and_go_with_it(bench: Bench) -> None:
 def test_a_process_that_is_too_many_sees_its_attempts_to_their_end(bench: Bench) -> None:
     bench.start("--processes", "1..2", "--concurrency", "2", PGQUEUE_SHRINK_S="1")
     ids = [bench.enqueue("gate", {"name": f"g{n}"}) for n in range(4)]
-    held = "select task_id::text as id, worker_id from pgqueue.running"
+    held = "select task_id::text as id, worker_id from pgqueue_private.running"
     eventually(lambda: len(bench.rows(held)) == 4, "all run, in two processes")
     one_of_each = {row["worker_id"]: row["id"] for row in bench.rows(held)}
     assert len(one_of_each) == 2

@@ -100,7 +100,7 @@ async def test_behind_a_pooler_it_hears_nothing_and_goes_on(
 @pytest.mark.unpooled("behind a pooler its supervisor hears for it")
 def test_one_process_needs_no_supervisor_to_hear(bench: Bench) -> None:
     supervisor = bench.start(PGQUEUE_POLL_S="3600")
-    eventually(lambda: bench.rows("select 1 from pgqueue.listener"), "the process waits")
+    eventually(lambda: bench.rows("select 1 from pgqueue_private.listener"), "the process waits")
     eventually(lambda: bench.rows(QUIET), "it looks no more by itself")
     os.kill(supervisor.pid, signal.SIGSTOP)
     try:

@@ -44,14 +44,14 @@ def test_growth_is_logged_counted_and_runs_the_alert(bench: Bench) -> None:
     )
     worker = bench.start("--metrics-port", str(port), "--queues", "none")
     bench.stop(worker)  # registers the types
-    other = bench.value("select pgqueue.register_worker('s', 'h', 1, '1', '{}', '{}', 10, 100000)")
+    other = bench.value("select pgqueue_private.register_worker('s', 'h', 1, '1', '{}', '{}', 10, 100000)")
     bench.enqueue_many([{"type": "final"}] * 3)
     bench.rows(
-        """select pgqueue.finish((
+        """select pgqueue_private.finish((
                select jsonb_agg(jsonb_build_object(
                    'task_id', task_id, 'lease_id', lease_id, 'outcome', 'failed', 'retry', false
                ))
-               from pgqueue.claim(%s, '{default}', null, 3)
+               from pgqueue_private.claim(%s, '{default}', null, 3)
            ))""",
         other,
     )

@@ -79,7 +79,7 @@ async def test_each_has_its_own_limits(
     lines: Lines, connect: Callable[..., psycopg.Connection]
 ) -> None:
     blocker = connect(session=True, autocommit=False)
-    blocker.execute("lock table pgqueue.queue_sample in access exclusive mode")
+    blocker.execute("lock table pgqueue_private.queue_sample in access exclusive mode")
     assert await Line(lines, BOUNDS).rows("ping")
     with pytest.raises(PgQueueError, match="lock timeout"):
         await Line(lines, Bounds(statement_s=30, lock_s=0.05)).rows("sample_queues")

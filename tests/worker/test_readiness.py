@@ -143,7 +143,7 @@ def test_a_claim_loop_that_stands_still_is_not_ready_whatever_holds_it(
 ) -> None:
     (pid,) = bench.processes()
     with psycopg.connect(bench.dsn) as holder:
-        holder.execute("lock table pgqueue.ready in access exclusive mode")
+        holder.execute("lock table pgqueue_private.ready in access exclusive mode")
         said = probe.becomes("not_ready", "the claim loop of worker")
         assert f"(pid {pid})" in said["detail"]
         assert probe.ask("/healthz")[0] == 200
@@ -161,15 +161,15 @@ def test_a_schema_that_does_not_fit_is_not_ready(
     mine = code_version()
     bench.enqueue("gate", {"name": "s"})
     bench.passed("s-in-1")
-    future = "insert into pgqueue.migration (version, name, min_code) values (%s, 'future', %s)"
+    future = "insert into pgqueue_private.migration (version, name, min_code) values (%s, 'future', %s)"
     bench.rows(future, mine + 1, mine)
-    bench.rows("update pgqueue.code set version = %s", mine + 1)
+    bench.rows("update pgqueue_private.code set version = %s", mine + 1)
     probe.becomes("degraded", schema=mine + 1)  # newer, and it still serves this code
     if way == "it needs later code":
         bench.rows(future, mine + 2, mine + 1)
         probe.becomes("not_ready", f"needs code of version {mine + 1} or later")
     else:
-        bench.rows("delete from pgqueue.migration where version >= %s", mine)
+        bench.rows("delete from pgqueue_private.migration where version >= %s", mine)
         probe.becomes("not_ready", f"this code needs {mine}")
     bench.open("s-out")
     assert bench.workers[0].wait(45) != 0

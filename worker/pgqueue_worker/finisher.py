@@ -136,7 +136,7 @@ class Finisher:
 
 
 def _arguments(batch: list[dict[str, Any]]) -> dict[str, Any]:
-    """Give what ``pgqueue.finish`` takes: plain completions as arrays, at half the cost."""
+    """Give what ``pgqueue_private.finish`` takes: plain completions as arrays, at half the cost."""
     plain: list[dict[str, Any]] = []
     others: list[dict[str, Any]] = []
     for result in batch:
