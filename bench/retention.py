@@ -93,12 +93,14 @@ def _enqueue(dsn: str, seen: Seen) -> None:
 def _claim(dsn: str, seen: Seen) -> None:
     with psycopg.connect(dsn, autocommit=True) as connection:
         (worker,) = connection.execute(
-            "select pgqueue_private.register_worker('s', 'h', 1, '1', '{default}', '{}', 10, 100000)"
+            "select pgqueue_private.register_worker('s', 'h', "
+            "1, '1', '{default}', '{}', 10, 100000)"
         ).fetchone()
         while seen.on:
             with seen.timed("claim"):
                 leases = connection.execute(
-                    "select task_id, lease_id from pgqueue_private.claim(%s, '{default}', null, 10)",
+                    "select task_id, lease_id "
+                    "from pgqueue_private.claim(%s, '{default}', null, 10)",
                     [worker],
                 ).fetchall()
             with seen.timed("finish"):

@@ -42,7 +42,8 @@ def measure(server: Server, system: System, schedules: int) -> dict[str, float]:
             try:
                 _until(
                     connection,
-                    "select not exists (select from pgqueue_private.schedule where next_due_at is null)",
+                    "select not exists (select from pgqueue_private.schedule "
+                    "where next_due_at is null)",
                 )
                 connection.execute(
                     """
@@ -51,7 +52,9 @@ def measure(server: Server, system: System, schedules: int) -> dict[str, float]:
                     )
                     """
                 )
-                _until(connection, f"select count(*) = {schedules} from pgqueue_private.schedule_slot")
+                _until(
+                    connection, f"select count(*) = {schedules} from pgqueue_private.schedule_slot"
+                )
             finally:
                 for worker in workers:
                     worker.kill()

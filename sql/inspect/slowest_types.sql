@@ -15,7 +15,8 @@ histogram as (
 )
 select
     type, attempts, round(busy_s::numeric, 1) as busy_s,
-    pgqueue_private.percentile(runs, 0.5) as run_p50, pgqueue_private.percentile(runs, 0.95) as run_p95, pgqueue_private.percentile(runs, 0.99) as run_p99,
+    pgqueue_private.percentile(runs, 0.5) as run_p50, pgqueue_private.percentile(runs, 0.95) as run_p95,
+    pgqueue_private.percentile(runs, 0.99) as run_p99,
     pgqueue_private.percentile(waits, 0.5) as wait_p50, pgqueue_private.percentile(waits, 0.99) as wait_p99
 from histogram
 order by busy_s desc

@@ -145,8 +145,9 @@ order by name;
 -- name: list_queues
 select json_build_object(
     'name', q.name, 'queued', q.queued, 'scheduled', q.scheduled, 'retrying', q.retrying, 'blocked', q.blocked,
-    'active', q.active, 'oldest_queued_at', pgqueue_private.json_time(q.oldest_queued_at), 'workers', q.workers, 'dead_letters', q.dead_letters,
-    'sampled_at', pgqueue_private.json_time(q.sampled_at), 'created_at', pgqueue_private.json_time(q.created_at),
+    'active', q.active, 'oldest_queued_at', pgqueue_private.json_time(q.oldest_queued_at), 'workers', q.workers,
+    'dead_letters', q.dead_letters, 'sampled_at', pgqueue_private.json_time(q.sampled_at),
+    'created_at', pgqueue_private.json_time(q.created_at),
     'version', q.version, 'max_attempts', q.max_attempts, 'retry', q.retry, 'ageing_s', q.ageing_s,
     'concurrency', q.concurrency, 'rate', q.rate, 'per_key', q.per_key,
     'slowed_until', pgqueue_private.json_time(q.slowed_until), 'slowed_reason', q.slowed_reason,

@@ -8,6 +8,7 @@ where q.concurrency is not null or q.rate is not null or q.paused_at is not null
 union all
 select k.queue, false
 from pgqueue_private.keyed_queue as k
-where exists (select from pgqueue_private.key_limit) or exists (select from pgqueue_private.key_slowed as s where s.slowed_until > pgqueue.clock());
+where exists (select from pgqueue_private.key_limit)
+    or exists (select from pgqueue_private.key_slowed as s where s.slowed_until > pgqueue.clock());
 
 comment on view pgqueue_private.guarded_queues is 'queues whose tasks are claimed one queue at a time, within limits';

@@ -105,7 +105,9 @@ async def test_lines_that_commit_out_of_order_are_not_skipped(
             # the older transaction commits last
             line = {"seq": 1, "level": "info", "message": "early"}
             line |= {"task_id": early, "lease_id": worker.leases[early]}
-            slow.execute("select pgqueue_private.append_events(%s)", (orjson.dumps([line]).decode(),))
+            slow.execute(
+                "select pgqueue_private.append_events(%s)", (orjson.dumps([line]).decode(),)
+            )
             worker.log(late, "late")
         found = [(await stream.until("log"))[-1].data["message"] for _ in range(2)]
     assert found == ["early", "late"]

@@ -63,8 +63,8 @@ def test_a_percentile_lies_in_the_bucket_of_its_value(worker: Worker, seconds, m
 
 async def test_maintenance_is_among_the_figures(client: httpx.AsyncClient, worker: Worker):
     worker.rows(
-        """select pgqueue_private.record_duties('[{"name": "fold", "interval_s": 10, "started_ago_s": 30,
-               "finished_ago_s": 29.5, "due_ago_s": 19.5, "duration_s": 0.5,
+        """select pgqueue_private.record_duties('[{"name": "fold", "interval_s": 10,
+               "started_ago_s": 30, "finished_ago_s": 29.5, "due_ago_s": 19.5, "duration_s": 0.5,
                "error": "no", "error_ago_s": 60}]', 'here:7')"""
     )
     (duty,) = (await client.get("/v1/stats")).json()["maintenance"]

@@ -232,12 +232,17 @@ async def test_when_everyone_has_left_workers_need_not_notify(
     id = worker.enqueue()
     async with events(http, f"/v1/tasks/{id}/events") as stream:
         await stream.next()
-        assert worker.value("select count(*) from pgqueue_private.listener where expires_at > now()") == 1
+        assert (
+            worker.value("select count(*) from pgqueue_private.listener where expires_at > now()")
+            == 1
+        )
     hub = served._app.services.hub
     while hub.watchers:  # until the server has seen the client leave
         await asyncio.to_thread(worker.value, "select pg_sleep(0.01)")
     await hub.close()
-    assert worker.value("select count(*) from pgqueue_private.listener where expires_at > now()") == 0
+    assert (
+        worker.value("select count(*) from pgqueue_private.listener where expires_at > now()") == 0
+    )
 
 
 @pytest.mark.parametrize("limits", [Limits(streams=2)], indirect=True)

@@ -25,7 +25,9 @@ def spans() -> Iterator[InMemorySpanExporter]:
 
 async def stored(client: httpx.AsyncClient, worker: Worker, **headers: str) -> str | None:
     answer = await client.post("/v1/tasks", json={"type": "noop"}, headers=headers)
-    return worker.value("select traceparent from pgqueue_private.task where id = %s", answer.json()["id"])
+    return worker.value(
+        "select traceparent from pgqueue_private.task where id = %s", answer.json()["id"]
+    )
 
 
 async def test_without_tracing_a_callers_trace_travels_on(

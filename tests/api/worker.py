@@ -100,6 +100,6 @@ class Worker:
 
     def _report(self, function: str, id: str, **fields: Any) -> dict[str, Any]:
         element = {"task_id": id, "lease_id": self.leases[id], **fields}
-        return self.rows(f"select * from pgqueue_private.{function}(%s)", orjson.dumps([element]).decode())[
-            0
-        ]
+        return self.rows(
+            f"select * from pgqueue_private.{function}(%s)", orjson.dumps([element]).decode()
+        )[0]

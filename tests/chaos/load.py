@@ -20,7 +20,9 @@ def load(bench: Bench, tasks: int = 2_000, **payload: object) -> list[str]:
 
 def completed(bench: Bench) -> int:
     """Count attempts that are recorded as completed."""
-    return int(bench.value("select count(*) from pgqueue_private.attempt where outcome = 'completed'"))
+    return int(
+        bench.value("select count(*) from pgqueue_private.attempt where outcome = 'completed'")
+    )
 
 
 def drained(bench: Bench, tasks: int) -> None:

@@ -71,7 +71,8 @@ def _drain(queue: Queue, use_cursor: bool) -> list[Round]:
         )
         if use_cursor:
             cursors[5] = queue.value(
-                "select max(seq) from pgqueue_private.running as r join pgqueue_private.task on id = r.task_id"
+                "select max(seq) from pgqueue_private.running as r "
+                "join pgqueue_private.task on id = r.task_id"
             )
         finished = _cost(queue, "select * from pgqueue_private.finish(%s)", results)
         rounds.append(Round(claimed, entries - before, finished))

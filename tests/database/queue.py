@@ -139,7 +139,8 @@ class Queue:
 
     def finish_many(self, *results: dict[str, Any]) -> list[int]:
         return self.value(
-            "select refused from pgqueue_private.finish(%s)", orjson.dumps(results, default=str).decode()
+            "select refused from pgqueue_private.finish(%s)",
+            orjson.dumps(results, default=str).decode(),
         )
 
     def complete(self, *leases: dict[str, Any]) -> list[int]:
@@ -167,15 +168,20 @@ class Queue:
         return self.value("select rescued from pgqueue_private.rescue(%s::bigint[])", list(dead))
 
     def heartbeat(self, *workers: int, lease_s: float = 15) -> dict[str, Any]:
-        return self.row("select * from pgqueue_private.heartbeat(%s::bigint[], %s)", list(workers), lease_s)
+        return self.row(
+            "select * from pgqueue_private.heartbeat(%s::bigint[], %s)", list(workers), lease_s
+        )
 
     def progress(self, *updates: dict[str, Any]) -> list[int]:
         return self.value(
-            "select refused from pgqueue_private.record_progress(%s)", orjson.dumps(updates).decode()
+            "select refused from pgqueue_private.record_progress(%s)",
+            orjson.dumps(updates).decode(),
         )
 
     def shift_clock(self, seconds: float) -> None:
-        self.value("select pgqueue_private.shift_clock(make_interval(secs => %s))::text", float(seconds))
+        self.value(
+            "select pgqueue_private.shift_clock(make_interval(secs => %s))::text", float(seconds)
+        )
 
     # looks
 
@@ -186,7 +192,9 @@ class Queue:
         return self.task(id)["status"]
 
     def attempts(self, id: str) -> list[dict[str, Any]]:
-        return self.rows("select * from pgqueue_private.attempt where task_id = %s order by lease_id", id)
+        return self.rows(
+            "select * from pgqueue_private.attempt where task_id = %s order by lease_id", id
+        )
 
     def broken_rules(self) -> list[dict[str, Any]]:
         """Give what is not sound, and the tasks that their view shows in another place."""

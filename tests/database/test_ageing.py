@@ -5,7 +5,8 @@ from tests.database.queue import Queue
 
 def ask_for_ageing(queue: Queue, seconds: float, name: str = "default") -> None:
     queue.rows(
-        """insert into pgqueue_private.queue (name, created_at, ageing_s) values (%s, pgqueue.clock(), %s)
+        """insert into pgqueue_private.queue (name, created_at, ageing_s)
+            values (%s, pgqueue.clock(), %s)
            on conflict (name) do update set ageing_s = excluded.ageing_s""",
         name,
         seconds,
@@ -18,7 +19,9 @@ def age(queue: Queue, max_tasks: int = 1000) -> int | None:
 
 def priorities(queue: Queue) -> list[tuple[str, int]]:
     """The runnable tasks in the order in which they would be claimed."""
-    rows = queue.rows("select task_id::text, priority from pgqueue_private.ready order by priority, seq")
+    rows = queue.rows(
+        "select task_id::text, priority from pgqueue_private.ready order by priority, seq"
+    )
     return [(row["task_id"], row["priority"]) for row in rows]
 
 

@@ -41,7 +41,9 @@ def counts(queue: Queue, id: str) -> tuple[int, ...]:
 
 
 def of_type(queue: Queue, type: str) -> list[str]:
-    return queue.values("select id::text from pgqueue_private.task where type = %s order by id", type)
+    return queue.values(
+        "select id::text from pgqueue_private.task where type = %s order by id", type
+    )
 
 
 CALLBACKS = {
@@ -356,7 +358,10 @@ def test_folding_changes_no_count(queue: Queue) -> None:
     assert queue.value("select pgqueue_private.fold_batches()") == 3
     assert counts(queue, id) == before == (3, 0, 1, 1, 1, 0)
     assert queue.count("batch_delta") == 0
-    assert queue.row("select total, completed from pgqueue_private.batch") == {"total": 3, "completed": 1}
+    assert queue.row("select total, completed from pgqueue_private.batch") == {
+        "total": 3,
+        "completed": 1,
+    }
 
 
 def test_an_end_that_nobody_saw_is_found_by_the_next_fold(queue: Queue) -> None:
@@ -480,7 +485,9 @@ def test_the_tasks_of_a_batch_are_read_page_by_page(queue: Queue) -> None:
     worker = queue.worker()
     id = create(queue, 5)
     create(queue, 5)
-    ids = queue.values("select id::text from pgqueue_private.task where batch_id = %s order by id", id)
+    ids = queue.values(
+        "select id::text from pgqueue_private.task where batch_id = %s order by id", id
+    )
     pages, after = [], None
     while True:
         page = queue.row("select * from pgqueue_private.batch_tasks(%s, null, %s, 2)", id, after)

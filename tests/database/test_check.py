@@ -187,7 +187,8 @@ PLANTED = {
     "events have no task": (
         "facts",
         "has events, and there is no such task",
-        f"""insert into pgqueue_private.task_event (task_id, lease_id, seq, at, type, level, message)
+        f"""insert into pgqueue_private.task_event (task_id, lease_id, seq, at, type, level,
+            message)
             values ({NOBODY}, 1, 1, pgqueue.clock(), 'log', 'info', '')""",
     ),
     "artifacts have no task": (
@@ -296,17 +297,20 @@ PLANTED = {
     "a batch does not count a task": (
         "batches",
         "has 3 tasks: 1 completed, 0 failed, 0 cancelled, 2 to come; and counts 2: 1, 0, 0, 1",
-        f"""insert into pgqueue_private.batch_delta (batch_id, total) values ({batch("outer")}, -1)""",
+        f"""insert into pgqueue_private.batch_delta (batch_id, total)
+            values ({batch("outer")}, -1)""",
     ),
     "a batch counts an end twice": (
         "batches",
         "and counts 3: 2, 0, 0, 1",
-        f"""insert into pgqueue_private.batch_delta (batch_id, completed) values ({batch("outer")}, 1)""",
+        f"""insert into pgqueue_private.batch_delta (batch_id, completed)
+            values ({batch("outer")}, 1)""",
     ),
     "a batch does not count one in it": (
         "batches",
         "has 1 batches in it, 0 ended, 0 of them not completed; and counts 0, 0 and 0",
-        f"""insert into pgqueue_private.batch_delta (batch_id, batches) values ({batch("outer")}, -1)""",
+        f"""insert into pgqueue_private.batch_delta (batch_id, batches)
+            values ({batch("outer")}, -1)""",
     ),
     "a batch does not end": (
         "batches",
@@ -377,7 +381,8 @@ PLANTED = {
         "limits",
         "counts up to",
         """insert into pgqueue_private.limit_use (queue, limit_key, total, n, at, leases, newest)
-           select queue, limit_key, total + 1, n + 1, at, leases, newest from pgqueue_private.limit_use""",
+           select queue, limit_key, total + 1, n + 1, at, leases, newest
+           from pgqueue_private.limit_use""",
     ),
     "a ledger goes back in time": (
         "limits",
@@ -545,7 +550,9 @@ def test_the_command_says_sound_or_what_is_not(queue: Queue, database: str) -> N
     assert (run().output, run().exit_code) == ("sound\n", 0)
     assert (run("--json").output, run("--json").exit_code) == ("[]\n", 0)
 
-    queue.rows("with lost as (delete from pgqueue_private.ready returning *) select * into lost from lost")
+    queue.rows(
+        "with lost as (delete from pgqueue_private.ready returning *) select * into lost from lost"
+    )
     detail = "is nowhere: it does not wait, does not run and has not ended"
     assert (run().output, run().exit_code) == (f"places        {id}  {detail}\n", 1)
     (found,) = json.loads(run("--json").output)

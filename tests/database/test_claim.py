@@ -27,7 +27,9 @@ def test_a_claim_takes_at_most_what_it_asks_for(queue: Queue) -> None:
     assert queue.claimed(worker, 0) == []
     assert len(queue.claimed(worker, 100)) == 23
     assert queue.claimed(worker, 100) == []
-    assert {str(id) for id in queue.values("select task_id from pgqueue_private.running")} == set(ids)
+    assert {str(id) for id in queue.values("select task_id from pgqueue_private.running")} == set(
+        ids
+    )
 
 
 def test_a_claim_takes_only_from_the_queues_it_names(queue: Queue) -> None:

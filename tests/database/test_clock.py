@@ -20,7 +20,7 @@ ALLOWED = {
     "functions/time/shift_clock.sql",  # makes the clock
     "functions/reads/list_tasks.sql",  # how long a search may take is real time
     "functions/reads/search_facts.sql",  # likewise
-    "functions/doctor/doctor_holders.sql",  # how long sessions have been at it, by the server's own clock
+    "functions/doctor/doctor_holders.sql",  # since when sessions run, by the server's own clock
     "functions/doctor/doctor_locks.sql",  # likewise
     "functions/doctor/doctor_settings.sql",  # whether somebody set the clock
     "functions/maintenance/lock_facts.sql",  # how long a lock may take is real time
@@ -66,7 +66,8 @@ def test_a_shifted_clock_is_everyones(queue: Queue, hours: int) -> None:
 
 def test_only_an_owner_may_shift_the_clock(queue: Queue) -> None:
     assert not queue.value(
-        "select has_function_privilege('public', 'pgqueue_private.shift_clock(interval)', 'execute')"
+        "select has_function_privilege('public', "
+        "'pgqueue_private.shift_clock(interval)', 'execute')"
         if queue.connection.info.server_version >= 180000
         else """select coalesce(bool_or(a.grantee = 0), false)
                 from pg_proc, aclexplode(proacl) as a where proname = 'shift_clock'"""

@@ -23,7 +23,9 @@ def letters(queue: Queue) -> list[str]:
 
 def drop_day_of(queue: Queue, id: str) -> None:
     """Do what retention does to a day."""
-    suffix = queue.value("select to_char(pgqueue_private.id_time(%s) at time zone 'utc', '_YYYYMMDD')", id)
+    suffix = queue.value(
+        "select to_char(pgqueue_private.id_time(%s) at time zone 'utc', '_YYYYMMDD')", id
+    )
     for fact in ("task", "attempt", "task_event", "artifact"):
         queue.rows(f"drop table pgqueue_private.{fact}{suffix}")
 
@@ -136,7 +138,9 @@ def test_a_failure_that_is_not_committed_leaves_no_letter(queue: Queue) -> None:
 def test_failures_that_differ_only_in_names_and_numbers_have_one_fingerprint(queue: Queue) -> None:
     def fingerprint(type: str = "charge", **error: str) -> str:
         return queue.value(
-            "select pgqueue_private.fingerprint(%s, %s)", type, orjson.dumps({**ERROR, **error}).decode()
+            "select pgqueue_private.fingerprint(%s, %s)",
+            type,
+            orjson.dumps({**ERROR, **error}).decode(),
         )
 
     usual = fingerprint()
@@ -230,10 +234,14 @@ def test_letters_are_listed_by_every_filter_latest_first_in_pages_that_lose_noth
     for n in range(24):
         queue.shift_clock(n)
         fail(queue, worker, "ab"[n % 2], type="xy"[n % 3 == 0], queue="pq"[n % 4 == 0])
-    queue.rows("update pgqueue_private.dead_letter set failed_at = date_trunc('hour', failed_at)")  # ties
     queue.rows(
-        """update pgqueue_private.dead_letter as d set failed_at = failed_at + n / 3 * interval '1 second'
-           from (select task_id, row_number() over (order by task_id) as n from pgqueue_private.dead_letter)
+        "update pgqueue_private.dead_letter set failed_at = date_trunc('hour', failed_at)"
+    )  # ties
+    queue.rows(
+        """update pgqueue_private.dead_letter as d
+            set failed_at = failed_at + n / 3 * interval '1 second'
+           from (select task_id, row_number() over (order by task_id) as n
+           from pgqueue_private.dead_letter)
                as o where o.task_id = d.task_id"""
     )
     queue.rows(
@@ -316,7 +324,11 @@ def test_letters_are_pruned_when_they_have_had_their_time(queue: Queue) -> None:
     for _ in range(3):
         fail(queue, worker)
     queue.shift_clock(61 * 86_400)
-    assert [queue.value("select pgqueue_private.prune_dead_letters(2)") for _ in range(3)] == [2, 2, 0]
+    assert [queue.value("select pgqueue_private.prune_dead_letters(2)") for _ in range(3)] == [
+        2,
+        2,
+        0,
+    ]
 
 
 def test_a_policy_of_a_queue_goes_before_that_of_all(queue: Queue) -> None:
@@ -348,7 +360,9 @@ def test_growth_beyond_the_limit_is_told_once_and_again_when_it_was_over(queue: 
     listener.execute("listen pgqueue_notice")
 
     def watched() -> list[str]:
-        return [row["kind"] for row in queue.rows("select * from pgqueue_private.watch_dead_letters()")]
+        return [
+            row["kind"] for row in queue.rows("select * from pgqueue_private.watch_dead_letters()")
+        ]
 
     for _ in range(4):
         fail(queue, worker)
@@ -388,7 +402,9 @@ def test_of_many_who_watch_one_tells(queue: Queue) -> None:
         fail(queue, worker)
     with queue.holding() as other:
         assert len(other.rows("select * from pgqueue_private.watch_dead_letters()")) == 1
-        assert queue.rows("select * from pgqueue_private.watch_dead_letters()") == []  # does not wait
+        assert (
+            queue.rows("select * from pgqueue_private.watch_dead_letters()") == []
+        )  # does not wait
     told = queue.at_once(6, lambda q: q.rows("select * from pgqueue_private.watch_dead_letters()"))
     assert sum(map(len, told)) == 0
     assert (

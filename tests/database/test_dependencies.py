@@ -467,7 +467,9 @@ def test_a_task_with_a_key_may_be_waited_for_and_may_wait(queue: Queue) -> None:
     )  # fmt: skip
     ids = [id for id, _ in rows]
     assert ids[0] == other
-    edges = queue.rows("select child_id::text, parent_id::text, on_failure from pgqueue_private.dependency")
+    edges = queue.rows(
+        "select child_id::text, parent_id::text, on_failure from pgqueue_private.dependency"
+    )
     assert {tuple(edge.values()) for edge in edges} == {
         (ids[2], other, "cancel"), (ids[2], ids[1], "cancel"), (ids[5], ids[3], "run"),
     }  # fmt: skip

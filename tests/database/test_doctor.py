@@ -70,7 +70,9 @@ def test_a_schema_of_another_version_is_named(well: Queue, database: str) -> Non
     well.rows("drop table pgqueue_private.migration")
     (only,) = examine(database)
     assert (only.topic, only.level) == ("schema", "error")
-    well.rows("create table pgqueue_private.migration (version int, min_code int)")  # for the invariants
+    well.rows(
+        "create table pgqueue_private.migration (version int, min_code int)"
+    )  # for the invariants
 
 
 def test_a_database_that_does_not_answer_is_named() -> None:
@@ -104,7 +106,9 @@ def test_missing_partitions_are_named(well: Queue) -> None:
     assert findings(well, "partitions")[0].startswith("error: the partitions of 3 of")
     well.rows("select pgqueue.ensure_partitions((pgqueue.clock() at time zone 'utc')::date, 8)")
     assert findings(well, "partitions") == []
-    well.rows(f"alter table pgqueue_private.attempt detach partition pgqueue_private.attempt_{days[7]}")
+    well.rows(
+        f"alter table pgqueue_private.attempt detach partition pgqueue_private.attempt_{days[7]}"
+    )
     (stray,) = findings(well, "partitions")
     assert stray == (
         f"warning: pgqueue_private.attempt_{days[7]} is a day of facts that belongs to no table"
@@ -146,7 +150,7 @@ def test_who_holds_the_horizon_is_named(well: Queue, connect: Callable[..., Any]
         reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         reader.execute("select count(*) from pg_class")
         (pid,) = reader.execute("select pg_backend_pid()").fetchone()
-        look = "doctor_holders('0 s')"
+        look = "pgqueue_private.doctor_holders('0 s')"
         (holder,) = [one for one in findings(well, "horizon", look) if f"pid {pid} " in one]
         assert holder.startswith(f"warning: pid {pid} (report, user ")
         assert "idle in transaction) holds the horizon for 00:00:0" in holder
@@ -179,9 +183,14 @@ def test_dead_rows_that_nobody_cleans_up_are_named(well: Queue) -> None:
     well.rows("select 1")
     assert findings(well, "autovacuum") == [
         "error: autovacuum is off for pgqueue_private.expiry",
-        "warning: pgqueue_private.expiry has 200000 dead rows beside 0 live ones; cleaned up last: never",
+        (
+            "warning: pgqueue_private.expiry has 200000 dead rows beside 0 live ones; "
+            "cleaned up last: never"
+        ),
     ]
-    assert re.match(r"warning: pgqueue_private.expiry takes \d+ MB for 0 rows", findings(well, "bloat")[0])
+    assert re.match(
+        r"warning: pgqueue_private.expiry takes \d+ MB for 0 rows", findings(well, "bloat")[0]
+    )
     well.rows("vacuum full pgqueue_private.expiry")
     assert findings(well, "bloat") == []
 

@@ -42,8 +42,8 @@ def test_what_the_caller_gives_is_what_is_stored(queue: Queue) -> None:
 
 def test_a_published_type_gives_the_defaults(queue: Queue) -> None:
     queue.rows(
-        """select pgqueue_private.publish_types('[{"name": "mail", "queue": "email", "max_attempts": 7,
-           "timeout_s": 3, "description": "", "payload_schema": {}}]')"""
+        """select pgqueue_private.publish_types('[{"name": "mail", "queue": "email",
+           "max_attempts": 7, "timeout_s": 3, "description": "", "payload_schema": {}}]')"""
     )
     task = queue.task(queue.enqueue("mail"))
     assert (task["queue"], task["max_attempts"]) == ("email", 7)
@@ -167,9 +167,11 @@ def test_an_id_is_a_uuid_of_version_7_that_tells_its_time(queue: Queue) -> None:
     assert {id[14] for id in ids} == {"7"}
     assert {id[19] for id in ids} <= set("89ab")
     assert queue.value(
-        """select bool_and(abs(extract(epoch from pgqueue_private.id_time(id) - created_at)) < 0.0011
+        """select bool_and(abs(extract(epoch
+            from pgqueue_private.id_time(id) - created_at)) < 0.0011
            and id >= pgqueue_private.first_id_at(created_at)
-           and id < pgqueue_private.first_id_at(created_at + interval '1 ms')) from pgqueue_private.task"""
+           and id < pgqueue_private.first_id_at(created_at + interval '1 ms'))
+           from pgqueue_private.task"""
     )
 
 

@@ -128,7 +128,9 @@ def test_a_queue_that_is_fair_no_longer_goes_by_order_again(queue: Queue) -> Non
     fill(queue, a=3, b=3)
     queue.value("""select pgqueue.patch_queue('default', '{"fairness": null}')""")
     ids = queue.claimed(queue.worker(), 3)
-    keys = queue.values("select fairness_key from pgqueue_private.task where id = any (%s::uuid[])", ids)
+    keys = queue.values(
+        "select fairness_key from pgqueue_private.task where id = any (%s::uuid[])", ids
+    )
     assert keys == ["a"] * 3
 
 
@@ -178,7 +180,8 @@ def test_a_claim_of_one_reads_as_little_from_a_long_backlog_as_from_a_short_one(
         queue.rows("vacuum pgqueue_private.ready")
         queue.rows("select * from pgqueue_private.fair_picks('default', 1)")
         (plan,) = queue.row(
-            "explain (analyze, buffers, format json) select * from pgqueue_private.fair_picks('default', 1)"
+            "explain (analyze, buffers, format json) select * "
+            "from pgqueue_private.fair_picks('default', 1)"
         ).values()
         read.append(plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"])
     assert read[1] <= read[0] + 12  # the index is a level or two deeper

@@ -269,6 +269,9 @@ def test_a_task_that_starts_while_its_queue_gets_a_limit_keeps_no_slot_when_it_e
         (second,) = queue.claim(worker, 1)  # between the parts of the change
     limiting.result()
     for lease in (first, second):
-        arrays = "select refused from pgqueue_private.finish('[]', array[%s]::uuid[], array[%s]::bigint[])"
+        arrays = (
+            "select refused from pgqueue_private.finish('[]', array[%s]::uuid[], "
+            "array[%s]::bigint[])"
+        )
         assert queue.value(arrays, lease["task_id"], lease["lease_id"]) == []
     assert queue.count("running") == 0

@@ -62,8 +62,8 @@ def test_an_enqueue_makes_the_partitions_that_maintenance_did_not(queue: Queue) 
     worker = queue.worker()
     (first, second) = queue.claim(worker)
     queue.value(
-        "select pgqueue_private.append_events(jsonb_build_array(jsonb_build_object('task_id', %s::text, "
-        "'lease_id', %s, 'seq', 1, 'level', 'info', 'message', 'm')))",
+        "select pgqueue_private.append_events(jsonb_build_array(jsonb_build_object("
+        "'task_id', %s::text, 'lease_id', %s, 'seq', 1, 'level', 'info', 'message', 'm')))",
         first["task_id"],
         first["lease_id"],
     )
@@ -105,7 +105,8 @@ def test_pruning_deletes_what_has_had_its_time_and_nothing_else(queue: Queue) ->
     queue.rescue(gone)
     queue.value("select pgqueue_private.listen('me', 'pgqueue_event', 30)::text")
     enqueue = (
-        "select verdict from pgqueue_private.enqueue_idempotent(%s, 'h', '[{\"type\": \"t\"}]', '{1}', 1)"
+        "select verdict from pgqueue_private.enqueue_idempotent(%s, 'h', "
+        "'[{\"type\": \"t\"}]', '{1}', 1)"
     )
     queue.value(enqueue, "old")
     prune = "select pgqueue_private.prune()::text"

@@ -118,7 +118,10 @@ def test_a_lock_that_is_never_free_ends_in_an_error_that_says_who_holds_it(
     assert len({round(pause, 6) for pause in pauses}) > 10, "they are spread"
     assert f"pid {reader.info.backend_pid} (a long report" in caught.value.message
     assert "pg_terminate_backend" in (caught.value.hint or "")
-    assert queue.value("select max(version) from pgqueue_private.migration") < migrations.code_version()
+    assert (
+        queue.value("select max(version) from pgqueue_private.migration")
+        < migrations.code_version()
+    )
 
 
 def test_a_migration_that_fails_in_its_middle_leaves_nothing(
@@ -168,7 +171,10 @@ def test_an_index_is_made_without_a_transaction_and_again_when_that_was_interrup
     queue.rows(f"select pg_terminate_backend(pid) from ({WAITING}) as it")
     with pytest.raises(DatabaseUnavailable):
         migrating.result(30)
-    valid = "select indisvalid from pg_index where indexrelid = to_regclass('pgqueue_private.worker_host')"
+    valid = (
+        "select indisvalid from pg_index "
+        "where indexrelid = to_regclass('pgqueue_private.worker_host')"
+    )
     assert queue.values(valid) == [False]
     writer.rollback()
     assert migrate(database) == [name]

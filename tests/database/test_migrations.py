@@ -90,7 +90,8 @@ def test_a_newer_schema_that_allows_this_code_is_left_alone(queue: Queue, databa
 
 def test_a_newer_schema_that_needs_newer_code_is_refused(queue: Queue, database: str) -> None:
     queue.rows(
-        "insert into pgqueue_private.migration (version, name, min_code) values (9999, 'later', 9999)"
+        "insert into pgqueue_private.migration (version, name, min_code) "
+        "values (9999, 'later', 9999)"
     )
     with pytest.raises(SchemaMismatch) as caught:
         migrate(database)

@@ -151,7 +151,8 @@ def test_no_transition_scans_a_table_or_touches_more_than_its_batch(
     assert {verdict for _, verdict in again} == {"replaced"}
     measured("change_task", lambda: queue.update(again[0][0], priority=1))
     queue.rows(
-        """insert into pgqueue_private.queue (name, created_at, ageing_s) values ('default', now(), 1)
+        """insert into pgqueue_private.queue (name, created_at, ageing_s)
+            values ('default', now(), 1)
            on conflict (name) do update set ageing_s = 1"""
     )
     queue.shift_clock(9_900)

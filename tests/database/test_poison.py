@@ -39,7 +39,8 @@ async def test_a_storable_payload_is_claimed_finished_and_read(queue: Queue, pay
     neighbour = queue.enqueue()
     worker = queue.worker()
     rows = queue.connection.cursor(row_factory=tuple_row).execute(
-        "select task_id::text, lease_id, payload from pgqueue_private.claim(%s, '{default}', null, 10)",
+        "select task_id::text, lease_id, payload "
+        "from pgqueue_private.claim(%s, '{default}', null, 10)",
         (worker,),
     )
     leases = {row[0]: row for row in rows}

@@ -44,11 +44,13 @@ def finish_one(on: Queue, worker: int | None = None, **options: Any) -> str:
 def remember(queue: Queue, lease: dict[str, Any]) -> None:
     parameters = (lease["task_id"], lease["lease_id"])
     queue.value(
-        "select pgqueue_private.append_events(jsonb_build_array(jsonb_build_object('task_id', %s::text, "
-        "'lease_id', %s, 'seq', 1, 'level', 'info', 'message', 'm')))",
+        "select pgqueue_private.append_events(jsonb_build_array(jsonb_build_object("
+        "'task_id', %s::text, 'lease_id', %s, 'seq', 1, 'level', 'info', 'message', 'm')))",
         *parameters,
     )
-    queue.value("select pgqueue_private.save_artifact(%s, %s, 'a', 'text/plain', 'x')::text", *parameters)
+    queue.value(
+        "select pgqueue_private.save_artifact(%s, %s, 'a', 'text/plain', 'x')::text", *parameters
+    )
     queue.value("select pgqueue.save_checkpoint(%s, %s, 'c', '1')::text", *parameters)
 
 

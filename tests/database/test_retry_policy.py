@@ -46,7 +46,8 @@ def test_delays_grow_by_their_kind_up_to_the_cap(
     queue: Queue, fields: dict, delays: list[float]
 ) -> None:
     assert [
-        queue.value("select pgqueue_private.backoff(%s, %s)", policy(**fields), n) for n in range(1, 6)
+        queue.value("select pgqueue_private.backoff(%s, %s)", policy(**fields), n)
+        for n in range(1, 6)
     ] == delays
 
 

@@ -7,7 +7,8 @@ from tests.database.queue import Queue
 
 def _totals(queue: Queue) -> dict[tuple[str, bool], int]:
     rows = queue.rows(
-        "select outcome, final, sum(n)::int as n from pgqueue_private.rollup group by outcome, final"
+        "select outcome, final, sum(n)::int as n from pgqueue_private.rollup "
+        "group by outcome, final"
     )
     return {(row["outcome"], row["final"]): row["n"] for row in rows}
 
@@ -107,7 +108,9 @@ def test_histograms_hold_every_wait_and_every_run(queue: Queue) -> None:
     assert row["runs"] == [4 if bucket == 18 else 0 for bucket in range(26)]
     _run(queue, worker, "completed")
     queue.value("select pgqueue_private.fold_rollups()")
-    (waits,) = queue.values("select array(select sum(w) from pgqueue_private.rollup, unnest(waits) as w)")
+    (waits,) = queue.values(
+        "select array(select sum(w) from pgqueue_private.rollup, unnest(waits) as w)"
+    )
     assert waits == [5]
 
 
@@ -119,7 +122,10 @@ def test_histograms_hold_every_wait_and_every_run(queue: Queue) -> None:
 def test_a_bucket_holds_up_to_half_a_millisecond_times_a_power_of_two(
     queue: Queue, seconds: float, bucket: int
 ) -> None:
-    assert queue.value("select pgqueue_private.bucket(make_interval(secs => %s))", float(seconds)) == bucket
+    assert (
+        queue.value("select pgqueue_private.bucket(make_interval(secs => %s))", float(seconds))
+        == bucket
+    )
 
 
 def test_a_flush_is_one_row_a_kind_and_not_one_a_task(queue: Queue) -> None:

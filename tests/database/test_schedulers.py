@@ -22,7 +22,9 @@ def clock(queue: Queue) -> Clock:
 
 
 def _set_due(queue: Queue, at: datetime) -> None:
-    queue.value("update pgqueue_private.schedule set next_due_at = %s, look_at = %s returning 1", at, at)
+    queue.value(
+        "update pgqueue_private.schedule set next_due_at = %s, look_at = %s returning 1", at, at
+    )
 
 
 def test_two_schedulers_enqueue_ten_thousand_due_times_once_each(
@@ -48,7 +50,8 @@ def test_two_schedulers_enqueue_ten_thousand_due_times_once_each(
         for _ in range(0, minutes, 4):  # a few ticks at a time, whether the last are dealt with
             clock.move(minutes=4)
         queue.until(
-            "select not exists (select from pgqueue_private.schedule where look_at <= pgqueue.clock())"
+            "select not exists (select from pgqueue_private.schedule "
+            "where look_at <= pgqueue.clock())"
         )
     finally:
         done.set()
@@ -59,7 +62,9 @@ def test_two_schedulers_enqueue_ten_thousand_due_times_once_each(
         found = [slot["due_at"] for slot in slots(queue, f"s{n}") if slot["fate"] == "enqueued"]
         assert found == expected
     assert sum(fired.values()) == queue.count("task") == schedules * minutes
-    assert queue.value("select count(distinct task_id) from pgqueue_private.schedule_slot") == 10_000
+    assert (
+        queue.value("select count(distinct task_id) from pgqueue_private.schedule_slot") == 10_000
+    )
     assert min(fired.values()) > 0, "one of them did nothing"
     leases = queue.claim(queue.worker(1e6), 10_000)
     refused = queue.value(
@@ -122,14 +127,16 @@ def test_a_due_time_is_unique_whatever_a_scheduler_thinks(queue: Queue, clock: C
     clock.set(NOON + HOUR)
     run(queue)
     queue.value(
-        "update pgqueue_private.schedule set next_due_at = %s, look_at = %s returning 1", *[NOON + HOUR] * 2
+        "update pgqueue_private.schedule set next_due_at = %s, look_at = %s returning 1",
+        *[NOON + HOUR] * 2,
     )
     assert run(queue) == 0
     assert queue.count("task") == 1
     with pytest.raises(psycopg.errors.UniqueViolation):
         queue.value(
             """insert into pgqueue_private.schedule_slot (schedule_id, due_at, at, fate)
-               select schedule_id, due_at, at, fate from pgqueue_private.schedule_slot returning 1"""
+               select schedule_id, due_at, at, fate
+               from pgqueue_private.schedule_slot returning 1"""
         )
 
 
@@ -200,7 +207,8 @@ def test_due_times_that_change_with_the_zone_data_move_and_are_not_missed(
     run(queue)
     # as it was computed before a government decided otherwise
     queue.value(
-        "update pgqueue_private.schedule set next_due_at = %s, look_at = %s returning 1", *[NOON + HOUR] * 2
+        "update pgqueue_private.schedule set next_due_at = %s, look_at = %s returning 1",
+        *[NOON + HOUR] * 2,
     )
     clock.set(NOON + HOUR)
     assert run(queue) == 0

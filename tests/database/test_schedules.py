@@ -149,14 +149,18 @@ def test_jitter_delays_each_time_by_its_own_share_and_the_task_knows_the_due_tim
     for n in range(20):
         patch(queue, f"s{n}", cron="0 * * * *", type="t", jitter_s=600)
     run(queue)
-    delays = queue.values("select (look_at - next_due_at) as d from pgqueue_private.schedule order by 1")
+    delays = queue.values(
+        "select (look_at - next_due_at) as d from pgqueue_private.schedule order by 1"
+    )
     assert timedelta() <= delays[0] < delays[-1] <= timedelta(minutes=10)
     assert len(set(delays)) == 20
     clock.set(NOON + timedelta(hours=1) + delays[9] + timedelta(milliseconds=1))
     assert run(queue) == 10
     clock.set(NOON + timedelta(hours=1, minutes=11))
     assert run(queue) == 10
-    assert queue.values("select distinct run_at from pgqueue_private.task") == [NOON + timedelta(hours=1)]
+    assert queue.values("select distinct run_at from pgqueue_private.task") == [
+        NOON + timedelta(hours=1)
+    ]
     assert queue.values("select distinct fate from pgqueue_private.schedule_slot") == ["enqueued"]
 
 

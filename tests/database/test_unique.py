@@ -169,7 +169,8 @@ def test_keys_are_apart_by_type_or_by_queue(queue: Queue) -> None:
 
 def test_the_scope_of_a_queue_is_the_queue_that_the_type_names(queue: Queue) -> None:
     queue.rows(
-        "insert into pgqueue_private.task_type (name, queue, updated_at) values ('t', 'mail', now())"
+        "insert into pgqueue_private.task_type (name, queue, updated_at) "
+        "values ('t', 'mail', now())"
     )
     id, _ = one(queue, dedup_scope="queue")
     assert one(queue, type="u", queue="mail", dedup_scope="queue") == (id, "returned")
@@ -410,7 +411,9 @@ def test_a_key_is_forgotten_when_its_task_has_ended_and_kept_while_it_has_not(
     queue.shift_clock(601)
     assert queue.value("select pgqueue_private.prune_dedup()") == 2
     assert queue.values("select task_id::text from pgqueue_private.dedup") == [live]
-    assert queue.value("select pgqueue_private.prune_dedup()") == 0, "it is not looked at again at once"
+    assert queue.value("select pgqueue_private.prune_dedup()") == 0, (
+        "it is not looked at again at once"
+    )
     assert one(queue) == (live, "returned")
 
 

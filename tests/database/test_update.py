@@ -252,7 +252,8 @@ def test_a_blocked_task_gets_another_priority_but_waits_for_no_time(queue: Queue
     id = queue.enqueue(run_at=at(SOON))
     queue.rows("update pgqueue_private.task set run_at = null returning id")
     queue.rows(
-        "update pgqueue_private.delayed set status = 'blocked', run_at = 'infinity' returning task_id"
+        "update pgqueue_private.delayed "
+        "set status = 'blocked', run_at = 'infinity' returning task_id"
     )
     assert queue.update(id, priority=0) == "blocked"
     with pytest.raises(psycopg.Error, match="is blocked"):

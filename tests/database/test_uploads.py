@@ -17,13 +17,16 @@ def _upload(queue: Queue, *pieces: bytes, keep_s: float = 3600) -> str:
         queue.rows("select pgqueue_private.append_upload(%s, %s, %s)", id, n, piece)
     whole = b"".join(pieces)
     digest = hashlib.sha256(whole).digest()
-    queue.rows("select pgqueue_private.finish_upload(%s, %s, %s, %s)", id, len(whole), digest, keep_s)
+    queue.rows(
+        "select pgqueue_private.finish_upload(%s, %s, %s, %s)", id, len(whole), digest, keep_s
+    )
     return id
 
 
 def _days(queue: Queue) -> int:
     return queue.value(
-        "select count(*) from pg_inherits where inhparent = 'pgqueue_private.upload_chunk'::regclass"
+        "select count(*) from pg_inherits "
+        "where inhparent = 'pgqueue_private.upload_chunk'::regclass"
     )
 
 
@@ -73,7 +76,9 @@ def test_a_piece_that_meets_the_deletion_of_its_upload_leaves_nothing(queue: Que
     id = queue.value("select pgqueue_private.begin_upload(null, 'text/csv', 60)")
     with queue.holding() as other:
         other.rows("select pgqueue_private.delete_upload(%s)", id)
-        piece = queue.blocked(lambda q: q.rows("select pgqueue_private.append_upload(%s, 0, 'x')", id))
+        piece = queue.blocked(
+            lambda q: q.rows("select pgqueue_private.append_upload(%s, 0, 'x')", id)
+        )
     with pytest.raises(psycopg.Error) as refused:
         piece.result(20)
     assert refused.value.sqlstate == "PQ002"
@@ -99,7 +104,9 @@ def test_an_expired_one_is_gone_at_once_and_its_day_when_none_needs_it(queue: Qu
     assert queue.value("select pgqueue_private.prune_uploads()") == 1
     assert (_days(queue), _read(queue, long, 0)) == (1, b"y")
     queue.shift_clock(10 * DAY_S)
-    assert queue.value("select pgqueue_private.prune_uploads()") == 100  # look again: a day was dropped
+    assert (
+        queue.value("select pgqueue_private.prune_uploads()") == 100
+    )  # look again: a day was dropped
     assert queue.value("select pgqueue_private.prune_uploads()") == 0
     assert _days(queue) == 0
 
@@ -131,5 +138,7 @@ def test_a_file_that_a_task_made_is_read_in_pieces_as_well(queue: Queue) -> None
     assert [len(piece) for piece in pieces] == [MIB, MIB, 3]
     assert b"".join(pieces) == data
     with pytest.raises(psycopg.Error) as refused:
-        queue.rows("select pgqueue_private.find_artifact(task_id => %s, name => 'x')", lease["task_id"])
+        queue.rows(
+            "select pgqueue_private.find_artifact(task_id => %s, name => 'x')", lease["task_id"]
+        )
     assert refused.value.sqlstate == "PQ002"

@@ -65,7 +65,9 @@ def test_each_ending_of_a_task_is_told_once_to_each_who_subscribes(queue: Queue)
             "batch_id": None,
         }.items()
     )
-    assert body["timestamp"] == queue.value("select pgqueue_private.json_time(%s)", task["finished_at"])
+    assert body["timestamp"] == queue.value(
+        "select pgqueue_private.json_time(%s)", task["finished_at"]
+    )
     assert lost["body"]["data"]["error"] == {"type": "ValueError", "message": "no such order"}
     assert str(lost["subject_id"]) == failed
     assert gone["body"]["data"]["error"]["message"] == "changed my mind"
@@ -347,7 +349,9 @@ def test_what_was_sent_is_sent_again_under_the_same_id(queue: Queue) -> None:
         redeliver()
     assert raised.value.sqlstate == "PQ003"
     (lease,) = senders(queue, worker)
-    queue.rows("select pgqueue_private.record_delivery(%s, 'failed', %s)", first["id"], '{"error": "no"}')
+    queue.rows(
+        "select pgqueue_private.record_delivery(%s, 'failed', %s)", first["id"], '{"error": "no"}'
+    )
     queue.finish(lease, "failed", retry=False)
     assert queue.count("dead_letter") == 1
     redeliver()
@@ -385,7 +389,8 @@ def test_what_was_sent_is_pruned_after_a_week_and_what_failed_after_a_month(queu
     for status in ("delivered", "cancelled", "failed", "pending"):
         queue.finish(queue.start(worker))
         queue.rows(
-            "select pgqueue_private.record_delivery(max(id::text)::uuid, %s) from pgqueue_private.webhook_delivery",
+            "select pgqueue_private.record_delivery(max(id::text)::uuid, %s) "
+            "from pgqueue_private.webhook_delivery",
             status,
         )
     queue.finish(queue.start(worker))
@@ -430,7 +435,9 @@ def test_a_callback_needs_nobody_who_subscribes(queue: Queue) -> None:
     (id,) = queue.enqueue_many({"type": "t", "callback_url": "http://caller.example:81/x"})
     (lease,) = queue.claim(worker)
     queue.rows(
-        "select pgqueue_private.finish('[]', array[%s]::uuid[], array[%s]::bigint[])", id, lease["lease_id"]
+        "select pgqueue_private.finish('[]', array[%s]::uuid[], array[%s]::bigint[])",
+        id,
+        lease["lease_id"],
     )
     assert told(queue) == [("task.completed", id)]
 

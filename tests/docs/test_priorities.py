@@ -34,7 +34,9 @@ def test_the_sql_does_what_it_says(queue: Queue) -> None:
     assert queue.values(now) == ["queued"]
     assert queue.claimed(queue.worker()) == [str(alarm), str(report), later]
     queue.rows(age)
-    assert queue.row("select name, ageing_s from pgqueue_private.queue where ageing_s is not null") == {
+    assert queue.row(
+        "select name, ageing_s from pgqueue_private.queue where ageing_s is not null"
+    ) == {
         "name": "reports",
         "ageing_s": 60,
     }

@@ -73,7 +73,9 @@ async def test_a_wait_leaves_no_listener_and_no_session_behind(app: PgQueue, que
     id = await app.enqueue("t")
     waiting = asyncio.ensure_future(app.wait(id))
     await _listening(queue)
-    listening = "select exists (select from pgqueue_private.listener where expires_at > pgqueue.clock())"
+    listening = (
+        "select exists (select from pgqueue_private.listener where expires_at > pgqueue.clock())"
+    )
     queue.until(listening)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -240,7 +240,11 @@ _COUNTED_LATE = Mutant(
                     "l.attempt + 1, l.budget, l.crashes, l.priority, claim.limited,",
                     "l.attempt, l.budget, l.crashes, l.priority, claim.limited,",
                 ),
-                Change(f"{_SQL}/claims/finish.sql", "r.attempt >= r.budget", "r.attempt + 1 >= r.budget"),
+                Change(
+                    f"{_SQL}/claims/finish.sql",
+                    "r.attempt >= r.budget",
+                    "r.attempt + 1 >= r.budget",
+                ),
                 Change(
                     f"{_SQL}/claims/finish.sql",
                     "task_id, lease_id, user_id, worker_id, started_at, now, attempt, final,",
@@ -326,7 +330,7 @@ _SLOT_TWICE = Mutant(
             "schedule_slot has no key over (schedule, due time)",
             (
                 Change(
-                    "sql/migrations/0013_schedules.sql",
+                    "sql/migrations/0006_schedules.sql",
                     "    primary key (schedule_id, due_at),\n",
                     "",
                 ),

@@ -188,7 +188,8 @@ class Machine(RuleBasedStateMachine):
         task = self.tasks[lease["task_id"]]
         holds = task.lease == lease["lease_id"]
         refused = self.queue.value(
-            "select refused from pgqueue_private.finish('[]', array[%s]::uuid[], array[%s]::bigint[])",
+            "select refused from pgqueue_private.finish('[]', array[%s]::uuid[], "
+            "array[%s]::bigint[])",
             lease["task_id"],
             lease["lease_id"],
         )

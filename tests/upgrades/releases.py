@@ -99,21 +99,25 @@ def _add_an_argument(release: Release) -> None:
     )
     release.change(
         "queries/worker.sql",
-        r"pgqueue\.heartbeat\((.*)\)",
+        r"pgqueue_private\.heartbeat\((.*)\)",
         r"pgqueue_private.heartbeat(\1, 'of the next release')",
     )
 
 
 def _add_columns(release: Release) -> None:
     """To the result of a function, at the end of a view, and at the beginning of another."""
-    release.change("functions/claims/claim.sql", r"batch_id uuid\n\)", "batch_id uuid, note text\n)")
+    release.change(
+        "functions/claims/claim.sql", r"batch_id uuid\n\)", "batch_id uuid, note text\n)"
+    )
     release.change(
         "functions/claims/claim.sql",
         r"l\.batch_id\n    from leased as l;",
         "l.batch_id, null::text\n    from leased as l;",
     )
     release.change(
-        "views/tasks.sql", r"\nfrom pgqueue\.task as t", ",\n    t.note\nfrom pgqueue.task as t"
+        "views/tasks.sql",
+        r"\nfrom pgqueue_private\.task as t",
+        ",\n    t.note\nfrom pgqueue_private.task as t",
     )
     release.change("views/queues.sql", r"as\nselect\n", "as\nselect\n    'new' as news,\n")
 
@@ -123,7 +127,9 @@ def _change_a_signature(release: Release, *, kept: bool) -> None:
         "functions/claims/finish.sql", r"\n    results jsonb,", "\n    release text, results jsonb,"
     )
     release.change("functions/tasks/complete_attempt.sql", r"from finish\(", "from finish('sql', ")
-    release.change("queries/worker.sql", r"pgqueue\.finish\(", "pgqueue_private.finish('next', ")
+    release.change(
+        "queries/worker.sql", r"pgqueue_private\.finish\(", "pgqueue_private.finish('next', "
+    )
     if kept:
         release.write(
             "compat/finish.sql",
@@ -132,7 +138,8 @@ def _change_a_signature(release: Release, *, kept: bool) -> None:
             "    out refused bigint[], out watched boolean\n"
             ")\n"
             "language sql\n"
-            "as $$ select * from pgqueue_private.finish('this', results, task_ids, lease_ids) $$;\n",
+            "as $$ select * from pgqueue_private.finish('this', results, task_ids, "
+            "lease_ids) $$;\n",
         )
 
 

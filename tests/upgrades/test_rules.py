@@ -22,16 +22,20 @@ BAD = {
         "create table t (id bigint); create index concurrently n on pgqueue_private.task (type);"
     ),
     "adding-field-with-default": (
-        "alter table pgqueue_private.task add column at timestamptz not null default clock_timestamp();"
+        "alter table pgqueue_private.task add column at timestamptz not null default "
+        "clock_timestamp();"
     ),
     "adding-required-field": "alter table pgqueue_private.task add column note text not null;",
-    "adding-not-nullable-field": "alter table pgqueue_private.task alter column run_at set not null;",
+    "adding-not-nullable-field": "alter table pgqueue_private.task alter column run_at "
+    "set not null;",
     "changing-column-type": "alter table pgqueue_private.task alter column queue type varchar;",
     "renaming-column": "alter table pgqueue_private.task rename column queue to line;",
     "ban-drop-column": "alter table pgqueue_private.task drop column queue;",
     "ban-drop-table": "drop table pgqueue_private.task;",
-    "constraint-missing-not-valid": "alter table pgqueue_private.task add constraint c check (seq > 0);",
-    "disallowed-unique-constraint": "alter table pgqueue_private.task add constraint u unique (seq);",
+    "constraint-missing-not-valid": "alter table pgqueue_private.task add constraint c "
+    "check (seq > 0);",
+    "disallowed-unique-constraint": "alter table pgqueue_private.task add constraint u "
+    "unique (seq);",
 }
 
 
@@ -81,7 +85,8 @@ def test_a_migration_changes_one_table(tmp_path: Path) -> None:
     assert entangled(release) == []
     release.write(
         "migrations/9999_both.sql",
-        "alter table task add column a text;\nalter table pgqueue_private.running add column a text;\n",
+        "alter table task add column a text;\nalter table pgqueue_private.running add "
+        "column a text;\n",
     )
     assert entangled(release) == ["9999_both.sql"]
 

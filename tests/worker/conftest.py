@@ -142,7 +142,9 @@ class Bench:
 
     def workers_in(self, state: str) -> list[int]:
         """The pids of worker processes in a state."""
-        rows = self.rows("select pid from pgqueue_private.worker where state = %s order by id", state)
+        rows = self.rows(
+            "select pid from pgqueue_private.worker where state = %s order by id", state
+        )
         return [row["pid"] for row in rows]
 
     def processes(self) -> list[int]:

@@ -10,7 +10,9 @@ def test_processes_come_with_the_load_and_go_with_it(bench: Bench) -> None:
     bench.start("--processes", "1..3", "--concurrency", "2", PGQUEUE_SHRINK_S="2")
     ids = [bench.enqueue("gate", {"name": f"g{n}"}) for n in range(12)]
     eventually(lambda: len(bench.processes()) == 3, "there are as many as there may be")
-    eventually(lambda: bench.value("select count(*) from pgqueue_private.running") == 6, "all are busy")
+    eventually(
+        lambda: bench.value("select count(*) from pgqueue_private.running") == 6, "all are busy"
+    )
     for n in range(11):
         bench.open(f"g{n}-out")
     last = ids[11]

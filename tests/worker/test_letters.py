@@ -44,7 +44,9 @@ def test_growth_is_logged_counted_and_runs_the_alert(bench: Bench) -> None:
     )
     worker = bench.start("--metrics-port", str(port), "--queues", "none")
     bench.stop(worker)  # registers the types
-    other = bench.value("select pgqueue_private.register_worker('s', 'h', 1, '1', '{}', '{}', 10, 100000)")
+    other = bench.value(
+        "select pgqueue_private.register_worker('s', 'h', 1, '1', '{}', '{}', 10, 100000)"
+    )
     bench.enqueue_many([{"type": "final"}] * 3)
     bench.rows(
         """select pgqueue_private.finish((

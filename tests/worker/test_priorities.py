@@ -20,7 +20,10 @@ def test_an_urgent_task_is_the_next_to_start_behind_thousands_of_others(bench: B
         bench.open(f"{end}-out")
         bench.passed(f"{start}-in-1")
     assert bench.task(urgent)["attempt"] == 1
-    starts = "select count(*) from pgqueue.attempts as a join pgqueue_private.task as t on t.id = task_id"
+    starts = (
+        "select count(*) from pgqueue.attempts as a join pgqueue_private.task as t "
+        "on t.id = task_id"
+    )
     assert bench.value(f"{starts} where payload ->> 'name' = 'rest'") == 0
 
 
@@ -36,5 +39,6 @@ def test_the_supervisor_ages_what_waits_and_forgets_keys(bench: Bench) -> None:
         "the supervisor raises it",
     )
     eventually(
-        lambda: bench.value("select count(*) from pgqueue_private.dedup") == 0, "the key is forgotten"
+        lambda: bench.value("select count(*) from pgqueue_private.dedup") == 0,
+        "the key is forgotten",
     )

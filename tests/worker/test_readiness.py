@@ -161,7 +161,9 @@ def test_a_schema_that_does_not_fit_is_not_ready(
     mine = code_version()
     bench.enqueue("gate", {"name": "s"})
     bench.passed("s-in-1")
-    future = "insert into pgqueue_private.migration (version, name, min_code) values (%s, 'future', %s)"
+    future = (
+        "insert into pgqueue_private.migration (version, name, min_code) values (%s, 'future', %s)"
+    )
     bench.rows(future, mine + 1, mine)
     bench.rows("update pgqueue_private.code set version = %s", mine + 1)
     probe.becomes("degraded", schema=mine + 1)  # newer, and it still serves this code

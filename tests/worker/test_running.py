@@ -57,7 +57,9 @@ def test_progress_logs_and_artifacts_are_seen_while_the_handler_runs(bench: Benc
     events = "select message from pgqueue.events where task_id = %s order by lease_id, seq"
     eventually(lambda: len(bench.rows(events, task)) == 3, "log lines are stored")
     assert [row["message"] for row in bench.rows(events, task)] == ["step 1", "step 2", "step 3"]
-    eventually(lambda: bench.rows("select 1 from pgqueue_private.artifact"), "the artifact is stored")
+    eventually(
+        lambda: bench.rows("select 1 from pgqueue_private.artifact"), "the artifact is stored"
+    )
     bench.open("report-out")
     ended = bench.ended(task)
     assert (ended["result"], ended["progress"]["percent"]) == ("reported", 75)
@@ -205,7 +207,8 @@ def test_drain_lets_handlers_end_and_gives_back_the_rest(bench: Bench) -> None:
     second = bench.enqueue("gate", {"name": "e"})
     worker.send_signal(signal.SIGTERM)
     eventually(
-        lambda: bench.rows("select 1 from pgqueue_private.worker where state = 'draining'"), "it drains"
+        lambda: bench.rows("select 1 from pgqueue_private.worker where state = 'draining'"),
+        "it drains",
     )
     bench.open("d-out")
     assert worker.wait(45) == 0

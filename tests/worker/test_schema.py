@@ -36,7 +36,9 @@ def test_a_worker_that_a_migration_no_longer_allows_drains_and_says_so(bench: Be
     worker = bench.start("--metrics-port", str(port))
     id = bench.enqueue("gate", {"name": "it"})
     bench.passed("it-in-1")
-    bench.rows("insert into pgqueue_private.migration (version, name, min_code) values (9998, 'x', 9999)")
+    bench.rows(
+        "insert into pgqueue_private.migration (version, name, min_code) values (9998, 'x', 9999)"
+    )
     eventually(lambda: "code of version 9999" in readiness(port)[1], "it says that it is too old")
     assert readiness(port)[0] == 503
     assert "upgrade pgqueue" in readiness(port)[1]

@@ -284,7 +284,10 @@ def test_workers_of_other_queues_send_webhooks_and_users_workers_never_serve_the
     bench.ended(str(row["task_id"]))
     (attempt,) = bench.attempts(str(row["task_id"]))
     assert attempt["outcome"] == "completed"
-    assert bench.value("select count(*) from pgqueue_private.task_type where name like 'pgqueue%'") == 0
+    assert (
+        bench.value("select count(*) from pgqueue_private.task_type where name like 'pgqueue%'")
+        == 0
+    )
 
 
 def test_a_burst_ends_when_its_webhooks_are_sent(bench: Bench, origin: Origin) -> None:

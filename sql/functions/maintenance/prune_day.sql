@@ -7,7 +7,9 @@
 --   busy      another prunes, or retries a task of the day
 -- kept is what is left, next_at when something more may go. A day is looked at an hour after its tasks have been kept for as long
 -- as the queue with the shortest retention says. Call forget_day() afterwards, in a transaction of its own. Raises PQ003 when the day is in use: see replace_day().
-create or replace function pgqueue_private.prune_day(day date, most int default 2000, out did text, out kept bigint, out next_at timestamptz)
+create or replace function pgqueue_private.prune_day(
+    day date, most int default 2000, out did text, out kept bigint, out next_at timestamptz
+)
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan

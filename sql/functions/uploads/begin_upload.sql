@@ -1,6 +1,8 @@
 -- Begins an upload and returns its id. Its pieces come by append_upload; it is there once finish_upload has returned.
 -- One that has not arrived within within_s is deleted by prune_uploads.
-create or replace function pgqueue_private.begin_upload(name text, content_type text, within_s float8, user_id bigint default 0) returns uuid
+create or replace function pgqueue_private.begin_upload(
+    name text, content_type text, within_s float8, user_id bigint default 0
+) returns uuid
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
 as $$
