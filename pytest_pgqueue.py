@@ -34,7 +34,7 @@ def pgqueue_server() -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def pgqueue_template(pgqueue_server: Server) -> Iterator[str]:
     """The name of a migrated database, for cloning; nobody may be connected to it."""
-    from pgqueue.migrations import migrate
+    from pgqueue.database.migrations import migrate
 
     name = pgqueue_server.create()
     migrate(pgqueue_server.dsn(name))

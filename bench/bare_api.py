@@ -18,7 +18,7 @@ import uvicorn
 from litestar import Litestar, get, post
 from litestar.datastructures import State
 
-from pgqueue.gathering import Gatherer
+from pgqueue.database.gathering import Gatherer
 
 DSN = "BENCH_DSN"
 """Environment variable: the address of the database."""

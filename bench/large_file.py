@@ -72,7 +72,7 @@ class Peaks:
                 line = " ".join(process.info["cmdline"] or [])
                 for name, mark in (
                     ("api", "pgqueue api"),
-                    ("worker", "pgqueue_worker.process"),
+                    ("worker", "pgqueue_worker.worker_process"),
                     ("child", "_aggregation.child"),
                 ):
                     if mark in line and process.info["memory_info"]:

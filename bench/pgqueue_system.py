@@ -13,8 +13,8 @@ import psycopg
 from bench.handlers import app
 from bench.load import payload
 from pgqueue import NewTask, PgQueue
-from pgqueue.migrations import migrate
-from pgqueue.queries import query
+from pgqueue.database.migrations import migrate
+from pgqueue.database.queries import query
 
 
 class _Producer:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import psycopg
 
 from bench.server import Server, fresh_server
-from pgqueue.migrations import migrate
+from pgqueue.database.migrations import migrate
 
 _FILL = """
 insert into pgqueue_private.task (id, created_at, seq, queue, type, payload)

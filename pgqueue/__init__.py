@@ -1,10 +1,10 @@
 """pgqueue: a task-queue service that needs PostgreSQL and nothing else."""
 
-from pgqueue.app import PgQueue
-from pgqueue.artifacts import Artifact, ArtifactRef
-from pgqueue.backoff import Backoff
-from pgqueue.batches import Batch, Batches, BatchStatus, OpenBatch
-from pgqueue.context import Context
+from pgqueue.client.app import PgQueue
+from pgqueue.client.batches import Batches, OpenBatch
+from pgqueue.client.operations import Operations
+from pgqueue.client.schedules import Schedules
+from pgqueue.client.sync import SyncClient
 from pgqueue.errors import (
     AnswerLost,
     Conflict,
@@ -19,19 +19,22 @@ from pgqueue.errors import (
     TaskPruned,
     UsageError,
 )
-from pgqueue.explanations import Explanation, Reason
-from pgqueue.flows import Flow, chain, chord, group
-from pgqueue.letters import DeadLetter
-from pgqueue.operations import Operation, Operations, OperationState, Preview
-from pgqueue.outcomes import Cancel, Retry, Snooze
-from pgqueue.parents import Parent
-from pgqueue.queues import Queue
-from pgqueue.rate import Limit, Rate
-from pgqueue.retention import Retention
-from pgqueue.schedules import NewSchedule, Schedule, Schedules, Slot
+from pgqueue.handlers.artifacts import Artifact, ArtifactRef
+from pgqueue.handlers.context import Context
+from pgqueue.handlers.outcomes import Cancel, Retry, Snooze
+from pgqueue.handlers.parents import Parent
+from pgqueue.models.backoff import Backoff
+from pgqueue.models.batch import Batch, BatchStatus
+from pgqueue.models.dead_letter import DeadLetter
+from pgqueue.models.explanation import Explanation, Reason
+from pgqueue.models.flow import Flow, chain, chord, group
+from pgqueue.models.limit import Limit, Rate
+from pgqueue.models.operation import Operation, OperationState, Preview
+from pgqueue.models.queue import Queue
+from pgqueue.models.retention import Retention
+from pgqueue.models.schedule import NewSchedule, Schedule, Slot
+from pgqueue.models.task import Dependency, Enqueued, NewTask, Outcome, Progress, Status, Task
 from pgqueue.settings import Settings
-from pgqueue.sync import SyncClient
-from pgqueue.task import Dependency, Enqueued, NewTask, Outcome, Progress, Status, Task
 
 __all__ = [
     "AnswerLost",

@@ -1,6 +1,6 @@
 """``python -m pgqueue`` is the ``pgqueue`` command."""
 
-from pgqueue.cli import main
+from pgqueue.commands.cli import main
 
 if __name__ == "__main__":
     main()

@@ -10,8 +10,8 @@ import hypothesis
 import psycopg
 import pytest
 
+from pgqueue.database.migrations import migrate
 from pgqueue.embedded import EmbeddedServer
-from pgqueue.migrations import migrate
 from tests import servers
 from tests.pooler import Pooler, pgbouncer
 

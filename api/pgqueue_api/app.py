@@ -15,10 +15,10 @@ from litestar.routes import HTTPRoute
 
 from pgqueue.errors import DatabaseUnavailable
 from pgqueue_api import problems
-from pgqueue_api.headers import POLICY, SECURITY
-from pgqueue_api.routes import ROUTES
+from pgqueue_api.http.headers import POLICY, SECURITY
+from pgqueue_api.resources import ROUTES
 from pgqueue_api.services import Services
-from pgqueue_api.submit import submit_one
+from pgqueue_api.submit.endpoint import submit_one
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     )
 
     from pgqueue.settings import Settings
-    from pgqueue_api.limits import Limits
+    from pgqueue_api.bounds import Bounds
 
 __all__ = ["Api", "create_app"]
 
@@ -43,9 +43,9 @@ _JSON = (b"content-type", b"application/json")
 _PROBLEM = (b"content-type", problems.MEDIA_TYPE.encode())
 
 
-def create_app(settings: Settings, limits: Limits | None = None) -> Api:
+def create_app(settings: Settings, bounds: Bounds | None = None) -> Api:
     """Give the application; its lifespan opens and closes what it needs."""
-    return Api(Services(settings, limits))
+    return Api(Services(settings, bounds))
 
 
 class Api(Litestar):

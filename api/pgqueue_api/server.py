@@ -12,7 +12,7 @@ import uvicorn
 
 from pgqueue import logs, telemetry
 from pgqueue_api.app import create_app
-from pgqueue_api.connection import Connection
+from pgqueue_api.http.connection import Connection
 
 if TYPE_CHECKING:
     import socket
@@ -39,7 +39,7 @@ class Server(uvicorn.Server):
                 host=host,
                 port=port,
                 loop="uvloop",
-                http=Connection.within(app.services.limits),
+                http=Connection.within(app.services.bounds),
                 ws="none",
                 lifespan="on",
                 log_config=None,

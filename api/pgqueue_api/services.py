@@ -6,14 +6,15 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from pgqueue_api.hub import Hub
-from pgqueue_api.limits import Limits
-from pgqueue_api.links import Links
+from pgqueue_api.bounds import Bounds
+from pgqueue_api.live.hub import Hub
 from pgqueue_api.metrics import Metrics
-from pgqueue_api.registry import Registry
-from pgqueue_api.stats import Stats
-from pgqueue_api.submitter import Doorbell, Submitter
-from pgqueue_api.uploading import Uploads
+from pgqueue_api.pool import Pool
+from pgqueue_api.stats_cache import Stats
+from pgqueue_api.submit.doorbell import Doorbell
+from pgqueue_api.submit.group_commit import Submitter
+from pgqueue_api.submit.types import Registry
+from pgqueue_api.upload_store import Uploads
 
 if TYPE_CHECKING:
     from pgqueue.settings import Settings
@@ -24,27 +25,27 @@ __all__ = ["Services"]
 class Services:
     """Everything between the routes and PostgreSQL. Works, and says 503, without a database."""
 
-    def __init__(self, settings: Settings, limits: Limits | None = None) -> None:
+    def __init__(self, settings: Settings, bounds: Bounds | None = None) -> None:
         dsn = settings.dsn()
-        self.limits = limits or Limits.of(settings)
+        self.bounds = bounds or Bounds.of(settings)
         self.metrics = Metrics()
         # reads never wait behind writes, nor health behind either
-        self.reads = Links(dsn, "pgqueue api reads", size=4, timeout_s=2, read_only=True)
-        self.writes = Links(dsn, "pgqueue api writes", size=4, timeout_s=10)
+        self.reads = Pool(dsn, "pgqueue api reads", size=4, timeout_s=2, read_only=True)
+        self.writes = Pool(dsn, "pgqueue api writes", size=4, timeout_s=10)
         # a task with a key may wait for another transaction that uses it: nobody else waits with it
-        self.keyed = Links(dsn, "pgqueue api keyed", size=4, timeout_s=10)
+        self.keyed = Pool(dsn, "pgqueue api keyed", size=4, timeout_s=10)
         # a large file keeps one of them busy again and again
-        self.files = Links(dsn, "pgqueue api files", size=4, timeout_s=10)
-        self.uploads = Uploads(self)
-        self.health = Links(dsn, "pgqueue api health", size=1, timeout_s=2, read_only=True)
+        self.files = Pool(dsn, "pgqueue api files", size=4, timeout_s=10)
+        self.uploads = Uploads(self.files, self.bounds)
+        self.health = Pool(dsn, "pgqueue api health", size=1, timeout_s=2, read_only=True)
         self.doorbell = Doorbell(dsn)
-        self.submitter = Submitter(dsn, self.doorbell, self.limits, self.metrics)
-        self.registry = Registry(self.reads, self.limits.types_s)
+        self.submitter = Submitter(dsn, self.doorbell, self.bounds, self.metrics)
+        self.registry = Registry(self.reads, self.bounds.types_s)
         self.stats = Stats(self.reads)
         self.hub = Hub(
             settings.listen_url or dsn,
-            Links(dsn, "pgqueue api hub", size=2, timeout_s=5),
-            self.limits,
+            Pool(dsn, "pgqueue api hub", size=2, timeout_s=5),
+            self.bounds,
             self.metrics,
             on_types=self.registry.expire,
         )

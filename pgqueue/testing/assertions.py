@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from pgqueue.errors import UsageError
-from pgqueue.task import Task, encode, parse_priority
+from pgqueue.models.task import Task, encode, parse_priority
 from pgqueue.testing.sources import tasks_of
 from pgqueue.testing.stored import stored_tasks
 
 if TYPE_CHECKING:
-    from pgqueue.app import PgQueue
+    from pgqueue.client.app import PgQueue
 
 __all__ = ["assert_enqueued"]
 

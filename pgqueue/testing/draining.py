@@ -8,9 +8,9 @@ from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from pgqueue.app import PgQueue
-from pgqueue.database import Database
-from pgqueue.task import Outcome, encode
+from pgqueue.client.app import PgQueue
+from pgqueue.database.link import Database
+from pgqueue.models.task import Outcome, encode
 from pgqueue.testing.stored import dsn_of
 
 if TYPE_CHECKING:
@@ -93,9 +93,9 @@ async def _working(
     app: PgQueue, database: Database, queues: list[str], concurrency: int
 ) -> AsyncIterator[tuple[int, _Control, asyncio.Task[int]]]:
     # by name: the library does not know the worker
-    worker_process = import_module("pgqueue_worker.process").WorkerProcess
+    worker_process = import_module("pgqueue_worker.worker_process").WorkerProcess
     pool = import_module("pgqueue_worker.isolation.pool").Pool
-    watch = import_module("pgqueue_worker.watch").Watch.create(concurrency)
+    watch = import_module("pgqueue_worker.deadline_table").Watch.create(concurrency)
     here = PgQueue()
     here.types = {name: replace(kind, isolation=None) for name, kind in app.types.items()}
     types = encode([kind.published() for kind in app.types.values()]).decode()

@@ -12,17 +12,27 @@ from uuid import UUID, uuid4
 
 import orjson
 
-from pgqueue.context import Context
 from pgqueue.errors import Conflict, NotFound, PayloadError, UsageError
-from pgqueue.task import Enqueued, LeaseId, NewTask, Outcome, Progress, Status, Task, TaskId, encode
+from pgqueue.handlers.context import Context
+from pgqueue.models.task import (
+    Enqueued,
+    LeaseId,
+    NewTask,
+    Outcome,
+    Progress,
+    Status,
+    Task,
+    TaskId,
+    encode,
+)
 from pgqueue.testing.recorder import Recorder
 from pgqueue.testing.sources import shown
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
-    from pgqueue.app import PgQueue
-    from pgqueue.handlers import TaskType
+    from pgqueue.client.app import PgQueue
+    from pgqueue.handlers.task_type import TaskType
 
 __all__ = ["Inline", "Run", "inline"]
 
@@ -224,7 +234,9 @@ class Inline:
             raise run.exception
 
     async def _execute(self, run: Run, kind: TaskType) -> dict[str, Any]:
-        ending = import_module("pgqueue_worker.ending")  # the library does not know the worker
+        ending = import_module(
+            "pgqueue_worker.attempts.ending"
+        )  # the library does not know the worker
         limit = run.options.get("timeout_s") or kind.timeout_s
         try:
             payload = kind.decode(orjson.dumps(run.payload).decode())

@@ -7,14 +7,14 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pgqueue.context import RECORDED
 from pgqueue.errors import NotFound, UsageError
-from pgqueue.steps import on_loop
+from pgqueue.handlers.context import RECORDED
+from pgqueue.handlers.steps import on_loop
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from pgqueue.context import Context, Transaction
+    from pgqueue.handlers.context import Context, Transaction
 
 __all__ = ["Recorder"]
 

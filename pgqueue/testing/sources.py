@@ -10,8 +10,8 @@ from pgqueue.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pgqueue.app import PgQueue
-    from pgqueue.task import Task
+    from pgqueue.client.app import PgQueue
+    from pgqueue.models.task import Task
 
     Tasks = Callable[[], list[Task]]
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import httpx
 import pytest
 from pgqueue_api.app import Api, create_app
-from pgqueue_api.limits import Limits
+from pgqueue_api.bounds import Bounds
 from pgqueue_api.server import Server
 
 from pgqueue.settings import Settings
@@ -30,13 +30,13 @@ def worker(database: str) -> Iterator[Worker]:
 
 
 @pytest.fixture
-def limits() -> Limits:
+def limits() -> Bounds:
     """Bounds of the test's own are given by overriding this fixture."""
-    return Limits(poll_s=0.1)
+    return Bounds(poll_s=0.1)
 
 
 @pytest.fixture
-async def app(database: str, worker: Worker, limits: Limits) -> AsyncIterator[Api]:
+async def app(database: str, worker: Worker, limits: Bounds) -> AsyncIterator[Api]:
     app = create_app(Settings(database_url=database), limits)
     async with app.lifespan():
         yield app
@@ -51,7 +51,7 @@ async def client(app: Api) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-async def served(database: str, worker: Worker, limits: Limits) -> AsyncIterator[Server]:
+async def served(database: str, worker: Worker, limits: Bounds) -> AsyncIterator[Server]:
     """The application behind uvicorn, on a port of its own."""
     app = create_app(Settings(database_url=database), limits)
     server = Server(app, "127.0.0.1", 0, grace_s=5)

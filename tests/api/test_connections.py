@@ -7,12 +7,12 @@ from dataclasses import replace
 import httpx
 import orjson
 import pytest
-from pgqueue_api.limits import Limits
+from pgqueue_api.bounds import Bounds
 from pgqueue_api.server import Server
 
 from tests.api.conftest import submit
 
-QUICK = Limits(poll_s=0.1, head=4096, body_s=0.3, stalled_s=0.3)
+QUICK = Bounds(poll_s=0.1, head=4096, body_s=0.3, stalled_s=0.3)
 IMPATIENT = replace(QUICK, head_s=0.3)
 HEADERS = {
     "strict-transport-security": "max-age=31536000",
@@ -29,7 +29,7 @@ Connect = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWrite
 
 
 @pytest.fixture
-def limits() -> Limits:
+def limits() -> Bounds:
     return QUICK
 
 

@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator, Callable
 
 import psycopg
 import pytest
-from pgqueue_api import submitter
-from pgqueue_api.submitter import Doorbell
+from pgqueue_api import submit
+from pgqueue_api.submit.doorbell import Doorbell
 
-from pgqueue.queries import query
+from pgqueue.database.queries import query
 
 PATIENCE_S = 45
 LISTEN = query("listen_on")
@@ -46,7 +46,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     async def sleep(seconds: float) -> None:
         waited.append(seconds)
 
-    monkeypatch.setattr(submitter, "sleep", sleep)
+    monkeypatch.setattr(submit.doorbell, "sleep", sleep)
     return waited
 
 

@@ -4,7 +4,7 @@ import base64
 
 import httpx
 import pytest
-from pgqueue_worker.tasks.webhook_processing import HookPayload
+from pgqueue_tasks.webhook_processing import HookPayload
 
 from tests.api.worker import Worker
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from pgqueue_api.app import Api, create_app
 
-from pgqueue import listener
+from pgqueue.database import listener
 from pgqueue.embedded import EmbeddedServer
 from pgqueue.settings import Settings
 from tests.api.conftest import submit

@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from pgqueue_api.limits import Limits
+from pgqueue_api.bounds import Bounds
 from pgqueue_api.server import Server
 
 from tests.api.sse import events
@@ -15,8 +15,8 @@ ALL = {"kind": "redrive", "filter": {"all": True}}
 
 
 @pytest.fixture
-def limits(request: pytest.FixtureRequest) -> Limits:
-    return getattr(request, "param", None) or Limits(poll_s=0.1)
+def limits(request: pytest.FixtureRequest) -> Bounds:
+    return getattr(request, "param", None) or Bounds(poll_s=0.1)
 
 
 def step(worker: Worker) -> None:
@@ -153,7 +153,7 @@ async def test_an_operation_is_watched_to_its_end(http: httpx.AsyncClient, worke
         assert await stream.next() is None
 
 
-@pytest.mark.parametrize("limits", [Limits(poll_s=3600)], indirect=True)
+@pytest.mark.parametrize("limits", [Bounds(poll_s=3600)], indirect=True)
 async def test_progress_is_seen_without_a_poll(http: httpx.AsyncClient, worker: Worker):
     fail(worker)
     id = (await start(http))["id"]
@@ -172,7 +172,7 @@ async def test_an_operation_that_has_ended_gives_its_snapshot_and_its_end(
         assert [e.name for e in await stream.until("end")] == ["snapshot", "end"]
 
 
-@pytest.mark.parametrize("limits", [Limits(heartbeat_s=0.1, poll_s=0.1)], indirect=True)
+@pytest.mark.parametrize("limits", [Bounds(heartbeat_s=0.1, poll_s=0.1)], indirect=True)
 async def test_a_silent_stream_has_a_heartbeat(http: httpx.AsyncClient, worker: Worker):
     id = (await start(http))["id"]
     async with events(http, f"/v1/operations/{id}/events") as stream:
@@ -180,7 +180,7 @@ async def test_a_silent_stream_has_a_heartbeat(http: httpx.AsyncClient, worker: 
         assert await stream.comment() == ""
 
 
-@pytest.mark.parametrize("limits", [Limits(queue_streams=1, poll_s=0.1)], indirect=True)
+@pytest.mark.parametrize("limits", [Bounds(queue_streams=1, poll_s=0.1)], indirect=True)
 async def test_streams_are_limited_and_end_with_the_server(
     http: httpx.AsyncClient, worker: Worker, served: Server
 ):

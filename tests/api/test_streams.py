@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from pgqueue_api.limits import Limits
+from pgqueue_api.bounds import Bounds
 from pgqueue_api.server import Server
 
 from tests.api.sse import Event, events
@@ -13,8 +13,8 @@ from tests.api.worker import Worker
 
 
 @pytest.fixture
-def limits(request: pytest.FixtureRequest) -> Limits:
-    return getattr(request, "param", None) or Limits(poll_s=0.1)
+def limits(request: pytest.FixtureRequest) -> Bounds:
+    return getattr(request, "param", None) or Bounds(poll_s=0.1)
 
 
 def names(found: list[Event]) -> list[str]:
@@ -159,7 +159,7 @@ async def test_what_is_not_notified_is_seen_within_a_poll(http: httpx.AsyncClien
         assert (await stream.until("status"))[-1].data["status"] == "active"
 
 
-@pytest.mark.parametrize("limits", [Limits(poll_s=3600)], indirect=True)
+@pytest.mark.parametrize("limits", [Bounds(poll_s=3600)], indirect=True)
 async def test_what_is_notified_is_seen_without_a_poll(http: httpx.AsyncClient, worker: Worker):
     id = worker.enqueue()
     async with events(http, f"/v1/tasks/{id}/events") as stream:
@@ -188,7 +188,7 @@ async def test_a_listener_that_was_cut_comes_back_and_nothing_is_missed(
         await stream.until("end")
 
 
-@pytest.mark.parametrize("limits", [Limits(heartbeat_s=0.1)], indirect=True)
+@pytest.mark.parametrize("limits", [Bounds(heartbeat_s=0.1)], indirect=True)
 async def test_a_silent_stream_has_a_heartbeat(http: httpx.AsyncClient, worker: Worker):
     id = worker.enqueue()
     async with events(http, f"/v1/tasks/{id}/events") as stream:
@@ -245,7 +245,7 @@ async def test_when_everyone_has_left_workers_need_not_notify(
     )
 
 
-@pytest.mark.parametrize("limits", [Limits(streams=2)], indirect=True)
+@pytest.mark.parametrize("limits", [Bounds(streams=2)], indirect=True)
 async def test_streams_are_limited(http: httpx.AsyncClient, worker: Worker):
     id = worker.enqueue()
     path = f"/v1/tasks/{id}/events"

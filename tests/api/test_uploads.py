@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from pgqueue_api.limits import Limits
+from pgqueue_api.bounds import Bounds
 from pgqueue_api.server import Server
 
 MIB = 1024 * 1024
@@ -16,8 +16,8 @@ PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
 
 
 @pytest.fixture
-def limits() -> Limits:
-    return Limits(poll_s=0.1, upload=40 * MIB, uploads=2, body_s=0.5)
+def limits() -> Bounds:
+    return Bounds(poll_s=0.1, upload=40 * MIB, uploads=2, body_s=0.5)
 
 
 async def _lines(mib: int, after: asyncio.Event | None = None) -> AsyncIterator[bytes]:
@@ -188,10 +188,10 @@ async def test_a_large_file_is_never_whole_in_memory(http: httpx.AsyncClient) ->
 async def test_limits_come_from_the_settings() -> None:
     from pgqueue.settings import Settings
 
-    chosen = Limits.of(Settings(upload_bytes=5, upload_types=" text/CSV, a/b", upload_keep_s=9))
+    chosen = Bounds.of(Settings(upload_bytes=5, upload_types=" text/CSV, a/b", upload_keep_s=9))
     assert (chosen.upload, chosen.upload_types) == (5, {"text/csv", "a/b"})
     assert chosen.upload_keep_s == 9
-    assert Limits.of(Settings()) == Limits()
+    assert Bounds.of(Settings()) == Bounds()
 
 
 async def _until(condition, seconds: float = 15) -> None:

@@ -6,9 +6,9 @@
 import asyncio
 from typing import Any
 
-from pgqueue_api.submitter import Submitter
+from pgqueue_api.submit.group_commit import Submitter
 
-from pgqueue.cli import main
+from pgqueue.commands.cli import main
 
 _LATE_S = 1.0
 

@@ -21,8 +21,8 @@ import httpx
 import psutil
 import psycopg
 
+from pgqueue.database.migrations import migrate
 from pgqueue.embedded import EmbeddedServer
-from pgqueue.migrations import migrate
 from tests.chaos.clocks import Clock, wrong_clock
 from tests.chaos.histories import CALLS, moment
 from tests.chaos.proxy import Proxy, proxied

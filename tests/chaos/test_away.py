@@ -9,8 +9,8 @@ import httpx
 import psycopg
 import pytest
 
+from pgqueue.database.migrations import migrate
 from pgqueue.embedded import EmbeddedServer
-from pgqueue.migrations import migrate
 from tests.chaos.crashing import check_sound, seconds
 from tests.chaos.service import Service
 from tests.figures import Figure

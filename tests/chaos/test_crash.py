@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pgqueue.database import Link
+from pgqueue.database.link import Link
 from pgqueue.embedded import EmbeddedServer
 from pgqueue.errors import DatabaseUnavailable
 from tests.chaos.crashing import answers, check_sound, crash, seconds

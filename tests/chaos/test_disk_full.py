@@ -13,8 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from pgqueue.database.migrations import migrate
 from pgqueue.embedded import EmbeddedServer
-from pgqueue.migrations import migrate
 from tests.chaos.crashing import answers, check_sound, seconds
 from tests.chaos.load import check_load, completed, load
 from tests.chaos.service import Service

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from pgqueue.migrations import migrate
-from pgqueue.sync import SyncClient
+from pgqueue.client.sync import SyncClient
+from pgqueue.database.migrations import migrate
 from tests.chaos.crashing import check_sound, crash
 from tests.chaos.enqueuing import Enqueuer
 from tests.chaos.service import Service

@@ -10,7 +10,7 @@ import pytest
 from pgqueue_api.app import create_app
 
 from pgqueue import AnswerLost, DatabaseUnavailable, PgQueue, SyncClient
-from pgqueue.queries import query
+from pgqueue.database.queries import query
 from pgqueue.settings import Settings
 from tests.api.worker import Worker
 from tests.chaos.crashing import check_sound

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from pgqueue_worker.completion import Completion
+from pgqueue_worker.attempts.completion import Completion
 
 from pgqueue import Backoff, Context, PgQueue, Snooze
-from pgqueue.database import Link
+from pgqueue.database.link import Link
 from tests.chaos.histories import WORK, Pen
 
 AGAIN = Backoff(kind="fixed", base=0.5)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pgqueue import migrations
-from pgqueue.queries import SQL
+from pgqueue.database import migrations
+from pgqueue.database.queries import SQL
 
 __all__ = ["Release"]
 

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from click.testing import CliRunner, Result
 
-from pgqueue.check_command import command
+from pgqueue.commands.check import command
 from tests.database.queue import Queue
 from tests.database.schedules import patch
 from tests.database.test_batches import create

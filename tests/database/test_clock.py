@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pgqueue.queries import SQL
+from pgqueue.database.queries import SQL
 from tests.database.queue import Queue
 
 OWN_CLOCK = re.compile(

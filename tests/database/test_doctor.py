@@ -11,8 +11,8 @@ import psycopg
 import pytest
 from click.testing import CliRunner
 
-from pgqueue.doctor import Finding, command, examine
-from pgqueue.migrations import migrate
+from pgqueue.commands.doctor import Finding, command, examine
+from pgqueue.database.migrations import migrate
 from tests.database.queue import Queue
 from tests.servers import FAST, own_server
 
@@ -244,7 +244,7 @@ def test_the_exit_status_is_that_of_the_worst(
     monkeypatch: pytest.MonkeyPatch, level: Any, status: int
 ) -> None:
     monkeypatch.setenv("PGQUEUE_DATABASE_URL", "host=/nowhere")
-    monkeypatch.setattr("pgqueue.doctor.examine", lambda _: [Finding("a", level)])
+    monkeypatch.setattr("pgqueue.commands.doctor.examine", lambda _: [Finding("a", level)])
     assert CliRunner().invoke(command).exit_code == status
 
 

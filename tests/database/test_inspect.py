@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pgqueue.queries import SQL
+from pgqueue.database.queries import SQL
 from tests.database.queue import Queue
 
 

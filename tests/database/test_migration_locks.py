@@ -9,10 +9,11 @@ import psycopg
 import pytest
 from click.testing import CliRunner
 
-from pgqueue import commands, migrations, patience
+from pgqueue.commands import migrate as commands
+from pgqueue.database import migrations, patience
+from pgqueue.database.migrations import migrate
+from pgqueue.database.queries import query
 from pgqueue.errors import DatabaseUnavailable, PgQueueError, SchemaMismatch
-from pgqueue.migrations import migrate
-from pgqueue.queries import query
 from tests.database.queue import Queue
 from tests.database.releases import Release
 

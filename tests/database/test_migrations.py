@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 
-from pgqueue import SchemaMismatch, migrations
-from pgqueue.migrations import check, code_version, migrate, migrate_async
+from pgqueue import SchemaMismatch
+from pgqueue.database import migrations
+from pgqueue.database.migrations import check, code_version, migrate, migrate_async
 from tests.database.queue import Queue
 from tests.servers import Server
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from pgqueue_api.links import Links
+from pgqueue_api.pool import Pool
 
-from pgqueue.database import Database, Link
+from pgqueue.database.link import Database, Link
+from pgqueue.database.migrations import migrate, migrate_async
 from pgqueue.errors import UsageError
-from pgqueue.migrations import migrate, migrate_async
 from tests.database.queue import Queue
 from tests.database.releases import Release
 
@@ -134,7 +134,7 @@ async def test_who_reads_all_columns_of_a_view_goes_on_when_it_got_one(
 ) -> None:
     """Their statements are prepared, and PostgreSQL refuses those once."""
     wanted = {"id": queue.enqueue()}
-    one, two = Database(database, max_size=1), Links(database, "test", size=1, timeout_s=20)
+    one, two = Database(database, max_size=1), Pool(database, "test", size=1, timeout_s=20)
     three = Link(database, "test")
     try:
         await one.open()

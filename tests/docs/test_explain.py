@@ -13,7 +13,7 @@ from pgqueue_api.app import create_app
 from pgqueue_api.schemas.explain import COMPONENTS
 
 from pgqueue import PgQueue
-from pgqueue.cli import group
+from pgqueue.commands.cli import group
 from pgqueue.settings import Settings
 from tests.database.queue import Queue
 from tests.docs.blocks import ROOT, blocks

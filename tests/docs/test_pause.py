@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from pgqueue_api.app import create_app
 
 from pgqueue import PgQueue
-from pgqueue.cli import group
+from pgqueue.commands.cli import group
 from pgqueue.settings import Settings
 from tests.database.queue import Queue
 from tests.docs.blocks import blocks

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from pgqueue_worker.duties import DUTIES
 
 from pgqueue import PgQueue
-from pgqueue.cli import group
+from pgqueue.commands.cli import group
 from tests.database.queue import Queue
 from tests.database.test_check import PLANTED
 from tests.docs.blocks import ROOT, blocks

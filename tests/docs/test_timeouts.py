@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import psycopg
-from pgqueue_api.submission import check_shape
+from pgqueue_api.submit.submission import check_shape
 
 from tests.docs.blocks import blocks
 from tests.worker.conftest import Bench

@@ -4,15 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from pgqueue import (
-    NotFound,
-    OperationState,
-    Outcome,
-    PgQueue,
-    Status,
-    SyncClient,
-    UsageError,
-)
+from pgqueue import NotFound, OperationState, Outcome, PgQueue, Status, SyncClient, UsageError
 from tests.database.queue import Queue
 from tests.database.test_dead_letters import fail
 from tests.database.test_operations import step

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from pgqueue.database import Link
-from pgqueue.listener import Listener
+from pgqueue.database.link import Link
+from pgqueue.database.listener import Listener
 from tests.chaos.proxy import proxied
 
 PATIENCE_S = 45

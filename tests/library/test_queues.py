@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pgqueue import NotFound, PgQueue, SyncClient
-from pgqueue.cli import group
+from pgqueue.commands.cli import group
 from tests.database.queue import Queue
 
 

@@ -5,15 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from pgqueue import (
-    Conflict,
-    DatabaseUnavailable,
-    NewTask,
-    NotFound,
-    Status,
-    SyncClient,
-    UsageError,
-)
+from pgqueue import Conflict, DatabaseUnavailable, NewTask, NotFound, Status, SyncClient, UsageError
 from tests.database.queue import Queue
 
 

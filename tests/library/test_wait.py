@@ -6,8 +6,9 @@ from datetime import timedelta
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from pgqueue import DatabaseUnavailable, PgQueue, Settings, Status, watch
-from pgqueue import app as app_module
+from pgqueue import DatabaseUnavailable, PgQueue, Settings, Status
+from pgqueue.client import app as app_module
+from pgqueue.client import watch
 from tests.database.queue import Queue
 
 

@@ -168,7 +168,7 @@ _NO_POLL = Mutant(
             "claimer",
             (
                 Change(
-                    "worker/pgqueue_worker/claimer.py",
+                    "worker/pgqueue_worker/attempts/claimer.py",
                     "                async with asyncio.timeout(pause):\n"
                     "                    await self._bell.wait()",
                     "                async with asyncio.timeout(None):\n"
@@ -288,14 +288,14 @@ _DECODED_EARLY = Mutant(
             "the worker, for every row of a claim",
             (
                 Change(
-                    "worker/pgqueue_worker/lease.py",
+                    "worker/pgqueue_worker/attempts/lease.py",
                     "            payload=payload,",
                     "            payload=orjson.dumps(orjson.loads(payload)).decode(),",
                 ),
                 Change(
-                    "worker/pgqueue_worker/lease.py",
-                    "from pgqueue.context import Context",
-                    "import orjson\n\nfrom pgqueue.context import Context",
+                    "worker/pgqueue_worker/attempts/lease.py",
+                    "from pgqueue.handlers.context import Context",
+                    "import orjson\n\nfrom pgqueue.handlers.context import Context",
                 ),
             ),
             ("test_a_payload_that_no_parser_takes_stops_nothing_that_is_claimed_with_it",),

@@ -95,7 +95,7 @@ MORE = (
         "cursor without sweep",
         "a claim never looks behind its cursor, where a slow transaction commits",
         Change(
-            "worker/pgqueue_worker/claimer.py",
+            "worker/pgqueue_worker/attempts/claimer.py",
             '"cursors": None if sweeps else self._array_of_cursors(),',
             '"cursors": self._array_of_cursors(),',
         ),
@@ -126,7 +126,7 @@ MORE = (
         "listener believed",
         "a listener that is connected counts as one that hears",
         Change(
-            "pgqueue/listener.py",
+            "pgqueue/database/listener.py",
             "                        await self._heard.wait()\n",
             "                        await asyncio.sleep(0)\n",
         ),
@@ -136,7 +136,7 @@ MORE = (
         "claim loop unwatched",
         "a worker is ready although its claim loop stands still",
         Change(
-            "worker/pgqueue_worker/readiness.py",
+            "worker/pgqueue_worker/supervisor/readiness.py",
             "if still_s > self._still_s and not child.retiring:",
             "if still_s < 0:",
         ),

@@ -1,7 +1,7 @@
 """A real Context whose reports are kept in lists, for tests that need no database."""
 
 from pgqueue import Context
-from pgqueue.task import LeaseId, TaskId
+from pgqueue.models.task import LeaseId, TaskId
 from pgqueue.testing.recorder import Recorder
 
 

@@ -4,9 +4,9 @@ import gzip
 
 import duckdb
 import pytest
-from pgqueue_worker.tasks._aggregation import source
-from pgqueue_worker.tasks.data_aggregation import AggregationPayload, data_aggregation
-from pgqueue_worker.tasks.errors import EngineFailed, InputRefused
+from pgqueue_tasks._aggregation import source
+from pgqueue_tasks.data_aggregation import AggregationPayload, data_aggregation
+from pgqueue_tasks.errors import EngineFailed, InputRefused
 
 from pgqueue import NotFound
 from tests.tasks.recording import RecordingContext

@@ -5,8 +5,8 @@ import statistics
 
 import hypothesis.strategies as st
 from hypothesis import given, settings
-from pgqueue_worker.tasks._aggregation.engine import Aggregation
-from pgqueue_worker.tasks._aggregation.models import AggregationPayload
+from pgqueue_tasks._aggregation.engine import Aggregation
+from pgqueue_tasks._aggregation.models import AggregationPayload
 
 TABLES = st.lists(
     st.fixed_dictionaries(

@@ -8,9 +8,9 @@ from datetime import datetime
 from decimal import Decimal
 
 import pytest
-from pgqueue_worker.tasks._aggregation.values import MAX_RESULT_BYTES, json_safe, unique_names
-from pgqueue_worker.tasks.data_aggregation import AggregationPayload, data_aggregation
-from pgqueue_worker.tasks.errors import InputRefused
+from pgqueue_tasks._aggregation.values import MAX_RESULT_BYTES, json_safe, unique_names
+from pgqueue_tasks.data_aggregation import AggregationPayload, data_aggregation
+from pgqueue_tasks.errors import InputRefused
 from pydantic import ValidationError
 
 from tests.tasks.recording import RecordingContext

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import jsonschema_rs
 import pytest
-from pgqueue_worker.tasks.data_aggregation import AggregationPayload, data_aggregation
-from pgqueue_worker.tasks.demo import NoopPayload, SleepPayload, noop, sleep
-from pgqueue_worker.tasks.email_campaign import CampaignPayload, email_campaign
-from pgqueue_worker.tasks.image_gen import ImagePayload, image_gen
-from pgqueue_worker.tasks.pdf_report import ReportPayload, pdf_report
-from pgqueue_worker.tasks.research_agent import ResearchPayload, research_agent
-from pgqueue_worker.tasks.text_gen import TextPayload, text_gen
-from pgqueue_worker.tasks.webhook_processing import HookPayload, webhook_processing
+from pgqueue_tasks.data_aggregation import AggregationPayload, data_aggregation
+from pgqueue_tasks.demo import NoopPayload, SleepPayload, noop, sleep
+from pgqueue_tasks.email_campaign import CampaignPayload, email_campaign
+from pgqueue_tasks.image_gen import ImagePayload, image_gen
+from pgqueue_tasks.pdf_report import ReportPayload, pdf_report
+from pgqueue_tasks.research_agent import ResearchPayload, research_agent
+from pgqueue_tasks.text_gen import TextPayload, text_gen
+from pgqueue_tasks.webhook_processing import HookPayload, webhook_processing
 
 from tests.tasks.recording import RecordingContext
 

@@ -9,9 +9,9 @@ import threading
 
 import psutil
 import pytest
-from pgqueue_worker.tasks import email_campaign as module
-from pgqueue_worker.tasks.email_campaign import CampaignPayload, email_campaign
-from pgqueue_worker.tasks.errors import EngineFailed, InputRefused
+from pgqueue_tasks import email_campaign as module
+from pgqueue_tasks.email_campaign import CampaignPayload, email_campaign
+from pgqueue_tasks.errors import EngineFailed, InputRefused
 
 from tests.tasks.mail import PASSWORD, MailServer
 from tests.tasks.recording import RecordingContext

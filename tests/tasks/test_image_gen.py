@@ -6,8 +6,8 @@ import struct
 import zlib
 
 import pytest
-from pgqueue_worker.tasks.errors import EngineFailed, InputRefused
-from pgqueue_worker.tasks.image_gen import ImagePayload, image_gen
+from pgqueue_tasks.errors import EngineFailed, InputRefused
+from pgqueue_tasks.image_gen import ImagePayload, image_gen
 from PIL import Image
 
 from pgqueue import Retry

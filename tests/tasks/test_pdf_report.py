@@ -9,11 +9,11 @@ import hypothesis.strategies as st
 import pypdf
 import pytest
 from hypothesis import given, settings
-from pgqueue_worker.tasks._report.document import document
-from pgqueue_worker.tasks._report.models import MAX_CELLS
-from pgqueue_worker.tasks._report.scale import decimals_of, format_number, scale_for
-from pgqueue_worker.tasks.errors import InputRefused
-from pgqueue_worker.tasks.pdf_report import ReportPayload, pdf_report
+from pgqueue_tasks._report.document import document
+from pgqueue_tasks._report.models import MAX_CELLS
+from pgqueue_tasks._report.scale import decimals_of, format_number, scale_for
+from pgqueue_tasks.errors import InputRefused
+from pgqueue_tasks.pdf_report import ReportPayload, pdf_report
 from pydantic import ValidationError
 
 from tests.tasks.recording import RecordingContext

@@ -2,10 +2,10 @@
 
 import logging
 
+import pgqueue_tasks
 import pytest
-from pgqueue_worker import tasks
-from pgqueue_worker.tasks.demo import SleepPayload, sleep
-from pgqueue_worker.tasks.errors import EngineFailed, InputRefused
+from pgqueue_tasks.demo import SleepPayload, sleep
+from pgqueue_tasks.errors import EngineFailed, InputRefused
 
 from pgqueue import NotFound, PgQueue
 from tests.tasks.recording import RecordingContext
@@ -28,7 +28,7 @@ BUILT = {  # concurrency, a minute, attempts, timeout
 
 def test_all_types_are_registered_with_their_queues_and_limits():
     app = PgQueue()
-    tasks.register(app)
+    pgqueue_tasks.register(app)
     assert set(app.types) == {"noop", "sleep", *BUILT, *ALIASES}
     for alias, name in ALIASES.items():
         assert (app.types[alias].queue, app.types[alias].handler) == (name, app.types[name].handler)
@@ -48,7 +48,7 @@ def test_all_types_are_registered_with_their_queues_and_limits():
 
 def test_the_published_schemas_are_closed_and_describe_their_keys():
     app = PgQueue()
-    tasks.register(app)
+    pgqueue_tasks.register(app)
     for name in BUILT:
         published = app.types[name].published()
         for schema in (published["payload_schema"], published["result_schema"]):
@@ -58,10 +58,12 @@ def test_the_published_schemas_are_closed_and_describe_their_keys():
 
 
 def test_a_type_whose_engine_is_not_installed_is_named_with_the_cure(monkeypatch, caplog):
-    monkeypatch.setattr(tasks, "find_spec", lambda name: None if name == "typst" else object())
+    monkeypatch.setattr(
+        pgqueue_tasks, "find_spec", lambda name: None if name == "typst" else object()
+    )
     app = PgQueue()
     with caplog.at_level(logging.WARNING):
-        tasks.register(app)
+        pgqueue_tasks.register(app)
     assert "pdf_report" not in app.types
     assert "data_aggregation" in app.types
     assert "pdf_report (needs typst)" in caplog.text

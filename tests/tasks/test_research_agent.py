@@ -4,9 +4,9 @@ import gzip
 import re
 
 import pytest
-from pgqueue_worker.tasks._research.picking import pick, sentences_of
-from pgqueue_worker.tasks.errors import EngineFailed, InputRefused
-from pgqueue_worker.tasks.research_agent import ResearchPayload, research_agent
+from pgqueue_tasks._research.picking import pick, sentences_of
+from pgqueue_tasks.errors import EngineFailed, InputRefused
+from pgqueue_tasks.research_agent import ResearchPayload, research_agent
 
 from pgqueue import Retry
 from tests.outbound.origin import Origin, Reply

@@ -6,11 +6,11 @@ import signal
 
 import psutil
 import pytest
-from pgqueue_worker.tasks import _sandbox
-from pgqueue_worker.tasks._aggregation.engine import Aggregation
-from pgqueue_worker.tasks._aggregation.models import AggregationPayload
-from pgqueue_worker.tasks.data_aggregation import data_aggregation
-from pgqueue_worker.tasks.errors import EngineFailed, InputRefused
+from pgqueue_tasks import _sandbox
+from pgqueue_tasks._aggregation.engine import Aggregation
+from pgqueue_tasks._aggregation.models import AggregationPayload
+from pgqueue_tasks.data_aggregation import data_aggregation
+from pgqueue_tasks.errors import EngineFailed, InputRefused
 
 from tests.tasks.recording import RecordingContext
 
@@ -30,7 +30,7 @@ def engine(tmp_path, monkeypatch):
 
     async def run(body, *, request=b"{}", cpu_seconds=20, max_output_bytes=100):
         (tmp_path / "an_engine.py").write_text(
-            "import os, sys\nfrom pgqueue_worker.tasks._child import serve\n"
+            "import os, sys\nfrom pgqueue_tasks._child import serve\n"
             f"def run(request, progress):\n    {body}\nserve(run)\n"
         )
         return await _sandbox.run_in_child(
@@ -108,9 +108,7 @@ async def test_a_cancelled_task_has_killed_its_child_when_the_cancellation_arriv
     task = asyncio.create_task(data_aggregation(ctx, ENDLESS))
     await ctx.begun.wait()
     [child] = [
-        c
-        for c in psutil.Process().children()
-        if "pgqueue_worker.tasks._aggregation" in str(c.cmdline())
+        c for c in psutil.Process().children() if "pgqueue_tasks._aggregation" in str(c.cmdline())
     ]
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -123,7 +121,7 @@ async def test_a_child_killed_from_outside_does_not_hang_the_task():
     task = asyncio.create_task(data_aggregation(ctx, ENDLESS))
     await ctx.begun.wait()
     for child in psutil.Process().children():
-        if "pgqueue_worker.tasks._aggregation" in str(child.cmdline()):
+        if "pgqueue_tasks._aggregation" in str(child.cmdline()):
             os.kill(child.pid, signal.SIGTERM)
     with pytest.raises(EngineFailed, match="ended with -15"):
         await task

@@ -6,10 +6,10 @@ from pathlib import Path
 import anyio
 import psutil
 import pytest
-from pgqueue_worker.tasks._aggregation.engine import Aggregation
-from pgqueue_worker.tasks._aggregation.models import AggregationPayload
-from pgqueue_worker.tasks.data_aggregation import data_aggregation
-from pgqueue_worker.tasks.errors import InputRefused
+from pgqueue_tasks._aggregation.engine import Aggregation
+from pgqueue_tasks._aggregation.models import AggregationPayload
+from pgqueue_tasks.data_aggregation import data_aggregation
+from pgqueue_tasks.errors import InputRefused
 
 from tests.tasks.recording import RecordingContext
 

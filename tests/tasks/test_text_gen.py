@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
-from pgqueue_worker import ending
-from pgqueue_worker.failure import describe
-from pgqueue_worker.tasks._models.endpoint import Endpoint, _retry_after
-from pgqueue_worker.tasks._models.settings import ModelSettings
-from pgqueue_worker.tasks.errors import EngineFailed, InputRefused
-from pgqueue_worker.tasks.text_gen import TextPayload, text_gen
+from pgqueue_tasks._models.endpoint import Endpoint, _retry_after
+from pgqueue_tasks._models.settings import ModelSettings
+from pgqueue_tasks.errors import EngineFailed, InputRefused
+from pgqueue_tasks.text_gen import TextPayload, text_gen
+from pgqueue_worker.attempts import ending
+from pgqueue_worker.attempts.failure import describe
 
 from pgqueue import Retry
 from tests.tasks import endpoint as model

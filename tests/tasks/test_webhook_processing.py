@@ -8,9 +8,9 @@ import time
 from datetime import UTC, datetime
 
 import pytest
-from pgqueue_worker.tasks import webhook_processing as module
-from pgqueue_worker.tasks.errors import EngineFailed, InputRefused
-from pgqueue_worker.tasks.webhook_processing import HookPayload, webhook_processing
+from pgqueue_tasks import webhook_processing as module
+from pgqueue_tasks.errors import EngineFailed, InputRefused
+from pgqueue_tasks.webhook_processing import HookPayload, webhook_processing
 from standardwebhooks.webhooks import Webhook
 
 from pgqueue import Retry

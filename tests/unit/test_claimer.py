@@ -4,9 +4,9 @@ import asyncio
 from types import SimpleNamespace
 
 import pytest
-from pgqueue_worker.claimer import Claimer
-from pgqueue_worker.lease import Lease
-from pgqueue_worker.tally import Tally
+from pgqueue_worker.attempts.claimer import Claimer
+from pgqueue_worker.attempts.lease import Lease
+from pgqueue_worker.measurements import Tally
 
 
 class Link:

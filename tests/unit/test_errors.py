@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 from pgqueue import errors
+from pgqueue.database.queries import SQL
 from pgqueue.errors import (
     AnswerLost,
     Conflict,
@@ -20,7 +21,6 @@ from pgqueue.errors import (
     UsageError,
     translate,
 )
-from pgqueue.queries import SQL
 
 ALL = [
     kind

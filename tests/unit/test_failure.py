@@ -1,9 +1,9 @@
 """What is stored of an exception: enough to tell one failure from another."""
 
 import orjson
-from pgqueue_worker.failure import describe
+from pgqueue_worker.attempts.failure import describe
 
-from pgqueue.task import encode
+from pgqueue.models.task import encode
 
 
 def caught(call) -> BaseException:

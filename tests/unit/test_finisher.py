@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from pgqueue_worker import finisher as module
-from pgqueue_worker.finisher import Finisher
-from pgqueue_worker.tally import Tally
+from pgqueue_worker.attempts import finisher as module
+from pgqueue_worker.attempts.finisher import Finisher
+from pgqueue_worker.measurements import Tally
 
 TOOK_S = 0.2
 

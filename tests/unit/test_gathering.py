@@ -2,8 +2,8 @@
 
 import asyncio
 
+from pgqueue.database.gathering import Gatherer
 from pgqueue.errors import DatabaseUnavailable, UsageError
-from pgqueue.gathering import Gatherer
 
 
 class Server:

@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 from pgqueue import Cancel, Context, PayloadError, PgQueue, Retry, UsageError
-from pgqueue.handlers import TaskType
+from pgqueue.handlers.task_type import TaskType
 
 
 class Receipt(BaseModel):

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from pgqueue_api.joined import Joined
+from pgqueue_api.http.joined import Joined
 
 
 class Transport:

@@ -33,6 +33,7 @@ def test_a_wheel_holds_all_packages_and_every_sql_file(tmp_path: Path) -> None:
     assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {
         "pgqueue",
         "pgqueue_api",
+        "pgqueue_tasks",
         "pgqueue_worker",
         "pytest_pgqueue.py",
     }

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from pgqueue.commands.psql import _find_files
+from pgqueue.database.migrations import migrate
+from pgqueue.database.queries import SQL
 from pgqueue.embedded import EmbeddedServer
-from pgqueue.migrations import migrate
-from pgqueue.psql import _find_files
-from pgqueue.queries import SQL
 
 DRIVER = """
 import sys
 from pathlib import Path
 from pgqueue.errors import PgQueueError
-from pgqueue.psql import psql
+from pgqueue.commands.psql import psql
 
 try:
     sys.exit(psql(Path(sys.argv[1]), sys.argv[2:]))

@@ -2,9 +2,9 @@
 
 import re
 
-from pgqueue.queries import SQL, query
+from pgqueue.database.queries import SQL, query
 
-PACKAGES = ("pgqueue", "api/pgqueue_api", "worker/pgqueue_worker")
+PACKAGES = ("pgqueue", "api/pgqueue_api", "worker/pgqueue_worker", "worker/pgqueue_tasks")
 ROOT = SQL.resolve().parent
 SOURCES = [file for name in PACKAGES for file in (ROOT / name).rglob("*.py")]
 ASKED = re.compile(r'\b(?:query|rows|row|_call|setup=|listen=|prepared)\(?\s*"(\w+)"')

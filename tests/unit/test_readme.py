@@ -5,8 +5,8 @@ import json
 import re
 from pathlib import Path
 
+import pgqueue_tasks
 import pytest
-from pgqueue_worker import tasks
 
 from pgqueue import PgQueue
 
@@ -20,7 +20,7 @@ def test_the_readme_fits_on_200_lines() -> None:
 
 def test_the_pdf_that_the_readme_submits_fits_its_type() -> None:
     app = PgQueue()
-    tasks.register(app)
+    pgqueue_tasks.register(app)
     (body,) = re.findall(r"-d '(\{\n.*?\})'", README, re.DOTALL)
     task = json.loads(body)
     assert app.types[task["type"]].decode(json.dumps(task["payload"]))

@@ -1,9 +1,9 @@
 """How many processes a load asks for: every case by itself, without a clock."""
 
 import pytest
-from pgqueue_worker.sizing import Advice, Load, advise, decide
+from pgqueue_worker.supervisor.sizing import Advice, Load, advise, decide
 
-from pgqueue.bounds import Processes, parse
+from pgqueue.commands.process_count import Processes, parse
 
 BOUNDS = Processes(1, 8)
 

@@ -11,8 +11,8 @@ import pytest
 from pydantic import BaseModel
 
 from pgqueue import NewTask, Outcome, Status, UsageError
-from pgqueue.queries import SQL
-from pgqueue.task import FINAL, encode, parse_priority, seconds
+from pgqueue.database.queries import SQL
+from pgqueue.models.task import FINAL, encode, parse_priority, seconds
 
 
 def test_a_row_holds_only_what_was_given() -> None:

@@ -12,9 +12,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from pgqueue.commands.up import Options, up
 from pgqueue.embedded import EmbeddedServer
 from pgqueue.errors import UsageError
-from pgqueue.up import Options, up
 from tests.processes import alive, free_port, wait_until
 
 # Answers /readyz like the API and the worker, drains for DRAIN_S on SIGTERM, has a child.
@@ -68,10 +68,10 @@ http.server.HTTPServer(("127.0.0.1", port), Answer).serve_forever()
 DRIVER = """
 import sys
 from pathlib import Path
-import pgqueue.up
-from pgqueue.up import Options, up
+import pgqueue.commands.up
+from pgqueue.commands.up import Options, up
 
-pgqueue.up._PGQUEUE = (sys.executable, sys.argv[1])
+pgqueue.commands.up._PGQUEUE = (sys.executable, sys.argv[1])
 app = sys.argv[4] if len(sys.argv) > 4 else None
 sys.exit(up(Options(port=int(sys.argv[2]), data_dir=Path(sys.argv[3]), app=app)))
 """

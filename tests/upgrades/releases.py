@@ -12,13 +12,14 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from pgqueue.queries import SQL
+from pgqueue.database.queries import SQL
 
 __all__ = ["TOP", "Release", "last_released", "next_one", "tags", "this_one"]
 
 TOP = Path(__file__).parents[2]
 _PACKAGES = {"pgqueue": "pgqueue", "api/pgqueue_api": "pgqueue_api"}
-_PACKAGES |= {"worker/pgqueue_worker": "pgqueue_worker", "tests": "tests"}
+_PACKAGES |= {"worker/pgqueue_worker": "pgqueue_worker", "worker/pgqueue_tasks": "pgqueue_tasks"}
+_PACKAGES |= {"tests": "tests"}
 _LEFT_OUT = shutil.ignore_patterns("__pycache__", "_sql")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pgqueue.queries import SQL
+from pgqueue.database.queries import SQL
 from tests.figures import Figure
 from tests.servers import Server
 from tests.upgrades.contract import entangled, misunderstood, outstayed, unnumbered
@@ -139,7 +139,7 @@ def test_the_last_release_is_the_newest_tag(tmp_path: Path) -> None:
     top = tmp_path / "top"
     shutil.copytree(this_one(tmp_path / "copy").folder / "pgqueue", top / "pgqueue")
     shutil.move(top / "pgqueue" / "_sql", top / "sql")
-    for package in ("api/pgqueue_api", "worker/pgqueue_worker", "tests"):
+    for package in ("api/pgqueue_api", "worker/pgqueue_worker", "worker/pgqueue_tasks", "tests"):
         (top / package).mkdir(parents=True)
         (top / package / "__init__.py").touch()
 

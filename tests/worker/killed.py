@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from pgqueue_worker import transactions
-from pgqueue_worker.checkpoints import Checkpoints
-from pgqueue_worker.completion import Completion
+from pgqueue_worker.attempts import transaction as transactions
+from pgqueue_worker.attempts.checkpoints import Checkpoints
+from pgqueue_worker.attempts.completion import Completion
 
 from pgqueue import Context, PgQueue
 

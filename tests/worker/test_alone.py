@@ -8,12 +8,12 @@ from contextlib import asynccontextmanager
 import psycopg
 import pytest
 from pgqueue_worker.control import Control
+from pgqueue_worker.deadline_table import Watch
 from pgqueue_worker.isolation.pool import Pool
-from pgqueue_worker.process import WorkerProcess
-from pgqueue_worker.watch import Watch
+from pgqueue_worker.worker_process import WorkerProcess
 
 from pgqueue import PgQueue
-from pgqueue.database import Link
+from pgqueue.database.link import Link
 
 PATIENCE_S = 45
 ENQUEUE = "select pgqueue.enqueue('noted', to_jsonb(%s::text), queue => 'quiet')"

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 from pgqueue_api.app import create_app
-from pgqueue_worker import ending
-from pgqueue_worker.failure import describe
+from pgqueue_worker.attempts import ending
+from pgqueue_worker.attempts.failure import describe
 
 from pgqueue import Backoff, Cancel, PayloadError, PgQueue, Retry, Snooze
 from pgqueue.settings import Settings

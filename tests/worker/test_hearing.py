@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 
 import psycopg
 import pytest
-from pgqueue_worker.hearing import HearingLink
+from pgqueue_worker.attempts.hearing import HearingLink
 
 from pgqueue.errors import DatabaseUnavailable
 from tests.pooler import pgbouncer

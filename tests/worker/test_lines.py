@@ -7,10 +7,10 @@ from contextlib import AsyncExitStack
 
 import psycopg
 import pytest
-from pgqueue_worker import lines as module
-from pgqueue_worker.lines import Line, Lines
+from pgqueue_worker.duties import pool as module
+from pgqueue_worker.duties.pool import Line, Lines
 
-from pgqueue.database import Bounds
+from pgqueue.database.link import Bounds
 from pgqueue.errors import PgQueueError
 from tests.worker.conftest import Bench, eventually
 

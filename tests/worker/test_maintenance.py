@@ -8,15 +8,15 @@ from typing import Any
 import psycopg
 import pytest
 from pgqueue_worker.duties import DUTIES, Duty, Tools
-from pgqueue_worker.maintenance import Maintenance
+from pgqueue_worker.duties.maintenance import Maintenance
 
 from tests.worker.conftest import Bench, eventually
 
 
 @pytest.fixture(autouse=True)
 def recorded_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pgqueue_worker.maintenance._RECORD_S", 0.1)
-    monkeypatch.setattr("pgqueue_worker.maintenance._FAILED_S", 0.1)
+    monkeypatch.setattr("pgqueue_worker.duties.maintenance._RECORD_S", 0.1)
+    monkeypatch.setattr("pgqueue_worker.duties.maintenance._FAILED_S", 0.1)
 
 
 @asynccontextmanager

@@ -13,12 +13,12 @@ from typing import Any
 import orjson
 import psycopg
 import pytest
-from pgqueue_worker.readiness import Readiness
-from pgqueue_worker.watch import Watch
+from pgqueue_worker.deadline_table import Watch
+from pgqueue_worker.supervisor.readiness import Readiness
 from psycopg.conninfo import conninfo_to_dict
 
+from pgqueue.database.migrations import code_version
 from pgqueue.embedded import EmbeddedServer
-from pgqueue.migrations import code_version
 from tests.chaos.proxy import proxied
 from tests.processes import free_port
 from tests.worker.conftest import Bench, eventually

@@ -3,13 +3,13 @@
 import asyncio
 
 import pytest
-from pgqueue_worker.deadlines import Deadlines
-from pgqueue_worker.handling import Handling
+from pgqueue_worker.attempts.deadlines import Deadlines
+from pgqueue_worker.attempts.execution import Handling
+from pgqueue_worker.attempts.lease import Lease
+from pgqueue_worker.attempts.runner import Runner
+from pgqueue_worker.deadline_table import Watch
 from pgqueue_worker.isolation.pool import Pool
-from pgqueue_worker.lease import Lease
-from pgqueue_worker.runner import Runner
-from pgqueue_worker.tally import Tally
-from pgqueue_worker.watch import Watch
+from pgqueue_worker.measurements import Tally
 
 from pgqueue import Context, PgQueue
 

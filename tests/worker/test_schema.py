@@ -2,7 +2,7 @@
 
 import httpx
 
-from pgqueue.migrations import code_version, migrate
+from pgqueue.database.migrations import code_version, migrate
 from tests.processes import free_port
 from tests.worker.conftest import Bench, eventually
 

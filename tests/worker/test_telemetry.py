@@ -10,12 +10,12 @@ import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from pgqueue_worker.control import Control
+from pgqueue_worker.deadline_table import Watch
 from pgqueue_worker.isolation.pool import Pool
-from pgqueue_worker.process import WorkerProcess
-from pgqueue_worker.watch import Watch
+from pgqueue_worker.worker_process import WorkerProcess
 
 from pgqueue import Context, PgQueue, telemetry
-from pgqueue.database import Link
+from pgqueue.database.link import Link
 from tests.worker.conftest import Bench, eventually
 
 

@@ -1,6 +1,6 @@
 """The table in which a supervisor sees by when its process must act."""
 
-from pgqueue_worker.watch import Watch
+from pgqueue_worker.deadline_table import Watch
 
 
 def both_sides(size: int = 2) -> tuple[Watch, Watch]:

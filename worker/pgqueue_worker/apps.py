@@ -6,9 +6,10 @@ import importlib
 import sys
 from pathlib import Path
 
-from pgqueue.app import PgQueue
+import pgqueue_tasks
+
+from pgqueue.client.app import PgQueue
 from pgqueue.errors import UsageError
-from pgqueue_worker import tasks
 
 
 def load(target: str | None, *, builtin: bool) -> PgQueue:
@@ -19,7 +20,7 @@ def load(target: str | None, *, builtin: bool) -> PgQueue:
     """
     app = PgQueue()
     if builtin or target is None:
-        tasks.register(app)
+        pgqueue_tasks.register(app)
     if target is None:
         return app
     own = _find(target)

@@ -8,12 +8,12 @@ import signal
 import click
 
 from pgqueue import logs, telemetry
-from pgqueue.bounds import METAVAR, Processes, parse
+from pgqueue.commands.process_count import METAVAR, Processes, parse
 from pgqueue.settings import Settings
-from pgqueue_worker import metrics as metrics_module
-from pgqueue_worker.metrics import Metrics
 from pgqueue_worker.outbound import Allowed
-from pgqueue_worker.supervisor import Plan, Supervisor
+from pgqueue_worker.supervisor import metrics as metrics_module
+from pgqueue_worker.supervisor.metrics import Metrics
+from pgqueue_worker.supervisor.supervisor import Plan, Supervisor
 
 _METRICS_PORT = 9100
 

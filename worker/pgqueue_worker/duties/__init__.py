@@ -6,12 +6,12 @@ A new one is a function and a line in the ``DUTIES`` of its module, and a module
 from __future__ import annotations
 
 from pgqueue_worker.duties import (
-    figures,
+    dead_letters,
     groups,
-    letters,
     operations,
     retention,
     schedules,
+    statistics,
     tokens,
     uploads,
     webhooks,
@@ -22,8 +22,8 @@ __all__ = ["DUTIES", "Duty", "Tools"]
 
 DUTIES: tuple[Duty, ...] = (
     *tokens.DUTIES,
-    *figures.DUTIES,
-    *letters.DUTIES,
+    *statistics.DUTIES,
+    *dead_letters.DUTIES,
     *groups.DUTIES,
     *operations.DUTIES,
     *schedules.DUTIES,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from pgqueue_worker.lines import Line
+    from pgqueue_worker.duties.pool import Line
 
 __all__ = ["FULL_STEP", "SOON_S", "Duty", "Tools"]
 

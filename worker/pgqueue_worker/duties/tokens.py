@@ -9,9 +9,9 @@ import structlog
 from pgqueue_worker.duties.duty import FULL_STEP, SOON_S, Duty
 
 if TYPE_CHECKING:
-    from pgqueue.database import Link
+    from pgqueue.database.link import Link
     from pgqueue_worker.duties.duty import Tools
-    from pgqueue_worker.lines import Line
+    from pgqueue_worker.duties.pool import Line
 
 __all__ = ["DUTIES", "rescue"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pgqueue.webhooks import QUEUE
+from pgqueue.models.webhook import QUEUE
 from pgqueue_worker.duties.duty import Duty
 
 if TYPE_CHECKING:

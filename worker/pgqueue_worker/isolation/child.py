@@ -24,20 +24,20 @@ import uvloop
 
 from pgqueue import logs, telemetry
 from pgqueue.settings import Settings
-from pgqueue_worker import ending
 from pgqueue_worker.apps import load
-from pgqueue_worker.failure import describe
+from pgqueue_worker.attempts import ending
+from pgqueue_worker.attempts.failure import describe
+from pgqueue_worker.attempts.lease import Lease
 from pgqueue_worker.isolation.remote import Remote
 from pgqueue_worker.isolation.wire import Message, Wire
-from pgqueue_worker.lease import Lease
 from pgqueue_worker.parent import die_with_parent
 
 if TYPE_CHECKING:
     from types import FrameType
 
-    from pgqueue.app import PgQueue
-    from pgqueue.context import Context
-    from pgqueue.handlers import TaskType
+    from pgqueue.client.app import PgQueue
+    from pgqueue.handlers.context import Context
+    from pgqueue.handlers.task_type import TaskType
 
 _OOM_SCORE = 900  # the kernel takes a child before its worker or PostgreSQL
 

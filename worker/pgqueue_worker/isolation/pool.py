@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 import structlog
 
-from pgqueue.task import Outcome
+from pgqueue.models.task import Outcome
 from pgqueue_worker.isolation.nursery import Nursery
 from pgqueue_worker.isolation.process import ChildEnded, IsolatedProcess
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from asyncio import Future
     from collections.abc import Callable
 
+    from pgqueue_worker.attempts.lease import Lease
+    from pgqueue_worker.attempts.reporter import Reporter
     from pgqueue_worker.isolation.process import Answer
-    from pgqueue_worker.lease import Lease
-    from pgqueue_worker.reporter import Reporter
 
 _log = structlog.get_logger("pgqueue.worker")
 

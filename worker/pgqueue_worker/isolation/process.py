@@ -14,10 +14,10 @@ from pgqueue_worker.isolation.wire import Message, framed, read
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from pgqueue.context import Context
-    from pgqueue_worker.completion import Completion
+    from pgqueue.handlers.context import Context
+    from pgqueue_worker.attempts.completion import Completion
+    from pgqueue_worker.attempts.reporter import Reporter
     from pgqueue_worker.isolation.nursery import Forked, Nursery
-    from pgqueue_worker.reporter import Reporter
 
 _START_S = 60.0
 _BURIED_S = 5.0

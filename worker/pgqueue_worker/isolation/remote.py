@@ -7,16 +7,16 @@ import itertools
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-from pgqueue.context import RECORDED
 from pgqueue.errors import named
-from pgqueue_worker.failure import clean
-from pgqueue_worker.reporter import storable
-from pgqueue_worker.transactions import Connections, Transaction
+from pgqueue.handlers.context import RECORDED
+from pgqueue_worker.attempts.failure import clean
+from pgqueue_worker.attempts.reporter import storable
+from pgqueue_worker.attempts.transaction import Connections, Transaction
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from pgqueue.context import Context
+    from pgqueue.handlers.context import Context
     from pgqueue_worker.isolation.wire import Message, Wire
 
 

@@ -14,8 +14,8 @@ import orjson
 from pydantic import BaseModel
 
 from pgqueue import Backoff, Cancel, Context, PgQueue, Retry
-from pgqueue.database import Database
-from pgqueue.webhooks import DELIVERY_TYPE, QUEUE
+from pgqueue.database.link import Database
+from pgqueue.models.webhook import DELIVERY_TYPE, QUEUE
 from pgqueue_worker.outbound import Allowed, Answer, Outbound, OutboundError
 from pgqueue_worker.webhooks.signing import signed
 

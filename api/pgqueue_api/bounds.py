@@ -1,0 +1,79 @@
+"""What one client may ask for, and how long anything may take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from pgqueue.settings import Settings
+
+__all__ = ["Bounds"]
+
+UPLOAD_TYPES = frozenset(
+    (
+        "application/gzip",
+        "application/json",
+        "application/pdf",
+        "application/vnd.apache.parquet",
+        "application/x-ndjson",
+        "image/gif",
+        "image/jpeg",
+        "image/png",
+        "image/webp",
+        "text/csv",
+        "text/plain",
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Every bound of the API in one place; sizes in bytes, durations in seconds."""
+
+    head: int = 64 * 1024
+    """Of a request: its first line and its headers."""
+    head_s: float = 15
+    """How long a client may take to send them."""
+    body: int = 256 * 1024
+    bulk_body: int = 4 * 1024 * 1024
+    bulk_tasks: int = 1_000
+    payload: int = 256 * 1024
+    depth: int = 64
+    page: int = 200
+    hook_body: int = 160 * 1024
+    """Of a webhook that comes in: it must fit into a payload."""
+    upload: int = 2 * 1024**3
+    """The most that one file may have."""
+    upload_types: frozenset[str] = UPLOAD_TYPES
+    upload_s: float = 3600
+    """How long a file may take to arrive."""
+    upload_keep_s: float = 7 * 86_400
+    uploads: int = 8
+    """How many files a process takes at once."""
+    wait_s: float = 60
+    """The longest ``Prefer: wait``."""
+    body_s: float = 30
+    """How long a client may take to send its body."""
+    submit_s: float = 9
+    """How long a submit may wait for PostgreSQL."""
+    waiting_submits: int = 10_000
+    streams: int = 12_000
+    queue_streams: int = 100
+    heartbeat_s: float = 15
+    stalled_s: float = 30
+    """A stream whose client takes nothing for so long is cut."""
+    poll_s: float = 1
+    """How often watched tasks are looked at, whatever the notifications say."""
+    types_s: float = 15
+    """How often the published types are read again."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Give the bounds with those that an operator sets."""
+        types = {part.strip().lower() for part in settings.upload_types.split(",")} - {""}
+        return cls(
+            upload=settings.upload_bytes,
+            upload_types=frozenset(types) or UPLOAD_TYPES,
+            upload_keep_s=settings.upload_keep_s,
+        )

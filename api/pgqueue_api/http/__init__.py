@@ -1,0 +1,1 @@
+"""What every request shares: bounded bodies, preconditions, headers, and uvicorn's protocol."""

@@ -1,0 +1,329 @@
+"""The hub: one LISTEN for the whole process, and one look at PostgreSQL for all who watch a task.
+
+A notification is a hint that a task may have changed; what is said to clients is always the state
+as it was read. All watched tasks are read every second besides, so a lost notification costs a
+second and nothing else. While someone watches, the hub says so in the database, so that workers
+notify; else they save themselves the trouble.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import socket
+from collections import deque
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from pgqueue import logs
+from pgqueue.database.listener import Listener
+from pgqueue.errors import NotFound, PgQueueError
+from pgqueue_api.pruned import missing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterator
+
+    from pgqueue.database.link import Row
+    from pgqueue_api.bounds import Bounds
+    from pgqueue_api.metrics import Metrics
+    from pgqueue_api.pool import Pool
+
+__all__ = ["START", "Hub", "Line", "Position", "WatchedTask"]
+
+Position = tuple[int, int]
+"""A log line's place: the lease, and the lease's own counter."""
+
+Line = tuple[str, bytes]
+"""A log line, or a piece of text, as the event that it is: its name, and its JSON."""
+
+START: Position = (0, 0)
+
+_LISTEN_S = 30
+_RENEW_S = 10
+_RING = 200
+_READ_AT_ONCE = 500
+_BUSY_SHARE = 10  # polls take at most a tenth of the time, however many watch
+
+# not for secrecy; and not the module's own state, which belongs to whoever seeds it, such as a test
+_SPREAD = random.Random()  # noqa: S311
+
+_log = logs.get_logger("pgqueue.api")
+
+
+class WatchedTask:
+    """What is known of one watched task, shared by all who watch it."""
+
+    __slots__ = ("end", "ended", "logs", "logs_from", "position", "state", "version", "wakers")
+
+    def __init__(self) -> None:
+        self.wakers: set[asyncio.Event] = set()
+        self.version = ""
+        self.state = b""
+        self.ended = False
+        self.position: Position | None = None
+        """Logs up to here have been read; None before anything was."""
+        self.end: Position = START
+        """Where the logs ended at the last read."""
+        self.logs: deque[tuple[Position, Line]] = deque(maxlen=_RING)
+        self.logs_from: Position = START
+        """``logs`` holds every line after this one, up to ``position``."""
+
+    def take(self, row: Row, since: Position) -> None:
+        """Take over what ``task_changes`` found after a place in the logs."""
+        if row["state"] is not None:
+            self.version, self.state = row["version"], row["state"].encode()
+            self.ended = row["ended"]
+        self.end = (row["last_lease"], row["last_seq"])
+        if self.position is None or since > self.position:
+            return  # lines in between would be missing
+        for position, line in log_lines(row):
+            if position <= self.position:
+                continue
+            if len(self.logs) == _RING:
+                self.logs_from = self.logs[0][0]
+            self.logs.append((position, line))
+            self.position = position
+
+    def reaches_back_to(self, position: Position) -> bool:
+        """Say whether every line after a place is at hand here."""
+        return (
+            self.position is not None and self.logs_from <= position and self.position >= self.end
+        )
+
+    def start_at(self, position: Position) -> None:
+        """Say up to where the first of its watchers has read the logs."""
+        if self.position is None:
+            self.position = self.logs_from = position
+
+    def wake(self) -> None:
+        """Wake everyone who watches."""
+        for waker in self.wakers:
+            waker.set()
+
+
+class Hub:
+    """Watches tasks for any number of clients."""
+
+    def __init__(
+        self,
+        dsn: str,
+        links: Pool,
+        bounds: Bounds,
+        metrics: Metrics,
+        on_types: Callable[[], None],
+    ) -> None:
+        self._links = links
+        self._bounds = bounds
+        self._metrics = metrics
+        self._on_types = on_types
+        self._name = f"api {socket.gethostname()}:{os.getpid()}:{_SPREAD.getrandbits(32):08x}"
+        self._watches: dict[str, WatchedTask] = {}
+        self._changed: dict[str, float] = {}  # id → when the hint came
+        self._look = asyncio.Event()
+        self._someone = asyncio.Event()
+        self._announced = False
+        self.ending = asyncio.Event()
+        self.watchers = 0
+        self.hint_listeners: set[Callable[[list[str]], None]] = set()
+        self._listener = Listener(
+            dsn,
+            self._name,
+            application_name="pgqueue api listen",
+            listen="listen_hub",
+            echo=lambda payload: links.rows("echo", {"payload": payload}),
+            hear=self._hear,
+            on_connect=self._connected,
+            on_change=metrics.listening.set,
+        )
+
+    def loops(self) -> list[Coroutine[Any, Any, None]]:
+        """Give the loops that run as long as the process."""
+        return [self._listener.run(), self._refresh(), self._poll(), self._renew()]
+
+    @property
+    def deaf(self) -> str | None:
+        """Why notifications cannot arrive; None if they do."""
+        return self._listener.deaf
+
+    def end_streams(self) -> None:
+        """Have every stream and every wait end now."""
+        self.ending.set()
+        for watch in self._watches.values():
+            watch.wake()
+
+    async def close(self) -> None:
+        """Tell workers that nobody here watches any more, and close the connections."""
+        if self._announced:
+            with suppress(PgQueueError):  # it runs out by itself
+                await self._say_listening(0)
+        await self._links.close()
+
+    @contextmanager
+    def watching(self, id: str) -> Iterator[tuple[WatchedTask, asyncio.Event]]:
+        """Watch a task over the block: the event is set whenever its state or logs moved on."""
+        watch = self._watches.get(id)
+        if watch is None:
+            watch = self._watches[id] = WatchedTask()
+        waker = asyncio.Event()
+        watch.wakers.add(waker)
+        self.watchers += 1
+        self._someone.set()
+        try:
+            yield watch, waker
+        finally:
+            watch.wakers.discard(waker)
+            self.watchers -= 1
+            if not watch.wakers:
+                self._watches.pop(id, None)
+                self._changed.pop(id, None)
+
+    async def changes(self, id: str, version: str, position: Position) -> Row | None:
+        """Read what is new about one task since a version and a log line; None if nothing is."""
+        rows = await self._links.rows("task_changes", _asked([(id, version, position)]))
+        return rows[0] if rows else None
+
+    async def missing(self, id: str) -> NotFound:
+        """Give the error for a task that is not there."""
+        return await missing(self._links, id)
+
+    async def wait_for_end(self, id: str, seconds: float) -> bytes | None:
+        """Wait until a task has ended, and give its state then or when time is up."""
+        state: bytes | None = None
+        try:
+            async with asyncio.timeout(seconds):
+                with self.watching(id) as (watch, waker):
+                    await self.announce_watching()
+                    row = await self.changes(id, "", START)
+                    if row is None:
+                        raise await self.missing(id)
+                    watch.start_at(START)
+                    watch.take(row, START)
+                    state = watch.state
+                    while not watch.ended and not self.ending.is_set():
+                        await waker.wait()
+                        waker.clear()
+                        state = watch.state or state
+        except TimeoutError:
+            pass
+        return state
+
+    async def announce_watching(self) -> None:
+        """See to it that workers notify from now on, if the database can be reached."""
+        self._someone.set()
+        if not self._announced:
+            try:
+                await self._say_listening(_LISTEN_S)
+            except PgQueueError as error:
+                _log.debug("listen_not_said", error=str(error))
+
+    async def _say_listening(self, seconds: float) -> None:
+        await self._links.rows(
+            "listen_on", {"name": self._name, "channel": "pgqueue_event", "seconds": seconds}
+        )
+        self._announced = seconds > 0
+
+    def _has_watchers(self) -> bool:
+        return bool(self._watches or self.hint_listeners)
+
+    async def _renew(self) -> None:
+        """Keep saying that someone watches, while someone does."""
+        while True:
+            await self._someone.wait()
+            try:
+                await self._say_listening(_LISTEN_S if self._has_watchers() else 0)
+            except PgQueueError as error:
+                _log.debug("listen_not_said", error=str(error))
+            if not self._has_watchers():
+                self._someone.clear()
+            await asyncio.sleep(_RENEW_S)
+
+    def _connected(self) -> None:
+        """Look at everything once: what was said before is not heard."""
+        self._changed.update(dict.fromkeys(self._watches, self._now()))
+        self._look.set()
+        self._on_types()
+
+    def _hear(self, channel: str, payload: str) -> None:
+        if channel == "pgqueue_control":
+            if payload == "types":
+                self._on_types()
+            return
+        ids = payload.split(",")
+        for id in ids:
+            if id in self._watches:
+                self._changed.setdefault(id, self._now())
+                self._look.set()
+        for listener in self.hint_listeners:
+            listener(ids)
+
+    async def _poll(self) -> None:
+        """Mark every watched task to be looked at, about every second."""
+        pause = self._bounds.poll_s
+        while True:
+            await self._someone.wait()
+            await asyncio.sleep(pause * _SPREAD.uniform(0.9, 1.1))
+            started = self._now()
+            ids = list(self._watches)
+            for start in range(0, len(ids), _READ_AT_ONCE):
+                await self._read(ids[start : start + _READ_AT_ONCE])
+            pause = max(self._bounds.poll_s, (self._now() - started) * _BUSY_SHARE)
+
+    async def _refresh(self) -> None:
+        """Read what notifications have named; what comes meanwhile goes into the next read."""
+        while True:
+            await self._look.wait()
+            self._look.clear()
+            while self._changed:
+                ids = list(self._changed)[:_READ_AT_ONCE]
+                heard = [self._changed.pop(id) for id in ids]
+                if await self._read(ids):
+                    self._metrics.notify_lag.observe(self._now() - min(heard))
+
+    async def _read(self, ids: list[str]) -> bool:
+        """Read what is new about these tasks and wake their watchers."""
+        known = [
+            (id, watch.version, watch.position)
+            for id in ids
+            if (watch := self._watches.get(id)) and watch.position is not None
+        ]
+        if not known:
+            return False
+        since = {id: position for id, _, position in known}
+        try:
+            rows = await self._links.rows("task_changes", _asked(known))
+        except PgQueueError as error:
+            _log.debug("watched_not_read", error=str(error))
+            return False
+        for row in rows:
+            watch = self._watches.get(row["id"])
+            if watch is not None:
+                watch.take(row, since[row["id"]])
+                watch.wake()
+                if row["logs"] and watch.position is not None and watch.position < watch.end:
+                    self._changed.setdefault(row["id"], self._now())
+                    self._look.set()
+        return True
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
+
+
+def log_lines(row: Row) -> list[tuple[Position, Line]]:
+    """Give the log lines and pieces of text of a row of ``task_changes`` with their places."""
+    if row["logs"] is None:
+        return []
+    places = zip(row["log_leases"], row["log_seqs"], strict=True)
+    lines = zip(row["log_types"], (line.encode() for line in row["logs"]), strict=True)
+    return list(zip(places, lines, strict=True))
+
+
+def _asked(watched: list[tuple[str, str, Position]]) -> dict[str, str]:
+    elements = [
+        {"id": id, "version": version, "lease_id": position[0], "seq": position[1]}
+        for id, version, position in watched
+    ]
+    return {"watched": orjson.dumps(elements).decode()}

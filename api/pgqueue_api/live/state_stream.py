@@ -1,0 +1,80 @@
+"""Server-sent events of one thing that moves on until it ends: its state, whole, as it changes."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pgqueue.errors import DatabaseUnavailable
+from pgqueue_api.live.task_stream import frame
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable
+
+    from pgqueue_api.services import Services
+
+__all__ = ["StateStream"]
+
+_ROUND_S = 0.2  # five frames a second at most
+
+
+@dataclass(slots=True)
+class StateStream:
+    """Frames of a thing. ``read`` gives its JSON and whether it goes on, or raises ``NotFound``.
+
+    ``hints`` says whether a notification with these ids is one to look after.
+    """
+
+    services: Services
+    read: Callable[[], Awaitable[tuple[bytes, bool]]]
+    hints: Callable[[list[str]], bool]
+    hinted: asyncio.Event = field(default_factory=asyncio.Event)
+    item: bytes = b""
+    goes_on: bool = True
+
+    def hear(self, ids: list[str]) -> None:
+        """Note a notification."""
+        if self.hints(ids):
+            self.hinted.set()
+
+    async def frames(self) -> AsyncGenerator[bytes, None]:
+        """Give snapshot, progress and the end."""
+        hub, bounds = self.services.hub, self.services.bounds
+        loop = asyncio.get_running_loop()
+        hub.hint_listeners.add(self.hear)
+        try:
+            await hub.announce_watching()
+            await self._look()
+            yield b"retry: 2000\n\n" + frame("snapshot", self.item)
+            spoke_at = loop.time()
+            while self.goes_on and not hub.ending.is_set():
+                await self._pause(bounds.poll_s)
+                told = b""
+                try:
+                    if await self._look():
+                        told = frame("progress", self.item)
+                except DatabaseUnavailable:
+                    told = b": the database is not available\n\n"
+                if told or loop.time() >= spoke_at + bounds.heartbeat_s:
+                    yield told or b": \n\n"
+                    spoke_at = loop.time()
+            yield b": the server is stopping\n\n" if self.goes_on else frame("end", self.item)
+        finally:
+            hub.hint_listeners.discard(self.hear)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait for a hint, or until it is time to look."""
+        try:
+            async with asyncio.timeout(max(_ROUND_S, seconds)):
+                await self.hinted.wait()
+                await asyncio.sleep(_ROUND_S)
+        except TimeoutError:
+            pass
+        self.hinted.clear()
+
+    async def _look(self) -> bool:
+        """Read it; says whether it moved on."""
+        before = self.item
+        self.item, self.goes_on = await self.read()
+        return self.item != before

@@ -1,0 +1,20 @@
+"""Why a task is not there: it never was, or it had its time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pgqueue.errors import NotFound, missing_task
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from pgqueue_api.pool import Pool
+
+__all__ = ["missing"]
+
+
+async def missing(reads: Pool, id: UUID | str) -> NotFound:
+    """Give the error for a task that was not found: 404, or 410 if its day was pruned."""
+    row = await reads.row("is_pruned", {"id": id})
+    return missing_task(id, pruned=row is not None and row["pruned"])

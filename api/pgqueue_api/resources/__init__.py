@@ -1,0 +1,43 @@
+"""The routes, one module for each noun."""
+
+from __future__ import annotations
+
+from pgqueue_api.resources import (
+    batches,
+    dead_letters,
+    docs,
+    events,
+    health,
+    hooks,
+    limits,
+    operations,
+    overview,
+    pausing,
+    queues,
+    scaling,
+    schedules,
+    tasks,
+    uploads,
+    webhooks,
+)
+
+__all__ = ["ROUTES"]
+
+ROUTES = [
+    *tasks.ROUTES,
+    *batches.ROUTES,
+    *hooks.ROUTES,
+    *uploads.ROUTES,
+    *dead_letters.ROUTES,
+    *operations.ROUTES,
+    *events.ROUTES,
+    *queues.ROUTES,
+    *schedules.ROUTES,
+    *pausing.ROUTES,
+    *limits.ROUTES,
+    *webhooks.ROUTES,
+    *scaling.ROUTES,
+    *overview.ROUTES,
+    *health.ROUTES,
+    *docs.ROUTES,
+]

@@ -1,0 +1,202 @@
+"""POST /v1/tasks and /v1/tasks/bulk: from the bytes of a request to the bytes of its answer."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from pgqueue import telemetry
+from pgqueue.errors import PgQueueError
+from pgqueue_api.http import bodies
+from pgqueue_api.http.requests import wait_asked
+from pgqueue_api.problems import Invalid, problem_of
+from pgqueue_api.schemas.tasks import BULK
+from pgqueue_api.submit.all_or_none import all_or_none, pointing
+from pgqueue_api.submit.store import Kept, Outcome, as_stored, flagged, store, store_once
+from pgqueue_api.submit.submission import Submission, check, check_shape
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from litestar.types import Receive
+
+    from pgqueue_api.services import Services
+    from pgqueue_api.submit.types import TaskType
+
+__all__ = ["Answer", "check_one", "submit_bulk", "submit_one"]
+
+Headers = dict[bytes, bytes]
+
+_KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
+
+
+@dataclass(slots=True)
+class Answer:
+    """A response: JSON, and what its headers say beside that."""
+
+    status: int
+    content: bytes
+    headers: dict[str, str] = field(default_factory=dict)
+    deduplicated: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    services: Services
+    headers: Headers
+    content: bytes
+
+    @property
+    def traceparent(self) -> str | None:
+        given = self.headers.get(b"traceparent")
+        return None if given is None else telemetry.parse(given.decode("latin-1"))
+
+
+async def submit_one(services: Services, headers: Headers, receive: Receive) -> Answer:
+    """Store one task and answer with it, or with its end if the client prefers to wait."""
+    bounds = services.bounds
+    bodies.require_json(headers)
+    content = await bodies.read(receive, headers, bounds.body, bounds.body_s)
+    raw = bodies.parse(content, bounds.depth + 1)
+    check_shape(raw)
+    kind = services.registry.known(raw["type"]) or await services.registry.find(raw["type"])
+    request = _Request(services, headers, content)
+    if not telemetry.enabled():
+        answer = await _store_one(request, raw, kind, request.traceparent)
+    else:
+        attributes = {"pgqueue.type": kind.name}
+        with telemetry.span_from(
+            request.traceparent, "submit", attributes, kind="producer"
+        ) as span:
+            answer = await _store_one(request, raw, kind, span.traceparent)
+    if b"prefer" in headers:
+        await _wait(services, headers[b"prefer"], answer)
+    return answer
+
+
+async def _store_one(
+    request: _Request, raw: dict[str, Any], kind: TaskType, traceparent: str | None
+) -> Answer:
+    services = request.services
+    submission = check(raw, kind, services.registry.budgets, traceparent, services.bounds.payload)
+    headers: dict[str, str] = {}
+    if b"idempotency-key" in request.headers:
+        with pointing("/0", ""):
+            (outcome,), replayed = await _store_once(request, [submission], strict=True)
+        if replayed:
+            headers["Idempotent-Replayed"] = "true"
+    elif submission.apart:
+        with pointing("/0", ""):
+            (outcome,) = await store(services, [submission])
+    else:
+        id, created_at = await services.submitter.submit(submission.element)
+        content = await as_stored(services, submission, id, created_at)
+        return Answer(201, content, {"Location": f"/v1/tasks/{id}"})
+    if isinstance(outcome, PgQueueError):
+        raise outcome
+    headers["Location"] = f"/v1/tasks/{outcome.id}"
+    status = 200 if outcome.deduplicated else 201
+    return Answer(status, outcome.content, headers, outcome.deduplicated)
+
+
+async def submit_bulk(services: Services, headers: Headers, receive: Receive) -> Answer:
+    """Store up to 1,000 tasks; each gets its own answer, in the order given."""
+    bounds = services.bounds
+    bodies.require_json(headers)
+    content = await bodies.read(receive, headers, bounds.bulk_body, bounds.body_s)
+    raw = bodies.parse(content, bounds.depth + 3)
+    tasks = _tasks_of(raw, bounds.bulk_tasks)
+    request = _Request(services, headers, content)
+    with telemetry.span_from(
+        request.traceparent, "submit", {"pgqueue.tasks": len(tasks)}, kind="producer"
+    ) as span:
+        checked = [
+            await check_one(services, task, f"/tasks/{n}", span.traceparent)
+            for n, task in enumerate(tasks)
+        ]
+        good = [one if isinstance(one, Submission) else None for one in checked]
+        if any(one is not None and one.tied for one in good):
+            good = [*all_or_none(checked)]
+        extra: dict[str, str] = {}
+        with pointing("", "/tasks"):
+            if b"idempotency-key" in headers:
+                stored, replayed = await _store_once(request, good, strict=False)
+                if replayed:
+                    extra["Idempotent-Replayed"] = "true"
+            else:
+                stored = await store(services, good)
+    # what is wrong with a task now says more than that it was refused before
+    outcomes = [
+        one if isinstance(one, PgQueueError) and not isinstance(outcome, Kept) else outcome
+        for one, outcome in zip(checked, stored, strict=True)
+    ]
+    accepted = sum(isinstance(outcome, Kept) for outcome in outcomes)
+    for outcome in outcomes:
+        if isinstance(outcome, PgQueueError) and outcome.status >= 500 and not accepted:
+            raise outcome
+    items = [
+        {"ok": False, "problem": problem_of(outcome)[1]}
+        if isinstance(outcome, PgQueueError)
+        else {"ok": True, "id": outcome.id, "task": orjson.Fragment(outcome.content)}
+        for outcome in outcomes
+    ]
+    result = {"accepted": accepted, "refused": len(items) - accepted, "items": items}
+    return Answer(200, orjson.dumps(result), extra)
+
+
+def _tasks_of(raw: Any, most: int) -> list[Any]:
+    if not isinstance(raw, dict) or set(raw) != {"tasks"} or not isinstance(raw["tasks"], list):
+        raise Invalid('this is not {"tasks": […]}', hint="see /docs")
+    if not 1 <= len(raw["tasks"]) <= min(most, BULK["properties"]["tasks"]["maxItems"]):
+        raise Invalid(
+            f"{len(raw['tasks']):,} tasks are not 1 to {most:,}",
+            errors=[{"pointer": "/tasks", "message": f"1 to {most:,} tasks"}],
+        )
+    return raw["tasks"]
+
+
+async def check_one(
+    services: Services, raw: Any, prefix: str, traceparent: str | None
+) -> Submission | PgQueueError:
+    """Give the submission that a value is, or what is wrong with it."""
+    try:
+        check_shape(raw, prefix)
+        kind = services.registry.known(raw["type"]) or await services.registry.find(raw["type"])
+        budgets = services.registry.budgets
+        return check(raw, kind, budgets, traceparent, services.bounds.payload, prefix=prefix)
+    except PgQueueError as error:
+        if error.status >= 500:
+            raise
+        return error
+
+
+async def _store_once(
+    request: _Request, checked: Sequence[Submission | None], *, strict: bool
+) -> tuple[list[Outcome], bool]:
+    key, request_hash = _key(request.headers), hashlib.sha256(request.content).digest()
+    return await store_once(request.services, key, request_hash, checked, strict=strict)
+
+
+async def _wait(services: Services, preference: bytes, answer: Answer) -> None:
+    seconds = wait_asked(preference, services.bounds.wait_s)
+    if seconds is None:
+        return
+    id = answer.headers["Location"].rsplit("/", 1)[1]
+    state = await services.hub.wait_for_end(id, seconds)
+    if state is not None:
+        answer.content = flagged(state, answer.deduplicated)
+    answer.headers["Preference-Applied"] = f"wait={seconds:g}"
+
+
+def _key(headers: Mapping[bytes, bytes]) -> str:
+    key = headers[b"idempotency-key"].decode("latin-1")
+    if not _KEY.fullmatch(key):
+        raise Invalid(
+            "this is not an Idempotency-Key",
+            errors=[{"parameter": "Idempotency-Key", "message": "1 to 255 printable characters"}],
+        )
+    return key

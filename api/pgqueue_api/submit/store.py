@@ -1,0 +1,208 @@
+"""Checked tasks on their way into PostgreSQL: each alone in its outcome, however many share a call.
+
+Tasks without a key share commits with those of other requests. Those with a key do not: whoever
+uses a key waits for its other users, and nobody else shall wait with them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pgqueue.errors import Duplicate, NotFound, PgQueueError
+from pgqueue_api.problems import Invalid, KeyInFlight, KeyReused
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pgqueue_api.services import Services
+    from pgqueue_api.submit.submission import Submission
+
+__all__ = ["Kept", "Outcome", "as_stored", "flagged", "store", "store_once"]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A task as it is answered; ``deduplicated`` is None where it was not asked for."""
+
+    id: str
+    content: bytes
+    deduplicated: bool | None = None
+
+
+_HITS = ("returned", "replaced")
+
+Outcome = Kept | PgQueueError
+
+
+def flagged(state: bytes, deduplicated: bool | None) -> bytes:  # noqa: FBT001  None: not asked
+    """Say in a task's JSON whether it was there before."""
+    if deduplicated is None:
+        return state
+    return b'{"deduplicated":%s,%s' % (b"true" if deduplicated else b"false", state[1:])
+
+
+async def store(services: Services, checked: Sequence[Submission | None]) -> list[Outcome]:
+    """Store tasks, each by itself; gives an outcome for each place. None stands for a refused.
+
+    If any waits for others they are stored together, and what is wrong with one raises.
+    """
+    if any(one is not None and one.tied for one in checked):
+        return await _store_tied(services, [one for one in checked if one is not None])
+    futures = [
+        services.submitter.submit(one.element) if one is not None and not one.apart else None
+        for one in checked
+    ]
+    keyed = [one for one in checked if one is not None and one.apart]
+    with_key = iter(await _store_keyed(services, keyed))
+    outcomes: list[Outcome] = []
+    limited: dict[str, int] = {}
+    for n, (one, future) in enumerate(zip(checked, futures, strict=True)):
+        if one is None:
+            outcomes.append(Invalid())
+            continue
+        if future is None:
+            outcomes.append(next(with_key))
+            continue
+        try:
+            id, created_at = await future
+            outcomes.append(Kept(id, one.as_task(id, created_at)))
+            if one.limit_key is not None:
+                limited[id] = n
+        except PgQueueError as error:
+            outcomes.append(error)
+    for id, state in (await _states(services, list(limited))).items():
+        outcomes[limited[id]] = Kept(id, state)
+    return outcomes
+
+
+async def as_stored(services: Services, one: Submission, id: str, created_at: str) -> bytes:
+    """Give a task as it stands now that it was stored.
+
+    Whether one with a key waits for that only the database knows.
+    """
+    if not one.unsettled:
+        return one.as_task(id, created_at)
+    return (await _states(services, [id]))[id]
+
+
+async def _store_tied(services: Services, submissions: Sequence[Submission]) -> list[Outcome]:
+    row = await services.keyed.row("submit_unique", {"tasks": _elements(submissions)})
+    assert row is not None
+    services.doorbell.ring(row["queues"], row["ids"])
+    hits = _hits(row["ids"], row["verdicts"])
+    states = await _states(services, hits + _limited(submissions, row["ids"]))
+    return [
+        _outcome(one, id, row["created_at"], verdict, states)
+        for one, id, verdict in zip(submissions, row["ids"], row["verdicts"], strict=True)
+    ]
+
+
+async def _store_keyed(services: Services, submissions: Sequence[Submission]) -> list[Outcome]:
+    if not submissions:
+        return []
+    try:
+        return await _store_tied(services, submissions)
+    except PgQueueError as error:
+        if len(submissions) == 1 or error.status >= 500:
+            return [error] * len(submissions)
+        # one of them is bad: by halves, so that it alone is refused
+        middle = len(submissions) // 2
+        return [
+            *await _store_keyed(services, submissions[:middle]),
+            *await _store_keyed(services, submissions[middle:]),
+        ]
+
+
+async def store_once(
+    services: Services,
+    key: str,
+    request_hash: bytes,
+    checked: Sequence[Submission | None],
+    *,
+    strict: bool,
+) -> tuple[list[Outcome], bool]:
+    """Store tasks under an Idempotency-Key; None stands for one that was refused.
+
+    Gives an outcome for each place, and whether they were there before. With ``strict`` a task
+    that is rejected because another has its ``dedup_key`` raises, and leaves the key free.
+    """
+    good = [one for one in checked if one is not None]
+    keyed = any(one.apart for one in good)
+    row = await (services.keyed if keyed else services.writes).row(
+        "submit_idempotent",
+        {
+            "key": key,
+            "request_hash": request_hash,
+            "tasks": _elements(good),
+            "places": [n for n, one in enumerate(checked, 1) if one is not None],
+            "asked": len(checked),
+            "strict": strict,
+        },
+    )
+    assert row is not None
+    if row["verdict"] == "in_flight":
+        raise KeyInFlight(hint="wait for its answer, or ask again in a moment")
+    if row["verdict"] == "reused":
+        raise KeyReused(hint="use a new key for a new request")
+    ids, verdicts = row["ids"], row["verdicts"] or [None] * len(checked)
+    if row["queues"]:
+        services.doorbell.ring(row["queues"], [id for id in ids if id])
+    replayed = row["verdict"] == "replayed"
+    hits = [id for id in ids if id] if replayed else _hits(ids, verdicts)
+    states = await _states(services, hits + _limited(checked, ids))
+    outcomes: list[Outcome] = []
+    for one, id, verdict in zip(checked, ids, verdicts, strict=True):
+        if id is None:
+            outcomes.append(Invalid("it was refused when this Idempotency-Key came first"))
+        else:
+            outcomes.append(_outcome(one, id, row["created_at"], verdict, states))
+    return outcomes, replayed
+
+
+def _outcome(
+    one: Submission | None,
+    id: str,
+    created_at: str,
+    verdict: str | None,
+    states: Mapping[str, bytes],
+) -> Outcome:
+    if verdict == "rejected":
+        return Duplicate(
+            f"task {id} has the dedup_key and counts",
+            task_id=id,
+            hint=f"GET /v1/tasks/{id} shows it",
+        )
+    deduplicated = verdict in _HITS
+    known = deduplicated if deduplicated or (one and one.dedup_key is not None) else None
+    if one is None or id in states:
+        return Kept(id, flagged(states[id], known), known)
+    return Kept(id, flagged(one.as_task(id, created_at), known), known)
+
+
+def _elements(submissions: Sequence[Submission]) -> str:
+    return (b"[" + b",".join(one.element for one in submissions) + b"]").decode()
+
+
+def _hits(ids: Sequence[str | None], verdicts: Sequence[str | None]) -> list[str]:
+    """Give the ids of tasks that were there before, in a place or in another of this request."""
+    return [id for id, verdict in zip(ids, verdicts, strict=True) if id and verdict in _HITS]
+
+
+def _limited(submissions: Sequence[Submission | None], ids: Sequence[str | None]) -> list[str]:
+    """Give the ids of tasks that may wait, for their keys or for others."""
+    return [
+        id
+        for one, id in zip(submissions, ids, strict=True)
+        if one is not None and id and one.unsettled
+    ]
+
+
+async def _states(services: Services, ids: Sequence[str]) -> dict[str, bytes]:
+    if not ids:
+        return {}
+    rows = await services.writes.rows("task_states", {"ids": ids})
+    states = {row["id"]: row["state"].encode() for row in rows}
+    if len(states) < len(set(ids)):
+        raise NotFound("the tasks of this Idempotency-Key are no longer kept")
+    return states

@@ -1,0 +1,183 @@
+"""The types that workers have published, what the API checks payloads with, and queues' defaults.
+
+Read again when a worker says that it has published some, every few seconds besides, and at once
+when a type is asked for that is not known, so that no answer comes from an old list.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import jsonschema_rs
+import orjson
+
+from pgqueue import logs
+from pgqueue.errors import PayloadError
+from pgqueue_api.problems import UnknownType
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pgqueue_api.pool import Pool
+
+__all__ = ["Registry", "TaskType", "explain"]
+
+_MOST_ERRORS = 20
+_LONGEST_MESSAGE = 300
+_REREAD_AT_MOST_EVERY_S = 1.0
+
+_log = logs.get_logger("pgqueue.api")
+
+
+@dataclass(frozen=True, slots=True)
+class TaskType:
+    """A published type; ``validator`` is None where its schema cannot be used."""
+
+    name: str
+    queue: str
+    max_attempts: int | None
+    validator: jsonschema_rs.Validator | None
+    item: bytes
+    """The type as JSON."""
+
+    def check(self, payload: Any, prefix: str = "/payload") -> None:
+        """Raise ``PayloadError`` with a pointer to each place unless the payload fits."""
+        if self.validator is not None and not self.validator.is_valid(payload):
+            raise PayloadError(
+                f"the payload does not fit the schema of {self.name!r}",
+                errors=explain(self.validator, payload, prefix),
+                hint=f"GET /v1/types/{self.name} shows the schema",
+            )
+
+
+class Registry:
+    """The published types, as they were read last."""
+
+    def __init__(self, reads: Pool, every_s: float) -> None:
+        self._reads = reads
+        self._every_s = every_s
+        self._types: dict[str, TaskType] = {}
+        self._rows: dict[str, Mapping[str, Any]] = {}
+        self.budgets: Mapping[str, int] = {}
+        """``max_attempts`` of the queues that set it."""
+        self._read_at: float | None = None
+        self._reading = asyncio.Lock()
+        self._stale = asyncio.Event()
+
+    def known(self, name: str) -> TaskType | None:
+        """Give a type if it is known here and now."""
+        return self._types.get(name)
+
+    async def find(self, name: str) -> TaskType:
+        """Give a type, reading the list again if need be; raises ``UnknownType``."""
+        found = self._types.get(name)
+        if found is None:
+            await self._reread()
+            found = self._types.get(name)
+        if found is None:
+            near = difflib.get_close_matches(name, self._types, n=3, cutoff=0.5)
+            raise UnknownType(
+                f"no worker has published a type {name[:100]!r}",
+                hint=f"did you mean {', '.join(near)}?"
+                if near
+                else "start a worker that knows it, or see GET /v1/types",
+                errors=[{"pointer": "/type", "message": f"nearest: {other}"} for other in near],
+            )
+        return found
+
+    async def all(self) -> list[TaskType]:
+        """Give all types, by name, as they are now."""
+        await self._reread()
+        return list(self._types.values())
+
+    async def renew(self) -> None:
+        """Read all again now."""
+        async with self._reading:
+            await self._load()
+
+    def expire(self) -> None:
+        """Have the list read again soon."""
+        self._stale.set()
+
+    async def keep_fresh(self) -> None:
+        """Read the list again whenever it is said to have changed, and every few seconds."""
+        while True:
+            try:
+                async with asyncio.timeout(self._every_s):
+                    await self._stale.wait()
+            except TimeoutError:
+                pass
+            self._stale.clear()
+            try:
+                await self._load()
+            except Exception as error:  # noqa: BLE001  a loop of the process: it must go on
+                _log.debug("types_not_read", error=str(error))
+
+    async def _reread(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if self._read_at is not None and now - self._read_at < _REREAD_AT_MOST_EVERY_S:
+            return
+        async with self._reading:
+            if self._read_at is None or self._read_at < now:
+                await self._load()
+
+    async def _load(self) -> None:
+        started = asyncio.get_running_loop().time()
+        rows = await self._reads.rows("known_types")
+        budgets = await self._reads.rows("queue_budgets")
+        types: dict[str, TaskType] = {}
+        for row in rows:
+            name = row["name"]
+            known = self._types.get(name)
+            types[name] = known if known and self._rows.get(name) == row else _type_of(row)
+        self._types = types
+        self.budgets = {row["name"]: row["max_attempts"] for row in budgets}
+        self._rows = {row["name"]: row for row in rows}
+        self._read_at = started
+
+
+def explain(
+    validator: jsonschema_rs.Validator, value: Any, prefix: str = ""
+) -> list[dict[str, str]]:
+    """Point at each place where a value does not fit, the first few of them."""
+    errors: list[dict[str, str]] = []
+    for error in validator.iter_errors(value):
+        errors.append(
+            {"pointer": prefix + _pointer(error.instance_path), "message": _short(error.message)}
+        )
+        if len(errors) == _MOST_ERRORS:
+            break
+    return errors
+
+
+def _pointer(path: Iterable[str | int]) -> str:
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+
+
+def _short(message: str) -> str:
+    return message if len(message) <= _LONGEST_MESSAGE else message[:_LONGEST_MESSAGE] + "…"
+
+
+def _type_of(row: Mapping[str, Any]) -> TaskType:
+    validator = None
+    try:
+        validator = jsonschema_rs.validator_for(
+            orjson.loads(row["payload_schema"]),
+            offline=True,  # a schema that points elsewhere makes no request
+            pattern_options=jsonschema_rs.FancyRegexOptions(backtrack_limit=100_000),
+        )
+    except (ValueError, jsonschema_rs.ReferencingError) as error:
+        # the worker checks as well: a schema that this library cannot read stops nobody
+        _log.warning("schema_unusable", type=row["name"], error=_short(str(error)))
+    item = orjson.dumps(
+        {
+            **row,
+            "retry": orjson.Fragment(row["retry"] or "null"),
+            "payload_schema": orjson.Fragment(row["payload_schema"]),
+            "result_schema": orjson.Fragment(row["result_schema"] or "null"),
+        }
+    )
+    return TaskType(row["name"], row["queue"], row["max_attempts"], validator, item)

@@ -1,0 +1,98 @@
+"""What an app declares: task types by their handlers, and schedules."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pgqueue.errors import UsageError
+from pgqueue.handlers.task_type import Isolation, TaskType, parse_memory
+from pgqueue.models.schedule import NewSchedule
+from pgqueue.models.task import seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import timedelta
+
+    from pgqueue.models.backoff import Backoff
+
+    Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+__all__ = ["Declarations"]
+
+
+class Declarations:
+    """The part of ``PgQueue`` that needs no database."""
+
+    def __init__(self) -> None:
+        self.types: dict[str, TaskType] = {}
+        self.declared: dict[str, NewSchedule] = {}
+
+    def task(
+        self,
+        name: str,
+        *,
+        queue: str = "default",
+        max_attempts: int | None = None,
+        timeout: timedelta | float | None = None,
+        backoff: Backoff | None = None,
+        no_retry: tuple[type[BaseException], ...] = (),
+        isolation: Isolation | None = None,
+        memory_limit: int | str | None = None,
+        queue_settings: dict[str, Any] | None = None,
+        description: str | None = None,
+    ) -> Callable[[Handler], Handler]:
+        """Declare a type by its handler: ``async def handler(ctx, payload)`` or a plain function.
+
+        The payload's annotation is its schema. ``timeout`` is in seconds or a ``timedelta``.
+        ``max_attempts`` and ``backoff`` hold unless a task brings its own; left out, they are the
+        queue's, and without those 3 attempts and ``Backoff()``. Exceptions of ``no_retry`` end the
+        task at once. With ``isolation="process"`` the handler runs in a process of its own, which a
+        timeout or a cancel kills if need be, and which may use at most ``memory_limit``: bytes, or
+        such as "512MB". ``queue_settings`` are what the queue begins with where there is none yet,
+        such as ``{"concurrency": 5}``; what people have set since is left alone.
+        """
+
+        def declare(handler: Handler) -> Handler:
+            if name in self.types and self.types[name].handler is not handler:
+                message = f"type {name!r} is declared twice"
+                raise UsageError(message, hint="give each type one handler")
+            self.types[name] = TaskType(
+                name=name,
+                handler=handler,
+                queue=queue,
+                max_attempts=max_attempts,
+                timeout_s=seconds(timeout),
+                backoff=backoff,
+                no_retry=no_retry,
+                isolation=isolation,
+                memory_limit=parse_memory(memory_limit),
+                queue_settings=queue_settings,
+                description=description or (handler.__doc__ or "").strip().split("\n")[0],
+            )
+            return handler
+
+        return declare
+
+    def schedule(self, name: str, type: str, payload: Any = None, **options: Any) -> None:
+        """Declare a schedule; workers that start see to it that it is there as declared.
+
+        ``options`` are those of ``NewSchedule``: ``cron`` or ``run_at``, timezone, queue, and more.
+        One that is no longer declared is paused. Raises ``UsageError`` for what cannot be right.
+        """
+        declared = NewSchedule(type, payload, **options)
+        declared.as_settings()
+        if self.declared.setdefault(name, declared) != declared:
+            message = f"schedule {name!r} is declared twice"
+            raise UsageError(message, hint="give each schedule a name of its own")
+
+    def include(self, other: Declarations) -> None:
+        """Take over what another app declares; a name declared in both is a ``UsageError``."""
+        for name, declared in other.declared.items():
+            if self.declared.setdefault(name, declared) != declared:
+                message = f"schedule {name!r} is declared twice"
+                raise UsageError(message, hint="give each schedule a name of its own")
+        for name, kind in other.types.items():
+            if name in self.types and self.types[name].handler is not kind.handler:
+                message = f"type {name!r} is declared twice"
+                raise UsageError(message, hint="give each type one handler")
+            self.types[name] = kind

@@ -1,0 +1,77 @@
+"""Waiting for a task to change: a hint by NOTIFY if it comes, a look every second anyway."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from contextlib import suppress
+from typing import TYPE_CHECKING, Self
+
+import psycopg
+
+from pgqueue.database.link import Connection, translated
+from pgqueue.database.queries import query
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+_LOOK_S = 1.0
+_TTL_S = 30.0
+
+
+class Watch:
+    """A listening connection for the time of one wait."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._connection: Connection | None = None
+        self._name = f"wait {socket.gethostname()}:{os.getpid()}:{id(self):x}"
+        self._told = 0.0
+
+    async def __aenter__(self) -> Self:
+        """Listen, so that nothing is missed between the first look and the wait."""
+        with translated():
+            connection = await Connection.made(self._dsn, "pgqueue wait", prepares=False)
+            self._connection = connection
+            try:
+                await connection.execute(query("listen_events"))
+                await self._tell(connection, _TTL_S)
+            except BaseException:
+                await self._leave()  # a wait that is given up in here has no exit
+                raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop listening."""
+        await self._leave()
+
+    async def changed(self, id: str) -> None:
+        """Return when the task may have changed, after a second at the latest."""
+        connection = self._connection
+        assert connection is not None
+        with translated():
+            if asyncio.get_running_loop().time() - self._told > _TTL_S / 3:
+                await self._tell(connection, _TTL_S)
+            async for notice in connection.notifies(timeout=_LOOK_S):
+                if id in notice.payload:
+                    return
+
+    async def _leave(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(psycopg.Error):
+                await self._tell(connection, 0)
+            await connection.close()
+
+    async def _tell(self, connection: Connection, seconds: float) -> None:
+        self._told = asyncio.get_running_loop().time()
+        await connection.execute(
+            query("listen_on"),
+            {"name": self._name, "channel": "pgqueue_event", "seconds": seconds},
+        )

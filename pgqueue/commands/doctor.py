@@ -1,0 +1,155 @@
+"""``pgqueue doctor``: what is wrong with the service, and what to do about it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+import orjson
+import psycopg
+
+from pgqueue.commands.address import address, data_dir_option
+from pgqueue.database import migrations
+from pgqueue.database.link import connection_arguments, translated
+from pgqueue.database.queries import query
+from pgqueue.errors import DatabaseUnavailable, PgQueueError, SchemaMismatch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Finding", "command", "examine"]
+
+_LOOKS = 5
+_SKEW_S = 1.0
+_BOUNDS = {"statement_ms": "10000", "lock_ms": "1000"}
+_MARKS = {"ok": "ok", "warning": "warn", "error": "ERROR"}
+
+# name of the query → what it looks at
+_CONCERNS: dict[str, tuple[str, ...]] = {
+    "examine_settings": ("settings",),
+    "examine_days": ("partitions", "retention"),
+    "examine_maintenance": ("maintenance",),
+    "examine_vacuum": ("autovacuum", "bloat"),
+    "examine_holders": ("horizon",),
+    "examine_locks": ("locks",),
+}
+
+Level = Literal["ok", "warning", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found about a topic, and what to do; both are None where all is well."""
+
+    topic: str
+    level: Level
+    finding: str | None = None
+    advice: str | None = None
+
+
+def examine(dsn: str, *, now: Callable[[], float] = time.time) -> list[Finding]:
+    """Look at everything, in bounded time; each topic has one finding or more.
+
+    ``now`` is this machine's clock, in seconds since 1970. A database that does not answer, or has
+    no schema of ours, is a finding, too.
+    """
+    try:
+        with (
+            translated(),
+            psycopg.connect(dsn, **connection_arguments("pgqueue doctor")) as connection,
+        ):
+            return _examine(connection, now)
+    except DatabaseUnavailable as error:
+        return [Finding("database", "error", error.message, error.hint)]
+
+
+@click.command("doctor")
+@click.option("--json", "as_json", is_flag=True, help="print the findings as JSON")
+@data_dir_option
+def command(*, as_json: bool, data_dir: Path | None) -> None:
+    """Say what is wrong, and what to do about it.
+
+    Ends with status 0 when all is well, 1 when there are warnings, 2 when there are errors.
+    """
+    findings = examine(address(data_dir))
+    if as_json:
+        text = orjson.dumps([asdict(one) for one in findings], option=orjson.OPT_INDENT_2)
+        click.echo(text.decode())
+    else:
+        for one in findings:
+            click.echo(f"{_MARKS[one.level]:5}  {one.topic:11}  {one.finding or ''}".rstrip())
+            if one.advice:
+                click.echo(f"{'':20}→ {one.advice}")
+    levels = {one.level for one in findings}
+    raise SystemExit(2 if "error" in levels else 1 if "warning" in levels else 0)
+
+
+def _examine(connection: psycopg.Connection[Any], now: Callable[[], float]) -> list[Finding]:
+    schema = _schema(connection)
+    if schema.level == "error":
+        return [schema]
+    found = [_clocks(connection, now)] + [
+        finding for name, topics in _CONCERNS.items() for finding in _look(connection, name, topics)
+    ]
+    order = ["clock", *(topic for topics in _CONCERNS.values() for topic in topics)]
+    ill = {finding.topic for finding in found if finding.level != "ok"}
+    found = [finding for finding in found if finding.level != "ok"]
+    found += [Finding(topic, "ok") for topic in order if topic not in ill]
+    return [schema, *sorted(found, key=lambda finding: order.index(finding.topic))]
+
+
+def _look(connection: psycopg.Connection[Any], name: str, topics: tuple[str, ...]) -> list[Finding]:
+    """Look at one concern; that it cannot be looked at is a finding and holds up no other."""
+    try:
+        with translated(), connection.transaction():
+            connection.execute(query("bound_duty"), _BOUNDS)
+            return [Finding(*row) for row in connection.execute(query(name)).fetchall()]
+    except PgQueueError as error:
+        if isinstance(error, DatabaseUnavailable) and not isinstance(error, SchemaMismatch):
+            raise
+        advice = "see who holds locks, and whether PostgreSQL is overloaded"
+        return [Finding(topics[0], "error", f"it cannot be looked at: {error.message}", advice)]
+
+
+def _schema(connection: psycopg.Connection[Any]) -> Finding:
+    """Compare versions, and the functions and views with those that this code brings."""
+    try:
+        with translated():
+            row = connection.execute(query("schema_version")).fetchone()
+            assert row is not None
+            migrations.check(*row)
+            ((digest,),) = connection.execute(query("schema_digest")).fetchall()
+    except SchemaMismatch as error:
+        return Finding("schema", "error", error.message, error.hint)
+    if row[0] == migrations.code_version() and digest != migrations.digest():
+        return Finding(
+            "schema",
+            "warning",
+            "the functions and views in the database are not those of this code",
+            "run `pgqueue migrate`, or upgrade this machine to the code that migrated it",
+        )
+    return Finding("schema", "ok")
+
+
+def _clocks(connection: psycopg.Connection[Any], now: Callable[[], float]) -> Finding:
+    """Compare this machine's clock with the server's, by the quickest of some looks."""
+    looks = []
+    for _ in range(_LOOKS):
+        before, started = now(), time.monotonic()
+        row = connection.execute(query("read_clock")).fetchone()
+        took = time.monotonic() - started
+        assert row is not None
+        looks.append((took, before + took / 2 - row[0]))
+    took, skew = min(looks)
+    if abs(skew) - took / 2 <= _SKEW_S:
+        return Finding("clock", "ok")
+    ahead = "ahead of" if skew > 0 else "behind"
+    return Finding(
+        "clock",
+        "warning",
+        f"this machine's clock is {abs(skew):.1f} s {ahead} the server's",
+        "run NTP on both: the server's clock decides all times of tasks, this one those of logs",
+    )

@@ -1,0 +1,260 @@
+"""``pgqueue up``: PostgreSQL, API and worker in one terminal, started and stopped as one.
+
+Guaranteed: nothing starts if the port is taken; when it returns, every process that it started is
+gone; if it is killed outright they go too, within a second or two. The first SIGINT, SIGTERM or
+SIGHUP drains, the second hurries. An API or a worker that ends by itself ends all, and its exit
+code is ours; a PostgreSQL of ours that ends is started again, which API and worker ride out.
+"""
+
+import http.client
+import os
+import signal
+import socket
+import sys
+import time
+from collections import deque
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import click
+import psycopg
+
+from pgqueue.commands.process_count import METAVAR, ONE, Processes, parse
+from pgqueue.database.link import connection_arguments
+from pgqueue.database.migrations import migrate
+from pgqueue.database.queries import query
+from pgqueue.embedded import EmbeddedServer
+from pgqueue.errors import DatabaseUnavailable, UsageError
+from pgqueue.processes import Family, Signals, Stopped
+from pgqueue.settings import Settings
+
+__all__ = ["Options", "command", "up"]
+
+_PGQUEUE = (sys.executable, "-m", "pgqueue")
+_METRICS_PORT = 9100
+_KILL_AFTER_S = 10  # beyond the grace that the worker gives its handlers
+_PATIENCE_S = 15
+_RESTARTS, _RESTARTS_WITHIN_S = 3, 60
+
+_TRY = """\
+try:   curl -sS {url}/v1/tasks -H 'content-type: application/json' -d '{task}'
+watch: curl -sSN {url}/v1/tasks/ID/events
+docs:  {url}/docs"""
+_TASK = '{"type": "sleep", "payload": {"delay_ms": 2000}}'
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line said."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    data_dir: Path = Path(".pgqueue")
+    processes: Processes = ONE
+    app: str | None = None
+
+
+def up(options: Options) -> int:
+    """Run everything until a signal or a failure; return the exit code.
+
+    Raises:
+        UsageError: the port is taken, or the data directory cannot be used.
+        DatabaseUnavailable: PostgreSQL does not start, or cannot be reached.
+    """
+    port = _free_port(options.host, options.port)
+    with Signals() as signals:
+        run = _Run(options, port, signals)
+        try:
+            with Family() as family:
+                return run.supervise(family)
+        except Stopped:
+            return 0
+        finally:
+            if run.server:
+                run.server.stop()
+            _say("stopped")
+
+
+class _Run:
+    """One run; `supervise` is its life."""
+
+    def __init__(self, options: Options, port: int, signals: Signals) -> None:
+        settings = Settings()
+        self.server = None if settings.database_url else EmbeddedServer(options.data_dir)
+        self._options = options
+        self._settings = settings
+        self._signals = signals
+        self._restarts: deque[float] = deque(maxlen=_RESTARTS)
+        host = _reachable(options.host)
+        self._url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        self._port = port
+        self._dsn = ""
+        self._supervisor = ""
+
+    def supervise(self, family: Family) -> int:
+        """Start everything, watch over it, and drain it; return the exit code."""
+        with self._signals.interrupting():
+            self._dsn = self._database(family)
+            for name in migrate(self._dsn):
+                _say(f"migrated {name}")
+        self._start(family)
+        code = self._watch(family)
+        self._drain(family)
+        return code
+
+    def _database(self, family: Family) -> str:
+        if not self.server:
+            return self._settings.dsn()
+        dsn = self.server.start()
+        if self.server.pid:
+            family.adopt(self.server.pid)
+        _say(f"PostgreSQL runs in {self.server.data_dir}")
+        return dsn
+
+    def _start(self, family: Family) -> None:
+        options = self._options
+        environment = {
+            "PGQUEUE_LOG_FORMAT": "text",
+            **os.environ,
+            "PGQUEUE_DATABASE_URL": self._dsn,
+            "PYTHONUNBUFFERED": "1",
+        }
+        api = [*_PGQUEUE, "api", "--host", options.host, "--port", str(self._port)]
+        worker = [*_PGQUEUE, "worker", "--processes", str(options.processes)]
+        worker += ["--metrics-port", str(_free_port("127.0.0.1", _METRICS_PORT, or_any=True))]
+        if options.app:
+            worker += ["--app", options.app, "--builtin"]
+        family.start("API", api, environment)
+        pid = family.start("worker", worker, environment)
+        self._supervisor = f"{socket.gethostname()}:{pid}"
+
+    def _watch(self, family: Family) -> int:
+        """Return when it is time to stop, with the exit code."""
+        begin = time.monotonic()
+        ready = patience_lost = False
+        while not self._signals.count:
+            if ended := family.ended():
+                return _tell_end(*ended)
+            self._keep_server(family)
+            if not ready:
+                waits_for = self._waits_for()
+                if ready := waits_for is None:
+                    click.echo(f"ready {self._url}")
+                    click.echo(_TRY.format(url=self._url, task=_TASK))
+                elif not patience_lost and time.monotonic() - begin > _PATIENCE_S:
+                    _say(f"still waits for {waits_for}")
+                    patience_lost = True
+            self._signals.wait(None if ready else 0.1)
+        return 0
+
+    def _waits_for(self) -> str | None:
+        """Return what is not ready yet, and why; None if all is."""
+        # http.client and not urllib, which would ask the proxies of the environment.
+        api = http.client.HTTPConnection(_reachable(self._options.host), self._port, timeout=2)
+        try:
+            api.request("GET", "/readyz")
+            answer = api.getresponse()
+            if answer.status != HTTPStatus.OK:
+                return f"the API: {answer.read(500).decode(errors='replace')}"
+        except (OSError, http.client.HTTPException) as error:
+            return f"the API: {error}"
+        finally:
+            api.close()
+        try:
+            with psycopg.connect(self._dsn, **connection_arguments("pgqueue up")) as connection:
+                supervisor = {"supervisor": self._supervisor}
+                row = connection.execute(query("workers_of_supervisor"), supervisor).fetchone()
+        except psycopg.Error as error:
+            return f"PostgreSQL: {error}"
+        running = row[0] if row else 0
+        wanted = self._options.processes.lowest
+        return None if running >= wanted else f"the worker: {running} of {wanted} processes run"
+
+    def _keep_server(self, family: Family) -> None:
+        """Start PostgreSQL again if it ended, unless it keeps ending."""
+        if not self.server or self.server.pid:
+            return
+        now = time.monotonic()
+        if len(self._restarts) == _RESTARTS and now - self._restarts[0] < _RESTARTS_WITHIN_S:
+            raise DatabaseUnavailable(
+                "PostgreSQL ended again and again.", hint=f"its log is {self.server.log}"
+            )
+        self._restarts.append(now)
+        _say("PostgreSQL ended; it is started again")
+        try:
+            with self._signals.interrupting():
+                self._dsn = self._database(family)
+        except Stopped:
+            return
+
+    def _drain(self, family: Family) -> None:
+        """Let everything come to its end, for as long as that may take and nobody hurries."""
+        hurry_at = min(self._signals.count, 1) + 1  # the first is not about hurry, if there was one
+        _say("stopping (once more to hurry)")
+        family.terminate()
+        deadline = time.monotonic() + self._settings.grace_s + _KILL_AFTER_S
+        while family.running():
+            if self._signals.count >= hurry_at or time.monotonic() > deadline:
+                family.kill()
+            self._signals.wait(0.5)
+
+
+def _free_port(host: str, port: int, *, or_any: bool = False) -> int:
+    """Return ``port`` if it is free on ``host`` (0: any that is), or raise UsageError."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            return int(probe.getsockname()[1])
+    except OSError as error:
+        if or_any and port:
+            return _free_port(host, 0)
+        raise UsageError(
+            f"Port {port} on {host} cannot be used: {error.strerror or error}.",
+            hint="Stop what uses it, or name another with --port.",
+        ) from error
+
+
+def _reachable(host: str) -> str:
+    """Return how this machine reaches a server that listens on ``host``."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  not bound here
+
+
+def _tell_end(name: str, status: int) -> int:
+    if status < 0:
+        _say(f"the {name} was killed by {signal.Signals(-status).name}: everything stops")
+        return 128 - status
+    _say(f"the {name} ended by itself with exit code {status}: everything stops")
+    return status or 1
+
+
+def _say(text: str) -> None:
+    click.echo(f"pgqueue up: {text}", err=True)
+
+
+@click.command("up")
+@click.option("--host", default="127.0.0.1", show_default=True, help="where the API listens")
+@click.option("--port", type=click.IntRange(0, 65_535), default=8000, show_default=True)
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="where the embedded PostgreSQL keeps its data  [default: .pgqueue]",
+)
+@click.option(
+    "--processes",
+    type=parse,
+    metavar=METAVAR,
+    default="1",
+    show_default=True,
+    help="of the worker: how many, such as 4; or by the load, such as 1..8",
+)
+@click.option("--app", help="an app whose types to run beside the built-in ones: module:name")
+def command(*, data_dir: Path | None, **options: Any) -> None:
+    """Run PostgreSQL, API and worker in one terminal; Ctrl-C drains and stops all.
+
+    PostgreSQL is the embedded one, unless PGQUEUE_DATABASE_URL names another.
+    """
+    sys.exit(up(Options(data_dir=data_dir or Path(Settings().data_dir), **options)))

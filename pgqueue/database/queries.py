@@ -1,0 +1,33 @@
+"""The named queries of ``sql/queries``: the one place where SQL text enters Python.
+
+A file holds queries that start with ``-- name: verb_noun``; parameters are psycopg's ``%(name)s``.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import LiteralString, cast
+
+SQL = Path(__file__).parent.parent / "_sql"
+
+_NAME = re.compile(r"^-- name: (\w+).*$", re.MULTILINE)
+
+
+@cache
+def _all() -> dict[str, LiteralString]:
+    found: dict[str, LiteralString] = {}
+    for file in sorted((SQL / "queries").glob("*.sql")):
+        _, *parts = _NAME.split(file.read_text())
+        for name, text in zip(parts[::2], parts[1::2], strict=True):
+            if name in found:
+                message = f"two queries are named {name}, one of them in {file.name}"
+                raise ValueError(message)
+            found[name] = cast("LiteralString", text.strip().rstrip(";"))
+    return found
+
+
+def query(name: str) -> LiteralString:
+    """Give the text of a named query; a ``KeyError`` names one that is not there."""
+    return _all()[name]

@@ -1,0 +1,167 @@
+"""Files that handlers work on: what a payload names, and what ``Context.open_artifact`` gives."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from pgqueue.errors import UsageError
+from pgqueue.handlers.steps import on_loop
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from concurrent.futures import Future
+
+    Find = Callable[[dict[str, Any]], Future[dict[str, Any]]]
+    Read = Callable[[dict[str, Any], int], Future[bytes]]
+
+
+__all__ = ["Artifact", "ArtifactRef", "TaskArtifact", "key_of"]
+
+_MIB = 1024 * 1024
+_MAX_READ = 16 * _MIB
+_UUID = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
+
+Id = Annotated[str, StringConstraints(pattern=_UUID)]
+
+
+class TaskArtifact(BaseModel):
+    """A file that a task has made."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    task_id: Id = Field(description="The task that made it.")
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")] = Field(
+        description="Its name there, such as report.pdf."
+    )
+
+
+ArtifactRef = Annotated[
+    Id | TaskArtifact,
+    Field(
+        description="A file: the id of an upload (POST /v1/artifacts), or an artifact of a task."
+    ),
+]
+"""What a payload names a file by."""
+
+
+def key_of(ref: str | UUID | TaskArtifact | dict[str, Any]) -> dict[str, Any]:
+    """Give what the database finds the file by; ``UsageError`` for what names none."""
+    try:
+        if isinstance(ref, str | UUID):
+            return {"upload_id": str(UUID(str(ref))), "task_id": None, "name": None}
+        made = ref if isinstance(ref, TaskArtifact) else TaskArtifact.model_validate(ref)
+    except ValueError as error:
+        message = f"this names no artifact: {str(ref)[:200]}"
+        raise UsageError(
+            message, hint='give the id of an upload, or {"task_id": …, "name": …}'
+        ) from error
+    return {"upload_id": None, "task_id": made.task_id, "name": made.name}
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A file that is there to be read, in pieces of at most 1 MiB.
+
+    Await ``read`` and ``save``, and iterate with ``async for``; in a thread call them, and iterate
+    with ``for``. What was read whole is checked against ``sha256``. Raises ``NotFound`` when the
+    file expires or is deleted meanwhile.
+    """
+
+    name: str | None
+    content_type: str
+    size: int
+    sha256: str
+    _key: dict[str, Any] = field(repr=False)
+    _read: Read = field(repr=False)
+
+    @classmethod
+    def opening(
+        cls, ref: str | UUID | TaskArtifact | dict[str, Any], find: Find, read: Read
+    ) -> Any:
+        """Find a file: an awaitable of it on an event loop, itself elsewhere."""
+        key = key_of(ref)
+        found = find(key)
+        if not on_loop():
+            return cls._of(found.result(), key, read)
+
+        async def opened() -> Artifact:
+            return cls._of(await asyncio.wrap_future(found), key, read)
+
+        return opened()
+
+    @classmethod
+    def _of(cls, found: dict[str, Any], key: dict[str, Any], read: Read) -> Artifact:
+        return cls(
+            found["file_name"], found["content_type"], found["size"], found["sha256"], key, read
+        )
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Give the pieces, in order."""
+        seen = _Seen(self)
+        for n in self._pieces():
+            yield seen.take(await asyncio.wrap_future(self._read(self._key, n)))
+        seen.check()
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Give the pieces, in order, in a thread."""
+        seen = _Seen(self)
+        for n in self._pieces():
+            yield seen.take(self._read(self._key, n).result())
+        seen.check()
+
+    def read(self, max_bytes: int = _MAX_READ) -> Any:
+        """Give all of it; ``UsageError`` when it has more than ``max_bytes``."""
+        if self.size > max_bytes:
+            message = f"the artifact has {self.size:,} bytes"
+            raise UsageError(message, hint=f"at most {max_bytes:,} are read at once: iterate")
+        if not on_loop():
+            return b"".join(self)
+
+        async def all_read() -> bytes:
+            return b"".join([piece async for piece in self])
+
+        return all_read()
+
+    def save(self, path: str | Path) -> Any:
+        """Write it to a file, which it replaces."""
+        if not on_loop():
+            with Path(path).open("wb") as out:
+                out.writelines(self)
+            return None
+
+        async def saved() -> None:
+            out = await asyncio.to_thread(Path(path).open, "wb")
+            try:
+                async for piece in self:
+                    await asyncio.to_thread(out.write, piece)
+            finally:
+                await asyncio.to_thread(out.close)
+
+        return saved()
+
+    def _pieces(self) -> range:
+        return range((self.size + _MIB - 1) // _MIB)
+
+
+class _Seen:
+    """What of a file has been read, and whether that is the file."""
+
+    def __init__(self, artifact: Artifact) -> None:
+        self._artifact = artifact
+        self._hash = hashlib.sha256()
+
+    def take(self, piece: bytes) -> bytes:
+        self._hash.update(piece)
+        return piece
+
+    def check(self) -> None:
+        if self._hash.hexdigest() != self._artifact.sha256:
+            message = "the artifact changed while it was read"
+            raise UsageError(message, hint="the task that made it ran again: read it anew")

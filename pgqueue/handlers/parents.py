@@ -1,0 +1,40 @@
+"""What a handler sees of the tasks that its own one waited for."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict
+
+from pgqueue.models.task import Status, TaskId
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+__all__ = ["Parent", "read_parents"]
+
+
+class Parent(BaseModel):
+    """A task that another one waited for: how it ended, and with what."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: TaskId
+    type: str
+    status: Status
+    result: Any
+    error: Any
+
+
+def read_parents(loaded: Any) -> Any:
+    """Make parents of JSON texts, once they are there."""
+    return _later(loaded) if inspect.isawaitable(loaded) else _read(loaded)
+
+
+async def _later(loading: Awaitable[list[str]]) -> list[Parent]:
+    return _read(await loading)
+
+
+def _read(texts: list[str]) -> list[Parent]:
+    return [Parent.model_validate_json(text) for text in texts]

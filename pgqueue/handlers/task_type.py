@@ -1,0 +1,216 @@
+"""Task types: a name, a handler, and how it is run."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import operator
+import types
+import typing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import orjson
+from pydantic import ByteSize, Field, TypeAdapter, ValidationError
+from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnnotation
+
+from pgqueue.errors import PayloadError, UsageError
+from pgqueue.handlers.context import Context
+from pgqueue.handlers.outcomes import Cancel, Retry, Snooze
+from pgqueue.models.backoff import Backoff
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Handler = Callable[..., Any]
+
+Isolation = Literal["process"]
+
+_MAX_PAYLOAD = 256 * 1024
+_OUTCOMES = (Retry, Snooze, Cancel)
+
+
+@dataclass(frozen=True)
+class TaskType:
+    """A type as its app declares it.
+
+    ``timeout_s`` is ``None`` for no limit, ``max_attempts`` and ``backoff`` for the queue's.
+    ``memory_limit`` is in bytes, for a handler that has a process of its own. ``queue_settings`` is
+    what its queue begins with, should the first worker that knows the type find none.
+    """
+
+    name: str
+    handler: Handler
+    queue: str
+    max_attempts: int | None
+    timeout_s: float | None
+    backoff: Backoff | None
+    description: str
+    no_retry: tuple[type[BaseException], ...] = ()
+    isolation: Isolation | None = None
+    memory_limit: int | None = None
+    queue_settings: dict[str, Any] | None = None
+    is_async: bool = field(init=False)
+    call: Callable[[Context, Any], Any] = field(init=False, repr=False)
+    payload: TypeAdapter[Any] | None = field(init=False, repr=False)
+    result: TypeAdapter[Any] | None = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Read the handler's signature once, so that a call costs nothing."""
+        if self.isolation not in (None, "process"):
+            message = f"the isolation of {self.name!r} is {self.isolation!r}"
+            raise UsageError(message, hint='it is "process", or not given')
+        if self.memory_limit is not None and self.isolation is None:
+            message = f"{self.name!r} has a memory limit and no process of its own"
+            raise UsageError(message, hint='give it isolation="process" as well')
+        call, payload = _bind(self.name, self.handler)
+        hints = _hints(self.handler)
+        object.__setattr__(self, "is_async", _is_async(self.handler))
+        object.__setattr__(self, "call", call)
+        object.__setattr__(self, "payload", _adapter(self.name, payload))
+        object.__setattr__(self, "result", _result_adapter(hints.get("return", Any)))
+
+    def decode(self, text: str) -> Any:
+        """Give the payload as the handler takes it; ``PayloadError`` says what does not fit."""
+        if len(text) > _MAX_PAYLOAD:  # few bytes of jsonb can be megabytes of digits
+            message = f"the payload cannot be decoded: it has {len(text):,} characters"
+            raise PayloadError(message, hint=f"at most {_MAX_PAYLOAD:,}; it came in by SQL")
+        try:
+            if self.payload is None:
+                return orjson.loads(text)
+            return self.payload.validate_json(text)
+        except ValidationError as error:
+            raise _payload_error(self.name, error) from error
+        except ValueError as error:
+            raise _undecodable(str(error)) from error
+
+    def published(self) -> dict[str, Any]:
+        """Give what workers publish to the database."""
+        return {
+            "name": self.name,
+            "queue": self.queue,
+            "max_attempts": self.max_attempts,
+            "retry": self.backoff and self.backoff.as_policy(),
+            "timeout_s": self.timeout_s,
+            "description": self.description,
+            "payload_schema": _schema(self.payload, "validation"),
+            "result_schema": _schema(self.result, "serialization") or None,
+            "queue_settings": self.queue_settings,
+        }
+
+
+def parse_memory(value: int | str | None) -> int | None:
+    """Give an amount of memory in bytes: a number, or such as "512MB" or "1GiB"."""
+    if value is None:
+        return None
+    try:
+        return int(TypeAdapter(Annotated[ByteSize, Field(gt=0)]).validate_python(value))
+    except ValidationError as error:
+        message = f"memory_limit {value!r} is no amount of memory"
+        raise UsageError(message, hint='give bytes, or such as "512MB"') from error
+
+
+def _is_async(handler: Handler) -> bool:
+    while isinstance(handler, functools.partial):
+        handler = handler.func
+    return asyncio.iscoroutinefunction(handler) or asyncio.iscoroutinefunction(
+        getattr(handler, "__call__", None)  # noqa: B004  an object with an async __call__
+    )
+
+
+def _hints(handler: Handler) -> dict[str, Any]:
+    target = handler.func if isinstance(handler, functools.partial) else handler
+    try:
+        return typing.get_type_hints(target, include_extras=True)
+    except (NameError, TypeError):
+        return dict(getattr(target, "__annotations__", {}))
+
+
+def _bind(name: str, handler: Handler) -> tuple[Callable[[Context, Any], Any], Any]:
+    """Find which parameters take the context and the payload."""
+    hints = _hints(handler)
+    parameters = [
+        p
+        for p in inspect.signature(handler).parameters.values()
+        if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) and p.default is p.empty
+    ]
+    is_context = [
+        hints.get(p.name) in (Context, "Context") or p.name in ("ctx", "context")
+        for p in parameters
+    ]
+    match is_context:
+        case []:
+            return lambda _context, _payload: handler(), Any
+        case [True]:
+            return lambda context, _payload: handler(context), Any
+        case [False]:
+            return lambda _context, payload: handler(payload), hints.get(parameters[0].name, Any)
+        case [_, False]:
+            return handler, hints.get(parameters[1].name, Any)
+        case [False, True]:
+            return (
+                lambda context, payload: handler(payload, context),
+                hints.get(parameters[0].name, Any),
+            )
+        case _:
+            message = f"the handler of {name!r} takes {len(parameters)} arguments"
+            raise UsageError(message, hint="it takes (ctx, payload), either of them, or none")
+
+
+def _adapter(name: str, annotation: Any) -> TypeAdapter[Any] | None:
+    if annotation is Any or isinstance(annotation, str):
+        return None
+    try:
+        return TypeAdapter(annotation)
+    except (PydanticSchemaGenerationError, PydanticUndefinedAnnotation) as error:
+        message = f"the payload of {name!r} is annotated with {annotation!r}, which has no schema"
+        raise UsageError(
+            message, hint="use a pydantic model, a dataclass or JSON's types"
+        ) from error
+
+
+def _result_adapter(annotation: Any) -> TypeAdapter[Any] | None:
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        # such as Receipt | Retry: what is no result is no part of its schema
+        results = [part for part in typing.get_args(annotation) if part not in _OUTCOMES]
+        annotation = functools.reduce(operator.or_, results) if results else Any
+    if annotation is Any or annotation is None or isinstance(annotation, str):
+        return None
+    try:
+        return TypeAdapter(annotation)
+    except (PydanticSchemaGenerationError, PydanticUndefinedAnnotation):
+        return None  # Retry, Snooze and the like: a result needs no schema
+
+
+def _schema(
+    adapter: TypeAdapter[Any] | None, mode: typing.Literal["validation", "serialization"]
+) -> dict[str, Any]:
+    if adapter is None:
+        return {}
+    try:
+        return adapter.json_schema(mode=mode)
+    except Exception:  # noqa: BLE001  pydantic has no common error for "this type has no JSON Schema"
+        return {}
+
+
+def _undecodable(why: str) -> PayloadError:
+    message = f"the payload cannot be decoded: {why}"
+    return PayloadError(message, hint="it came in by SQL; send what JSON parsers take")
+
+
+def _payload_error(name: str, error: ValidationError) -> PayloadError:
+    items = error.errors(include_url=False, include_input=False, include_context=False)
+    if items[0]["type"] == "json_invalid":  # it was not come to its fields
+        return _undecodable(items[0]["msg"])
+    places = [{"pointer": _pointer(item["loc"]), "message": item["msg"]} for item in items]
+    first = places[0]
+    return PayloadError(
+        f"the payload does not fit {name!r}: {first['pointer'] or '/'}: {first['message']}",
+        errors=places,
+        hint=f"{len(places)} places do not fit" if len(places) > 1 else None,
+    )
+
+
+def _pointer(location: tuple[int | str, ...]) -> str:
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)

@@ -1,0 +1,122 @@
+"""Shapes of tasks that wait for each other: chain, group, chord. All are enqueued in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
+
+from pgqueue.errors import UsageError
+from pgqueue.models.task import Dependency, NewTask
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    Step: TypeAlias = "NewTask | dict[str, Any] | Flow"
+    OnFailure: TypeAlias = Literal["cancel", "run", "fail"]
+
+__all__ = ["Flow", "chain", "chord", "group"]
+
+
+class Flow(Sequence[NewTask]):
+    """Tasks that wait for each other by place: give it to ``enqueue_many``, or to another shape.
+
+    ``starts`` and ``ends`` are the places of those that wait for none and that none waits for.
+    """
+
+    def __init__(
+        self, tasks: Iterable[NewTask], starts: Iterable[int], ends: Iterable[int]
+    ) -> None:
+        self._tasks = tuple(tasks)
+        self.starts = tuple(starts)
+        self.ends = tuple(ends)
+
+    @overload
+    def __getitem__(self, index: int) -> NewTask: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[NewTask]: ...
+
+    def __getitem__(self, index: int | slice) -> NewTask | Sequence[NewTask]:
+        """Give the task at a place."""
+        return self._tasks[index]
+
+    def __len__(self) -> int:
+        """Give how many tasks it is."""
+        return len(self._tasks)
+
+
+def chain(*steps: Step, on_failure: OnFailure = "cancel") -> Flow:
+    """Run steps one after another: each starts when all of the one before it has ended.
+
+    A step is a task or another shape. ``on_failure`` says what becomes of a step when something in
+    the one before it does not complete.
+    """
+    return _after([_flow(step) for step in steps], on_failure)
+
+
+def group(*steps: Step) -> Flow:
+    """Run steps side by side."""
+    flows = [_flow(step) for step in steps]
+    tasks: list[NewTask] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    for flow in flows:
+        moved = len(tasks)
+        tasks += (_moved(task, moved) for task in flow)
+        starts += (place + moved for place in flow.starts)
+        ends += (place + moved for place in flow.ends)
+    return Flow(tasks, starts, ends)
+
+
+def chord(steps: Iterable[Step], then: Step, *, on_failure: OnFailure = "cancel") -> Flow:
+    """Run steps side by side, and ``then`` when all have ended, with ``ctx.parents``."""
+    return _after([group(*steps), _flow(then)], on_failure)
+
+
+def _after(flows: list[Flow], on_failure: OnFailure) -> Flow:
+    tasks: list[NewTask] = []
+    starts: tuple[int, ...] = ()
+    ends: tuple[int, ...] = ()
+    for flow in flows:
+        if not flow:
+            continue
+        moved = len(tasks)
+        before = [Dependency(place, on_failure) for place in ends]
+        for place, task in enumerate(flow):
+            later = _moved(task, moved)
+            if before and place in flow.starts:
+                later = replace(later, depends_on=[*(later.depends_on or ()), *before])
+            tasks.append(later)
+        starts = starts or tuple(place + moved for place in flow.starts)
+        ends = tuple(place + moved for place in flow.ends)
+    return Flow(tasks, starts, ends)
+
+
+def _flow(step: Step) -> Flow:
+    if isinstance(step, Flow):
+        return step
+    task = step if isinstance(step, NewTask) else NewTask(**step)
+    if any(isinstance(_task(parent), int) for parent in task.depends_on or ()):
+        message = f"a step of type {task.type!r} names another by its place"
+        raise UsageError(
+            message, hint="places are the shape's own: give ids, or build the list yourself"
+        )
+    return Flow([task], [0], [0])
+
+
+def _moved(task: NewTask, by: int) -> NewTask:
+    """Give a task whose parents by place are so much further on."""
+    if not by or not task.depends_on:
+        return task
+    parents = [
+        parent._replace(task=parent.task + by)
+        if isinstance(parent, Dependency) and isinstance(parent.task, int)
+        else parent
+        for parent in task.depends_on
+    ]
+    return replace(task, depends_on=parents)
+
+
+def _task(parent: object) -> object:
+    return parent.task if isinstance(parent, Dependency) else parent

@@ -1,0 +1,91 @@
+"""Payload and result of `email_campaign`; the API validates against their JSON Schema."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, StringConstraints
+from pydantic.json_schema import SkipJsonSchema
+
+from pgqueue_tasks._schema import Payload, without_null_defaults
+
+__all__ = ["CampaignPayload", "CampaignResult", "Recipient", "Told"]
+
+MAX_RECIPIENTS = 1000
+
+# What no header and no command of SMTP can be broken with; the server decides about the rest.
+_ADDRESS = r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9]([A-Za-z0-9.-]{0,250}[A-Za-z0-9])?$"
+_LINE = r"^[^\x00-\x1f\x7f]*$"
+
+Address = Annotated[str, StringConstraints(pattern=_ADDRESS, max_length=320)]
+Line = Annotated[str, StringConstraints(pattern=_LINE, max_length=200)]
+Template = Annotated[str, StringConstraints(min_length=1, max_length=100_000)]
+
+
+def _a_body(schema: dict[str, Any]) -> None:
+    without_null_defaults(schema)
+    schema["anyOf"] = [{"required": ["text"]}, {"required": ["html"]}]
+
+
+class Recipient(Payload):
+    """Who gets a message, and what the template says to them."""
+
+    email: Address = Field(description="The address.")
+    name: Line = Field(default="", description="Shown in the To header; `{{ name }}` in templates.")
+    data: dict[str, Any] = Field(
+        default_factory=dict, max_length=100, description="Variables of the template."
+    )
+
+
+class CampaignPayload(Payload):
+    """One message a recipient, made from a template."""
+
+    model_config = ConfigDict(json_schema_extra=_a_body, title="email_campaign")
+
+    sender: Address | SkipJsonSchema[None] = Field(
+        default=None, alias="from", description="By default the worker's PGQUEUE_SMTP_FROM."
+    )
+    sender_name: Line = Field(default="", alias="from_name", description="Shown with `from`.")
+    reply_to: Address | SkipJsonSchema[None] = Field(default=None, description="Where answers go.")
+    subject: Annotated[str, StringConstraints(pattern=_LINE, min_length=1, max_length=500)] = Field(
+        description="A Jinja2 template of one line."
+    )
+    text: Template | SkipJsonSchema[None] = Field(
+        default=None, description="A Jinja2 template: the message as plain text."
+    )
+    html: Template | SkipJsonSchema[None] = Field(
+        default=None, description="A Jinja2 template: the message as HTML; variables are escaped."
+    )
+    recipients: list[Recipient] = Field(
+        min_length=1, max_length=MAX_RECIPIENTS, description="Each gets one message, at most once."
+    )
+
+    def model_post_init(self, _: Any) -> None:
+        """Refuse a message without a body."""
+        if self.text is None and self.html is None:
+            raise ValueError("give text, html or both")
+
+
+class Told(Payload):
+    """What became of one message."""
+
+    email: str
+    status: Literal["sent", "kept", "refused", "unknown"] = Field(
+        description="`kept`: in the artifact. `refused`: by the server, for good. `unknown`: it "
+        "may have been sent when the connection or the worker ended, and was not sent again."
+    )
+    detail: str = Field(default="", description="What the server said.")
+
+
+class CampaignResult(Payload):
+    """What became of each message, in the order of the recipients."""
+
+    delivery: Literal["smtp", "outbox"] = Field(
+        description="`outbox`: the worker has no SMTP server, so the messages are in the artifact."
+    )
+    counts: dict[str, int] = Field(description="How many have each status.")
+    recipients: list[Told]
+    truncated: bool = Field(
+        description="Whether `recipients` was cut at 200 kB; `counts` is whole."
+    )
+    artifact: str | None = Field(default=None, description="The messages, of an outbox.")

@@ -1,0 +1,77 @@
+"""Tables and charts of what other tasks came to, such as `data_aggregation`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from pgqueue import Context
+from pgqueue_tasks.errors import InputRefused
+
+from .models import ReportPayload, TaskTable
+
+__all__ = ["with_results"]
+
+
+async def with_results(ctx: Context, payload: ReportPayload) -> ReportPayload:
+    """The report with a table, and a chart if asked, for each result that it names.
+
+    Raises InputRefused for a task that it does not depend on, and for a result without rows.
+    """
+    if not any(section.results for section in payload.sections):
+        return payload
+    parents = await ctx.parents
+    report = payload.model_dump(exclude_unset=True)
+    for section, asked in zip(report["sections"], payload.sections, strict=True):
+        section.pop("results", None)
+        for one in asked.results:
+            columns, rows = _rows(one, parents)
+            table = {"columns": columns, "rows": rows, "caption": one.caption}
+            section.setdefault("tables", []).append(table)
+            if one.chart is not None:
+                section.setdefault("charts", []).append(_chart(one, columns, rows))
+    try:
+        return ReportPayload.model_validate(report)
+    except ValidationError as error:
+        place = error.errors(include_input=False, include_url=False)[0]
+        where = "/".join(map(str, place["loc"]))
+        raise InputRefused(f"the result does not fit: {where}: {place['msg']}") from None
+
+
+def _rows(asked: TaskTable, parents: Sequence[Any]) -> tuple[list[str], list[list[Any]]]:
+    if asked.task_id is None:
+        found = parents[:1]
+    else:
+        found = [parent for parent in parents if parent.id == asked.task_id.lower()]
+    if not found:
+        raise InputRefused(
+            f"results: the report does not depend on {asked.task_id or 'a task'}: "
+            "name it in depends_on"
+        )
+    result = found[0].result
+    if not isinstance(result, dict) or not isinstance(result.get("rows"), list):
+        raise InputRefused(f"results: task {found[0].id} came to no rows")
+    rows = [row if isinstance(row, dict) else {} for row in result["rows"]]
+    columns = result.get("columns") or list(dict.fromkeys(name for row in rows for name in row))
+    return columns, [[_cell(row.get(name)) for name in columns] for row in rows]
+
+
+def _cell(value: Any) -> Any:
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+
+
+def _chart(asked: TaskTable, columns: list[str], rows: list[list[Any]]) -> dict[str, Any]:
+    assert asked.chart is not None
+    numbers = [
+        n
+        for n in range(1, len(columns))
+        if all(isinstance(row[n], int | float | None) for row in rows)
+    ]
+    return {
+        "type": asked.chart,
+        "title": asked.caption,
+        "labels": [str(row[0])[:80] for row in rows],
+        "series": [{"name": columns[n][:80], "values": [row[n] for row in rows]} for n in numbers],
+    }

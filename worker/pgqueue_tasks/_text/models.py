@@ -1,0 +1,67 @@
+"""Payload and result of `text_gen`; the API validates against their JSON Schema."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.json_schema import SkipJsonSchema
+
+from pgqueue_tasks._models.chat import Usage
+from pgqueue_tasks._schema import Payload
+
+__all__ = ["TextPayload", "TextResult"]
+
+Provider = Literal["openai", "local"]
+ModelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,99}$")]
+
+
+class TextPayload(Payload):
+    """A prompt, and how to answer it."""
+
+    model_config = ConfigDict(title="text_gen")
+
+    prompt: Annotated[str, StringConstraints(min_length=1, max_length=100_000)] = Field(
+        description="What is asked, or what is to be gone on with."
+    )
+    system: Annotated[str, StringConstraints(max_length=20_000)] = Field(
+        default="", description="How the model is to answer; `local` has no use for it."
+    )
+    provider: Provider | SkipJsonSchema[None] = Field(
+        default=None,
+        description="Unless told, `openai` where the worker has an endpoint, else `local`.",
+    )
+    model: ModelName | SkipJsonSchema[None] = Field(
+        default=None, description="Unless told, that of the worker."
+    )
+    max_tokens: int = Field(
+        default=512, ge=1, le=16_384, description="The most to write; for `local`, in words."
+    )
+    temperature: Annotated[float, Field(ge=0, le=2)] | SkipJsonSchema[None] = Field(
+        default=None, description="Unless told, the endpoint's own; not for `local`."
+    )
+    stop: list[Annotated[str, StringConstraints(min_length=1, max_length=100)]] = Field(
+        default_factory=list, max_length=4, description="Where to stop, should the text come there."
+    )
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] | SkipJsonSchema[None] = Field(
+        default=None,
+        description="The same seed gives the same text: always with `local`, which without one "
+        "takes it from the prompt; with a model, as far as it can.",
+    )
+    corpus: Annotated[str, StringConstraints(max_length=200_000)] = Field(
+        default="", description="What `local` learns from, in place of the text that it comes with."
+    )
+
+
+class TextResult(BaseModel):
+    """A text, and who wrote it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: str
+    provider: Provider = Field(
+        description="`local` is a Markov chain: sentences that look like its corpus, no answers."
+    )
+    model: str
+    finish_reason: str = Field(description="`stop`, or `length` at max_tokens, or the model's own.")
+    usage: Usage

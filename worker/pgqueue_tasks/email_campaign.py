@@ -1,0 +1,180 @@
+"""`email_campaign`: one message a recipient from a template, by SMTP, none of them twice.
+
+Before a message is handed over, and again when the server has answered, that is remembered with the
+task. So an attempt that follows a crash goes on behind the last recipient; the one message whose
+answer never came may have been sent, is told as `unknown`, and is not sent again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from datetime import UTC, datetime
+from uuid import UUID
+
+from pgqueue import Context
+
+from ._email.message import compose
+from ._email.models import CampaignPayload, CampaignResult, Told
+from ._email.server import Deferred, MailServer, NoAnswer, NotTaken, connected
+from ._email.settings import MailSettings
+from ._sandbox import run_in_child
+from .errors import EngineFailed, InputRefused
+
+__all__ = ["CampaignPayload", "CampaignResult", "email_campaign"]
+
+ARTIFACT = "outbox.mbox"
+_MEMORY_BYTES = 512 << 20
+_CPU_SECONDS = 20
+_MAX_WRITTEN = 64 << 20
+_MAX_OUTBOX = 15 << 20
+_MAX_TOLD = 200_000
+_CHILD = "pgqueue_tasks._email.child"
+
+Ended = dict[str, list[str]]
+"""By the recipient's number: status, and what the server said. JSON has texts as keys."""
+
+
+async def email_campaign(ctx: Context, payload: CampaignPayload) -> CampaignResult:
+    """Send a message to each recipient, at most once, and tell what became of each.
+
+    Raises InputRefused for a template that cannot be rendered or costs too much, EngineFailed for a
+    server that fails or defers some: the next attempt sees to those that are left.
+    """
+    settings = MailSettings()
+    sender = payload.sender or settings.sender
+    if not sender and settings.host:
+        raise InputRefused("there is no sender: give `from`, or the worker PGQUEUE_SMTP_FROM")
+    campaign = _Campaign(ctx, payload, sender or "outbox@localhost", await _written(ctx, payload))
+    if not settings.host:
+        return await campaign.keep()
+    async with connected(settings) as server:
+        await campaign.send(server)
+    return campaign.result("smtp")
+
+
+async def _written(ctx: Context, payload: CampaignPayload) -> list[dict[str, str]]:
+    templates = {"subject": payload.subject, "text": payload.text, "html": payload.html}
+    request = {
+        "templates": {name: text for name, text in templates.items() if text is not None},
+        "recipients": [recipient.model_dump() for recipient in payload.recipients],
+    }
+    _, data = await run_in_child(
+        _CHILD,
+        json.dumps(request).encode(),
+        ctx.progress,
+        memory_bytes=_MEMORY_BYTES,
+        cpu_seconds=_CPU_SECONDS,
+        max_output_bytes=_MAX_WRITTEN,
+    )
+    written: list[dict[str, str]] = await asyncio.to_thread(json.loads, data)
+    return written
+
+
+class _Campaign:
+    """What is to be sent, and what has become of it, in this attempt and those before."""
+
+    def __init__(
+        self, ctx: Context, payload: CampaignPayload, sender: str, written: list[dict[str, str]]
+    ) -> None:
+        self._ctx = ctx
+        self._payload = payload
+        self._sender = sender
+        self._written = written
+        remembered = ctx.last_checkpoint or {"ended": {}, "handing_over": None}
+        self._ended: Ended = remembered["ended"]
+        if remembered["handing_over"] is not None:
+            self._ended[remembered["handing_over"]] = ["unknown", "the worker ended meanwhile"]
+
+    async def send(self, server: MailServer) -> None:
+        """Send all that have not ended; raises ``EngineFailed`` when some were deferred."""
+        deferred: list[str] = []
+        total = len(self._payload.recipients)
+        for n in range(total):
+            if str(n) not in self._ended:
+                try:
+                    await self._send(server, n)
+                except Deferred as error:
+                    deferred.append(str(error))
+            self._ctx.progress(5 + 95 * (n + 1) / total, f"{n + 1} of {total}")
+        if deferred:
+            raise EngineFailed(
+                f"{len(deferred)} of {total} messages were deferred, such as by: {deferred[0]}"
+            )
+
+    async def _send(self, server: MailServer, n: int) -> None:
+        key = str(n)
+        recipient = self._payload.recipients[n]
+        try:
+            await server.address(self._sender, recipient.email)
+            await self._remember(handing_over=key)
+            await server.hand_over(self._message(n))
+            self._ended[key] = ["sent", ""]
+        except NotTaken as error:
+            self._ended[key] = ["refused", str(error)]
+        except NoAnswer as error:
+            self._ended[key] = ["unknown", str(error)]
+            await self._remember()
+            raise EngineFailed(f"the mail server failed: {error}") from None
+        except Deferred:
+            await self._remember()
+            raise
+        await self._remember()
+
+    async def keep(self) -> CampaignResult:
+        """Keep the messages with the task instead: this worker has no server."""
+        kept = bytearray()
+        for n in range(len(self._payload.recipients)):
+            lines = self._message(n).replace(b"\r\n", b"\n").split(b"\n")
+            quoted = [
+                b">" + line if line.lstrip(b">").startswith(b"From ") else line for line in lines
+            ]
+            kept += f"From {self._sender} {self._at:%a %b %d %H:%M:%S %Y}\n".encode()
+            kept += b"\n".join(quoted) + b"\n"
+            if len(kept) > _MAX_OUTBOX:
+                raise InputRefused("the messages are too large to be kept: name an SMTP server")
+            self._ended[str(n)] = ["kept", ""]
+        await self._ctx.save_artifact(ARTIFACT, bytes(kept), "application/mbox")
+        return self.result("outbox")
+
+    def result(self, delivery: str) -> CampaignResult:
+        """Tell what became of each."""
+        told = [
+            Told.model_validate({"email": recipient.email, "status": status, "detail": detail})
+            for n, recipient in enumerate(self._payload.recipients)
+            for status, detail in [self._ended[str(n)]]
+        ]
+        size, shown = 0, []
+        for one in told:
+            size += len(one.model_dump_json()) + 1
+            if size <= _MAX_TOLD:
+                shown.append(one)
+        return CampaignResult.model_validate(
+            {
+                "delivery": delivery,
+                "counts": dict(Counter(one.status for one in told)),
+                "recipients": shown,
+                "truncated": len(shown) < len(told),
+                "artifact": ARTIFACT if delivery == "outbox" else None,
+            }
+        )
+
+    @property
+    def _at(self) -> datetime:
+        """When the task was made: the same in each attempt."""
+        milliseconds = UUID(self._ctx.task_id).int >> 80
+        return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+    def _message(self, n: int) -> bytes:
+        return compose(
+            self._payload,
+            self._payload.recipients[n],
+            self._written[n],
+            sender=self._sender,
+            message_id=f"{self._ctx.task_id}.{n}",
+            at=self._at.timestamp(),
+        )
+
+    async def _remember(self, handing_over: str | None = None) -> None:
+        await self._ctx.checkpoint({"ended": self._ended, "handing_over": handing_over})

@@ -1,0 +1,158 @@
+"""Background duties that any supervisor may do, each on its own loop.
+
+They share a few connections, and the urgent ones have theirs: one that is stuck, for as long as its
+limits let it be, holds up no other, nor do two of a kind. Two supervisors that meet do no harm: the
+database lets one through or makes them share. What they did is recorded every few seconds, in one
+statement for all of them: the view ``pgqueue.maintenance``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import structlog
+
+from pgqueue.database.link import Bounds
+from pgqueue.errors import DatabaseUnavailable, PgQueueError
+from pgqueue_worker.duties import DUTIES, Duty, Tools
+from pgqueue_worker.duties.pool import Line, Lines
+from pgqueue_worker.retrying import Patience
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_log = structlog.get_logger("pgqueue.maintenance")
+
+_SHARE = 20  # a duty whose calls took t runs again after 20 t at the earliest
+_LINES = 3  # connections of each kind, urgent or not: one or two that are stuck hold up nobody
+_FAILED_S = 5.0
+_AWAY_S = 5.0  # for less than that, nobody misses more than a heartbeat
+_RECORD_S = 5.0
+_RECORD_BOUNDS = Bounds(statement_s=10, lock_s=2)
+
+
+@dataclass(slots=True)
+class _Log:
+    """How a duty has gone since it was recorded last; times are the event loop's."""
+
+    started: float | None = None
+    finished: float | None = None
+    due: float | None = None
+    duration_s: float | None = None
+    error: str | None = None
+    error_at: float | None = None
+
+
+class Maintenance:
+    """The duties of one supervisor, which is called ``name``."""
+
+    def __init__(
+        self,
+        dsn: str,
+        ring: Callable[[list[str]], None],
+        on_samples: Callable[[list[tuple[Any, ...]]], None],
+        on_letters: Callable[[list[tuple[Any, ...]]], None],
+        *,
+        name: str = "",
+        duties: Sequence[Duty] = DUTIES,
+    ) -> None:
+        self._urgent = Lines(dsn, "pgqueue maintenance urgent", _LINES)
+        self._others = Lines(dsn, "pgqueue maintenance", _LINES)
+        self._ring = ring
+        self._on_samples = on_samples
+        self._on_letters = on_letters
+        self._name = name
+        self._logs = {duty: _Log() for duty in duties}
+
+    async def run(self) -> None:
+        """Do them all, for ever."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                for duty, log in self._logs.items():
+                    group.create_task(self._repeat(duty, log))
+                group.create_task(self._record())
+        finally:
+            await self._urgent.close()
+            await self._others.close()
+
+    async def _repeat(self, duty: Duty, log: _Log) -> None:
+        loop = asyncio.get_running_loop()
+        bounds = Bounds(statement_s=duty.statement_timeout_s, lock_s=duty.lock_timeout_s)
+        link = Line(self._urgent if duty.urgent else self._others, bounds)
+        tools = Tools(link, self._ring, self._on_samples, self._on_letters)
+        patience = Patience(duty.name)
+        reached: float | None = None  # when it last was, while PostgreSQL cannot be reached
+        while True:
+            began = log.started = loop.time()
+            try:
+                if duty.settle_s and reached is not None and began - reached > _AWAY_S:
+                    await link.rows("ping")
+                    await asyncio.sleep(duty.settle_s)
+                reached = None
+                link.took_s = 0.0
+                asked = await duty.work(tools)
+            except DatabaseUnavailable as error:
+                if reached is None:
+                    reached = began if log.finished is None else log.finished
+                await patience.failed(error)
+                continue
+            except PgQueueError as error:
+                _log.error("duty_failed", duty=duty.name, error=str(error))
+                log.error, log.error_at = str(error), loop.time()
+                await asyncio.sleep(_spread(max(_FAILED_S, loop.time() - began)))
+                continue
+            patience.succeeded()
+            log.finished = loop.time()
+            log.duration_s = log.finished - began
+            pause = duty.interval_s if asked is None else asked
+            if pause:
+                pause = _spread(max(pause, _SHARE * link.took_s))
+            log.due = log.finished + pause
+            await asyncio.sleep(pause)
+
+    async def _record(self) -> None:
+        loop = asyncio.get_running_loop()
+        link = Line(self._others, _RECORD_BOUNDS)
+        patience = Patience("record maintenance")
+        await asyncio.sleep(_spread(_RECORD_S / 5))  # by then each has run once
+        while True:
+            now = loop.time()
+            runs = [self._told(duty, log, now) for duty, log in self._logs.items()]
+            try:
+                await link.rows(
+                    "record_duties", {"runs": orjson.dumps(runs).decode(), "run_by": self._name}
+                )
+            except DatabaseUnavailable as error:
+                await patience.failed(error)
+                continue
+            except PgQueueError as error:
+                _log.error("duty_failed", duty="record", error=str(error))
+            else:
+                patience.succeeded()
+            await asyncio.sleep(_spread(_RECORD_S))
+
+    @staticmethod
+    def _told(duty: Duty, log: _Log, now: float) -> dict[str, Any]:
+        """Give ages, not times: the database's clock makes times of them."""
+
+        def ago(at: float | None) -> float | None:
+            return None if at is None else round(now - at, 3)
+
+        return {
+            "name": duty.name,
+            "interval_s": duty.interval_s,
+            "started_ago_s": ago(log.started),
+            "finished_ago_s": ago(log.finished),
+            "due_ago_s": ago(log.due),
+            "duration_s": None if log.duration_s is None else round(log.duration_s, 6),
+            "error": None if log.error is None else log.error[:500],
+            "error_ago_s": ago(log.error_at),
+        }
+
+
+def _spread(seconds: float) -> float:
+    return seconds * (0.9 + random.random() / 5)  # noqa: S311  spread, not secrecy

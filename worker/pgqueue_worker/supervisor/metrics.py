@@ -1,0 +1,187 @@
+"""Prometheus metrics of a supervisor and its worker processes, served on a port of its own."""
+
+from __future__ import annotations
+
+import errno
+import threading
+from socketserver import ThreadingMixIn
+from typing import TYPE_CHECKING, Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+import orjson
+import structlog
+from prometheus_client import CollectorRegistry, make_wsgi_app
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from pgqueue.errors import UsageError
+from pgqueue_worker.measurements import Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+_log = structlog.get_logger("pgqueue.supervisor")
+
+_COUNTERS = {
+    "finished": ("pgqueue_attempts_finished", "Attempts that ended.", ("type", "queue", "outcome")),
+    "claims": ("pgqueue_claims", "Claim calls.", ()),
+    "leases_lost": ("pgqueue_leases_lost", "Finishes refused because the lease was gone.", ()),
+    "database_errors": ("pgqueue_database_errors", "Calls to the database that failed.", ()),
+    "worker_crashes": ("pgqueue_worker_crashes", "Worker processes that died.", ()),
+    "started": ("pgqueue_attempts_started", "Attempts that were claimed.", ("queue",)),
+}
+_HISTOGRAMS = {
+    "run_seconds": ("pgqueue_run_seconds", "How long handlers ran.", ("type", "queue")),
+    "wait_seconds": ("pgqueue_wait_seconds", "How long tasks waited.", ("type", "queue")),
+    "claim_size": ("pgqueue_claim_size", "Tasks a claim gave.", ()),
+    "flush_size": ("pgqueue_flush_size", "Finishes recorded in one call.", ()),
+}
+
+
+class Metrics(Collector):
+    """Sums up what worker processes tell, and the depth of queues as sampled last."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._tally = Tally()
+        self._samples: list[tuple[Any, ...]] = []
+        self._letters: list[tuple[Any, ...]] = []
+        self._kept = 0
+        self.readiness: Callable[[], dict[str, Any]] = lambda: {"status": "not_ready"}
+        """Says whether tasks can run, from any thread; see readiness.py."""
+
+    def merge(self, taken: dict[str, Any]) -> None:
+        """Add what a worker process counted."""
+        with self._lock:
+            self._tally.merge(taken)
+
+    def crashed(self) -> None:
+        """Count a worker process that died."""
+        with self._lock:
+            self._tally.count("worker_crashes")
+
+    def sampled(self, samples: list[tuple[Any, ...]]) -> None:
+        """Take the depths and ages of all queues."""
+        with self._lock:
+            self._samples = samples
+
+    def counted(self, letters: list[tuple[Any, ...]]) -> None:
+        """Take the dead letters of all queues."""
+        with self._lock:
+            self._letters = letters
+
+    def kept(self, processes: int) -> None:
+        """Take how many processes are kept running."""
+        with self._lock:
+            self._kept = processes
+
+    def collect(self) -> Iterator[Metric]:
+        """Give everything to Prometheus."""
+        with self._lock:
+            yield from self._counters()
+            yield from self._histograms()
+            yield from self._gauges()
+
+    def _counters(self) -> Iterator[Metric]:
+        for kind, (name, text, labels) in _COUNTERS.items():
+            family = CounterMetricFamily(name, text, labels=labels)
+            for (key, *values), n in self._tally.counters.items():
+                if key == kind:
+                    family.add_metric(values, n)
+            if not labels and not family.samples:
+                family.add_metric([], 0)
+            yield family
+
+    def _histograms(self) -> Iterator[Metric]:
+        for kind, (name, text, labels) in _HISTOGRAMS.items():
+            family = HistogramMetricFamily(name, text, labels=labels)
+            for (key, *values), histogram in self._tally.histograms.items():
+                if key != kind:
+                    continue
+                seen, buckets = 0, []
+                bounds = [*map(str, histogram.bounds), "+Inf"]
+                for bound, n in zip(bounds, histogram.counts, strict=True):
+                    seen += n
+                    buckets.append((bound, float(seen)))
+                family.add_metric(values, buckets, histogram.total)
+            yield family
+
+    def _gauges(self) -> Iterator[Metric]:
+        depth = GaugeMetricFamily(
+            "pgqueue_tasks", "Tasks by queue and status.", labels=("queue", "status")
+        )
+        oldest = GaugeMetricFamily(
+            "pgqueue_oldest_seconds", "Age of the oldest of them.", labels=("queue", "status")
+        )
+        for queue, status, n, age_s in self._samples:
+            depth.add_metric((queue, status), n)
+            oldest.add_metric((queue, status), max(0.0, age_s or 0.0))
+        yield depth
+        yield oldest
+        dead = GaugeMetricFamily("pgqueue_dead_letters", "Dead letters.", labels=("queue",))
+        growing = GaugeMetricFamily(
+            "pgqueue_dead_letters_growing",
+            "1 while more tasks fail for good than the queue's growth_limit.",
+            labels=("queue",),
+        )
+        for queue, n, grows in self._letters:
+            dead.add_metric((queue,), n)
+            growing.add_metric((queue,), grows)
+        yield dead
+        yield growing
+        yield GaugeMetricFamily(
+            "pgqueue_worker_processes", "Worker processes that are kept running.", self._kept
+        )
+
+
+def serve(metrics: Metrics, port: int, *, explicit: bool) -> None:
+    """Serve on a port; a default port that is taken is left to whoever has it, and said so."""
+    registry = CollectorRegistry()
+    registry.register(metrics)
+    try:
+        server = make_server("", port, _routes(metrics, make_wsgi_app(registry)), _Server, _Quiet)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE or explicit:
+            message = f"metrics cannot be served on port {port}: {error.strerror}"
+            raise UsageError(
+                message, hint="choose another with --metrics-port, or 0 for none"
+            ) from error
+        _log.warning("metrics_port_taken", port=port)
+    else:
+        threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
+        _log.info("metrics_served", port=port)
+
+
+def _routes(metrics: Metrics, exposition: WSGIApplication) -> WSGIApplication:
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        match environ["PATH_INFO"]:
+            case "/metrics":
+                return exposition(environ, start_response)
+            case "/healthz":
+                status, said = "200 OK", {"status": "alive"}
+            case "/readyz":
+                said = metrics.readiness()
+                status = "503 Service Unavailable" if said["status"] == "not_ready" else "200 OK"
+            case _:
+                status, said = "404 Not Found", {"detail": "see /metrics, /healthz and /readyz"}
+        start_response(
+            status, [("Content-Type", "application/json"), ("Cache-Control", "no-store")]
+        )
+        return [orjson.dumps(said)]
+
+    return answer
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:
+        """Log no requests: they come every few seconds."""
