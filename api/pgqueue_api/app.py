@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, cast
+from functools import cache
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 from litestar import Litestar
@@ -16,6 +17,10 @@ from litestar.routes import HTTPRoute
 from pgqueue.errors import DatabaseUnavailable
 from pgqueue_api import problems
 from pgqueue_api.http.headers import POLICY, SECURITY
+from pgqueue_api.http.typed_body import TypedRequest
+from pgqueue_api.openapi import handwritten
+from pgqueue_api.openapi.document import build_document
+from pgqueue_api.openapi.links import add_links
 from pgqueue_api.resources import ROUTES
 from pgqueue_api.services import Services
 from pgqueue_api.submit.endpoint import submit_one
@@ -37,14 +42,33 @@ if TYPE_CHECKING:
     from pgqueue.settings import Settings
     from pgqueue_api.bounds import Bounds
 
-__all__ = ["Api", "create_app"]
+__all__ = ["Api", "create_app", "document"]
 
 _JSON = (b"content-type", b"application/json")
 _PROBLEM = (b"content-type", problems.MEDIA_TYPE.encode())
 
 
+@cache
+def document() -> dict[str, Any]:
+    """Return the OpenAPI document."""
+    made, rest = build_document(ROUTES), handwritten()
+    for path, item in rest["paths"].items():
+        made["paths"][path] = {**item, **made["paths"].get(path, {})}
+    made["components"]["schemas"] = {
+        **rest["components"]["schemas"],
+        **made["components"]["schemas"],
+    }
+    add_links(made["paths"])
+    return made
+
+
+@cache
+def _document_text() -> bytes:
+    return orjson.dumps(document())
+
+
 def create_app(settings: Settings, bounds: Bounds | None = None) -> Api:
-    """Give the application; its lifespan opens and closes what it needs."""
+    """Return the application; its lifespan opens and closes what it needs."""
     return Api(Services(settings, bounds))
 
 
@@ -64,7 +88,11 @@ class Api(Litestar):
 
         super().__init__(
             route_handlers=ROUTES,
-            dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
+            dependencies={
+                "services": Provide(lambda: services, sync_to_thread=False),
+                "document": Provide(_document_text, sync_to_thread=True),
+            },
+            request_class=TypedRequest.within(services.bounds),
             exception_handlers={HTTPException: problems.answer, Exception: problems.answer},
             lifespan=[running],
             openapi_config=None,

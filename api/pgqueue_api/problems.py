@@ -16,11 +16,13 @@ Overloaded, DatabaseBusy (DatabaseUnavailable)  503
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, NotRequired, cast
 
 import orjson
 from litestar import Response
 from litestar.exceptions import HTTPException, ValidationException
+from pydantic import Field, with_config
+from typing_extensions import TypedDict
 
 from pgqueue import logs
 from pgqueue.errors import (
@@ -37,6 +39,7 @@ from pgqueue.errors import (
     TaskPruned,
     UsageError,
 )
+from pgqueue.models.base import examples
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -65,7 +68,44 @@ __all__ = [
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 2
 
-Problem = dict[str, Any]
+
+class Place(TypedDict):
+    """A place that is wrong."""
+
+    pointer: NotRequired[Annotated[str, Field(description="A JSON pointer into the body.")]]
+    parameter: NotRequired[Annotated[str, Field(description="Or the name of a parameter.")]]
+    message: str
+
+
+@with_config(
+    examples(
+        {
+            "type": "/docs#payload_invalid",
+            "title": "Unprocessable Entity",
+            "status": 422,
+            "code": "payload_invalid",
+            "detail": "the payload does not fit the schema of 'sleep'",
+            "hint": "GET /v1/types/sleep shows the schema",
+            "errors": [
+                {"pointer": "/payload/delay_ms", "message": '"soon" is not of type "integer"'}
+            ],
+        }
+    )
+)
+class Problem(TypedDict):
+    """An error (RFC 9457)."""
+
+    type: Annotated[str, Field(description="Where the problem is explained.")]
+    title: str
+    status: int
+    code: Annotated[str, Field(description="What went wrong, for programs. Codes never change.")]
+    detail: Annotated[str, Field(description="What went wrong, for people.")]
+    hint: NotRequired[Annotated[str, Field(description="What to do about it.")]]
+    task_id: NotRequired[
+        Annotated[str, Field(description="The other task, where that is the problem.")]
+    ]
+    errors: NotRequired[list[Place]]
+
 
 _log = logs.get_logger("pgqueue.api")
 
@@ -185,7 +225,7 @@ _HTTP_CODES = {
 
 
 def problem_of(error: Exception) -> tuple[int, Problem, dict[str, str]]:
-    """Give the status, the problem and the extra headers that tell of an error."""
+    """Return the status, the problem and the extra headers of an error."""
     headers: dict[str, str] = {}
     if isinstance(error, PgQueueError):
         if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
@@ -204,7 +244,7 @@ def problem_of(error: Exception) -> tuple[int, Problem, dict[str, str]]:
             for place in error.extra or []
             if isinstance(place, dict)
         ]
-        problem = _problem(422, Invalid.code, "a parameter cannot be right", None, places)
+        problem = _problem(422, Invalid.code, "a parameter is not valid", None, places)
         return 422, problem, headers
     if isinstance(error, HTTPException) and error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
         status = error.status_code
@@ -247,5 +287,5 @@ def _problem(
     if hint:
         problem["hint"] = hint
     if errors:
-        problem["errors"] = errors
+        problem["errors"] = cast("list[Place]", [*errors])
     return problem

@@ -5,14 +5,46 @@ from __future__ import annotations
 import typing
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, with_config
+from typing_extensions import TypedDict
 
 from pgqueue.errors import UsageError
+from pgqueue.models.base import INPUT
 
 Kind = Literal["exponential", "linear", "fixed"]
 Jitter = Literal["full", "equal", "none"]
 
 _LONGEST_S = 10 * 365 * 86_400
+
+_Delay = Annotated[float, Field(ge=0, le=_LONGEST_S)]
+
+
+@with_config(
+    ConfigDict(
+        **INPUT,
+        json_schema_extra={
+            "examples": [{"kind": "exponential", "base_s": 1, "cap_s": 3600, "jitter": "equal"}]
+        },
+    )
+)
+class RetryPolicy(TypedDict, total=False):
+    """How long to wait after a failed attempt. What is left out is as in the example."""
+
+    kind: Annotated[
+        Kind,
+        Field(
+            description="The delay after the n-th attempt: `base_s` · 2^(n-1), `base_s` · n, or "
+            "`base_s`."
+        ),
+    ]
+    base_s: _Delay
+    cap_s: Annotated[_Delay, Field(description="The longest delay.")]
+    jitter: Annotated[
+        Jitter,
+        Field(description="Spread over all of the delay, over its second half, or not at all."),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +76,8 @@ class Backoff:
                 message = f"a backoff's {name} cannot be {duration!r}"
                 raise UsageError(message, hint="it is 0 seconds to ten years")
 
-    def as_policy(self) -> dict[str, Any]:
-        """Give it as SQL and JSON know it: kind, base_s, cap_s, jitter."""
+    def as_policy(self) -> RetryPolicy:
+        """Return the policy as SQL and JSON have it."""
         return {
             "kind": self.kind,
             "base_s": _seconds(self.base),

@@ -4,8 +4,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from datetime import timedelta
+from typing import Annotated
 
+from pydantic import Field, with_config
+from typing_extensions import TypedDict
+
+from pgqueue.models.base import INPUT
 from pgqueue.models.task import seconds
+
+_LONGEST_S = 3_153_600_000
+
+_Kept = Annotated[float, Field(ge=86_400, le=_LONGEST_S)]
+
+
+@with_config(INPUT)
+class RetentionSettings(TypedDict, total=False):
+    """How long what has ended is kept, from its end on.
+
+    null: tasks 7 days, events and artifacts as long as their tasks (and never longer), dead letters
+    as their policy says.
+    """
+
+    tasks_s: _Kept | None
+    events_s: _Kept | None
+    artifacts_s: _Kept | None
+    dead_letters_s: Annotated[float, Field(ge=3600, le=_LONGEST_S)] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,5 +47,5 @@ class Retention:
     dead_letters: timedelta | float | None = None
 
     def as_setting(self) -> dict[str, float | None]:
-        """Give it as the setting ``retention`` of a queue."""
+        """Return the setting ``retention`` of a queue."""
         return {f"{field.name}_s": seconds(getattr(self, field.name)) for field in fields(self)}

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import schemathesis
-from pgqueue_api.openapi import document
+from pgqueue_api.app import document
 from schemathesis import engine
 from schemathesis.config import InferenceAlgorithm
 from schemathesis.engine import events

@@ -8,7 +8,7 @@ import jsonschema_rs
 import pgqueue_api
 import pytest
 from litestar.routes import HTTPRoute
-from pgqueue_api.openapi import document
+from pgqueue_api.app import document
 from pgqueue_api.problems import PROBLEM_CODES
 
 DOCUMENT = document()

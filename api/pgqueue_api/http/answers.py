@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import Any, Generic, TypeVar, cast
 
 import orjson
 from litestar import Response
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+__all__ = ["Json", "items", "json_answer"]
 
-__all__ = ["items", "json_answer"]
+T = TypeVar("T")
 
 
-def json_answer(content: bytes) -> Response[bytes]:
+class Json(Response[T], Generic[T]):
+    """JSON text of the model ``T``, which documents it. The text is not parsed here."""
+
+    def __init__(
+        self, content: str | bytes, *, status: int | None = None, **headers: str | None
+    ) -> None:
+        super().__init__(
+            cast("T", content),
+            media_type="application/json",
+            status_code=status,
+            headers={
+                name.replace("_", "-"): value
+                for name, value in headers.items()
+                if value is not None
+            },
+        )
+
+
+def json_answer(content: bytes) -> Json[Any]:
     """Answer with JSON."""
-    return Response(content, media_type="application/json")
+    return Json(content)
 
 
-def items(texts: Iterable[str | bytes], **more: str | None) -> Response[bytes]:
+def items(texts: Iterable[str | bytes], **more: str | None) -> Json[Any]:
     """Answer with a list, and what is said of it."""
     page = {"items": [orjson.Fragment(text) for text in texts], **more}
-    return Response(orjson.dumps(page), media_type="application/json")
+    return Json(orjson.dumps(page))

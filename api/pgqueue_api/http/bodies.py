@@ -67,7 +67,7 @@ async def read(
 
 
 def parse(body: bytes, depth: int) -> Any:
-    """Give the value of a JSON text, or raise ``InvalidJson``.
+    """Return the value of a JSON text, or raise ``InvalidJson``.
 
     Refused: what is not JSON (NaN and lone surrogates too), numbers that 64 bits cannot hold, NUL
     characters, and values nested in more than ``depth`` levels.
@@ -92,7 +92,7 @@ def parse(body: bytes, depth: int) -> Any:
 
 
 def whole(value: Any) -> Any:
-    """Give settings with 5.0 as 5: one number to JSON, and not to PostgreSQL's integers."""
+    """Return settings with 5.0 as 5: one number to JSON, and not to PostgreSQL's integers."""
     if isinstance(value, dict):
         return {name: whole(part) for name, part in value.items()}
     if isinstance(value, list):

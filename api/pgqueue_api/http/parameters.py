@@ -1,26 +1,91 @@
-"""What query parameters and path parts may hold."""
+"""The parameters that operations share, and what query parameters and path parts may hold."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 from datetime import UTC, datetime
+from typing import Annotated
 from uuid import UUID
 
+from litestar.openapi.spec import Example
+from litestar.params import HeaderParameter, PathParameter, QueryParameter
+
+from pgqueue.models.base import EXAMPLE_ID
 from pgqueue_api.problems import Invalid
 
-__all__ = ["decode_id", "encode_id", "plain", "time_of", "wrong"]
+__all__ = [
+    "Cursor",
+    "IfMatch",
+    "PageSize",
+    "Traceparent",
+    "decode_id",
+    "decode_name",
+    "encode_id",
+    "encode_name",
+    "id_in_path",
+    "name_in_path",
+    "plain",
+    "prefer_wait",
+    "time_of",
+    "wrong",
+]
+
+Cursor = Annotated[
+    str | None,
+    QueryParameter(name="cursor", max_length=400, description="`next` of the previous page."),
+]
+PageSize = Annotated[
+    int,
+    QueryParameter(name="limit", ge=1, le=200, description="How many items to return at most."),
+]
+IfMatch = Annotated[
+    str | None,
+    HeaderParameter(
+        name="If-Match", description="The ETag that you read.", examples=[Example(value='"1"')]
+    ),
+]
+
+Traceparent = Annotated[
+    str | None,
+    HeaderParameter(name="traceparent", description="W3C trace context. It travels with the task."),
+]
+
+
+def prefer_wait(description: str) -> HeaderParameter:
+    """Describe the header ``Prefer: wait=N`` of an operation."""
+    return HeaderParameter(
+        name="Prefer", description=description, examples=[Example(value="wait=30")]
+    )
+
+
+def id_in_path(description: str) -> PathParameter:
+    """Describe an id in a path."""
+    return PathParameter(description=description, examples=[Example(value=EXAMPLE_ID)])
+
+
+def name_in_path(
+    description: str, example: str, *, max_length: int = 100, pattern: str | None = None
+) -> PathParameter:
+    """Describe a name in a path."""
+    return PathParameter(
+        description=description,
+        examples=[Example(value=example)],
+        min_length=1 if pattern is None else None,
+        max_length=max_length if pattern is None else None,
+        pattern=pattern,
+    )
 
 
 def plain(text: str | None, parameter: str) -> str | None:
-    """Give a text that PostgreSQL can take."""
+    """Return a text that PostgreSQL can take."""
     if text is not None and not text.isprintable():
         raise wrong(parameter, "characters that cannot be printed are not allowed")
     return text
 
 
 def time_of(text: str | None, parameter: str) -> str | None:
-    """Give a time as PostgreSQL takes it; without a time zone it is in UTC."""
+    """Return a time as PostgreSQL takes it; without a time zone it is in UTC."""
     if text is None:
         return None
     try:
@@ -28,28 +93,51 @@ def time_of(text: str | None, parameter: str) -> str | None:
         at = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
         return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
     except (ValueError, OverflowError) as error:
-        raise wrong(parameter, "this is not a time such as 2026-01-02T03:04:05Z") from error
+        raise wrong(parameter, "use a time such as 2026-01-02T03:04:05Z") from error
 
 
 def wrong(parameter: str, message: str) -> Invalid:
-    """Give the error that a parameter is."""
+    """Return the error for a parameter that is not valid."""
     return Invalid(
-        "a parameter cannot be right", errors=[{"parameter": parameter, "message": message}]
+        "a parameter is not valid", errors=[{"parameter": parameter, "message": message}]
     )
 
 
 def encode_id(before: str | None) -> str | None:
-    """Give the cursor that an id is."""
+    """Return the cursor of an id."""
     if before is None:
         return None
     return base64.urlsafe_b64encode(UUID(before).bytes).decode().rstrip("=")
 
 
 def decode_id(cursor: str | None) -> UUID | None:
-    """Give the id that a cursor is."""
+    """Return the id of a cursor."""
     if cursor is None:
         return None
     try:
         return UUID(bytes=base64.b64decode(cursor + "==", altchars=b"-_", validate=True))
     except (ValueError, binascii.Error) as error:
-        raise wrong("cursor", "this is no cursor that a page gave as next") from error
+        raise _wrong_cursor() from error
+
+
+def encode_name(name: str) -> str:
+    """Return the cursor of a name."""
+    return base64.urlsafe_b64encode(name.encode()).decode().rstrip("=")
+
+
+def decode_name(cursor: str | None) -> str:
+    """Return the name of a cursor; the empty one, which is before all, for none."""
+    if cursor is None:
+        return ""
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        name = base64.b64decode(padded, altchars=b"-_", validate=True).decode()
+    except (ValueError, binascii.Error) as error:
+        raise _wrong_cursor() from error
+    if "\0" in name:
+        raise _wrong_cursor()
+    return name
+
+
+def _wrong_cursor() -> Invalid:
+    return wrong("cursor", "use the `next` of a page")

@@ -11,43 +11,46 @@ from pgqueue_api.problems import VersionNeeded
 if TYPE_CHECKING:
     from litestar import Request
 
-__all__ = ["etag", "if_match", "needed", "stale", "tags"]
+__all__ = ["etag", "if_match", "needed", "stale", "tags_in", "versions_in"]
 
 _TAG = re.compile(r'(?<!W/)"[!#-~]*"')
 _STRONG = re.compile(r'(?<!W/)"([1-9]\d{0,17})"')
 
 
 def etag(version: int) -> dict[str, str]:
-    """Give the header that names a version."""
+    """Return the header that names a version."""
     return {"ETag": f'"{version}"'}
 
 
+def versions_in(if_match: str | None) -> list[int] | Literal["*"] | None:
+    """Return the versions that an If-Match names; None if there is none."""
+    if if_match is None:
+        return None
+    return "*" if if_match.strip() == "*" else [int(tag) for tag in _STRONG.findall(if_match)]
+
+
 def if_match(request: Request[Any, Any, Any]) -> list[int] | Literal["*"] | None:
-    """Give the versions that the client would change; None where it says nothing of them."""
-    given = request.headers.get("if-match")
-    if given is None:
-        return None
-    return "*" if given.strip() == "*" else [int(tag) for tag in _STRONG.findall(given)]
+    """Return the versions that the client would change; None if it names none."""
+    return versions_in(request.headers.get("if-match"))
 
 
-def tags(request: Request[Any, Any, Any]) -> list[str] | Literal["*"] | None:
-    """Give the strong ETags that the client names; None where it names none at all."""
-    given = request.headers.get("if-match")
-    if given is None:
+def tags_in(if_match: str | None) -> list[str] | Literal["*"] | None:
+    """Return the strong ETags that an If-Match names; None if there is none."""
+    if if_match is None:
         return None
-    return "*" if given.strip() == "*" else _TAG.findall(given)
+    return "*" if if_match.strip() == "*" else _TAG.findall(if_match)
 
 
 def needed(what: str) -> VersionNeeded:
-    """Give the error that an If-Match left out is."""
+    """Return the error for an If-Match that was left out."""
     return VersionNeeded(
-        f"{what} is there: which version of it is this to change?",
+        f"the {what} exists: which version of it do you change?",
         hint="read it, and send its ETag as If-Match",
     )
 
 
 def stale(what: str) -> Stale:
-    """Give the error that an If-Match of another version is."""
+    """Return the error for an If-Match that names another version."""
     return Stale(
-        f"{what} is not at the version of If-Match", hint="read it again, and decide again"
+        f"the {what} is not at the version of If-Match", hint="read it again, then decide again"
     )

@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 
     from pgqueue_api.services import Services
 
-__all__ = ["asker", "reason_of", "wait_asked"]
+__all__ = ["asker", "reason_of", "wait_asked", "wait_in"]
 
 _WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})\"?", re.IGNORECASE)
 
 
 def asker(request: Request[Any, Any, Any]) -> str:
-    """Name who asks."""
+    """Return who asks."""
     return f"http {request.client.host if request.client else 'client'}"
 
 
 async def reason_of(request: Request[Any, Any, Any], services: Services) -> str | None:
-    """Give the reason in a body that holds nothing else; an empty one has none."""
+    """Return the reason in a body that holds nothing else; an empty one has none."""
     headers = dict(request.scope["headers"])
     content = await bodies.read(request.receive, headers, 10_000, services.bounds.body_s)
     if not content.strip():
@@ -37,7 +37,12 @@ async def reason_of(request: Request[Any, Any, Any], services: Services) -> str 
     return reason[:1000] if reason else None
 
 
-def wait_asked(preference: bytes, most_s: float) -> float | None:
-    """Give the seconds that ``Prefer: wait`` asks for, ``most_s`` at most; None: it does not."""
-    asked = _WAIT.search(preference.decode("latin-1"))
-    return None if asked is None else min(float(asked[1]), most_s)
+def wait_in(prefer: str | None, max_s: float) -> float | None:
+    """Return the seconds that ``Prefer: wait`` asks for, at most ``max_s``; None if it does not."""
+    asked = _WAIT.search(prefer or "")
+    return None if asked is None else min(float(asked[1]), max_s)
+
+
+def wait_asked(preference: bytes, max_s: float) -> float | None:
+    """Return the seconds that a raw ``Prefer: wait`` asks for."""
+    return wait_in(preference.decode("latin-1"), max_s)

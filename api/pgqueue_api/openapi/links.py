@@ -1,112 +1,80 @@
 """The links of the OpenAPI document: what can be done next with what an answer names.
 
-They follow from the schemas: every answer that holds a task leads to all that takes a task's id.
+An answer that holds a noun leads to every operation on such a noun: those with its id in the path.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 __all__ = ["add_links"]
 
-_TASK = (
-    *("get_task", "update_task", "cancel_task", "retry_task", "list_attempts", "list_checkpoints"),
-    *("list_logs", "list_artifacts", "watch_task", "explain_task", "get_task_graph"),
-)
-_BATCH = (
-    *("get_batch", "list_batch_tasks", "add_to_batch", "close_batch", "cancel_batch"),
-    *("retry_batch", "watch_batch"),
-)
-_QUEUE = (
-    *("get_queue", "put_queue", "patch_queue", "pause_queue", "drain_queue", "resume_queue"),
-    "get_scale",
-)
-_LIMIT = ("get_limit", "put_limit", "patch_limit", "delete_limit")
-_SCHEDULE = (
-    *("get_schedule", "put_schedule", "patch_schedule", "delete_schedule", "pause_schedule"),
-    *("resume_schedule", "trigger_schedule", "backfill_schedule", "list_schedule_slots"),
-)
-_WEBHOOK = (
-    *("get_webhook", "patch_webhook", "delete_webhook", "test_webhook", "get_webhook_secrets"),
-    *("rotate_webhook_secret", "list_webhook_deliveries"),
-)
-_LETTER = ("get_dead_letter", "delete_dead_letter", "redrive_dead_letter")
-_OPERATION = ("get_operation", "cancel_operation", "watch_operation")
-_UPLOAD = ("get_upload", "get_upload_content", "delete_upload")
-
-_BY_SCHEMA: dict[str, tuple[str, str, tuple[str, ...]]] = {
-    "Task": ("id", "/id", _TASK),
-    "TaskPage": ("id", "/items/0/id", _TASK),
-    "BulkResult": ("id", "/items/0/id", _TASK),
-    "BatchTasks": ("id", "/items/0/id", _TASK),
-    "BatchTaskIds": ("id", "/ids/0", _TASK),
-    "HookTaken": ("id", "/id", _TASK),
-    "Redriven": ("id", "/redriven_as", _TASK),
-    "Batch": ("id", "/id", _BATCH),
-    "BatchPage": ("id", "/items/0/id", _BATCH),
-    "Queue": ("name", "/name", _QUEUE),
-    "Queues": ("name", "/items/0/name", _QUEUE),
-    "Limit": ("name", "/name", _LIMIT),
-    "Types": ("name", "/items/0/name", ("get_type",)),
-    "Schedule": ("schedule", "/name", _SCHEDULE),
-    "SchedulePage": ("schedule", "/items/0/name", _SCHEDULE),
-    "Webhook": ("id", "/id", _WEBHOOK),
-    "Webhooks": ("id", "/items/0/id", _WEBHOOK),
-    "DeadLetterPage": ("id", "/items/0/id", _LETTER),
-    "Operation": ("id", "/id", _OPERATION),
-    "OperationPage": ("id", "/items/0/id", _OPERATION),
-    "Upload": ("id", "/id", _UPLOAD),
+_FOUND_IN: dict[str, Mapping[str, str]] = {
+    "/v1/tasks/{id}": {
+        "Task": "/id",
+        "TaskPage": "/items/0/id",
+        "BulkResult": "/items/0/id",
+        "BatchTasks": "/items/0/id",
+        "BatchTaskIds": "/ids/0",
+        "HookTaken": "/id",
+        "Redriven": "/redriven_as",
+    },
+    "/v1/tasks/{id}/artifacts/{name}": {"Artifacts": "/items/0/name"},
+    "/v1/batches/{id}": {"Batch": "/id", "BatchPage": "/items/0/id"},
+    "/v1/queues/{name}": {"Queue": "/name", "Queues": "/items/0/name"},
+    "/v1/limits/{name}": {"KeyLimit": "/name", "KeyLimits": "/items/0/name"},
+    "/v1/types/{name}": {"Types": "/items/0/name"},
+    "/v1/schedules/{schedule}": {"Schedule": "/name", "SchedulePage": "/items/0/name"},
+    "/v1/webhooks/{id}": {"Webhook": "/id", "Webhooks": "/items/0/id"},
+    "/v1/webhooks/{id}/deliveries/{delivery_id}": {
+        "WebhookDelivery": "/id",
+        "WebhookDeliveries": "/items/0/id",
+    },
+    "/v1/webhooks/callbacks/deliveries/{delivery_id}": {"WebhookDeliveries": "/items/0/id"},
+    "/v1/dead-letters/{id}": {"DeadLetter": "/id", "DeadLetterPage": "/items/0/id"},
+    "/v1/operations/{id}": {"Operation": "/id", "OperationPage": "/items/0/id"},
+    "/v1/artifacts/{id}": {"Upload": "/id", "UploadPage": "/items/0/id"},
 }
-"""Which parameter, where it is found in the answer, and which operations take it."""
-
-_MORE: dict[str, dict[str, dict[str, str]]] = {
-    "list_artifacts": {
-        "get_artifact": {"id": "$request.path.id", "name": "$response.body#/items/0/name"}
-    },
-    "test_webhook": {
-        name: {"id": "$request.path.id", "delivery_id": "$response.body#/id"}
-        for name in ("get_webhook_delivery", "redeliver_webhook")
-    },
-    "list_webhook_deliveries": {
-        name: {"id": "$request.path.id", "delivery_id": "$response.body#/items/0/id"}
-        for name in ("get_webhook_delivery", "redeliver_webhook")
-    },
-    "list_callback_deliveries": {
-        name: {"delivery_id": "$response.body#/items/0/id"}
-        for name in ("get_callback_delivery", "redeliver_callback")
-    },
-}
-"""What takes two ids: by operation."""
+"""Where the last parameter of a path is found: by the schema of an answer, a JSON pointer."""
 
 
 def add_links(paths: dict[str, dict[str, Any]]) -> None:
-    """Add to every answer the links that its schema has; the operations are changed in place."""
-    operations: dict[str, dict[str, Any]] = {}
-    for path in paths.values():
-        operations |= {operation["operationId"]: operation for operation in path.values()}
-    for name, operation in operations.items():
-        for response in operation["responses"].values():
-            if "content" not in response:
-                continue
-            links = _links(response, operations) | _MORE.get(name, {})
+    """Add the links to every answer; the operations are changed in place."""
+    operations = [(path, one) for path, item in paths.items() for one in item.values()]
+    for path, source in operations:
+        for response in source["responses"].values():
+            schema = response.get("content", {}).get("application/json", {}).get("schema", {})
+            name = schema.get("$ref", "").rpartition("/")[2]
+            links = dict(_links(path, name, response, operations))
             if links:
-                response["links"] = {
-                    target: {"operationId": target, "parameters": parameters}
-                    for target, parameters in links.items()
-                }
+                response["links"] = links
 
 
 def _links(
-    response: dict[str, Any], operations: dict[str, dict[str, Any]]
-) -> dict[str, dict[str, str]]:
-    schema = response["content"].get("application/json", {}).get("schema", {})
-    found = _BY_SCHEMA.get(schema.get("$ref", "").rpartition("/")[2])
-    if found is None:
-        return {}
-    parameter, pointer, targets = found
-    links = {target: {parameter: f"$response.body#{pointer}"} for target in targets}
-    if "ETag" in response.get("headers", {}):
-        for target, parameters in links.items():
-            if any(one["name"] == "If-Match" for one in operations[target]["parameters"]):
-                parameters["If-Match"] = "$response.header.ETag"
-    return links
+    path: str, name: str, response: dict[str, Any], operations: list[tuple[str, dict[str, Any]]]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    for target_path, target in operations:
+        pointer = _FOUND_IN.get(_noun_of(target_path), {}).get(name)
+        if pointer is None:
+            continue
+        *outer, last = [part[1:-1] for part in target_path.split("/") if part.startswith("{")]
+        if any(f"{{{parameter}}}" not in path for parameter in outer):
+            continue  # the answer does not say whose it is
+        if ("/callbacks/" in target_path) != ("/callbacks/" in path):
+            continue  # what goes to a webhook is not found among what goes to callback URLs
+        values = {parameter: f"$request.path.{parameter}" for parameter in outer}
+        values[last] = f"$response.body#{pointer}"
+        if "ETag" in response.get("headers", {}) and any(
+            parameter["name"] == "If-Match" for parameter in target["parameters"]
+        ):
+            values["If-Match"] = "$response.header.ETag"
+        yield (
+            target["operationId"],
+            {"operationId": target["operationId"], "parameters": values},
+        )
+
+
+def _noun_of(path: str) -> str:
+    """Return a path up to its last parameter."""
+    return path[: path.rfind("}") + 1]

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from litestar import Response, get
-
-from pgqueue_api.openapi import DOCUMENT
+from litestar.di import NamedDependency
 
 __all__ = ["ROUTES"]
 
@@ -26,9 +25,9 @@ _HEADERS = {
 
 
 @get("/openapi.json")
-async def openapi() -> Response[bytes]:
+async def openapi(document: NamedDependency[bytes]) -> Response[bytes]:
     """Give the OpenAPI document."""
-    return Response(DOCUMENT, media_type="application/json")
+    return Response(document, media_type="application/json")
 
 
 @get("/docs")

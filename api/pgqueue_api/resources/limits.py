@@ -1,188 +1,115 @@
-"""/v1/limits: what the tasks with a limit_key may do together."""
+"""/v1/limits: how many tasks with a limit_key run and start together."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
-from typing import Annotated, Any
+from typing import Annotated
 
-import jsonschema_rs
-import orjson
-from litestar import Request, Response, delete, get, patch, put
 from litestar.di import NamedDependency
-from litestar.params import FromPath, QueryParameter
+from litestar.params import JSONBody
 
-from pgqueue.errors import NotFound
-from pgqueue_api.http import bodies
-from pgqueue_api.http.answers import json_answer
-from pgqueue_api.http.parameters import plain, wrong
-from pgqueue_api.http.preconditions import etag, if_match, needed, stale
-from pgqueue_api.problems import Invalid
-from pgqueue_api.schemas.limits import LIMIT_NAME, LIMIT_SETTINGS
+from pgqueue.models.limit import LIMIT_NAME, KeyLimit, KeyLimits, LimitSettings
+from pgqueue_api.http.answers import Json, items
+from pgqueue_api.http.parameters import (
+    Cursor,
+    IfMatch,
+    PageSize,
+    decode_name,
+    encode_name,
+    name_in_path,
+    plain,
+)
+from pgqueue_api.openapi.operation import Answer, operation
+from pgqueue_api.resources.editable import Editable
 from pgqueue_api.services import Services
-from pgqueue_api.submit.submission import parse_time
-from pgqueue_api.submit.types import explain
 
 __all__ = ["ROUTES"]
 
-AnyRequest = Request[Any, Any, Any]
-Json = Response[bytes]
+LimitName = Annotated[str, name_in_path("A `limit_key`.", "acme", max_length=255)]
+NewLimitName = Annotated[str, name_in_path("A `limit_key`.", "acme", pattern=LIMIT_NAME)]
 
-_SETTINGS = jsonschema_rs.validator_for(LIMIT_SETTINGS, offline=True)
-_NAME = re.compile(LIMIT_NAME)
-_NOT_SET = dict.fromkeys(LIMIT_SETTINGS["properties"])
-_MOST_BYTES = 10_000
-_NOT_THERE = 0
+_ETAG = {"ETag": "The version of its settings."}
+_LIMITS = Editable("limit", "/v1/limits", "get_limit", "patch_limit", "delete_limit")
 
 
-@get("/v1/limits")
+@operation("GET /v1/limits", Answer(200, "A page of limits."), tag="overview")
 async def list_limits(
-    services: NamedDependency[Services],
-    cursor: Annotated[str | None, QueryParameter(name="cursor", max_length=400)] = None,
-    limit: Annotated[int, QueryParameter(name="limit", ge=1, le=200)] = 50,
-) -> Json:
-    """Give limits by name."""
-    rows = await services.reads.rows("list_limits", {"after": _decode(cursor), "most": limit + 1})
+    services: NamedDependency[Services], cursor: Cursor = None, limit: PageSize = 50
+) -> Json[KeyLimits]:
+    """List limits.
+
+    Limits that a `limit_key` has by its name, sorted by name. The limits of a queue are among its
+    settings.
+    """
+    rows = await services.reads.rows(
+        "list_limits", {"after": decode_name(cursor), "most": limit + 1}
+    )
     page = rows[:limit]
-    after = _encode(page[-1]["name"]) if len(rows) > limit else None
-    parts = b",".join(row["item"].encode() for row in page)
-    return json_answer(b'{"items":[%s],"next":%s}' % (parts, orjson.dumps(after)))
+    more = encode_name(page[-1]["name"]) if len(rows) > limit else None
+    return items([row["item"] for row in page], next=more)
 
 
-@get("/v1/limits/{name:str}")
-async def get_limit(name: FromPath[str], services: NamedDependency[Services]) -> Json:
-    """Give one limit; the ETag names its version."""
-    row = await services.reads.row("get_limit", {"name": plain(name, "name")})
-    if row is None:
-        raise _none(name)
-    return _answer_with(row)
+@operation(
+    "GET /v1/limits/{name:str}",
+    Answer(200, "The limit.", _ETAG),
+    tag="overview",
+    problems=(404, 422),
+)
+async def get_limit(name: LimitName, services: NamedDependency[Services]) -> Json[KeyLimit]:
+    """Read a limit.
+
+    The limit of all tasks with this `limit_key`, whatever their queue.
+    """
+    return await _LIMITS.get(services, plain(name, "name"))
 
 
-@put("/v1/limits/{name:str}")
+@operation(
+    "PUT /v1/limits/{name:str}",
+    Answer(200, "The limit afterwards.", _ETAG),
+    Answer(201, "Created.", {**_ETAG, "Location": "The path of the limit."}, KeyLimit),
+    tag="overview",
+)
 async def put_limit(
-    name: FromPath[str], request: AnyRequest, services: NamedDependency[Services]
-) -> Json:
-    """Replace a limit, or make it."""
-    if not _NAME.fullmatch(name):
-        raise wrong("name", f"the name of a new limit fits {LIMIT_NAME}")
-    settings = {**_NOT_SET, **await _given(request, services)}
-    versions = if_match(request)
-    if versions == "*" and await _read(services, name) is None:
-        raise stale(f"the limit {name!r}")
-    if versions is None:
-        if not await _patch(services, name, settings, [_NOT_THERE]):
-            raise needed(f"the limit {name!r}")
-        answer = await _changed(services, name)
-        answer.status_code = 201
-        answer.headers["Location"] = f"/v1/limits/{name}"
-        return answer
-    if not await _patch(services, name, settings, versions):
-        raise stale(f"the limit {name!r}")
-    return await _changed(services, name)
+    name: NewLimitName,
+    data: JSONBody[LimitSettings],
+    services: NamedDependency[Services],
+    if_match: IfMatch = None,
+) -> Json[KeyLimit]:
+    """Create or replace a limit.
+
+    What you leave out is not limited. To replace an existing limit, send `If-Match`. Every worker
+    keeps to it within a second; tasks that are running go on.
+    """
+    return await _LIMITS.put(services, name, data, if_match)
 
 
-@patch("/v1/limits/{name:str}")
+@operation(
+    "PATCH /v1/limits/{name:str}",
+    Answer(200, "The limit afterwards.", _ETAG),
+    tag="overview",
+    problems=(404,),
+)
 async def patch_limit(
-    name: FromPath[str], request: AnyRequest, services: NamedDependency[Services]
-) -> Json:
-    """Change what is given of a limit; null takes a part away."""
-    settings = await _given(request, services)
-    versions = await _versions(request, services, name)
-    if not await _patch(services, name, settings, versions):
-        raise stale(f"the limit {name!r}")
-    return await _changed(services, name)
+    name: LimitName,
+    data: JSONBody[LimitSettings],
+    services: NamedDependency[Services],
+    if_match: IfMatch = None,
+) -> Json[KeyLimit]:
+    """Change a limit.
+
+    What you leave out stays; null removes a part.
+    """
+    return await _LIMITS.patch(services, plain(name, "name"), data, if_match)
 
 
-@delete("/v1/limits/{name:str}", status_code=204)
+@operation("DELETE /v1/limits/{name:str}", Answer(204, "Deleted."), tag="overview", problems=(404,))
 async def delete_limit(
-    name: FromPath[str], request: AnyRequest, services: NamedDependency[Services]
+    name: LimitName, services: NamedDependency[Services], if_match: IfMatch = None
 ) -> None:
-    """Delete a limit."""
-    versions = await _versions(request, services, name)
-    row = await services.writes.row(
-        "delete_limit", {"name": name, "versions": None if versions == "*" else versions}
-    )
-    if row is None or not row["deleted"]:
-        raise stale(f"the limit {name!r}")
+    """Delete a limit.
+
+    The key is limited as its queues say again.
+    """
+    await _LIMITS.delete(services, plain(name, "name"), if_match)
 
 
-ROUTES: list[Any] = [list_limits, get_limit, put_limit, patch_limit, delete_limit]
-
-
-async def _given(request: AnyRequest, services: Services) -> dict[str, Any]:
-    headers = dict(request.scope["headers"])
-    bodies.require_json(headers)
-    content = await bodies.read(request.receive, headers, _MOST_BYTES, services.bounds.body_s)
-    given: dict[str, Any] = bodies.whole(bodies.parse(content, 3))
-    if not _SETTINGS.is_valid(given):
-        raise Invalid(
-            "these are not the settings of a limit",
-            errors=explain(_SETTINGS, given),
-            hint="see /docs",
-        )
-    if given.get("slowed_until") is not None:
-        parse_time(given["slowed_until"], "/slowed_until")
-    return given
-
-
-async def _versions(request: AnyRequest, services: Services, name: str) -> list[int] | str:
-    if await _read(services, plain(name, "name")) is None:
-        raise _none(name)
-    versions = if_match(request)
-    if versions is None:
-        raise needed(f"the limit {name!r}")
-    return versions
-
-
-async def _patch(
-    services: Services, name: str, settings: dict[str, Any], versions: list[int] | str
-) -> bool:
-    row = await services.writes.row(
-        "patch_limit",
-        {
-            "name": name,
-            "settings": orjson.dumps(settings).decode(),
-            "versions": None if versions == "*" else versions,
-        },
-    )
-    return row is not None and row["version"] is not None
-
-
-async def _changed(services: Services, name: str) -> Json:
-    row = await _read(services, name)
-    if row is None:
-        raise _none(name)
-    return _answer_with(row)
-
-
-async def _read(services: Services, name: str | None) -> dict[str, Any] | None:
-    # on the writing side: a replica for reads may be a moment behind
-    return await services.writes.row("get_limit", {"name": name})
-
-
-def _answer_with(row: dict[str, Any]) -> Json:
-    answer = json_answer(row["item"].encode())
-    answer.headers.update(etag(row["version"]))
-    return answer
-
-
-def _none(name: str) -> NotFound:
-    return NotFound(f"there is no limit {name[:255]!r}", hint="GET /v1/limits lists them")
-
-
-def _encode(name: str) -> str:
-    return base64.urlsafe_b64encode(name.encode()).decode().rstrip("=")
-
-
-def _decode(cursor: str | None) -> str:
-    if cursor is None:
-        return ""
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        name = base64.b64decode(padded, altchars=b"-_", validate=True).decode()
-    except (ValueError, binascii.Error) as error:
-        raise wrong("cursor", "this is no cursor that a page gave as next") from error
-    if "\0" in name:
-        raise wrong("cursor", "this is no cursor that a page gave as next")
-    return name
+ROUTES = [list_limits, get_limit, put_limit, patch_limit, delete_limit]

@@ -1,153 +1,219 @@
-"""/v1/queues: what waits in each, and its settings."""
+"""/v1/queues: what waits in each queue, its settings, and whether its tasks start."""
 
 from __future__ import annotations
 
+import asyncio
 import re
-from typing import Any
+from typing import Annotated, Any
 
-import jsonschema_rs
-import orjson
-from litestar import Request, Response, get, patch, put
+from litestar import Request
 from litestar.di import NamedDependency
-from litestar.params import FromPath
+from litestar.params import JSONBody, QueryParameter
 
-from pgqueue.errors import NotFound
-from pgqueue_api.http import bodies
-from pgqueue_api.http.answers import items, json_answer
-from pgqueue_api.http.parameters import plain, wrong
-from pgqueue_api.http.preconditions import etag, if_match, needed, stale
-from pgqueue_api.problems import Invalid
-from pgqueue_api.schemas.parts import QUEUE_NAME
-from pgqueue_api.schemas.queues import QUEUE_SETTINGS
+from pgqueue.models.base import QUEUE_NAME, GivenReason
+from pgqueue.models.queue import Queue, Queues, QueueSettings, Scale
+from pgqueue_api.http.answers import Json, items
+from pgqueue_api.http.parameters import IfMatch, name_in_path, plain, prefer_wait, wrong
+from pgqueue_api.http.requests import asker, wait_in
+from pgqueue_api.openapi.operation import Answer, operation
+from pgqueue_api.resources.editable import Editable
 from pgqueue_api.services import Services
-from pgqueue_api.submit.submission import parse_time
-from pgqueue_api.submit.types import explain
 
-__all__ = ["ROUTES", "answer_with", "check_name"]
+__all__ = ["ROUTES"]
 
 AnyRequest = Request[Any, Any, Any]
-Json = Response[bytes]
+QueueName = Annotated[str, name_in_path("The name of the queue.", "default")]
+NewQueueName = Annotated[str, name_in_path("The name of the queue.", "default", pattern=QUEUE_NAME)]
+PreferRest = Annotated[
+    str | None,
+    prefer_wait("`wait=N`: answer when none of its tasks runs, or after N seconds, at most 60."),
+]
 
-_SETTINGS = jsonschema_rs.validator_for(QUEUE_SETTINGS, offline=True)
-_NAME = re.compile(QUEUE_NAME)
-_NOT_SET = dict.fromkeys(QUEUE_SETTINGS["properties"])
-_MOST_BYTES = 10_000
-_NOT_THERE = 0
+_LOOK_S = 0.2
+_ETAG = {"ETag": "The version of its settings."}
+_AFTERWARDS = Answer(200, "The queue afterwards.", _ETAG)
+_QUEUES = Editable("queue", "/v1/queues", "list_queues", "patch_queue")
 
 
-@get("/v1/queues")
-async def list_queues(services: NamedDependency[Services]) -> Json:
-    """Give the queues with their depth, as it was sampled last."""
+@operation("GET /v1/queues", Answer(200, "The queues."), tag="overview")
+async def list_queues(services: NamedDependency[Services]) -> Json[Queues]:
+    """List queues.
+
+    With their settings and their depth, which is sampled every few seconds.
+    """
     rows = await services.reads.rows("list_queues", {"name": None})
-    return items([row["item"] for row in rows])
+    return items(row["item"] for row in rows)
 
 
-@get("/v1/queues/{name:str}")
-async def get_queue(name: FromPath[str], services: NamedDependency[Services]) -> Json:
-    """Give one queue; the ETag names the version of its settings."""
-    row = await services.reads.row("list_queues", {"name": plain(name, "name")})
-    if row is None:
-        raise _none(name)
-    return answer_with(row)
+@operation(
+    "GET /v1/queues/{name:str}",
+    Answer(200, "The queue.", _ETAG),
+    tag="overview",
+    problems=(404, 422),
+)
+async def get_queue(name: QueueName, services: NamedDependency[Services]) -> Json[Queue]:
+    """Read a queue.
+
+    With its settings and its depth, which is sampled every few seconds.
+    """
+    return await _QUEUES.get(services, plain(name, "name"))
 
 
-@put("/v1/queues/{name:str}")
+@operation(
+    "PUT /v1/queues/{name:str}",
+    _AFTERWARDS,
+    Answer(201, "Created.", {**_ETAG, "Location": "The path of the queue."}, Queue),
+    tag="overview",
+)
 async def put_queue(
-    name: FromPath[str], request: AnyRequest, services: NamedDependency[Services]
-) -> Json:
-    """Replace the settings of a queue, or make it with these."""
-    check_name(name)
-    settings = {**_NOT_SET, **await _given(request, services)}
-    versions = if_match(request)
-    if versions == "*" and await _read(services, name) is None:
-        raise stale(f"the queue {name!r}")
-    if versions is None:
-        if not await _patch(services, name, settings, [_NOT_THERE]):
-            raise needed(f"the queue {name!r}")
-        return await _changed(services, name, status=201)
-    if not await _patch(services, name, settings, versions):
-        raise stale(f"the queue {name!r}")
-    return await _changed(services, name)
+    name: NewQueueName,
+    data: JSONBody[QueueSettings],
+    services: NamedDependency[Services],
+    if_match: IfMatch = None,
+) -> Json[Queue]:
+    """Create a queue or replace its settings.
+
+    Settings that you leave out are unset. To replace those of an existing queue, send `If-Match`.
+    """
+    answer = await _QUEUES.put(services, name, data, if_match)
+    await services.registry.renew()  # so that the next submit here is by these settings
+    return answer
 
 
-@patch("/v1/queues/{name:str}")
+@operation("PATCH /v1/queues/{name:str}", _AFTERWARDS, tag="overview", problems=(404,))
 async def patch_queue(
-    name: FromPath[str], request: AnyRequest, services: NamedDependency[Services]
-) -> Json:
-    """Change what is given of a queue's settings; null takes a setting away."""
-    settings = await _given(request, services)
-    if await _read(services, plain(name, "name")) is None:
-        raise _none(name)
-    versions = if_match(request)
-    if versions is None:
-        raise needed(f"the queue {name!r}")
-    if not await _patch(services, name, settings, versions):
-        raise stale(f"the queue {name!r}")
-    return await _changed(services, name)
+    name: QueueName,
+    data: JSONBody[QueueSettings],
+    services: NamedDependency[Services],
+    if_match: IfMatch = None,
+) -> Json[Queue]:
+    """Change settings of a queue.
+
+    What you leave out stays; null removes a setting.
+    """
+    answer = await _QUEUES.patch(services, plain(name, "name"), data, if_match)
+    await services.registry.renew()
+    return answer
 
 
-ROUTES: list[Any] = [list_queues, get_queue, put_queue, patch_queue]
+@operation("POST /v1/queues/{name:str}/pause", _AFTERWARDS, tag="overview", body_required=False)
+async def pause_queue(
+    name: QueueName,
+    request: AnyRequest,
+    services: NamedDependency[Services],
+    data: JSONBody[GivenReason | None] = None,
+) -> Json[Queue]:
+    """Pause a queue.
+
+    From a second from now at the latest, none of its tasks starts until you resume it. Tasks that
+    are running go on. The queue and its tasks show who asked, when and why. A queue that does not
+    exist yet is created.
+    """
+    return _QUEUES.answer(await _pause(name, data, request, services))
+
+
+@operation(
+    "POST /v1/queues/{name:str}/drain",
+    Answer(200, "The queue afterwards.", {**_ETAG, "Preference-Applied": "The wait in force."}),
+    tag="overview",
+    body_required=False,
+)
+async def drain_queue(
+    name: QueueName,
+    request: AnyRequest,
+    services: NamedDependency[Services],
+    data: JSONBody[GivenReason | None] = None,
+    prefer: PreferRest = None,
+) -> Json[Queue]:
+    """Pause a queue and wait for its tasks.
+
+    While some of its tasks still run (`still_running`) the `state` of the queue is `draining`, then
+    it is `paused`. Tasks that wait in it stay there.
+    """
+    row = await _pause(name, data, request, services)
+    seconds = wait_in(prefer, services.bounds.wait_s)
+    if seconds is None:
+        return _QUEUES.answer(row)
+    deadline = asyncio.get_running_loop().time() + seconds
+    while row["state"] == "draining" and not services.hub.ending.is_set():
+        left = deadline - asyncio.get_running_loop().time()
+        if left <= 0:
+            break
+        await asyncio.sleep(min(_LOOK_S, left))
+        row = await _read(services, name)
+    return _QUEUES.answer(row, Preference_Applied=f"wait={seconds:g}")
+
+
+@operation("POST /v1/queues/{name:str}/resume", _AFTERWARDS, tag="overview", problems=(404, 422))
+async def resume_queue(name: QueueName, services: NamedDependency[Services]) -> Json[Queue]:
+    """Resume a paused queue.
+
+    Its tasks start again at once.
+    """
+    await services.writes.row("resume", {"name": plain(name, "name")})
+    return _QUEUES.answer(await _read(services, name))
+
+
+@operation(
+    "GET /v1/queues/{name:str}/scale",
+    Answer(200, "The number, and what it is made of."),
+    tag="overview",
+    problems=(404,),
+)
+async def get_scale(
+    name: QueueName,
+    services: NamedDependency[Services],
+    patience_s: Annotated[
+        float,
+        QueryParameter(
+            ge=0,
+            le=86_400,
+            description="How many seconds tasks may wait before more slots are wanted.",
+        ),
+    ] = 1,
+) -> Json[Scale]:
+    """Read how many workers a queue wants.
+
+    An autoscaler, such as KEDA's metrics-api scaler, reads `wanted`. It costs the same at any
+    backlog.
+    """
+    row = await services.reads.row(
+        "scale_queue", {"name": plain(name, "name"), "patience_s": patience_s}
+    )
+    if row is None:
+        raise _QUEUES.not_found(name)
+    return Json(row["item"])
+
+
+ROUTES = [
+    list_queues,
+    get_queue,
+    put_queue,
+    patch_queue,
+    pause_queue,
+    drain_queue,
+    resume_queue,
+    get_scale,
+]
+
+
+async def _pause(
+    name: str, data: GivenReason | None, request: AnyRequest, services: Services
+) -> dict[str, Any]:
+    if await services.writes.row("queue_exists", {"name": plain(name, "name")}) is None:
+        check_name(name)  # a queue that does not exist is created, and its first task waits
+    asked = {"name": name, "reason": data and data.text, "paused_by": asker(request)}
+    await services.writes.row("pause", asked)
+    return await _read(services, name)
 
 
 def check_name(name: str) -> None:
-    """Refuse the name that no new queue can have."""
-    if not _NAME.fullmatch(name):
-        raise wrong("name", f"a new queue's name fits {QUEUE_NAME}")
+    """Raise ``Invalid`` for the name that no new queue can have."""
+    if not re.fullmatch(QUEUE_NAME, name):
+        raise wrong("name", f"the name of a new queue must match {QUEUE_NAME}")
 
 
-def answer_with(row: dict[str, Any]) -> Json:
-    """Answer with a queue, a row of the query ``list_queues``; the ETag names its version."""
-    answer = json_answer(row["item"].encode())
-    answer.headers.update(etag(row["version"]))
-    return answer
-
-
-async def _given(request: AnyRequest, services: Services) -> dict[str, Any]:
-    headers = dict(request.scope["headers"])
-    bodies.require_json(headers)
-    content = await bodies.read(request.receive, headers, _MOST_BYTES, services.bounds.body_s)
-    given = bodies.whole(bodies.parse(content, 4))
-    if not _SETTINGS.is_valid(given):
-        raise Invalid(
-            "these are not the settings of a queue",
-            errors=explain(_SETTINGS, given),
-            hint="see /docs",
-        )
-    settings: dict[str, Any] = given
-    if settings.get("slowed_until") is not None:
-        parse_time(settings["slowed_until"], "/slowed_until")
-    return settings
-
-
-async def _patch(
-    services: Services, name: str, settings: dict[str, Any], versions: list[int] | str
-) -> bool:
-    row = await services.writes.row(
-        "patch_queue",
-        {
-            "name": name,
-            "settings": orjson.dumps(settings).decode(),
-            "versions": None if versions == "*" else versions,
-        },
-    )
-    return row is not None and row["version"] is not None
-
-
-async def _changed(services: Services, name: str, *, status: int = 200) -> Json:
-    await services.registry.renew()  # so that the next submit here is by these settings
-    row = await _read(services, name)
+async def _read(services: Services, name: str) -> dict[str, Any]:
+    row = await services.writes.row("list_queues", {"name": name})
     assert row is not None
-    answer = answer_with(row)
-    answer.status_code = status
-    if status == 201:
-        answer.headers["Location"] = f"/v1/queues/{name}"
-    return answer
-
-
-async def _read(services: Services, name: str | None) -> dict[str, Any] | None:
-    # on the writing side: a replica for reads may be a moment behind
-    return await services.writes.row("list_queues", {"name": name})
-
-
-def _none(name: str) -> NotFound:
-    return NotFound(f"there is no queue {name[:100]!r}", hint="GET /v1/queues lists them")
+    return row

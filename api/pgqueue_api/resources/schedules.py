@@ -106,14 +106,14 @@ async def put_schedule(
     versions = if_match(request)
     if known is None:
         if versions is not None:
-            raise stale(f"the schedule {schedule!r}")
+            raise stale(f"schedule {schedule!r}")
         if not _NAME.fullmatch(schedule) or schedule == "preview":
             raise wrong("schedule", f"a new schedule's name fits {_NAME.pattern}")
         versions = [_NOT_THERE]
     if versions is None:
-        raise needed(f"the schedule {schedule!r}")
+        raise needed(f"schedule {schedule!r}")
     if not await _patch(services, schedule, settings, versions):
-        raise stale(f"the schedule {schedule!r}")
+        raise stale(f"schedule {schedule!r}")
     return await _schedule(services, schedule, status=201 if known is None else 200)
 
 
@@ -128,7 +128,7 @@ async def patch_schedule(
         raise _none(schedule)
     versions = if_match(request)
     if versions is None:
-        raise needed(f"the schedule {schedule!r}")
+        raise needed(f"schedule {schedule!r}")
     change = settings_of(change)
     before = orjson.loads(known["state"])
     if not change.keys().isdisjoint(_TIMING):
@@ -137,7 +137,7 @@ async def patch_schedule(
         merged = {**before, **change}
         await check_task(services, merged["type"], merged["payload"])
     if not await _patch(services, schedule, change, versions):
-        raise stale(f"the schedule {schedule!r}")
+        raise stale(f"schedule {schedule!r}")
     return await _schedule(services, schedule)
 
 
@@ -155,7 +155,7 @@ async def delete_schedule(
     )
     assert row is not None
     if not row["deleted"]:
-        raise _none(schedule) if versions is None else stale(f"the schedule {schedule!r}")
+        raise _none(schedule) if versions is None else stale(f"schedule {schedule!r}")
 
 
 @post("/v1/schedules/{schedule:str}/pause", status_code=200)

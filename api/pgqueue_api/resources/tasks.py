@@ -12,7 +12,7 @@ from litestar.params import FromPath, QueryParameter
 from pgqueue.errors import NotFound
 from pgqueue_api.http.answers import items, json_answer
 from pgqueue_api.http.parameters import decode_id, encode_id, plain, time_of
-from pgqueue_api.http.preconditions import needed, tags
+from pgqueue_api.http.preconditions import needed, tags_in
 from pgqueue_api.http.requests import reason_of
 from pgqueue_api.live.task_stream import parse_position
 from pgqueue_api.pruned import missing
@@ -87,10 +87,10 @@ async def update_task(
 ) -> Json:
     """Change the priority or the time of a task that waits."""
     changes = await read_change(request, services)
-    seen = tags(request)
+    seen = tags_in(request.headers.get("if-match"))
     if seen is None:
         await _exists(services, id)
-        raise needed(f"the task {id}")
+        raise needed(f"task {id}")
     row = await services.writes.row(
         "update_task", {"id": id, **changes, "if_match": None if seen == "*" else seen}
     )

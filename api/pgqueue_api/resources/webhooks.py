@@ -85,7 +85,7 @@ async def patch_webhook(
     )
     assert row is not None
     if row["version"] is None:
-        raise stale(f"the webhook {id}")
+        raise stale(f"webhook {id}")
     return await _webhook(services, id)
 
 
@@ -98,7 +98,7 @@ async def delete_webhook(
     row = await services.writes.row("delete_webhook", {"id": id, "versions": versions})
     assert row is not None
     if not row["deleted"]:
-        raise stale(f"the webhook {id}")
+        raise stale(f"webhook {id}")
 
 
 @post("/v1/webhooks/{id:uuid}/test", status_code=200)
@@ -228,7 +228,7 @@ async def _versions(request: AnyRequest, services: Services, id: UUID) -> list[i
     await _webhook(services, id)
     versions = if_match(request)
     if versions is None:
-        raise needed(f"the webhook {id}")
+        raise needed(f"webhook {id}")
     return None if versions == "*" else versions
 
 

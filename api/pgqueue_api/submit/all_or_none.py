@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pgqueue.errors import PgQueueError, UsageError
-from pgqueue_api.problems import Invalid, problem_of
+from pgqueue_api.problems import Invalid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,7 +36,7 @@ def all_or_none(checked: Sequence[Submission | PgQueueError]) -> list[Submission
     places: list[dict[str, str]] = []
     for n, one in enumerate(checked):
         if isinstance(one, PgQueueError):
-            found = problem_of(one)[1].get("errors")
+            found = getattr(one, "errors", None)
             places += found or [{"pointer": f"/tasks/{n}", "message": one.message}]
     if places:
         raise Invalid("nothing was stored: these tasks are stored all or none", errors=places[:100])

@@ -1,0 +1,108 @@
+"""Bodies as models: a handler that has ``data: LimitSettings`` gets one that is valid.
+
+Litestar asks its ``Request`` for the JSON of a body. This one reads it within our bounds, refuses
+what PostgreSQL could not store, and validates it by the model of the handler's signature.
+"""
+
+from __future__ import annotations
+
+from types import NoneType
+from typing import TYPE_CHECKING, Any
+
+from litestar import Request
+from pydantic import BaseModel, ValidationError
+
+from pgqueue_api.http import bodies
+from pgqueue_api.problems import Invalid, InvalidJson
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from litestar.typing import FieldDefinition
+
+    from pgqueue_api.bounds import Bounds
+
+__all__ = ["TypedRequest", "validate"]
+
+_MAX_ERRORS = 20
+_MAX_MESSAGE = 300
+
+
+class TypedRequest(Request[Any, Any, Any]):
+    """A request; ``within`` returns the class of those that keep some bounds."""
+
+    bounds: Bounds
+
+    @classmethod
+    def within(cls, bounds: Bounds) -> type[TypedRequest]:
+        """Return a class for Litestar to make requests of."""
+        return type("TypedRequest", (cls,), {"bounds": bounds})
+
+    async def body(self) -> bytes:
+        """Return the body; raise ``InvalidJson`` if a handler needs one and there is none."""
+        headers = dict(self.scope["headers"])
+        limit = self.route_handler.resolve_request_max_body_size() or self.bounds.body
+        content = await bodies.read(self.receive, headers, limit, self.bounds.body_s)
+        if not content.strip():
+            if not self._field.is_optional:
+                bodies.require_json(headers)
+                raise InvalidJson("the body is empty", hint="send a JSON object")
+            return b""
+        bodies.require_json(headers)
+        self._body = content
+        return content
+
+    async def json(self) -> Any:
+        """Return the body as the model that the handler's ``data`` is."""
+        field = self._field
+        model = field.annotation
+        if field.is_optional:
+            inner = [one.annotation for one in field.inner_types]
+            [model] = [one for one in inner if one is not NoneType]
+        assert isinstance(self._body, bytes)
+        return validate(model, self._body, self.bounds.depth)
+
+    @property
+    def _field(self) -> FieldDefinition:
+        return self.route_handler.parsed_fn_signature.parameters["data"]
+
+
+def validate(model: type[BaseModel], content: bytes, depth: int) -> BaseModel:
+    """Return the model that a JSON text is; raise ``Invalid`` with a pointer to each place."""
+    value = bodies.parse(content, depth)
+    try:
+        return model.model_validate_json(content)
+    except ValidationError as error:
+        raise Invalid(
+            "the body is not valid", errors=_places(error, value), hint="see /docs"
+        ) from error
+
+
+def _places(error: ValidationError, value: Any) -> list[dict[str, str]]:
+    """Return where a value is wrong, each place once: a union complains once for each member."""
+    messages: dict[str, list[str]] = {}
+    for one in error.errors(include_url=False, include_context=False, include_input=False):
+        path, message = one["loc"], one["msg"].removeprefix("Value error, ")
+        if one["type"] == "missing":
+            path, message = path[:-1], f"{path[-1]!r} is required"
+        elif one["type"] == "extra_forbidden":
+            path, message = path[:-1], f"there is no {str(path[-1])[:100]!r}"
+        found = messages.setdefault(_pointer(path, value), [])
+        if message not in found:
+            found.append(message)
+    return [
+        {"pointer": pointer, "message": "; or ".join(found)[:_MAX_MESSAGE]}
+        for pointer, found in list(messages.items())[:_MAX_ERRORS]
+    ]
+
+
+def _pointer(path: Sequence[str | int], value: Any) -> str:
+    """Return a JSON pointer; the names of a union's members, which pydantic adds, end it."""
+    pointer = ""
+    for part in path:
+        try:
+            value = value[part]
+        except (LookupError, TypeError):
+            break
+        pointer += "/" + str(part).replace("~", "~0").replace("/", "~1")
+    return pointer

@@ -1,0 +1,101 @@
+"""How a handler declares itself: ``operation`` is a route and what Litestar cannot know of it.
+
+The path, the parameters and the models are those of the handler's signature. Its docstring is the
+documentation: the first line is the summary, the rest is the description, in Markdown. Its name is
+the ``operationId``.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from litestar import delete, get, patch, post, put
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
+
+__all__ = ["KEY", "Answer", "Declaration", "declaration_of", "operation"]
+
+KEY = "operation"
+"""Where the declaration is kept in the ``opt`` of a route."""
+
+_METHODS: dict[str, Any] = {"GET": get, "POST": post, "PUT": put, "PATCH": patch, "DELETE": delete}
+
+Handler: TypeAlias = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One way in which an operation succeeds.
+
+    ``model`` is needed where it is not the one of the handler's annotation; ``schema`` describes a
+    body that is not JSON of a model.
+    """
+
+    status: int
+    description: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    model: Any = None
+    media_type: str = "application/json"
+    schema: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """What the decorator says of an operation."""
+
+    answers: tuple[Answer, ...]
+    problems: frozenset[int]
+    body: Mapping[str, Any] | None
+    body_required: bool
+
+
+def operation(
+    route: str,
+    *answers: Answer,
+    tag: str,
+    problems: tuple[int, ...] = (),
+    body: Mapping[str, Any] | None = None,
+    body_required: bool = True,
+) -> Callable[[Handler], HTTPRouteHandler]:
+    """Make a route of a handler, and document it.
+
+    ``route`` is such as ``GET /v1/limits/{name:str}``. ``problems`` are the statuses of errors
+    beside those that follow from the signature (see ``document``). ``body`` describes a body that
+    the handler reads by itself: by media type, a schema or a model.
+    """
+    method, path = route.split(" ", 1)
+    first, others = answers[0], answers[1:]
+
+    def declare(handler: Handler) -> HTTPRouteHandler:
+        summary, _, description = inspect.cleandoc(handler.__doc__ or "").partition("\n")
+        declared = Declaration(answers, frozenset(problems), body, body_required)
+        made: HTTPRouteHandler = _METHODS[method](
+            path,
+            status_code=first.status,
+            operation_id=handler.__name__,
+            summary=summary.strip().removesuffix("."),
+            description=description.strip() or None,
+            tags=[tag],
+            response_description=first.description,
+            responses={
+                one.status: ResponseSpec(
+                    one.model, generate_examples=False, description=one.description
+                )
+                for one in others
+                if one.model is not None
+            },
+            include_in_schema=True,
+            opt={KEY: declared},
+        )(handler)
+        return made
+
+    return declare
+
+
+def declaration_of(handler: HTTPRouteHandler) -> Declaration | None:
+    """Return what the decorator said of a route; None if it has not been declared by it."""
+    declared: Declaration | None = handler.opt.get(KEY)
+    return declared

@@ -1,0 +1,89 @@
+"""What models are made of: the two bases, and the fields that several nouns share.
+
+A field without a default is always present in what is read. The description of a field is the
+sentence that the documentation of the HTTP API shows.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema
+
+__all__ = [
+    "EXAMPLE_ID",
+    "INPUT",
+    "QUEUE_NAME",
+    "Anything",
+    "Count",
+    "GivenReason",
+    "Input",
+    "Key",
+    "Name",
+    "Page",
+    "Record",
+    "Uuid",
+    "Whole",
+    "examples",
+]
+
+T = TypeVar("T")
+
+QUEUE_NAME = "^[A-Za-z0-9_][A-Za-z0-9_.:@-]{0,99}$"
+EXAMPLE_ID = "019b2f6e-8a3c-7d12-8000-0a1b2c3d4e5f"
+
+INPUT = ConfigDict(extra="forbid", strict=True)
+"""What is written: types are exact, and unknown fields are refused."""
+
+
+def examples(*values: JsonValue) -> ConfigDict:
+    """Return the configuration of a model that the documentation shows with these examples."""
+    return ConfigDict(json_schema_extra={"examples": [*values]})
+
+
+class Record(BaseModel):
+    """What is read. Fields that a newer server adds are ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Input(BaseModel):
+    """What is written: types are exact, and unknown fields are refused."""
+
+    model_config = ConfigDict(**INPUT, frozen=True)
+
+
+class Page(Record):
+    """A list of which this is one page."""
+
+    next: str | None = Field(
+        description="The cursor of the next page; null when this is the last one."
+    )
+
+
+class GivenReason(Input):
+    """Why something is done."""
+
+    model_config = examples({"reason": "ordered by mistake"})
+
+    reason: str | None = Field(default=None, description="Why, in at most 1,000 characters.")
+
+    @property
+    def text(self) -> str | None:
+        """The reason as it is stored."""
+        return self.reason[:1000] if self.reason else None
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = BeforeValidator(_whole)
+"""Takes 5.0 for 5: JSON knows only one kind of number. It stands after the bounds of an `int`."""
+
+Count = Annotated[int, Field(ge=0)]
+Name = Annotated[str, Field(min_length=1, max_length=100)]
+Key = Annotated[str, Field(min_length=1, max_length=255)]
+Uuid = Annotated[str, WithJsonSchema({"type": "string", "format": "uuid"})]
+Anything = Annotated[Any, WithJsonSchema({"description": "Any JSON value."})]
+"""A JSON value that pgqueue stores and never looks into."""
