@@ -17,8 +17,8 @@ from bench.systems import System, environment
 _LIMIT_S = 600
 _SPAN = """
     select extract(epoch from max(a.finished_at) - min(a.started_at))::float8, count(*)
-    from pgqueue.attempt as a
-    join pgqueue.task as t on t.id = a.task_id
+    from pgqueue_private.attempt as a
+    join pgqueue_private.task as t on t.id = a.task_id
     where t.type = 'noop' and a.outcome = 'completed'
 """
 
@@ -75,7 +75,7 @@ def _check(connection: psycopg.Connection, tasks: int) -> None:
     row = connection.execute(
         """
         select status, total, waiting, active, completed, failed, cancelled,
-            (select count(*) from pgqueue.task where batch_id is null)
+            (select count(*) from pgqueue_private.task where batch_id is null)
         from pgqueue.batches
         """
     ).fetchone()

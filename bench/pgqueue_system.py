@@ -36,7 +36,7 @@ class Pgqueue:
     calls = ("pgqueue.claim", "pgqueue.finish")
     span = """
         select extract(epoch from max(finished_at) - min(started_at))::float8, count(*)
-        from pgqueue.attempt where outcome = 'completed'
+        from pgqueue_private.attempt where outcome = 'completed'
     """
 
     stored = "select count(*) from pgqueue.tasks"

@@ -63,8 +63,8 @@ def _holder(connection: psycopg.Connection) -> int:
     row = connection.execute(
         """
         select w.pid
-        from pgqueue.running as r
-        join pgqueue.worker as w on w.id = r.worker_id
+        from pgqueue_private.running as r
+        join pgqueue_private.worker as w on w.id = r.worker_id
         """
     ).fetchone()
     assert row is not None
@@ -90,7 +90,7 @@ def _until(starts: Path, expected: int) -> int:
 
 def _until_registered(connection: psycopg.Connection, workers: int) -> None:
     deadline = time.monotonic() + _LIMIT_S
-    while connection.execute("select from pgqueue.worker").rowcount < workers:
+    while connection.execute("select from pgqueue_private.worker").rowcount < workers:
         if time.monotonic() > deadline:
             message = f"not {workers} workers registered within {_LIMIT_S} s"
             raise TimeoutError(message)

@@ -20,9 +20,9 @@ from bench.server import Server, fresh_server
 from pgqueue.database.migrations import migrate
 
 _FILL = """
-insert into pgqueue.task (id, created_at, seq, queue, type, payload)
+insert into pgqueue_private.task (id, created_at, seq, queue, type, payload)
 select
-    pgqueue.new_id(pgqueue.id_bits(at), n), at, n, 'old', 't',
+    pgqueue_private.new_id(pgqueue_private.id_bits(at), n), at, n, 'old', 't',
     '{"text": "sixty bytes or so of what a task is told"}'
 from (
     select n, %(day)s::date + n * interval '86399 seconds' / %(tasks)s as at
@@ -30,26 +30,26 @@ from (
 ) as made;
 """
 _FINISH = """
-insert into pgqueue.attempt (
+insert into pgqueue_private.attempt (
     task_id, lease_id, user_id, started_at, finished_at, attempt, final, outcome
 )
 select id, seq, 0, created_at, created_at, 1, true, 'completed'
-from pgqueue.task
+from pgqueue_private.task
 where queue = 'old';
 """
 _COUNT = """
-insert into pgqueue.rollup_flush (
+insert into pgqueue_private.rollup_flush (
     minute, created_minute, n, final, queue, type, outcome, waits, runs
 )
 select m, m, %(tasks)s / 1440, true, 'old', 't', 'completed', '{}', '{}'
 from generate_series(%(day)s::date, %(day)s::date + interval '86340 s', '1 minute') as m;
 """
 _WAITING = """
-insert into pgqueue.delayed (task_id, run_at, budget, priority, queue, status)
+insert into pgqueue_private.delayed (task_id, run_at, budget, priority, queue, status)
 select id, pgqueue.clock() + interval '30 days', 3, 5, 'old', 'scheduled'
-from pgqueue.task where queue = 'old' and seq %% %(each)s = 0;
+from pgqueue_private.task where queue = 'old' and seq %% %(each)s = 0;
 """
-_UNENDED = "delete from pgqueue.attempt where lease_id %% %(each)s = 0;"
+_UNENDED = "delete from pgqueue_private.attempt where lease_id %% %(each)s = 0;"
 _ENQUEUE = """
 select pgqueue.enqueue_many((select jsonb_agg('{"type": "t"}'::jsonb) from generate_series(1, %s)))
 """
@@ -93,17 +93,19 @@ def _enqueue(dsn: str, seen: Seen) -> None:
 def _claim(dsn: str, seen: Seen) -> None:
     with psycopg.connect(dsn, autocommit=True) as connection:
         (worker,) = connection.execute(
-            "select pgqueue.register_worker('s', 'h', 1, '1', '{default}', '{}', 10, 100000)"
+            "select pgqueue_private.register_worker('s', 'h', "
+            "1, '1', '{default}', '{}', 10, 100000)"
         ).fetchone()
         while seen.on:
             with seen.timed("claim"):
                 leases = connection.execute(
-                    "select task_id, lease_id from pgqueue.claim(%s, '{default}', null, 10)",
+                    "select task_id, lease_id "
+                    "from pgqueue_private.claim(%s, '{default}', null, 10)",
                     [worker],
                 ).fetchall()
             with seen.timed("finish"):
                 connection.execute(
-                    "select pgqueue.finish('[]', %s::uuid[], %s)",
+                    "select pgqueue_private.finish('[]', %s::uuid[], %s)",
                     [[str(lease[0]) for lease in leases], [lease[1] for lease in leases]],
                 )
             time.sleep(0.005)
@@ -137,7 +139,7 @@ def _fill(connection: psycopg.Connection, tasks: int, survivors: int) -> str:
         connection.execute(_WAITING, each)
         connection.execute(_UNENDED, each)
     connection.execute(_COUNT, {"tasks": tasks, "day": day})
-    connection.execute("select pgqueue.fold_rollups()")
+    connection.execute("select pgqueue_private.fold_rollups()")
     connection.execute("vacuum analyze")
     connection.execute("checkpoint")
     return day
@@ -160,9 +162,9 @@ def measure(server: Server, tasks: int, survivors: int, rest_s: float) -> dict[s
             time.sleep(rest_s)
             start = time.perf_counter()
             did, kept = connection.execute(
-                "select did, kept from pgqueue.prune_day(%s)", [day]
+                "select did, kept from pgqueue_private.prune_day(%s)", [day]
             ).fetchone()
-            connection.execute("select pgqueue.forget_day(%s)", [day])
+            connection.execute("select pgqueue_private.forget_day(%s)", [day])
             end = time.perf_counter()
             time.sleep(1)
             seen.on = False

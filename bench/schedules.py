@@ -42,16 +42,19 @@ def measure(server: Server, system: System, schedules: int) -> dict[str, float]:
             try:
                 _until(
                     connection,
-                    "select not exists (select from pgqueue.schedule where next_due_at is null)",
+                    "select not exists (select from pgqueue_private.schedule "
+                    "where next_due_at is null)",
                 )
                 connection.execute(
                     """
-                    select pgqueue.shift_clock(
-                        (select max(next_due_at) from pgqueue.schedule) - clock_timestamp()
+                    select pgqueue_private.shift_clock(
+                        (select max(next_due_at) from pgqueue_private.schedule) - clock_timestamp()
                     )
                     """
                 )
-                _until(connection, f"select count(*) = {schedules} from pgqueue.schedule_slot")
+                _until(
+                    connection, f"select count(*) = {schedules} from pgqueue_private.schedule_slot"
+                )
             finally:
                 for worker in workers:
                     worker.kill()
@@ -60,7 +63,7 @@ def measure(server: Server, system: System, schedules: int) -> dict[str, float]:
                 """
                 select extract(epoch from max(at) - max(due_at)), count(distinct task_id),
                     count(*) filter (where fate = 'enqueued')
-                from pgqueue.schedule_slot
+                from pgqueue_private.schedule_slot
                 """
             ).fetchone()
             assert row is not None

@@ -1,7 +1,7 @@
 """What is to become of a schedule that a scheduler looks at: which of its times have come.
 
 Only times are computed here, by the database's clock. Whether they are enqueued, and that this
-happens once, is for ``pgqueue.fire_schedules`` to say, which the plan is handed to.
+happens once, is for ``pgqueue_private.fire_schedules`` to say, which the plan is handed to.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _FILLED = 500  # times of a backfill that are dealt with at once
 
 
 class DueSchedule(NamedTuple):
-    """A row of ``pgqueue.due_schedules``."""
+    """A row of ``pgqueue_private.due_schedules``."""
 
     id: UUID
     version: int
@@ -47,7 +47,7 @@ class DueSchedule(NamedTuple):
 
 
 def plan(row: DueSchedule) -> Plan:
-    """Give the plan of a schedule, as ``pgqueue.fire_schedules`` takes it. Never raises."""
+    """Give the plan of a schedule, as ``pgqueue_private.fire_schedules`` takes it. Never raises."""
     plan: Plan = {"id": str(row.id), "version": row.version, "due_at": _text(row.next_due_at)}
     if row.cron is None:
         due = row.next_due_at

@@ -12,7 +12,7 @@ from pgqueue.database.link import fetched
 from pgqueue.database.queries import query
 from pgqueue.errors import NotFound, UsageError
 from pgqueue.models.task import encode, seconds
-from pgqueue.models.webhook import Secret, Webhook, WebhookDelivery
+from pgqueue.models.webhook import TASK_EVENTS, Secret, Webhook, WebhookDelivery
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Webhooks"]
 
-_TASK_EVENTS = ("task.completed", "task.failed", "task.cancelled")
 _DAY = timedelta(days=1)
 _PAGE = 200
 
@@ -44,7 +43,7 @@ class Webhooks:
         self,
         url: str,
         *,
-        events: Sequence[str] = _TASK_EVENTS,
+        events: Sequence[str] = TASK_EVENTS,
         queues: Sequence[str] | None = None,
         types: Sequence[str] | None = None,
         description: str = "",

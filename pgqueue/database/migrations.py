@@ -99,7 +99,7 @@ async def migrate_async(dsn: str) -> list[str]:
 def plan(dsn: str) -> Plan:
     """Say what ``migrate`` would do; changes nothing and waits for nobody."""
     with _connected(dsn) as connection:
-        if not _one(connection, "schema_exists"):
+        if not _schema_exists(connection):
             return Plan(0, [str(migration) for migration in migrations()], replaces=True)
         version, min_code = _row(connection, "applied_migrations")
         if (version or 0) > code_version():
@@ -131,7 +131,7 @@ def _step(connection: psycopg.Connection[Any], dsn: str) -> str | None:
     with connection.transaction():
         if not _one(connection, "begin_migration"):
             raise Busy
-        if not _one(connection, "schema_exists"):
+        if not _schema_exists(connection):
             connection.execute(query("create_schema"))
         connection.execute(query("prepare_migration"))
         version, min_code = _row(connection, "applied_migrations")
@@ -146,6 +146,15 @@ def _step(connection: psycopg.Connection[Any], dsn: str) -> str | None:
             replace_functions(connection, _functions())  # the first tables' checks use them
         _apply(connection, waiting[0], dsn)
         return str(waiting[0])
+
+
+def _schema_exists(connection: psycopg.Connection[Any]) -> bool:
+    made, outdated = _row(connection, "schema_exists")
+    if outdated:
+        message = "the schema pgqueue of this database is from before the first release"
+        hint = "drop it (`drop schema pgqueue cascade` loses all tasks), then run `pgqueue migrate`"
+        raise SchemaMismatch(message, hint=hint)
+    return bool(made)
 
 
 def _apply(connection: psycopg.Connection[Any], migration: Migration, dsn: str) -> None:
@@ -196,7 +205,7 @@ def _functions() -> list[tuple[str, str]]:
 
 
 def _texts(folder: str) -> dict[str, str]:
-    return {file.stem: file.read_text() for file in sorted((SQL / folder).glob("*.sql"))}
+    return {file.stem: file.read_text() for file in sorted((SQL / folder).rglob("*.sql"))}
 
 
 def _digest(*texts: str) -> str:

@@ -29,7 +29,7 @@ __all__ = ["replace_functions", "replace_views"]
 def replace_functions(
     connection: psycopg.Connection[Any], functions: Sequence[tuple[str, str]]
 ) -> None:
-    """Make the schema hold these functions (name, text) and no others, inside a transaction."""
+    """Make the schemas hold these functions (name, text) and no others, inside a transaction."""
     _execute_each(connection, "drop_retired")
     before = dict(connection.execute(query("our_functions")).fetchall())
     for name, text in functions:
@@ -48,7 +48,7 @@ def replace_functions(
 def replace_views(
     connection: psycopg.Connection[Any], views: Mapping[str, str], changed: Iterable[str]
 ) -> None:
-    """Make the schema hold these views and no others, inside a transaction.
+    """Make the schemas hold these views and no others, inside a transaction.
 
     Raises ``UsageError`` when something of the user's stands on a view that must be dropped.
     """
@@ -87,7 +87,7 @@ def _drop(connection: psycopg.Connection[Any], view: str) -> list[str]:
     try:
         _execute_each(connection, "drop_views", **views)
     except psycopg.errors.DependentObjectsStillExist as error:
-        message = f"the columns of pgqueue.{view} change, and {error.diag.message_detail}"
+        message = f"the columns of the view {view} change, and {error.diag.message_detail}"
         hint = "drop what stands on it, run `pgqueue migrate`, and make it again"
         raise UsageError(message, hint=hint) from error
     return [grant for (grant,) in grants]

@@ -53,7 +53,8 @@ def on_database(app: PgQueue, database_url: str) -> Iterator[PgQueue]:
 def advance(app: PgQueue, by: timedelta | float) -> None:
     """Set the clock of the app's database forward, in seconds or by a ``timedelta``, for everyone.
 
-    It stays there until ``pgqueue.shift_clock('0')``. What is due by then waits for ``drain``.
+    It stays there until ``pgqueue_private.shift_clock('0')``. What is due by then waits for
+    ``drain``.
     """
     _rows(app, "advance_clock", {"seconds": seconds(by)})
 

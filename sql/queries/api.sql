@@ -16,49 +16,49 @@ select
 commit;
 
 -- name: submit_tasks
-select ids::text[], pgqueue.json_time(created_at) as created_at, queues
+select ids::text[], pgqueue_private.json_time(created_at) as created_at, queues
 from pgqueue.enqueue_many(%(tasks)s::jsonb);
 
 -- name: submit_unique
-select ids::text[], pgqueue.json_time(created_at) as created_at, queues, verdicts
+select ids::text[], pgqueue_private.json_time(created_at) as created_at, queues, verdicts
 from pgqueue.enqueue_unique(%(tasks)s::jsonb, strict => false);
 
 -- name: submit_idempotent
-select verdict, ids::text[], pgqueue.json_time(created_at) as created_at, queues, verdicts
-from pgqueue.enqueue_idempotent(
+select verdict, ids::text[], pgqueue_private.json_time(created_at) as created_at, queues, verdicts
+from pgqueue_private.enqueue_idempotent(
     %(key)s, %(request_hash)s, %(tasks)s::jsonb, %(places)s::int[], %(asked)s, strict => %(strict)s
 );
 
 -- name: due_times
-select pgqueue.json_time(pgqueue.clock() + delay_s * interval '1 second') as run_at
+select pgqueue_private.json_time(pgqueue.clock() + delay_s * interval '1 second') as run_at
 from unnest(%(delays)s::float8[]) with ordinality as d (delay_s, n)
 order by n;
 
 -- name: ring_submitted
 select
-    exists (select from pgqueue.listener where expires_at > pgqueue.clock()) as heard,
-    pgqueue.ring(%(queues)s::text[]),
+    exists (select from pgqueue_private.listener where expires_at > pgqueue.clock()) as heard,
+    pgqueue_private.ring(%(queues)s::text[]),
     case when exists (
-        select from pgqueue.listener where channel = 'pgqueue_event' and expires_at > pgqueue.clock()
-    ) then pgqueue.announce(%(ids)s::uuid[]) end;
+        select from pgqueue_private.listener where channel = 'pgqueue_event' and expires_at > pgqueue.clock()
+    ) then pgqueue_private.announce(%(ids)s::uuid[]) end;
 
 -- name: task_states
-select id::text, queue, type, status, etag, state from pgqueue.task_states(%(ids)s::uuid[]);
+select id::text, queue, type, status, etag, state from pgqueue_private.task_states(%(ids)s::uuid[]);
 
 -- name: list_tasks
 select items, next_before::text, searched_until
-from pgqueue.list_tasks(
+from pgqueue_private.list_tasks(
     %(status)s, %(type)s, %(queue)s, %(from_at)s::timestamptz, %(to_at)s::timestamptz, %(before)s::uuid, %(most)s
 );
 
 -- name: task_changes
-select * from pgqueue.task_changes(%(watched)s::jsonb);
+select * from pgqueue_private.task_changes(%(watched)s::jsonb);
 
 -- name: task_attempts
 select json_build_object(
     'task_id', a.task_id, 'lease_id', a.lease_id, 'attempt', a.attempt, 'outcome', a.outcome, 'final', a.final,
     'result', a.result, 'error', a.error, 'worker', a.worker,
-    'started_at', pgqueue.json_time(a.started_at), 'finished_at', pgqueue.json_time(a.finished_at)
+    'started_at', pgqueue_private.json_time(a.started_at), 'finished_at', pgqueue_private.json_time(a.finished_at)
 )::text as item
 from pgqueue.attempts as a
 where a.task_id = %(id)s
@@ -67,10 +67,10 @@ limit %(most)s;
 
 -- name: explain_task
 select json_build_object(
-    'id', t.id, 'status', t.status, 'at', pgqueue.json_time(pgqueue.clock()), 'why', (array_agg(e.message order by e.n))[1],
-    'earliest_start_at', pgqueue.json_time((array_agg(e.earliest_start_at order by e.n))[1]),
+    'id', t.id, 'status', t.status, 'at', pgqueue_private.json_time(pgqueue.clock()), 'why', (array_agg(e.message order by e.n))[1],
+    'earliest_start_at', pgqueue_private.json_time((array_agg(e.earliest_start_at order by e.n))[1]),
     'reasons', json_agg(json_build_object(
-        'code', e.code, 'message', e.message, 'earliest_start_at', pgqueue.json_time(e.earliest_start_at), 'details', e.details
+        'code', e.code, 'message', e.message, 'earliest_start_at', pgqueue_private.json_time(e.earliest_start_at), 'details', e.details
     ) order by e.n)
 )::text as item
 from pgqueue.explain(%(id)s) with ordinality as e (code, message, earliest_start_at, details, n)
@@ -79,7 +79,7 @@ group by t.id, t.status;
 
 -- name: task_checkpoints
 select json_build_object(
-    'name', c.name, 'attempt', c.attempt, 'lease_id', c.lease_id, 'at', pgqueue.json_time(c.at), 'size', c.size, 'data', c.data
+    'name', c.name, 'attempt', c.attempt, 'lease_id', c.lease_id, 'at', pgqueue_private.json_time(c.at), 'size', c.size, 'data', c.data
 )::text as item
 from pgqueue.checkpoints as c
 where c.task_id = %(id)s
@@ -87,13 +87,13 @@ order by c.name
 limit 1000;
 
 -- name: task_exists
-select 1 as found from pgqueue.task where id = %(id)s;
+select 1 as found from pgqueue_private.task where id = %(id)s;
 
 -- name: task_logs
 select
     e.lease_id, e.seq,
-    pgqueue.log_json(e.task_id, e.lease_id, e.seq, e.at, e.level, e.message, e.data) as item
-from pgqueue.task_event as e
+    pgqueue_private.log_json(e.task_id, e.lease_id, e.seq, e.at, e.level, e.message, e.data) as item
+from pgqueue_private.task_event as e
 where e.task_id = %(id)s and (e.lease_id, e.seq) > (%(lease_id)s, %(seq)s) and e.type = 'log'
 order by e.lease_id, e.seq
 limit %(most)s;
@@ -101,35 +101,35 @@ limit %(most)s;
 -- name: task_artifacts
 select json_build_object(
     'name', name, 'content_type', content_type, 'size', size, 'sha256', encode(sha256, 'hex'),
-    'created_at', pgqueue.json_time(created_at), 'href', '/v1/tasks/' || task_id || '/artifacts/' || name
+    'created_at', pgqueue_private.json_time(created_at), 'href', '/v1/tasks/' || task_id || '/artifacts/' || name
 )::text as item
-from pgqueue.artifact
+from pgqueue_private.artifact
 where task_id = %(id)s
 order by name
 limit 1000;
 
 -- name: artifact_head
-select content_type, size, encode(sha256, 'hex') as sha256 from pgqueue.artifact where task_id = %(id)s and name = %(name)s;
+select content_type, size, encode(sha256, 'hex') as sha256 from pgqueue_private.artifact where task_id = %(id)s and name = %(name)s;
 
 -- name: artifact_data
-select data from pgqueue.artifact where task_id = %(id)s and name = %(name)s;
+select data from pgqueue_private.artifact where task_id = %(id)s and name = %(name)s;
 
 -- name: begin_upload
-select pgqueue.begin_upload(%(name)s, %(content_type)s, %(within_s)s)::text as id;
+select pgqueue_private.begin_upload(%(name)s, %(content_type)s, %(within_s)s)::text as id;
 
 -- name: append_upload
-select pgqueue.append_upload(%(id)s, %(n)s, %(data)s);
+select pgqueue_private.append_upload(%(id)s, %(n)s, %(data)s);
 
 -- name: finish_upload
-select pgqueue.finish_upload(%(id)s, %(size)s, %(sha256)s, %(keep_s)s);
+select pgqueue_private.finish_upload(%(id)s, %(size)s, %(sha256)s, %(keep_s)s);
 
 -- name: delete_upload
-select pgqueue.delete_upload(%(id)s) as deleted;
+select pgqueue_private.delete_upload(%(id)s) as deleted;
 
 -- name: upload_state
 select json_build_object(
     'id', id, 'name', name, 'content_type', content_type, 'size', size, 'sha256', sha256,
-    'created_at', pgqueue.json_time(created_at), 'expires_at', pgqueue.json_time(expires_at),
+    'created_at', pgqueue_private.json_time(created_at), 'expires_at', pgqueue_private.json_time(expires_at),
     'href', '/v1/artifacts/' || id || '/content'
 )::text as item
 from pgqueue.uploads
@@ -138,20 +138,21 @@ where id = %(id)s and state = 'there' and expires_at > pgqueue.clock();
 -- name: known_types
 select
     name, queue, max_attempts, retry::text as retry, timeout_s, description, payload_schema::text as payload_schema,
-    result_schema::text as result_schema, pgqueue.json_time(updated_at) as updated_at
-from pgqueue.task_type
+    result_schema::text as result_schema, pgqueue_private.json_time(updated_at) as updated_at
+from pgqueue_private.task_type
 order by name;
 
 -- name: list_queues
 select json_build_object(
     'name', q.name, 'queued', q.queued, 'scheduled', q.scheduled, 'retrying', q.retrying, 'blocked', q.blocked,
-    'active', q.active, 'oldest_queued_at', pgqueue.json_time(q.oldest_queued_at), 'workers', q.workers, 'dead_letters', q.dead_letters,
-    'sampled_at', pgqueue.json_time(q.sampled_at), 'created_at', pgqueue.json_time(q.created_at),
+    'active', q.active, 'oldest_queued_at', pgqueue_private.json_time(q.oldest_queued_at), 'workers', q.workers,
+    'dead_letters', q.dead_letters, 'sampled_at', pgqueue_private.json_time(q.sampled_at),
+    'created_at', pgqueue_private.json_time(q.created_at),
     'version', q.version, 'max_attempts', q.max_attempts, 'retry', q.retry, 'ageing_s', q.ageing_s,
     'concurrency', q.concurrency, 'rate', q.rate, 'per_key', q.per_key,
-    'slowed_until', pgqueue.json_time(q.slowed_until), 'slowed_reason', q.slowed_reason,
+    'slowed_until', pgqueue_private.json_time(q.slowed_until), 'slowed_reason', q.slowed_reason,
     'fairness', q.fairness, 'retention', q.retention, 'paused', q.paused,
-    'paused_at', pgqueue.json_time(q.paused_at),
+    'paused_at', pgqueue_private.json_time(q.paused_at),
     'paused_by', q.paused_by, 'paused_reason', q.paused_reason, 'state', q.state, 'still_running', q.still_running
 )::text as item, q.version, q.state
 from pgqueue.queues as q
@@ -161,8 +162,8 @@ limit 1000;
 
 -- name: list_limits
 select l.name, json_build_object(
-    'name', l.name, 'concurrency', l.concurrency, 'rate', l.rate, 'slowed_until', pgqueue.json_time(l.slowed_until),
-    'slowed_reason', l.slowed_reason, 'version', l.version, 'created_at', pgqueue.json_time(l.created_at)
+    'name', l.name, 'concurrency', l.concurrency, 'rate', l.rate, 'slowed_until', pgqueue_private.json_time(l.slowed_until),
+    'slowed_reason', l.slowed_reason, 'version', l.version, 'created_at', pgqueue_private.json_time(l.created_at)
 )::text as item
 from pgqueue.limits as l
 where l.name > %(after)s
@@ -171,14 +172,14 @@ limit %(most)s;
 
 -- name: get_limit
 select l.version, json_build_object(
-    'name', l.name, 'concurrency', l.concurrency, 'rate', l.rate, 'slowed_until', pgqueue.json_time(l.slowed_until),
-    'slowed_reason', l.slowed_reason, 'version', l.version, 'created_at', pgqueue.json_time(l.created_at)
+    'name', l.name, 'concurrency', l.concurrency, 'rate', l.rate, 'slowed_until', pgqueue_private.json_time(l.slowed_until),
+    'slowed_reason', l.slowed_reason, 'version', l.version, 'created_at', pgqueue_private.json_time(l.created_at)
 )::text as item
 from pgqueue.limits as l
 where l.name = %(name)s;
 
 -- name: queue_exists
-select 1 as found from pgqueue.queue where name = %(name)s;
+select 1 as found from pgqueue_private.queue where name = %(name)s;
 
 -- name: pause
 select pgqueue.pause(%(name)s, %(reason)s, %(paused_by)s);
@@ -188,22 +189,22 @@ select pgqueue.resume(%(name)s);
 
 -- name: scale_queue
 select json_build_object(
-    'queue', q.name, 'at', pgqueue.json_time(pgqueue.clock()), 'wanted', s.wanted, 'active', s.active, 'backlog', s.backlog,
+    'queue', q.name, 'at', pgqueue_private.json_time(pgqueue.clock()), 'wanted', s.wanted, 'active', s.active, 'backlog', s.backlog,
     'backlog_exact', s.backlog_exact, 'startable', s.startable, 'wait_s', s.wait_s, 'workers', s.workers, 'places', s.places
 )::text as item
-from pgqueue.queue as q
+from pgqueue_private.queue as q
 cross join lateral pgqueue.scale(array[q.name], %(patience_s)s::float8) as s
 where q.name = %(name)s;
 
 -- name: queue_budgets
-select name, max_attempts from pgqueue.queue where max_attempts is not null;
+select name, max_attempts from pgqueue_private.queue where max_attempts is not null;
 
 -- name: list_workers
 select json_build_object(
     'id', w.id, 'worker', w.worker, 'state', w.state, 'supervisor', w.supervisor, 'host', w.host, 'pid', w.pid,
     'version', w.version, 'queues', w.queues, 'types', w.types, 'concurrency', w.concurrency, 'active', w.active,
-    'started_at', pgqueue.json_time(w.started_at), 'heartbeat_at', pgqueue.json_time(w.heartbeat_at),
-    'expires_at', pgqueue.json_time(w.expires_at)
+    'started_at', pgqueue_private.json_time(w.started_at), 'heartbeat_at', pgqueue_private.json_time(w.heartbeat_at),
+    'expires_at', pgqueue_private.json_time(w.expires_at)
 )::text as item
 from pgqueue.workers as w
 where w.state in ('active', 'draining') or %(gone_too)s
@@ -216,37 +217,37 @@ listen pgqueue_control;
 
 -- name: queue_depths
 select queue, status, n, extract(epoch from pgqueue.clock() - oldest_at)::float8 as age_s
-from pgqueue.queue_sample
+from pgqueue_private.queue_sample
 order by queue, status;
 
 -- name: stats
-select pgqueue.stats(%(window_s)s::int, %(type)s::text, %(queue)s::text, %(uptime_s)s::float8) as item;
+select pgqueue_private.stats(%(window_s)s::int, %(type)s::text, %(queue)s::text, %(uptime_s)s::float8) as item;
 
 -- name: queue_activity
-select snapshot, active from pgqueue.queue_activity(%(queue)s, %(type)s, %(most)s);
+select snapshot, active from pgqueue_private.queue_activity(%(queue)s, %(type)s, %(most)s);
 
 -- name: tail_logs
 select xid::text, task_id::text, lease_id, seq, line
-from pgqueue.tail_logs(
+from pgqueue_private.tail_logs(
     %(xid)s::xid8, %(task_id)s::uuid, %(lease_id)s, %(seq)s, %(queue)s, %(type)s, %(most)s
 );
 
 -- name: changed_states
 select s.id::text, s.status, s.state
-from pgqueue.task_states(%(ids)s::uuid[]) as s
+from pgqueue_private.task_states(%(ids)s::uuid[]) as s
 where (%(queue)s::text is null or s.queue = %(queue)s) and (%(type)s::text is null or s.type = %(type)s);
 
 -- name: list_dead_letters
 select items, (extract(epoch from next_at) * 1000000)::bigint as next_us, next_id::text
-from pgqueue.list_dead_letters(
+from pgqueue_private.list_dead_letters(
     %(filter)s::jsonb, timestamptz 'epoch' + %(place_us)s::bigint * interval '1 microsecond', %(place_id)s::uuid, %(most)s
 );
 
 -- name: group_dead_letters
-select items, searched_until from pgqueue.group_dead_letters(%(filter)s::jsonb, %(most)s);
+select items, searched_until from pgqueue_private.group_dead_letters(%(filter)s::jsonb, %(most)s);
 
 -- name: dead_letter_states
-select state from pgqueue.dead_letter_states(%(ids)s::uuid[]);
+select state from pgqueue_private.dead_letter_states(%(ids)s::uuid[]);
 
 -- name: delete_dead_letter
 select pgqueue.delete_dead_letter(%(id)s) as deleted;
@@ -255,7 +256,7 @@ select pgqueue.delete_dead_letter(%(id)s) as deleted;
 select pgqueue.redrive(%(id)s)::text as redriven_as;
 
 -- name: dead_letter_levels
-select queue, n, growing from pgqueue.dead_letter_level order by queue;
+select queue, n, growing from pgqueue_private.dead_letter_level order by queue;
 
 -- name: list_dead_letter_policies
 select json_build_object(
@@ -275,7 +276,7 @@ select pgqueue.reset_dead_letter_policy(%(queue)s);
 
 -- name: list_notices
 select id, json_build_object(
-    'id', id, 'at', pgqueue.json_time(at), 'kind', kind, 'queue', queue, 'message', message, 'data', data
+    'id', id, 'at', pgqueue_private.json_time(at), 'kind', kind, 'queue', queue, 'message', message, 'data', data
 )::text as item
 from pgqueue.notices
 where %(before)s::bigint is null or id < %(before)s
@@ -296,14 +297,14 @@ select pgqueue.cancel_operation(%(id)s);
 
 -- name: operation_states
 select operation_id::text as id, operation_state as state, item
-from pgqueue.operation_states(%(id)s::uuid, %(kind)s, %(state)s, %(before)s::uuid, %(most)s);
+from pgqueue_private.operation_states(%(id)s::uuid, %(kind)s, %(state)s, %(before)s::uuid, %(most)s);
 
 -- name: batch_states
 select batch_id::text as id, batch_status as status, item
-from pgqueue.batch_states(%(id)s::uuid, %(status)s, %(parent_id)s::uuid, %(before)s::uuid, %(most)s);
+from pgqueue_private.batch_states(%(id)s::uuid, %(status)s, %(parent_id)s::uuid, %(before)s::uuid, %(most)s);
 
 -- name: batch_tasks
-select items, next::text from pgqueue.batch_tasks(%(id)s::uuid, %(status)s, %(after)s::uuid, %(most)s);
+select items, next::text from pgqueue_private.batch_tasks(%(id)s::uuid, %(status)s, %(after)s::uuid, %(most)s);
 
 -- name: task_graph
 select pgqueue.task_graph(%(id)s) as graph;

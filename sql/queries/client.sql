@@ -13,10 +13,10 @@ select
 select ids::text[], queues from pgqueue.enqueue_many(%(tasks)s);
 
 -- name: enqueue_and_ring
-select e.ids::text[], e.queues, pgqueue.ring(e.queues) from pgqueue.enqueue_many(%(tasks)s) as e;
+select e.ids::text[], e.queues, pgqueue_private.ring(e.queues) from pgqueue.enqueue_many(%(tasks)s) as e;
 
 -- name: enqueue_unique_and_ring
-select e.ids::text[], e.verdicts, pgqueue.ring(e.queues) from pgqueue.enqueue_unique(%(tasks)s) as e;
+select e.ids::text[], e.verdicts, pgqueue_private.ring(e.queues) from pgqueue.enqueue_unique(%(tasks)s) as e;
 
 -- name: update_task
 select pgqueue.update_task(
@@ -30,7 +30,7 @@ select pgqueue.update_task(
 deallocate all;
 
 -- name: ring
-select pgqueue.ring(%(queues)s);
+select pgqueue_private.ring(%(queues)s);
 
 -- name: get_task
 select * from pgqueue.tasks where id = %(id)s;
@@ -70,14 +70,14 @@ listen pgqueue_event;
 select pg_notify('pgqueue_control', %(payload)s) where not current_setting('transaction_read_only')::boolean;
 
 -- name: listen_on
-select pgqueue.listen(%(name)s, %(channel)s, %(seconds)s);
+select pgqueue_private.listen(%(name)s, %(channel)s, %(seconds)s);
 
 -- name: register_types
-select pgqueue.publish_types(%(types)s);
+select pgqueue_private.publish_types(%(types)s);
 
 -- name: find_dead_letters
 select d.*, s.at as place_at, s.id as place_id, s.ended as place_ended
-from pgqueue.scan_dead_letters(%(filter)s::jsonb, %(at)s::timestamptz, %(id)s::uuid, false, %(most)s, 2000) as s
+from pgqueue_private.scan_dead_letters(%(filter)s::jsonb, %(at)s::timestamptz, %(id)s::uuid, false, %(most)s, 2000) as s
 left join pgqueue.dead_letters as d on d.id = any (s.ids)
 order by d.failed_at desc, d.id desc;
 

@@ -1,22 +1,22 @@
 -- What `pgqueue doctor` asks: each concern on its own, so that none holds up another. And what `pgqueue check` asks.
 
 -- name: examine_settings
-select topic, level, finding, advice from pgqueue.doctor_settings();
+select topic, level, finding, advice from pgqueue_private.doctor_settings();
 
 -- name: examine_days
-select topic, level, finding, advice from pgqueue.doctor_days();
+select topic, level, finding, advice from pgqueue_private.doctor_days();
 
 -- name: examine_maintenance
-select topic, level, finding, advice from pgqueue.doctor_maintenance();
+select topic, level, finding, advice from pgqueue_private.doctor_maintenance();
 
 -- name: examine_vacuum
-select topic, level, finding, advice from pgqueue.doctor_vacuum();
+select topic, level, finding, advice from pgqueue_private.doctor_vacuum();
 
 -- name: examine_holders
-select topic, level, finding, advice from pgqueue.doctor_holders();
+select topic, level, finding, advice from pgqueue_private.doctor_holders();
 
 -- name: examine_locks
-select topic, level, finding, advice from pgqueue.doctor_locks();
+select topic, level, finding, advice from pgqueue_private.doctor_locks();
 
 -- name: read_clock
 select extract(epoch from clock_timestamp())::float8 as server_s;

@@ -2,7 +2,7 @@
 
 -- name: next_schedule
 select extract(epoch from s.look_at - pgqueue.clock())::float8 as wait_s
-from pgqueue.schedule as s
+from pgqueue_private.schedule as s
 where s.look_at is not null
 order by s.look_at
 limit 1;
@@ -11,16 +11,16 @@ limit 1;
 select
     id, version, now_at, cron, timezone, starts_at, ends_at, jitter_s, missed_max, enabled, after_at, next_due_at,
     backfill_from, backfill_to
-from pgqueue.due_schedules(%(most)s);
+from pgqueue_private.due_schedules(%(max_schedules)s);
 
 -- name: fire_schedules
-select fired, task_ids::text[], queues from pgqueue.fire_schedules(%(plans)s::jsonb);
+select fired, task_ids::text[], queues from pgqueue_private.fire_schedules(%(plans)s::jsonb);
 
 -- name: declare_schedules
-select pgqueue.declare_schedules(%(app)s, %(declared)s::jsonb) as changed;
+select pgqueue_private.declare_schedules(%(app)s, %(declared)s::jsonb) as changed;
 
 -- name: prune_schedule_slots
-select pgqueue.prune_schedule_slots();
+select pgqueue_private.prune_schedule_slots();
 
 -- name: clock
 select pgqueue.clock() as now;
@@ -34,18 +34,18 @@ select
     s.id, s.version, pgqueue.clock() as now_at, s.cron, s.timezone, s.starts_at, s.ends_at, s.jitter_s::float8,
     s.missed_max::int, s.enabled, s.after_at, s.next_due_at, null::timestamptz as backfill_from,
     null::timestamptz as backfill_to
-from pgqueue.schedule as s
+from pgqueue_private.schedule as s
 where
-    s.id = pgqueue.find_schedule(%(which)s) and s.enabled and s.cron is not null and s.next_due_at is null
+    s.id = pgqueue_private.find_schedule(%(which)s) and s.enabled and s.cron is not null and s.next_due_at is null
     and s.look_at is not null and s.backfill_to is null and s.waiting_at is null;
 
 -- name: schedule_state
-select t.name, t.version, t.state from pgqueue.schedule_states(array[pgqueue.find_schedule(%(which)s)]) as t;
+select t.name, t.version, t.state from pgqueue_private.schedule_states(array[pgqueue_private.find_schedule(%(which)s)]) as t;
 
 -- name: list_schedules
 with page as (
     select s.id, s.name
-    from pgqueue.schedule as s
+    from pgqueue_private.schedule as s
     where
         s.user_id = 0 and s.name > coalesce(%(after)s::text, '')
         and (%(type)s::text is null or s.type = %(type)s) and (%(queue)s::text is null or s.queue = %(queue)s)
@@ -53,18 +53,18 @@ with page as (
     limit %(most)s
 )
 select t.name, t.state
-from pgqueue.schedule_states((select array_agg(p.id order by p.name) from page as p)) as t;
+from pgqueue_private.schedule_states((select array_agg(p.id order by p.name) from page as p)) as t;
 
 -- name: list_schedule_slots
 select
     (extract(epoch from l.due_at) * 1000000)::bigint as due_us,
     json_build_object(
-        'due_at', pgqueue.json_time(l.due_at), 'kind', l.kind, 'fate', l.fate, 'reason', l.reason, 'task_id', l.task_id,
-        'at', pgqueue.json_time(l.at)
+        'due_at', pgqueue_private.json_time(l.due_at), 'kind', l.kind, 'fate', l.fate, 'reason', l.reason, 'task_id', l.task_id,
+        'at', pgqueue_private.json_time(l.at)
     )::text as item
-from pgqueue.schedule_slot as l
+from pgqueue_private.schedule_slot as l
 where
-    l.schedule_id = pgqueue.find_schedule(%(which)s)
+    l.schedule_id = pgqueue_private.find_schedule(%(which)s)
     and l.due_at < coalesce(timestamptz 'epoch' + %(before_us)s::bigint * interval '1 microsecond', 'infinity')
     and (%(fate)s::text is null or l.fate = %(fate)s)
 order by l.due_at desc
@@ -80,7 +80,7 @@ select pgqueue.trigger_schedule(%(name)s)::text as task_id;
 select pgqueue.backfill_schedule(%(name)s, %(from_at)s::timestamptz, %(to_at)s::timestamptz);
 
 -- name: get_schedule
-select s.* from pgqueue.schedules as s where s.id = pgqueue.find_schedule(%(which)s);
+select s.* from pgqueue.schedules as s where s.id = pgqueue_private.find_schedule(%(which)s);
 
 -- name: find_schedules
 select s.*
@@ -92,7 +92,7 @@ limit least(%(most)s, 1000);
 -- name: find_schedule_slots
 select s.*
 from pgqueue.schedule_slots as s
-where s.schedule_id = pgqueue.find_schedule(%(which)s) and s.due_at < coalesce(%(before)s::timestamptz, 'infinity')
+where s.schedule_id = pgqueue_private.find_schedule(%(which)s) and s.due_at < coalesce(%(before)s::timestamptz, 'infinity')
 order by s.due_at desc
 limit least(%(most)s, 1000);
 

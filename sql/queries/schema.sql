@@ -5,18 +5,24 @@
 select pg_try_advisory_xact_lock(hashtextextended('pgqueue:migrate', 0));
 
 -- name: schema_exists
-select to_regclass('pgqueue.migration') is not null;
+-- outdated: a database of before the first release, whose tables are in the schema pgqueue
+select
+    to_regclass('pgqueue_private.migration') is not null as made,
+    to_regclass('pgqueue.migration') is not null as outdated;
 
 -- name: create_schema
 create schema if not exists pgqueue;
-create table pgqueue.migration (
+create schema if not exists pgqueue_private;
+comment on schema pgqueue is 'what people and programs use: views and functions';
+comment on schema pgqueue_private is 'what pgqueue works with: may change with each release';
+create table pgqueue_private.migration (
     version int primary key,
     name text not null,
     min_code int,
     applied_at timestamptz not null default now()
 );
 -- what functions and views there are: of this version, known by this digest, and the digest of each view
-create table pgqueue.code (
+create table pgqueue_private.code (
     only_row boolean primary key default true check (only_row),
     version int not null,
     digest text not null,
@@ -24,9 +30,10 @@ create table pgqueue.code (
 );
 
 -- name: prepare_migration
+-- what a migration creates without naming a schema is private
 -- more than deadlock_timeout (1 s), by which autovacuum makes way; others queue behind us no longer than this
 select
-    set_config('search_path', 'pgqueue, pg_catalog, pg_temp', true),
+    set_config('search_path', 'pgqueue_private, pgqueue, pg_catalog, pg_temp', true),
     set_config('lock_timeout', '1500ms', true),
     set_config('statement_timeout', '0', true),
     set_config('idle_in_transaction_session_timeout', '0', true),
@@ -36,43 +43,45 @@ select
 -- name: prepare_lone_statements
 -- they wait for the transactions that are open, which is in nobody's way
 select
-    set_config('search_path', 'pgqueue, pg_catalog, pg_temp', false),
+    set_config('search_path', 'pgqueue_private, pgqueue, pg_catalog, pg_temp', false),
     set_config('lock_timeout', '60s', false),
     set_config('statement_timeout', '0', false),
     set_config('client_min_messages', 'warning', false);
 
 -- name: applied_migrations
-select max(version), max(min_code) from pgqueue.migration;
+select max(version), max(min_code) from pgqueue_private.migration;
 
 -- name: schema_version
 -- what is ready to be used: the functions and views of a version come after its migrations
-select least(max(m.version), (select c.version from pgqueue.code as c)) as version, max(m.min_code) as min_code
-from pgqueue.migration as m;
+select least(max(m.version), (select c.version from pgqueue_private.code as c)) as version, max(m.min_code) as min_code
+from pgqueue_private.migration as m;
 
 -- name: readiness
 select
-    least(max(m.version), (select c.version from pgqueue.code as c)) as version, max(m.min_code) as min_code,
+    least(max(m.version), (select c.version from pgqueue_private.code as c)) as version, max(m.min_code) as min_code,
     array(
         select s.name from unnest(array['fsync', 'full_page_writes', 'synchronous_commit']) as s (name)
         where current_setting(s.name) = 'off'
     ) as unsafe
-from pgqueue.migration as m;
+from pgqueue_private.migration as m;
 
 -- name: record_migration
-insert into pgqueue.migration (version, name, min_code) values (%(version)s, %(name)s, %(min_code)s);
+insert into pgqueue_private.migration (version, name, min_code) values (%(version)s, %(name)s, %(min_code)s);
 
 -- name: schema_code
-select version, digest, views from pgqueue.code;
+select version, digest, views from pgqueue_private.code;
 
 -- name: schema_digest
-select digest from pgqueue.code;
+select digest from pgqueue_private.code;
 
 -- name: record_code
-insert into pgqueue.code (version, digest, views) values (%(version)s, %(digest)s, %(views)s::jsonb)
+insert into pgqueue_private.code (version, digest, views) values (%(version)s, %(digest)s, %(views)s::jsonb)
 on conflict (only_row) do update set version = excluded.version, digest = excluded.digest, views = excluded.views;
 
 -- name: our_functions
-select oid::int8, xmin::text from pg_proc where pronamespace = 'pgqueue'::regnamespace and prokind in ('f', 'p');
+select p.oid::int8, p.xmin::text
+from pg_proc as p
+where p.pronamespace in ('pgqueue'::regnamespace, 'pgqueue_private'::regnamespace) and p.prokind in ('f', 'p');
 
 -- name: drop_retired
 -- one that something still uses (a check, a view of the user's) stays
@@ -90,7 +99,9 @@ from pg_proc as p
 where p.oid = any (%(functions)s::oid[]);
 
 -- name: functions_named
-select oid::int8, xmin::text from pg_proc where pronamespace = 'pgqueue'::regnamespace and proname = %(name)s;
+select p.oid::int8, p.xmin::text
+from pg_proc as p
+where p.pronamespace in ('pgqueue'::regnamespace, 'pgqueue_private'::regnamespace) and p.proname = %(name)s;
 
 -- name: our_views
 -- stale: it stands on a function that was retired
@@ -104,12 +115,14 @@ select
         where r.ev_class = c.oid and p.pronamespace = to_regnamespace('pgqueue_retired')
     ) as stale
 from pg_class as c
-where c.relnamespace = 'pgqueue'::regnamespace and c.relkind = 'v';
+where c.relnamespace in ('pgqueue'::regnamespace, 'pgqueue_private'::regnamespace) and c.relkind = 'v';
 
 -- name: views_upon
 -- the view itself, and those of ours that stand on it
 with recursive upon as (
-    select c.oid from pg_class as c where c.relnamespace = 'pgqueue'::regnamespace and c.relname = %(view)s
+    select c.oid
+    from pg_class as c
+    where c.relnamespace in ('pgqueue'::regnamespace, 'pgqueue_private'::regnamespace) and c.relname = %(view)s
     union
     select r.ev_class
     from upon
@@ -119,21 +132,27 @@ with recursive upon as (
 select c.relname
 from upon
 join pg_class as c on c.oid = upon.oid
-where c.relnamespace = 'pgqueue'::regnamespace;
+where c.relnamespace in ('pgqueue'::regnamespace, 'pgqueue_private'::regnamespace);
 
 -- name: grants_on
 select
     format(
-        'grant %%s on pgqueue.%%I to %%s%%s', g.privilege_type, c.relname,
+        'grant %%s on %%I.%%I to %%s%%s', g.privilege_type, c.relnamespace::regnamespace::text, c.relname,
         case when g.grantee = 0 then 'public' else g.grantee::regrole::text end,
         case when g.is_grantable then ' with grant option' else '' end
     )
 from pg_class as c
 cross join lateral aclexplode(c.relacl) as g
-where c.relnamespace = 'pgqueue'::regnamespace and c.relname = any (%(views)s::text[]) and g.grantee <> c.relowner;
+where
+    c.relnamespace in ('pgqueue'::regnamespace, 'pgqueue_private'::regnamespace)
+    and c.relname = any (%(views)s::text[]) and g.grantee <> c.relowner;
 
 -- name: drop_views
-select 'drop view ' || string_agg(format('pgqueue.%%I', name), ', ') from unnest(%(views)s::text[]) as name;
+select 'drop view ' || string_agg(format('%%I.%%I', c.relnamespace::regnamespace::text, c.relname), ', ')
+from pg_class as c
+where
+    c.relnamespace in ('pgqueue'::regnamespace, 'pgqueue_private'::regnamespace)
+    and c.relname = any (%(views)s::text[]);
 
 -- name: lock_holders
 -- who has used the schema in a transaction that is open, the oldest first
@@ -152,7 +171,7 @@ where
         join pg_class as c on c.oid = l.relation
         where
             l.pid = a.pid and l.granted and l.database = a.datid
-            and c.relnamespace = to_regnamespace('pgqueue')
+            and c.relnamespace in (to_regnamespace('pgqueue'), to_regnamespace('pgqueue_private'))
     )
 order by a.xact_start
 limit 3;

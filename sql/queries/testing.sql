@@ -1,17 +1,17 @@
 -- What pgqueue.testing calls.
 
 -- name: advance_clock
-select pgqueue.shift_clock(pgqueue.clock() - clock_timestamp() + make_interval(secs => %(seconds)s))::text as shifted;
+select pgqueue_private.shift_clock(pgqueue.clock() - clock_timestamp() + make_interval(secs => %(seconds)s))::text as shifted;
 
 -- name: next_due
 -- a task that no worker here could run is queued with a delay, and would be for ever
 select extract(epoch from min(run_at) - pgqueue.clock())::float8 as due_s
-from pgqueue.delayed
+from pgqueue_private.delayed
 where status <> 'queued' and run_at < 'infinity' and queue <> 'pgqueue.webhooks'
     and (%(queues)s::text[] is null or queue = any (%(queues)s));
 
 -- name: outcomes_of_worker
-select outcome, count(*) as n from pgqueue.attempt where worker_id = %(worker)s group by outcome;
+select outcome, count(*) as n from pgqueue_private.attempt where worker_id = %(worker)s group by outcome;
 
 -- name: stored_tasks
 select * from pgqueue.tasks order by id limit 10000;

@@ -27,16 +27,16 @@ select pgqueue.test_webhook(%(id)s)::text as id;
 select pgqueue.redeliver(%(id)s);
 
 -- name: list_deliveries
-select items, next::text from pgqueue.list_deliveries(%(id)s::uuid, %(status)s, %(before)s::uuid, %(most)s);
+select items, next::text from pgqueue_private.list_deliveries(%(id)s::uuid, %(status)s, %(before)s::uuid, %(most)s);
 
 -- name: get_delivery
-select state, webhook_id::text as webhook_id from pgqueue.delivery_states(array[%(id)s::uuid]);
+select state, webhook_id::text as webhook_id from pgqueue_private.delivery_states(array[%(id)s::uuid]);
 
 -- name: list_webhooks
 select version, json_build_object(
     'id', id, 'url', url, 'description', description, 'events', events, 'queues', queues, 'types', types, 'enabled', enabled,
-    'disabled_at', pgqueue.json_time(disabled_at), 'disabled_reason', disabled_reason, 'version', version,
-    'created_at', pgqueue.json_time(created_at)
+    'disabled_at', pgqueue_private.json_time(disabled_at), 'disabled_reason', disabled_reason, 'version', version,
+    'created_at', pgqueue_private.json_time(created_at)
 )::text as item
 from pgqueue.webhooks
 where %(id)s::uuid is null or id = %(id)s::uuid
@@ -45,6 +45,6 @@ limit 500;
 
 -- name: list_webhook_secrets
 select json_build_object(
-    'secret', secret, 'created_at', pgqueue.json_time(created_at), 'expires_at', pgqueue.json_time(expires_at)
+    'secret', secret, 'created_at', pgqueue_private.json_time(created_at), 'expires_at', pgqueue_private.json_time(expires_at)
 )::text as item
 from pgqueue.webhook_secrets(%(id)s::uuid);

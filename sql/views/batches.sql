@@ -34,8 +34,8 @@ select
     b.closed_at,
     b.cancelled_at,
     b.ended_at
-from pgqueue.batch as b
-cross join lateral pgqueue.batch_counts(b.id) as n
-cross join lateral (select count(*) as active from pgqueue.running as r where r.batch_id = b.id) as r;
+from pgqueue_private.batch as b
+cross join lateral pgqueue_private.batch_counts(b.id) as n
+cross join lateral (select count(*) as active from pgqueue_private.running as r where r.batch_id = b.id) as r;
 
 comment on view pgqueue.batches is 'every batch with its counts now';

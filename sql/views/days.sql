@@ -3,8 +3,8 @@ create or replace view pgqueue.days as
 select
     p.day,
     (
-        select sum(pg_total_relation_size(to_regclass('pgqueue.' || f.name || to_char(p.day, '_YYYYMMDD'))))
-        from pgqueue.facts() as f
+        select sum(pg_total_relation_size(to_regclass('pgqueue_private.' || f.name || to_char(p.day, '_YYYYMMDD'))))
+        from pgqueue_private.facts() as f
     )::bigint as bytes,
     coalesce(d.next_at, (p.day + 1)::timestamp at time zone 'utc' + interval '1 hour' + shortest.kept) as prune_at,
     d.pruned_at,
@@ -13,15 +13,15 @@ from (
     select to_date(right(c.relname, 8), 'YYYYMMDD') as day
     from pg_inherits as i
     join pg_class as c on c.oid = i.inhrelid
-    where i.inhparent = 'pgqueue.task'::regclass and c.relname ~ '^task_[0-9]{8}$'
+    where i.inhparent = 'pgqueue_private.task'::regclass and c.relname ~ '^task_[0-9]{8}$'
 ) as p
 cross join (
     select least(interval '7 days', min(least(
         (q.retention ->> 'tasks_s')::float8, (q.retention ->> 'events_s')::float8, (q.retention ->> 'artifacts_s')::float8
     )) * interval '1 second') as kept
-    from pgqueue.queue as q
+    from pgqueue_private.queue as q
 ) as shortest
-left join pgqueue.day as d on d.day = p.day and d.dropped_at is null
+left join pgqueue_private.day as d on d.day = p.day and d.dropped_at is null
 order by p.day;
 
 comment on view pgqueue.days is 'each day of tasks, what it takes on disk and when it is pruned';

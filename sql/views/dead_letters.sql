@@ -3,6 +3,6 @@ create or replace view pgqueue.dead_letters as
 select
     d.task_id as id, d.type, d.queue, d.outcome, d.error, d.fingerprint, d.payload, d.priority, d.attempt, d.max_attempts,
     d.crash_count, d.timeout_s, d.retry, d.created_at, d.failed_at, d.user_id, d.traceparent
-from pgqueue.dead_letter as d;
+from pgqueue_private.dead_letter as d;
 
 comment on view pgqueue.dead_letters is 'tasks that failed for good';

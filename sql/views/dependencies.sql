@@ -5,7 +5,7 @@ select
     d.parent_id,
     d.on_failure,
     b.child_id is not null as waiting
-from pgqueue.dependency as d
-left join pgqueue.blocker as b on b.parent_id = d.parent_id and b.child_id = d.child_id;
+from pgqueue_private.dependency as d
+left join pgqueue_private.blocker as b on b.parent_id = d.parent_id and b.child_id = d.child_id;
 
 comment on view pgqueue.dependencies is 'who waits for whom';

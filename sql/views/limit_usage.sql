@@ -7,32 +7,32 @@ select
     s.kind, l.queue, l.limit_key, s.allowed, s.per_seconds, s.smooth, s.used, greatest(0, s.allowed - s.used) as free, s.next_free_at,
     coalesce(case
         when l.limit_key is null then (
-            select q.n from pgqueue.queue_sample as q where q.queue = l.queue and q.status = 'queued'
+            select q.n from pgqueue_private.queue_sample as q where q.queue = l.queue and q.status = 'queued'
         )
         else (
-            select count(*) from pgqueue.delayed as d where d.limit_key = l.limit_key and (l.queue is null or d.queue = l.queue)
+            select count(*) from pgqueue_private.delayed as d where d.limit_key = l.limit_key and (l.queue is null or d.queue = l.queue)
         )
     end, 0) as waiting,
     l.slowed_until, l.slowed_reason
 from (
     select q.name as queue, null::text as limit_key, q.concurrency, q.rate, q.slowed_until, q.slowed_reason
-    from pgqueue.queue as q
+    from pgqueue_private.queue as q
     where q.concurrency is not null or q.rate is not null
     union all
     select k.queue, k.limit_key, (q.per_key ->> 'concurrency')::int, q.per_key -> 'rate', slowed.slowed_until, slowed.slowed_reason
     from (
-        select r.queue, r.limit_key from pgqueue.running as r where r.limit_key is not null
+        select r.queue, r.limit_key from pgqueue_private.running as r where r.limit_key is not null
         union
-        select d.queue, d.limit_key from pgqueue.delayed as d where d.limit_key is not null
+        select d.queue, d.limit_key from pgqueue_private.delayed as d where d.limit_key is not null
         union
-        select u.queue, u.limit_key from pgqueue.limit_use as u where u.queue <> '' and u.limit_key <> ''
+        select u.queue, u.limit_key from pgqueue_private.limit_use as u where u.queue <> '' and u.limit_key <> ''
     ) as k
-    join pgqueue.queue as q on q.name = k.queue and q.per_key is not null
-    left join pgqueue.key_slowed as slowed on slowed.queue = k.queue and slowed.limit_key = k.limit_key
-    where not exists (select from pgqueue.key_limit as n where n.name = k.limit_key)
+    join pgqueue_private.queue as q on q.name = k.queue and q.per_key is not null
+    left join pgqueue_private.key_slowed as slowed on slowed.queue = k.queue and slowed.limit_key = k.limit_key
+    where not exists (select from pgqueue_private.key_limit as n where n.name = k.limit_key)
     union all
-    select null, n.name, n.concurrency, n.rate, n.slowed_until, n.slowed_reason from pgqueue.key_limit as n
+    select null, n.name, n.concurrency, n.rate, n.slowed_until, n.slowed_reason from pgqueue_private.key_limit as n
 ) as l
-cross join lateral pgqueue.limit_state(coalesce(l.queue, ''), coalesce(l.limit_key, ''), l.concurrency, l.rate) as s;
+cross join lateral pgqueue_private.limit_state(coalesce(l.queue, ''), coalesce(l.limit_key, ''), l.concurrency, l.rate) as s;
 
 comment on view pgqueue.limit_usage is 'every limit and how far it is used';

@@ -16,7 +16,7 @@ select
     d.run_by,
     d.error as last_error,
     d.error_at as last_error_at
-from pgqueue.duty as d
+from pgqueue_private.duty as d
 cross join lateral (
     select greatest(0, extract(epoch from pgqueue.clock() - coalesce(
         greatest(d.due_at, d.finished_at + interval '8 seconds'), d.started_at + d.interval_s * interval '1 second'

@@ -1,11 +1,11 @@
 -- Depth and age of each queue at this moment, counted live: exact, and as dear as the backlog is long. Beside it, its settings.
 create or replace view pgqueue.queue_health as
 with token as (
-    select queue, 'queued' as status, ready_at as since from pgqueue.ready
+    select queue, 'queued' as status, ready_at as since from pgqueue_private.ready
     union all
-    select queue, status, run_at from pgqueue.delayed
+    select queue, status, run_at from pgqueue_private.delayed
     union all
-    select queue, 'active', started_at from pgqueue.running
+    select queue, 'active', started_at from pgqueue_private.running
 )
 select
     q.name as queue,
@@ -17,7 +17,7 @@ select
     pgqueue.clock() - min(t.since) filter (where t.status = 'queued') as oldest_wait,
     pgqueue.clock() - min(t.since) filter (where t.status = 'active') as longest_run,
     (
-        select count(*) from pgqueue.worker as w
+        select count(*) from pgqueue_private.worker as w
         where w.state = 'active' and w.expires_at > pgqueue.clock() and (w.queues = '{}' or q.name = any (w.queues))
     ) as workers,
     s.max_attempts,
@@ -31,8 +31,8 @@ select
     s.paused_at,
     s.paused_by,
     s.paused_reason
-from (select name from pgqueue.queue union select queue from token) as q
-left join pgqueue.queue as s on s.name = q.name
+from (select name from pgqueue_private.queue union select queue from token) as q
+left join pgqueue_private.queue as s on s.name = q.name
 left join token as t on t.queue = q.name
 group by q.name, s.name;
 

@@ -10,10 +10,10 @@ select
     min(s.oldest_at) filter (where s.status = 'queued') as oldest_queued_at,
     max(s.sampled_at) as sampled_at,
     (
-        select count(*) from pgqueue.worker as w
+        select count(*) from pgqueue_private.worker as w
         where w.state = 'active' and w.expires_at > pgqueue.clock() and (w.queues = '{}' or q.name = any (w.queues))
     ) as workers,
-    coalesce((select l.n from pgqueue.dead_letter_level as l where l.queue = q.name), 0) as dead_letters,
+    coalesce((select l.n from pgqueue_private.dead_letter_level as l where l.queue = q.name), 0) as dead_letters,
     q.created_at,
     q.version,
     q.max_attempts,
@@ -27,7 +27,7 @@ select
     nullif(
         coalesce(q.retention, '{}') || coalesce((
             select jsonb_build_object('dead_letters_s', extract(epoch from p.retention)::float8)
-            from pgqueue.dead_letter_policy as p
+            from pgqueue_private.dead_letter_policy as p
             where p.queue = q.name and p.retention is not null
         ), '{}'),
         '{}'
@@ -43,11 +43,11 @@ select
     q.paused_by,
     q.paused_reason,
     case when q.paused_at is not null then rest.running end as still_running
-from pgqueue.queue as q
-left join pgqueue.queue_sample as s on s.queue = q.name
+from pgqueue_private.queue as q
+left join pgqueue_private.queue_sample as s on s.queue = q.name
 left join lateral (
     -- counted now, of a paused queue only: when it is none, the queue has come to rest
-    select count(*) as running from pgqueue.running as r where q.paused_at is not null and r.queue = q.name
+    select count(*) as running from pgqueue_private.running as r where q.paused_at is not null and r.queue = q.name
 ) as rest on true
 group by q.name, rest.running;
 

@@ -43,6 +43,6 @@ select
     s.version,
     s.created_at,
     s.user_id
-from pgqueue.schedule as s;
+from pgqueue_private.schedule as s;
 
 comment on view pgqueue.schedules is 'every schedule, and when it is due next';

@@ -19,15 +19,15 @@ select
             when 'blocked' then case
                 when d.limit_key is not null then coalesce(
                     (
-                        select pgqueue.slowed_text('limit_key ' || d.limit_key, s.slowed_until, s.slowed_reason)
-                        from pgqueue.key_limits(d.queue, d.limit_key) as s
+                        select pgqueue_private.slowed_text('limit_key ' || d.limit_key, s.slowed_until, s.slowed_reason)
+                        from pgqueue_private.key_limits(d.queue, d.limit_key) as s
                     ),
                     'waits for room under its limit_key ' || d.limit_key
                 )
                 else coalesce(
                     (
                         select 'waits for ' || case count(*) when 1 then 'a task' else count(*) || ' tasks' end
-                        from pgqueue.blocker as b
+                        from pgqueue_private.blocker as b
                         where b.child_id = t.id
                         having count(*) > 0
                     ),
@@ -42,12 +42,12 @@ select
                     'queue ' || k.name || ' is paused by ' || coalesce(k.paused_by, 'someone')
                     || to_char(k.paused_at at time zone 'utc', '" since "YYYY-MM-DD"T"HH24:MI:SS"Z"')
                     || coalesce(': ' || k.paused_reason, '')
-                from pgqueue.queue as k
+                from pgqueue_private.queue as k
                 where k.name = t.queue and k.paused_at is not null
             ),
             (
-                select pgqueue.slowed_text('queue ' || k.name, k.slowed_until, k.slowed_reason)
-                from pgqueue.queue as k
+                select pgqueue_private.slowed_text('queue ' || k.name, k.slowed_until, k.slowed_reason)
+                from pgqueue_private.queue as k
                 where k.name = t.queue and k.slowed_until is not null
             ),
             q.reason, case when q.priority < t.priority then 'raised to priority ' || q.priority || ' by its age' end
@@ -67,7 +67,7 @@ select
     case when q.task_id is null and r.task_id is null and d.task_id is null and last.final then last.finished_at end as finished_at,
     case when d.status = 'retrying' then d.run_at end as next_retry_at,
     coalesce(r.crashes, d.crashes, q.crashes, case when last.final then (
-        select count(*)::smallint from pgqueue.attempt as a where a.task_id = t.id and a.outcome = 'crashed'
+        select count(*)::smallint from pgqueue_private.attempt as a where a.task_id = t.id and a.outcome = 'crashed'
     ) end, 0::smallint) as crash_count,
     coalesce(r.lease_id, last.lease_id) as lease_id,
     t.timeout_s,
@@ -81,13 +81,13 @@ select
     coalesce(t.cost, 1::smallint) as cost,
     t.fairness_key,
     t.callback_url
-from pgqueue.task as t
-left join pgqueue.running as r on r.task_id = t.id
-left join pgqueue.delayed as d on d.task_id = t.id
-left join pgqueue.ready as q on q.task_id = t.id and q.requeued
+from pgqueue_private.task as t
+left join pgqueue_private.running as r on r.task_id = t.id
+left join pgqueue_private.delayed as d on d.task_id = t.id
+left join pgqueue_private.ready as q on q.task_id = t.id and q.requeued
 left join lateral (
     select a.*
-    from pgqueue.attempt as a
+    from pgqueue_private.attempt as a
     where a.task_id = t.id
     order by a.lease_id desc
     limit 1

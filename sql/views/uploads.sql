@@ -9,6 +9,6 @@ select
     case when sha256 is null then 'arriving' else 'there' end as state,
     created_at,
     expires_at
-from pgqueue.upload;
+from pgqueue_private.upload;
 
 comment on view pgqueue.uploads is 'files that clients sent in';

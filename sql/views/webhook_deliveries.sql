@@ -22,7 +22,7 @@ select
     d.ended_at,
     d.task_id,
     d.user_id
-from pgqueue.webhook_delivery as d
+from pgqueue_private.webhook_delivery as d
 left join lateral (
     select
         case when v.status in ('failed', 'cancelled') then v.status end as ended,

@@ -4,8 +4,8 @@ select
     w.id, w.host || ':' || w.pid as worker,
     case when w.state in ('active', 'draining') and w.expires_at < pgqueue.clock() then 'lost' else w.state end as state,
     w.supervisor, w.host, w.pid, w.version, w.queues, w.types, w.concurrency,
-    (select count(*) from pgqueue.running as r where r.worker_id = w.id) as active,
+    (select count(*) from pgqueue_private.running as r where r.worker_id = w.id) as active,
     w.started_at, w.heartbeat_at, w.expires_at
-from pgqueue.worker as w;
+from pgqueue_private.worker as w;
 
 comment on view pgqueue.workers is 'every worker process and what it runs';

@@ -79,7 +79,7 @@ async def test_a_letter_whose_day_is_gone_is_redriven_as_a_new_task(
     client: httpx.AsyncClient, worker: Worker
 ):
     id = fail(worker, payload='{"order": 17}')
-    worker.rows("truncate pgqueue.task, pgqueue.attempt")
+    worker.rows("truncate pgqueue_private.task, pgqueue_private.attempt")
     answer = (await client.post(f"/v1/dead-letters/{id}/redrive")).json()
     assert answer["id"] == id != answer["redriven_as"] == answer["task"]["id"]
     assert (answer["task"]["payload"], answer["task"]["status"]) == ({"order": 17}, "queued")
@@ -146,7 +146,7 @@ async def test_growth_is_a_notice_and_a_metric(client: httpx.AsyncClient, worker
     await client.patch("/v1/dead-letters/policies/*", json={"growth_limit": 1})
     for queue in ("a", "b", "a", "b"):
         fail(worker, queue=queue)
-    worker.rows("select * from pgqueue.watch_dead_letters()")
+    worker.rows("select * from pgqueue_private.watch_dead_letters()")
     page = (await client.get("/v1/notices", params={"limit": 1})).json()
     (notice,) = page["items"]
     assert (notice["kind"], notice["queue"]) == ("dead_letters_growing", "b")

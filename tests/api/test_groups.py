@@ -105,7 +105,7 @@ async def test_what_cannot_be_a_batch_is_refused_whole(
     answer = await client.post("/v1/batches", json=body)
     assert answer.status_code == 422, answer.text
     assert answer.json()["errors"][0]["pointer"].startswith(pointer)
-    assert worker.rows("select count(*) as n from pgqueue.task")[0]["n"] == 0
+    assert worker.rows("select count(*) as n from pgqueue_private.task")[0]["n"] == 0
 
 
 async def test_a_whole_batch_is_cancelled_and_retried_by_operations(
@@ -122,7 +122,7 @@ async def test_a_whole_batch_is_cancelled_and_retried_by_operations(
         "no need",
     )
     assert cancelling.headers["location"] == f"/v1/operations/{operation['id']}"
-    worker.rows("select * from pgqueue.run_operations()")
+    worker.rows("select * from pgqueue_private.run_operations()")
     assert (await client.get(path)).json()["status"] == "cancelled"
     retrying = await client.post(f"{path}/retry")
     assert (retrying.json()["kind"], retrying.json()["matched"]) == ("retry", 0)
@@ -204,7 +204,7 @@ async def test_tasks_that_wait_for_each_other_are_stored_all_or_none(
     assert detail in problem["detail"]
     if pointer:
         assert problem["errors"][0]["pointer"] == pointer
-    assert worker.rows("select count(*) as n from pgqueue.task")[0]["n"] == 0
+    assert worker.rows("select count(*) as n from pgqueue_private.task")[0]["n"] == 0
 
 
 async def test_one_task_that_waits_for_nobody_known_is_refused(client: httpx.AsyncClient):

@@ -42,7 +42,9 @@ async def test_a_key_that_comes_with_another_body_is_refused(client: httpx.Async
 
 async def test_a_key_is_free_again_after_24_hours(client: httpx.AsyncClient, worker: Worker):
     first = await client.post("/v1/tasks", json=BODY, headers=KEY)
-    worker.rows("update pgqueue.idempotency set created_at = created_at - interval '24 hours'")
+    worker.rows(
+        "update pgqueue_private.idempotency set created_at = created_at - interval '24 hours'"
+    )
     later = await client.post("/v1/tasks", json={"type": "noop"}, headers=KEY)
     assert later.status_code == 201
     assert later.json()["id"] != first.json()["id"]

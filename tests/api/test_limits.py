@@ -99,7 +99,7 @@ async def test_a_task_shows_that_it_waits_for_its_key(client: httpx.AsyncClient,
     assert (first["status"], first["limit_key"], first["cost"]) == ("queued", "acme", 2)
     second = await submit(client, limit_key="acme")
     third = await submit(client, limit_key="acme")
-    worker.value("select count(*) from pgqueue.claim_limited(%s, 'default', 10)", worker.id)
+    worker.value("select count(*) from pgqueue_private.claim_limited(%s, 'default', 10)", worker.id)
     assert (await client.get(f"/v1/tasks/{first['id']}")).json()["status"] == "active"
     fourth = await submit(client, limit_key="acme")
     bulk = await client.post(

@@ -49,7 +49,7 @@ async def test_metrics_tell_of_requests_flushes_and_depths(
     client: httpx.AsyncClient, worker: Worker
 ):
     await submit(client)
-    worker.rows("select pgqueue.sample_queues()")
+    worker.rows("select pgqueue_private.sample_queues()")
     await client.get("/v1/tasks/x")
     text = (await client.get("/metrics")).text
     assert 'pgqueue_api_requests_total{method="POST",route="/v1/tasks",status="201"} 1.0' in text
@@ -109,7 +109,7 @@ async def test_a_bug_is_a_problem_that_tells_nothing(client: httpx.AsyncClient, 
 
 
 async def test_types_queues_and_workers_are_listed(client: httpx.AsyncClient, worker: Worker):
-    worker.rows("select pgqueue.sample_queues()")
+    worker.rows("select pgqueue_private.sample_queues()")
     types = (await client.get("/v1/types")).json()["items"]
     assert [kind["name"] for kind in types] == ["noop", "sleep"]
     assert types[1]["payload_schema"]["required"] == ["delay_ms"]
@@ -119,7 +119,7 @@ async def test_types_queues_and_workers_are_listed(client: httpx.AsyncClient, wo
     assert (await client.get("/v1/queues/default")).json() == queue
     [seen] = (await client.get("/v1/workers")).json()["items"]
     assert (seen["worker"], seen["state"]) == ("host:1", "active")
-    worker.rows("select pgqueue.set_worker_state(%s, 'stopped')", worker.id)
+    worker.rows("select pgqueue_private.set_worker_state(%s, 'stopped')", worker.id)
     assert (await client.get("/v1/workers")).json()["items"] == []
     assert len((await client.get("/v1/workers?all=true")).json()["items"]) == 1
 

@@ -21,8 +21,8 @@ def limits(request: pytest.FixtureRequest) -> Bounds:
 
 def step(worker: Worker) -> None:
     """Play the supervisor: work on all parts that are due."""
-    worker.rows("select * from pgqueue.run_operations()")
-    worker.rows("update pgqueue.operation set next_at = created_at")
+    worker.rows("select * from pgqueue_private.run_operations()")
+    worker.rows("update pgqueue_private.operation set next_at = created_at")
 
 
 async def start(client: httpx.AsyncClient, **fields: object) -> dict:

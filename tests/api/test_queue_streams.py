@@ -17,7 +17,7 @@ async def frame(stream: Events, name: str, id: str | None = None) -> dict:
 
 
 async def test_a_queue_is_watched_from_submit_to_end(http: httpx.AsyncClient, worker: Worker):
-    worker.rows("select pgqueue.sample_queues()")
+    worker.rows("select pgqueue_private.sample_queues()")
     async with events(http, "/v1/events?queue=default") as stream:
         snapshot = await stream.next()
         assert snapshot.name == "snapshot"
@@ -105,7 +105,9 @@ async def test_lines_that_commit_out_of_order_are_not_skipped(
             # the older transaction commits last
             line = {"seq": 1, "level": "info", "message": "early"}
             line |= {"task_id": early, "lease_id": worker.leases[early]}
-            slow.execute("select pgqueue.append_events(%s)", (orjson.dumps([line]).decode(),))
+            slow.execute(
+                "select pgqueue_private.append_events(%s)", (orjson.dumps([line]).decode(),)
+            )
             worker.log(late, "late")
         found = [(await stream.until("log"))[-1].data["message"] for _ in range(2)]
     assert found == ["early", "late"]

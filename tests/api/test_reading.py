@@ -91,7 +91,7 @@ async def test_filters_find_what_matches_and_nothing_else(
     client: httpx.AsyncClient, worker: Worker, every, limit, folded
 ):
     if folded:
-        worker.rows("select pgqueue.fold_rollups()")
+        worker.rows("select pgqueue_private.fold_rollups()")
     everything = sorted(id for key, found in every.items() if "/" not in key for id in found)
     assert sorted(await ids(client, limit=limit)) == everything
     for status in ("completed", "failed", "cancelled", "retrying", "active", "queued", "scheduled"):
@@ -115,9 +115,9 @@ async def test_a_window_of_time_holds_its_start_and_not_its_end(
 ):
     made = []
     for hours in (-3, -2, -1):
-        worker.rows("select pgqueue.shift_clock(make_interval(hours => %s))", hours)
+        worker.rows("select pgqueue_private.shift_clock(make_interval(hours => %s))", hours)
         made.append(worker.enqueue())
-    worker.rows("select pgqueue.shift_clock('0')")
+    worker.rows("select pgqueue_private.shift_clock('0')")
     times = [(await client.get(f"/v1/tasks/{id}")).json()["created_at"][:23] + "Z" for id in made]
     assert await ids(client, from_=times[1]) == made[:0:-1]
     assert await ids(client, to=times[1]) == made[:1]
@@ -133,13 +133,14 @@ async def test_a_search_for_the_rare_is_bounded_and_goes_on_where_it_stopped(wor
         "select pgqueue.enqueue_many((select jsonb_agg(jsonb_build_object('type', 'noop')) "
         "from generate_series(1, 6000)))"
     )
-    worker.rows("select pgqueue.shift_clock('-1 hour')")
+    worker.rows("select pgqueue_private.shift_clock('-1 hour')")
     rare = worker.enqueue("rare")
-    worker.rows("select pgqueue.shift_clock('0')")
+    worker.rows("select pgqueue_private.shift_clock('0')")
     before, rounds, found = None, 0, []
     while rounds == 0 or before is not None:
         page = worker.rows(
-            "select * from pgqueue.list_tasks(null, 'rare', null, null, null, %s, 50, 0)", before
+            "select * from pgqueue_private.list_tasks(null, 'rare', null, null, null, %s, 50, 0)",
+            before,
         )[0]
         assert before is None or page["next_before"] is None or page["next_before"] < before
         before, rounds = page["next_before"], rounds + 1

@@ -13,9 +13,9 @@ def pruned(worker: Worker) -> str:
     id = worker.enqueue()
     worker.claim()
     worker.finish(id)
-    worker.rows("select pgqueue.shift_clock('9 days')")
-    for day in worker.rows("select day from pgqueue.due_days() as day"):
-        worker.rows("select * from pgqueue.prune_day(%s)", day["day"])
+    worker.rows("select pgqueue_private.shift_clock('9 days')")
+    for day in worker.rows("select day from pgqueue_private.due_days() as day"):
+        worker.rows("select * from pgqueue_private.prune_day(%s)", day["day"])
     return id
 
 

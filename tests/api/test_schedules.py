@@ -232,7 +232,7 @@ async def test_what_code_declares_is_changed_in_the_code_only(
     client: httpx.AsyncClient, worker: Worker
 ):
     worker.connection.execute(
-        """select pgqueue.declare_schedules(
+        """select pgqueue_private.declare_schedules(
                'shop:app', '[{"name": "s", "cron": "0 * * * *", "type": "noop"}]'
            )"""
     )

@@ -19,9 +19,9 @@ async def test_figures_are_the_same_before_and_after_folding(
         worker.finish(id)
     worker.finish(claimed[6], "failed", retry=False)
     worker.finish(claimed[7], "failed", delay_s=60)
-    worker.rows("select pgqueue.sample_queues()")
+    worker.rows("select pgqueue_private.sample_queues()")
     if folded:
-        worker.rows("select pgqueue.fold_rollups()")
+        worker.rows("select pgqueue_private.fold_rollups()")
     stats = (await client.get("/v1/stats", params={"window_s": window_s})).json()
     assert stats["counts"] == {"completed": 6, "failed": 1, "queued": 2, "retrying": 1}
     assert stats["success_rate"] == pytest.approx(6 / 7, abs=1e-6)
@@ -53,8 +53,8 @@ async def test_any_number_of_dashboards_cost_one_query_a_second(
 )
 def test_a_percentile_lies_in_the_bucket_of_its_value(worker: Worker, seconds, most):
     found = worker.value(
-        "select pgqueue.percentile((select array_agg(case when b = "
-        "pgqueue.bucket(make_interval(secs => %s)) then 5 else 0 end order by b) "
+        "select pgqueue_private.percentile((select array_agg(case when b = "
+        "pgqueue_private.bucket(make_interval(secs => %s)) then 5 else 0 end order by b) "
         "from generate_series(0, 25) as b), 0.5)",
         seconds,
     )
@@ -63,8 +63,8 @@ def test_a_percentile_lies_in_the_bucket_of_its_value(worker: Worker, seconds, m
 
 async def test_maintenance_is_among_the_figures(client: httpx.AsyncClient, worker: Worker):
     worker.rows(
-        """select pgqueue.record_duties('[{"name": "fold", "interval_s": 10, "started_ago_s": 30,
-               "finished_ago_s": 29.5, "due_ago_s": 19.5, "duration_s": 0.5,
+        """select pgqueue_private.record_duties('[{"name": "fold", "interval_s": 10,
+               "started_ago_s": 30, "finished_ago_s": 29.5, "due_ago_s": 19.5, "duration_s": 0.5,
                "error": "no", "error_ago_s": 60}]', 'here:7')"""
     )
     (duty,) = (await client.get("/v1/stats")).json()["maintenance"]

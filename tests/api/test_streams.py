@@ -112,7 +112,7 @@ async def test_logs_of_a_second_attempt_follow_those_of_the_first(
             worker.seqs.clear()
             worker.log(id, f"attempt {attempt}")
             worker.finish(id, "failed", delay_s=0)
-            worker.rows("select pgqueue.promote(10)")
+            worker.rows("select pgqueue_private.promote(10)")
         logs = [(await stream.until("log"))[-1].data["message"] for _ in range(2)]
     assert logs == ["attempt 1", "attempt 2"]
 
@@ -154,7 +154,7 @@ async def test_what_is_not_notified_is_seen_within_a_poll(http: httpx.AsyncClien
     async with events(http, f"/v1/tasks/{id}/events") as stream:
         await stream.next()
         worker.connection.execute(
-            "select * from pgqueue.claim(%s, '{default}', null, 1)", (worker.id,)
+            "select * from pgqueue_private.claim(%s, '{default}', null, 1)", (worker.id,)
         )
         assert (await stream.until("status"))[-1].data["status"] == "active"
 
@@ -232,12 +232,17 @@ async def test_when_everyone_has_left_workers_need_not_notify(
     id = worker.enqueue()
     async with events(http, f"/v1/tasks/{id}/events") as stream:
         await stream.next()
-        assert worker.value("select count(*) from pgqueue.listener where expires_at > now()") == 1
+        assert (
+            worker.value("select count(*) from pgqueue_private.listener where expires_at > now()")
+            == 1
+        )
     hub = served._app.services.hub
     while hub.watchers:  # until the server has seen the client leave
         await asyncio.to_thread(worker.value, "select pg_sleep(0.01)")
     await hub.close()
-    assert worker.value("select count(*) from pgqueue.listener where expires_at > now()") == 0
+    assert (
+        worker.value("select count(*) from pgqueue_private.listener where expires_at > now()") == 0
+    )
 
 
 @pytest.mark.parametrize("limits", [Bounds(streams=2)], indirect=True)

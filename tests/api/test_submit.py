@@ -258,7 +258,7 @@ async def test_one_bad_task_among_many_is_refused_alone(client: httpx.AsyncClien
 
 
 async def test_workers_are_rung_after_the_commit(client: httpx.AsyncClient, worker: Worker):
-    worker.rows("select pgqueue.listen('test', 'pgqueue_ready', 60)")
+    worker.rows("select pgqueue_private.listen('test', 'pgqueue_ready', 60)")
     worker.rows("listen pgqueue_ready")
     await submit(client, queue="bells")
 

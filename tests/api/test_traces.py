@@ -25,7 +25,9 @@ def spans() -> Iterator[InMemorySpanExporter]:
 
 async def stored(client: httpx.AsyncClient, worker: Worker, **headers: str) -> str | None:
     answer = await client.post("/v1/tasks", json={"type": "noop"}, headers=headers)
-    return worker.value("select traceparent from pgqueue.task where id = %s", answer.json()["id"])
+    return worker.value(
+        "select traceparent from pgqueue_private.task where id = %s", answer.json()["id"]
+    )
 
 
 async def test_without_tracing_a_callers_trace_travels_on(
@@ -69,7 +71,7 @@ async def test_the_tasks_of_a_bulk_share_its_span(
 ):
     await client.post("/v1/tasks/bulk", json={"tasks": [{"type": "noop"}] * 3})
     [span] = spans.get_finished_spans()
-    carried = worker.rows("select distinct traceparent from pgqueue.task")
+    carried = worker.rows("select distinct traceparent from pgqueue_private.task")
     assert [row["traceparent"][36:52] for row in carried] == [f"{span.context.span_id:016x}"]
 
 

@@ -31,7 +31,7 @@ async def test_the_first_is_created_and_the_others_are_given_it(
     read = (await client.get(first.headers["location"])).json()
     assert read == {name: value for name, value in first.json().items() if name != "deduplicated"}
     assert read["dedup_key"] == "k"
-    assert worker.value("select count(*) from pgqueue.task") == 1
+    assert worker.value("select count(*) from pgqueue_private.task") == 1
 
 
 async def test_a_task_without_a_key_says_nothing_of_it(client: httpx.AsyncClient):
@@ -47,7 +47,7 @@ async def test_32_clients_at_once_make_one_task(
         answers = await asyncio.gather(*(submit(client) for _ in range(32)))
     assert sorted(answer.status_code for answer in answers) == [200] * 31 + [201]
     assert len({answer.json()["id"] for answer in answers}) == 1
-    assert worker.value("select count(*) from pgqueue.task") == 1
+    assert worker.value("select count(*) from pgqueue_private.task") == 1
 
 
 async def test_the_answer_is_the_other_as_it_stands(client: httpx.AsyncClient, worker: Worker):
@@ -138,7 +138,7 @@ async def test_of_many_each_gets_its_own_answer(client: httpx.AsyncClient, worke
     codes = [item["problem"]["code"] for item in items if not item["ok"]]
     assert codes == ["duplicate", "unknown_type", "usage"]
     assert result["accepted"] == 5
-    assert worker.value("select count(*) from pgqueue.task") == 4
+    assert worker.value("select count(*) from pgqueue_private.task") == 4
 
 
 async def test_a_replay_answers_as_the_first_time_whatever_the_dedup_key_says_now(
@@ -154,7 +154,7 @@ async def test_a_replay_answers_as_the_first_time_whatever_the_dedup_key_says_no
         assert (replay.status_code, replay.json()["id"]) == (status, first.json()["id"])
         assert replay.json()["deduplicated"] == (status == 200)
         assert replay.headers["idempotent-replayed"] == "true"
-    assert worker.value("select count(*) from pgqueue.task") == 1
+    assert worker.value("select count(*) from pgqueue_private.task") == 1
     anew = await client.post("/v1/tasks", json=KEY, headers={"idempotency-key": "c"})
     assert (anew.status_code, anew.json()["id"] == first.json()["id"]) == (201, False)
 
@@ -170,7 +170,7 @@ async def test_many_under_an_idempotency_key_are_replayed_with_their_verdicts(
     flags = [item["task"].get("deduplicated") for item in first["items"][:3]]
     assert flags == [False, None, True]
     assert first["items"][3]["problem"]["task_id"] == first["items"][0]["id"]
-    assert worker.value("select count(*) from pgqueue.task") == 2
+    assert worker.value("select count(*) from pgqueue_private.task") == 2
 
 
 async def test_who_waits_for_a_key_holds_up_nobody_else(

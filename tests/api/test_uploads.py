@@ -29,7 +29,8 @@ async def _lines(mib: int, after: asyncio.Event | None = None) -> AsyncIterator[
 
 def _left(connect) -> tuple[int, int]:
     row = connect().execute(
-        "select (select count(*) from pgqueue.upload), (select count(*) from pgqueue.upload_chunk)"
+        "select (select count(*) from pgqueue_private.upload), (select count(*) "
+        "from pgqueue_private.upload_chunk)"
     )
     return row.fetchone()
 

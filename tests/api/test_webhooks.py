@@ -134,7 +134,7 @@ async def test_the_log_is_read_by_pages_and_by_status(
     ids = [item["id"] for item in (await client.get(path)).json()["items"]]
     assert len(ids) == 5
     worker.rows(
-        "select pgqueue.record_delivery(%s, 'delivered', %s)",
+        "select pgqueue_private.record_delivery(%s, 'delivered', %s)",
         ids[1],
         '{"response_status": 200, "duration_s": 0.25, "response": "ok"}',
     )

@@ -25,7 +25,10 @@ SETTINGS = {
 
 def started(worker: Worker, queue: str) -> list[str]:
     """Claim one task, as a worker does from a queue that may have a limit."""
-    limited = "select task_id::text from pgqueue.claim_limited(%s, %s, 1) where task_id is not null"
+    limited = (
+        "select task_id::text from pgqueue_private.claim_limited(%s, %s, 1) "
+        "where task_id is not null"
+    )
     return worker.claim(queue, most=1) or [
         row["task_id"] for row in worker.rows(limited, worker.id, queue)
     ]

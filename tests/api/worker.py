@@ -15,7 +15,7 @@ class Worker:
         direct = os.environ.get("PGQUEUE_LISTEN_URL", dsn)  # past a pooler: some tests listen
         self.connection = psycopg.connect(direct, autocommit=True, row_factory=dict_row)
         self.id = self.value(
-            "select pgqueue.register_worker('s', 'host', 1, '1', '{}', '{}', 10, 1000)"
+            "select pgqueue_private.register_worker('s', 'host', 1, '1', '{}', '{}', 10, 1000)"
         )
         self.leases: dict[str, int] = {}
         self.seqs: dict[str, int] = {}
@@ -36,11 +36,11 @@ class Worker:
             "payload_schema": schema if schema is not None else {"type": "object"},
             **more,
         }
-        self.rows("select pgqueue.publish_types(%s)", orjson.dumps([kind]).decode())
+        self.rows("select pgqueue_private.publish_types(%s)", orjson.dumps([kind]).decode())
 
     def claim(self, queue: str = "default", most: int = 10) -> list[str]:
         claimed = self.rows(
-            "select task_id::text, lease_id from pgqueue.claim(%s, %s, null, %s)",
+            "select task_id::text, lease_id from pgqueue_private.claim(%s, %s, null, %s)",
             self.id,
             [queue],
             most,
@@ -72,12 +72,12 @@ class Worker:
             self.announce(id)
 
     def announce(self, *ids: str) -> None:
-        if ids and self.value("select exists (select from pgqueue.listener)"):
-            self.rows("select pgqueue.announce(%s::uuid[])", list(ids))
+        if ids and self.value("select exists (select from pgqueue_private.listener)"):
+            self.rows("select pgqueue_private.announce(%s::uuid[])", list(ids))
 
     def save_artifact(self, id: str, name: str, data: bytes, content_type: str) -> None:
         self.rows(
-            "select pgqueue.save_artifact(%s, %s, %s, %s, %s)",
+            "select pgqueue_private.save_artifact(%s, %s, %s, %s, %s)",
             *(id, self.leases[id], name, content_type, data),
         )
 
@@ -100,6 +100,6 @@ class Worker:
 
     def _report(self, function: str, id: str, **fields: Any) -> dict[str, Any]:
         element = {"task_id": id, "lease_id": self.leases[id], **fields}
-        return self.rows(f"select * from pgqueue.{function}(%s)", orjson.dumps([element]).decode())[
-            0
-        ]
+        return self.rows(
+            f"select * from pgqueue_private.{function}(%s)", orjson.dumps([element]).decode()
+        )[0]

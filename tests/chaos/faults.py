@@ -106,7 +106,7 @@ def deafen(stage: Stage, chance: Random) -> Steps:
         "select pg_terminate_backend(pid) from pg_stat_activity"
         " where application_name in ('pgqueue listen', 'pgqueue api listen')"
     )
-    stage.try_("delete from pgqueue.listener")
+    stage.try_("delete from pgqueue_private.listener")
     yield 1
 
 
@@ -114,7 +114,7 @@ def deafen(stage: Stage, chance: Random) -> Steps:
 def hold_snapshot(stage: Stage, chance: Random) -> Steps:
     with suppress(psycopg.OperationalError), psycopg.connect(stage.dsn) as connection:
         connection.execute("set transaction isolation level repeatable read")
-        connection.execute("select count(*) from pgqueue.queue")
+        connection.execute("select count(*) from pgqueue_private.queue")
         yield chance.uniform(3, 8)
 
 

@@ -39,7 +39,7 @@ select
     task_id::text, lease_id, outcome, final,
     case when jsonb_typeof(result) = 'number' then result::bigint end,
     error ->> 'type', extract(epoch from finished_at)::float8 + %s
-from pgqueue.attempt
+from pgqueue_private.attempt
 """
 
 

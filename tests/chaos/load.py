@@ -20,7 +20,9 @@ def load(bench: Bench, tasks: int = 2_000, **payload: object) -> list[str]:
 
 def completed(bench: Bench) -> int:
     """Count attempts that are recorded as completed."""
-    return int(bench.value("select count(*) from pgqueue.attempt where outcome = 'completed'"))
+    return int(
+        bench.value("select count(*) from pgqueue_private.attempt where outcome = 'completed'")
+    )
 
 
 def drained(bench: Bench, tasks: int) -> None:
@@ -45,5 +47,5 @@ def check_load(bench: Bench, acknowledged: list[str]) -> Counter[str]:
     )
     assert (len(lost), len(unexpected), len(double), len(stale)) == (0, 0, 0, 0)
     for place in ("ready", "running", "delayed"):
-        assert bench.value(f"select count(*) from pgqueue.{place}") == 0, place
+        assert bench.value(f"select count(*) from pgqueue_private.{place}") == 0, place
     return Counter(row["outcome"] for row in bench.rows("select outcome from pgqueue.attempts"))

@@ -41,11 +41,11 @@ _RUN_CRASHED_AGAIN = """
 select count(pgqueue.redrive(id)) from pgqueue.dead_letters where error ->> 'type' = 'Crashed'
 """
 _ANY_LEFT = """
-select exists (select from pgqueue.ready) or exists (select from pgqueue.delayed)
-    or exists (select from pgqueue.running)
+select exists (select from pgqueue_private.ready) or exists (select from pgqueue_private.delayed)
+    or exists (select from pgqueue_private.running)
 """
-_ACTIVE = "select count(*) from pgqueue.worker where state = 'active'"
-_COMPLETED = "select count(*) from pgqueue.attempt where outcome = 'completed'"
+_ACTIVE = "select count(*) from pgqueue_private.worker where state = 'active'"
+_COMPLETED = "select count(*) from pgqueue_private.attempt where outcome = 'completed'"
 _WORKER = ["pgqueue", "worker", "--app", "tests.chaos.work:app", "--metrics-port", "0"]
 
 

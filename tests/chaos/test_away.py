@@ -94,7 +94,9 @@ def test_without_a_connection_to_spare_the_api_says_503_and_the_worker_goes_on(
         accepted_s = seconds(lambda: api.submit().status_code == 201, "tasks are accepted")
         assert bench.processes() == processes
         assert "Traceback" not in bench.logs() + api.said()
-        eventually(lambda: bench.value("select count(*) from pgqueue.running") == 0, "it drains")
+        eventually(
+            lambda: bench.value("select count(*) from pgqueue_private.running") == 0, "it drains"
+        )
         check_sound(bench.dsn)
     figure(
         ROW,
@@ -129,7 +131,9 @@ def test_who_waits_for_a_key_with_all_its_connections_holds_up_nobody_else(
         assert all(is_refusal(answer, "database_busy") for answer in answers)
         holder.commit()
         assert api.submit(dedup_key="k").json()["deduplicated"] is True
-        eventually(lambda: bench.value("select count(*) from pgqueue.running") == 0, "it drains")
+        eventually(
+            lambda: bench.value("select count(*) from pgqueue_private.running") == 0, "it drains"
+        )
         check_sound(bench.dsn)
     figure(
         ROW,

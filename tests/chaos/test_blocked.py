@@ -22,7 +22,7 @@ def test_a_handler_that_blocks_for_ten_leases_is_not_rescued(bench: Bench, figur
     tasks = {"event loop": bench.enqueue("block"), "GIL": bench.enqueue("match")}
     bench.passed("block-in")
     bench.passed("match-in")
-    renewed = "select min(expires_at) from pgqueue.worker"
+    renewed = "select min(expires_at) from pgqueue_private.worker"
     first = bench.value(renewed)
     passed = LEASES * LEASE_S
     eventually(lambda: (bench.value(renewed) - first).total_seconds() > passed, "ten leases pass")

@@ -68,7 +68,10 @@ def test_workers_keep_their_tasks_over_an_outage_that_is_longer_than_their_lease
     eventually(lambda: time.monotonic() > down + 8, "the lease runs out, four times over")
     private_server.start()
     bench.reconnect()
-    renewed = "select 1 from pgqueue.worker where expires_at > pgqueue.clock() and state = 'active'"
+    renewed = (
+        "select 1 from pgqueue_private.worker where expires_at > pgqueue.clock() "
+        "and state = 'active'"
+    )
     eventually(lambda: bench.rows(renewed), "its lease holds again")
     assert bench.ended(bench.enqueue("echo"))["status"] == "completed"
     rescued = "select last_finished_at > %s from pgqueue.maintenance where duty = 'rescue'"
@@ -87,7 +90,8 @@ async def test_lease_ids_that_a_crash_makes_the_server_forget_are_not_given_out_
 ) -> None:
     bench.enqueue_many([{"type": "echo"}] * 20)
     worker = bench.value(
-        "select pgqueue.register_worker('sup:1', 'host', 7, '1', '{default}', '{}', 10, 900)"
+        "select pgqueue_private.register_worker('sup:1', 'host', "
+        "7, '1', '{default}', '{}', 10, 900)"
     )
     asked = {"worker": worker, "queues": ["default"], "cursors": None, "max_tasks": 20}
     link = Link(bench.dsn, "pgqueue worker claim", setup="skip_leases")

@@ -32,7 +32,7 @@ _LISTENERS = """
 select count(distinct application_name) = 2 from pg_stat_activity
 where application_name in ('pgqueue listen', 'pgqueue api listen')
 """
-_STARTED = "select 1 from pgqueue.attempt where started_at > %s limit 1"
+_STARTED = "select 1 from pgqueue_private.attempt where started_at > %s limit 1"
 
 
 @pytest.fixture

@@ -61,7 +61,10 @@ def test_a_frozen_process_keeps_its_task_while_its_supervisor_answers_for_it(
     bench.open("f-out")
     assert bench.ended(timed)["status"] == "completed"
     assert [a["outcome"] for a in bench.attempts(timed)] == ["timed_out", "completed"]
-    renewed = "select max(expires_at) from pgqueue.worker where state = 'active' and pid = any(%s)"
+    renewed = (
+        "select max(expires_at) from pgqueue_private.worker "
+        "where state = 'active' and pid = any(%s)"
+    )
     first = bench.value(renewed, frozen)
     eventually(lambda: (bench.value(renewed, frozen) - first).total_seconds() > 6, "3 leases pass")
     assert bench.task(kept)["status"] == "active"

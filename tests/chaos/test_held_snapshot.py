@@ -56,24 +56,25 @@ def _drain(queue: Queue, use_cursor: bool) -> list[Round]:
     queue.enqueue_many(*[{"type": "t"}] * TASKS)
     holder = queue.session()
     holder.rows("begin isolation level repeatable read")
-    holder.value("select count(*) from pgqueue.task")
+    holder.value("select count(*) from pgqueue_private.task")
     worker = queue.worker(1e6)
     cursors = [0] * 11
     rounds = []
     entries = _entries_read(queue)
-    while queue.value("select exists (select from pgqueue.ready)"):
-        claim = f"select * from pgqueue.claim(%s, '{{default}}', %s::bigint[], {BATCH})"
+    while queue.value("select exists (select from pgqueue_private.ready)"):
+        claim = f"select * from pgqueue_private.claim(%s, '{{default}}', %s::bigint[], {BATCH})"
         claimed = _cost(queue, claim, worker, cursors)
         before, entries = entries, _entries_read(queue)
         results = queue.value(
             """select jsonb_agg(jsonb_build_object('task_id', r.task_id, 'lease_id', r.lease_id,
-               'outcome', 'completed'))::text from pgqueue.running as r"""
+               'outcome', 'completed'))::text from pgqueue_private.running as r"""
         )
         if use_cursor:
             cursors[5] = queue.value(
-                "select max(seq) from pgqueue.running as r join pgqueue.task on id = r.task_id"
+                "select max(seq) from pgqueue_private.running as r "
+                "join pgqueue_private.task on id = r.task_id"
             )
-        finished = _cost(queue, "select * from pgqueue.finish(%s)", results)
+        finished = _cost(queue, "select * from pgqueue_private.finish(%s)", results)
         rounds.append(Round(claimed, entries - before, finished))
         entries = _entries_read(queue)
     assert len(rounds) == TASKS / BATCH

@@ -191,7 +191,7 @@ async def test_the_client_is_told_that_it_is_unknown_and_a_key_makes_asking_agai
         (stored,) = bench.rows("select id::text from pgqueue.tasks")
         again = await app.enqueue_unique("echo", dedup_key="once")
     assert (again.id, again.deduplicated) == (stored["id"], True)
-    assert bench.value("select count(*) from pgqueue.task") == 1
+    assert bench.value("select count(*) from pgqueue_private.task") == 1
     figure(BROKEN, "client: answer lost, stored, asked again: 1 task", "unknown ≠ lost; double 0")
 
 
@@ -211,9 +211,9 @@ def test_the_sync_client_is_told_the_same(bench: Bench, proxy: Proxy) -> None:
         proxy.lose_answer(_STORE)
         with pytest.raises(AnswerLost):
             client.enqueue("echo")
-        assert bench.value("select count(*) from pgqueue.task") == 1
+        assert bench.value("select count(*) from pgqueue_private.task") == 1
         client.enqueue("echo")
-    assert bench.value("select count(*) from pgqueue.task") == 2
+    assert bench.value("select count(*) from pgqueue_private.task") == 2
 
 
 async def test_a_client_notices_a_half_open_connection_in_time(
@@ -243,7 +243,7 @@ async def test_the_api_says_that_an_answer_was_lost_and_a_key_makes_asking_again
         assert (answer.status_code, answer.json()["code"]) == (503, "answer_lost")
         assert answer.headers["content-type"] == "application/problem+json"
         assert "Idempotency-Key" in answer.json()["hint"]
-        assert bench.value("select count(*) from pgqueue.task") == 1, "it was stored"
+        assert bench.value("select count(*) from pgqueue_private.task") == 1, "it was stored"
 
         proxy.lose_answer(r"pgqueue\.enqueue_idempotent")
         keyed = {"json": {"type": "noop"}, "headers": {"Idempotency-Key": "k"}}
@@ -251,7 +251,7 @@ async def test_the_api_says_that_an_answer_was_lost_and_a_key_makes_asking_again
         assert answer.status_code == 503
         answer = await http.post("/v1/tasks", **keyed)
         assert answer.status_code in (200, 201), answer.text
-        assert bench.value("select count(*) from pgqueue.task") == 2
+        assert bench.value("select count(*) from pgqueue_private.task") == 2
     figure(BROKEN, "API: 503 answer_lost; with Idempotency-Key again: 1 task", "double 0")
 
 

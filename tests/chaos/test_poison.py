@@ -158,7 +158,7 @@ async def test_hostile_json_is_refused_at_the_api_and_the_queue_drains(
 ) -> None:
     worker = bench.start("--app", "tests.chaos.poisoned:app")
     eventually(
-        lambda: bench.value("select count(*) from pgqueue.task_type where name = 'echo'"),
+        lambda: bench.value("select count(*) from pgqueue_private.task_type where name = 'echo'"),
         "the worker publishes its types",
     )
     api = create_app(Settings(database_url=bench.dsn))

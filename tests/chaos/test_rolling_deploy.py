@@ -62,7 +62,7 @@ def test_workers_that_are_replaced_one_by_one_run_nothing_twice_and_lose_nothing
             bench.start(*APP, **GRACE)
             assert bench.stop(old) == 0
     acknowledged = set(ids)
-    done = "select count(*) from pgqueue.attempt where outcome = 'completed'"
+    done = "select count(*) from pgqueue_private.attempt where outcome = 'completed'"
     eventually(lambda: bench.value(done) >= len(acknowledged), "all are completed", 120)
     again = Counter(executions(bench))
     assert set(again) == acknowledged, "none is lost"

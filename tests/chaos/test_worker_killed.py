@@ -28,7 +28,8 @@ def test_tasks_of_a_killed_worker_process_run_again_within_a_second(
     ((holder,),) = [
         row.values()
         for row in bench.rows(
-            "select w.pid from pgqueue.running as r join pgqueue.worker as w on w.id = r.worker_id"
+            "select w.pid from pgqueue_private.running as r "
+            "join pgqueue_private.worker as w on w.id = r.worker_id"
         )
     ]
     family = psutil.Process(holder).children(recursive=True)

@@ -17,8 +17,8 @@ _NUMBERS = itertools.count()
 _SHOWN_ELSEWHERE = """
     select 'view' as topic, v.id::text as subject, 'is shown as ' || v.status as detail
     from pgqueue.tasks as v
-    join pgqueue.task_places() as p on p.id = v.id
-    left join pgqueue.delayed as d on d.task_id = v.id
+    join pgqueue_private.task_places() as p on p.id = v.id
+    left join pgqueue_private.delayed as d on d.task_id = v.id
     where v.status is distinct from case
         when p.place = 'running' then 'active'
         when p.place = 'delayed' then d.status
@@ -66,7 +66,7 @@ class Queue:
         return [next(iter(row.values())) for row in self.rows(statement, *parameters)]
 
     def count(self, table: str) -> int:
-        return self.value(f"select count(*) from pgqueue.{table}")
+        return self.value(f"select count(*) from pgqueue_private.{table}")
 
     # transitions
 
@@ -95,7 +95,7 @@ class Queue:
 
     def worker(self, lease_s: float = 15, queues: tuple[str, ...] = ("default",)) -> int:
         return self.value(
-            "select pgqueue.register_worker('sup:1', 'host', 7, '1', %s, '{}', 10, %s)",
+            "select pgqueue_private.register_worker('sup:1', 'host', 7, '1', %s, '{}', 10, %s)",
             list(queues),
             lease_s,
         )
@@ -109,7 +109,7 @@ class Queue:
     ) -> list[dict[str, Any]]:
         known = cursors or {}
         rows = self.rows(
-            "select * from pgqueue.claim(%s, %s::text[], %s::bigint[], %s)",
+            "select * from pgqueue_private.claim(%s, %s::text[], %s::bigint[], %s)",
             worker,
             list(queues),
             [known.get((queue, n), 0) for n in range(11) for queue in queues] if known else None,
@@ -139,13 +139,14 @@ class Queue:
 
     def finish_many(self, *results: dict[str, Any]) -> list[int]:
         return self.value(
-            "select refused from pgqueue.finish(%s)", orjson.dumps(results, default=str).decode()
+            "select refused from pgqueue_private.finish(%s)",
+            orjson.dumps(results, default=str).decode(),
         )
 
     def complete(self, *leases: dict[str, Any]) -> list[int]:
         """Complete attempts with nothing to keep, the way of most; gives the refused leases."""
         return self.value(
-            "select refused from pgqueue.finish('[]', %s::uuid[], %s::bigint[])",
+            "select refused from pgqueue_private.finish('[]', %s::uuid[], %s::bigint[])",
             [lease["task_id"] for lease in leases],
             [lease["lease_id"] for lease in leases],
         )
@@ -161,21 +162,26 @@ class Queue:
         return self.value(f"select pgqueue.update_task(%s{named})", id, *changes.values())
 
     def promote(self, max_tasks: int = 1000) -> dict[str, Any]:
-        return self.row("select * from pgqueue.promote(%s)", max_tasks)
+        return self.row("select * from pgqueue_private.promote(%s)", max_tasks)
 
     def rescue(self, *dead: int) -> int:
-        return self.value("select rescued from pgqueue.rescue(%s::bigint[])", list(dead))
+        return self.value("select rescued from pgqueue_private.rescue(%s::bigint[])", list(dead))
 
     def heartbeat(self, *workers: int, lease_s: float = 15) -> dict[str, Any]:
-        return self.row("select * from pgqueue.heartbeat(%s::bigint[], %s)", list(workers), lease_s)
+        return self.row(
+            "select * from pgqueue_private.heartbeat(%s::bigint[], %s)", list(workers), lease_s
+        )
 
     def progress(self, *updates: dict[str, Any]) -> list[int]:
         return self.value(
-            "select refused from pgqueue.record_progress(%s)", orjson.dumps(updates).decode()
+            "select refused from pgqueue_private.record_progress(%s)",
+            orjson.dumps(updates).decode(),
         )
 
     def shift_clock(self, seconds: float) -> None:
-        self.value("select pgqueue.shift_clock(make_interval(secs => %s))::text", float(seconds))
+        self.value(
+            "select pgqueue_private.shift_clock(make_interval(secs => %s))::text", float(seconds)
+        )
 
     # looks
 
@@ -186,7 +192,9 @@ class Queue:
         return self.task(id)["status"]
 
     def attempts(self, id: str) -> list[dict[str, Any]]:
-        return self.rows("select * from pgqueue.attempt where task_id = %s order by lease_id", id)
+        return self.rows(
+            "select * from pgqueue_private.attempt where task_id = %s order by lease_id", id
+        )
 
     def broken_rules(self) -> list[dict[str, Any]]:
         """Give what is not sound, and the tasks that their view shows in another place."""

@@ -22,12 +22,12 @@ def patch(queue: Queue, name: str, versions: list[int] | None = None, /, **setti
 
 
 def due(queue: Queue, most: int = 500) -> list[DueSchedule]:
-    rows = queue.rows(f"select {_COLUMNS} from pgqueue.due_schedules(%s)", most)
+    rows = queue.rows(f"select {_COLUMNS} from pgqueue_private.due_schedules(%s)", most)
     return [DueSchedule(**row) for row in rows]
 
 
 def fire(queue: Queue, plans: list[dict[str, Any]]) -> int:
-    statement = "select fired from pgqueue.fire_schedules(%s)"
+    statement = "select fired from pgqueue_private.fire_schedules(%s)"
     return queue.value(statement, orjson.dumps(plans).decode())
 
 
@@ -43,7 +43,7 @@ def run(queue: Queue) -> int:
     fired = 0
     while queue.value(
         """select exists (
-               select from pgqueue.schedule where look_at <= pgqueue.clock()
+               select from pgqueue_private.schedule where look_at <= pgqueue.clock()
                and (waiting_at is null or next_due_at <= pgqueue.clock())
            )"""
     ):

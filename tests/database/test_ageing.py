@@ -5,7 +5,8 @@ from tests.database.queue import Queue
 
 def ask_for_ageing(queue: Queue, seconds: float, name: str = "default") -> None:
     queue.rows(
-        """insert into pgqueue.queue (name, created_at, ageing_s) values (%s, pgqueue.clock(), %s)
+        """insert into pgqueue_private.queue (name, created_at, ageing_s)
+            values (%s, pgqueue.clock(), %s)
            on conflict (name) do update set ageing_s = excluded.ageing_s""",
         name,
         seconds,
@@ -13,12 +14,14 @@ def ask_for_ageing(queue: Queue, seconds: float, name: str = "default") -> None:
 
 
 def age(queue: Queue, max_tasks: int = 1000) -> int | None:
-    return queue.value("select pgqueue.age_tasks(%s)", max_tasks)
+    return queue.value("select pgqueue_private.age_tasks(%s)", max_tasks)
 
 
 def priorities(queue: Queue) -> list[tuple[str, int]]:
     """The runnable tasks in the order in which they would be claimed."""
-    rows = queue.rows("select task_id::text, priority from pgqueue.ready order by priority, seq")
+    rows = queue.rows(
+        "select task_id::text, priority from pgqueue_private.ready order by priority, seq"
+    )
     return [(row["task_id"], row["priority"]) for row in rows]
 
 
@@ -38,8 +41,8 @@ def test_an_urgent_task_is_the_next_claimed_behind_any_number_of_others(queue: Q
     worker = queue.worker()
     (lease,) = queue.claim(worker, 1, cursors={("default", 5): 3_000})
     assert lease["task_id"] == urgent
-    queue.rows("delete from pgqueue.ready")
-    queue.rows("delete from pgqueue.task where type = 't' and priority = 5")
+    queue.rows("delete from pgqueue_private.ready")
+    queue.rows("delete from pgqueue_private.task where type = 't' and priority = 5")
 
 
 def test_where_no_queue_asks_for_it_nothing_ages(queue: Queue) -> None:

@@ -41,7 +41,9 @@ def counts(queue: Queue, id: str) -> tuple[int, ...]:
 
 
 def of_type(queue: Queue, type: str) -> list[str]:
-    return queue.values("select id::text from pgqueue.task where type = %s order by id", type)
+    return queue.values(
+        "select id::text from pgqueue_private.task where type = %s order by id", type
+    )
 
 
 CALLBACKS = {
@@ -292,7 +294,7 @@ def test_a_crash_that_ends_a_task_counts_as_failed(queue: Queue) -> None:
 def test_an_expired_task_counts_as_cancelled(queue: Queue) -> None:
     id = create(queue, [{"type": "t", "expires_in_s": 5}], **CALLBACKS)
     queue.shift_clock(10)
-    queue.value("select pgqueue.expire(100)")
+    queue.value("select pgqueue_private.expire(100)")
     assert counts(queue, id) == (1, 0, 0, 0, 0, 1)
     assert called(queue)["on_failure"] == 1
 
@@ -353,10 +355,13 @@ def test_folding_changes_no_count(queue: Queue) -> None:
     queue.finish(first)
     queue.finish(second, "failed", retry=False)
     before = counts(queue, id)
-    assert queue.value("select pgqueue.fold_batches()") == 3
+    assert queue.value("select pgqueue_private.fold_batches()") == 3
     assert counts(queue, id) == before == (3, 0, 1, 1, 1, 0)
     assert queue.count("batch_delta") == 0
-    assert queue.row("select total, completed from pgqueue.batch") == {"total": 3, "completed": 1}
+    assert queue.row("select total, completed from pgqueue_private.batch") == {
+        "total": 3,
+        "completed": 1,
+    }
 
 
 def test_an_end_that_nobody_saw_is_found_by_the_next_fold(queue: Queue) -> None:
@@ -366,11 +371,11 @@ def test_an_end_that_nobody_saw_is_found_by_the_next_fold(queue: Queue) -> None:
     (lease,) = queue.claim(worker)
     with queue.connection.transaction():
         # as if more were left than those who leave the door to others leave
-        queue.rows("update pgqueue.batch set total = total + 60000")
+        queue.rows("update pgqueue_private.batch set total = total + 60000")
         queue.finish(lease)
-        queue.rows("update pgqueue.batch set total = total - 60000")
+        queue.rows("update pgqueue_private.batch set total = total - 60000")
     assert look(queue, id)["status"] == "running"
-    assert queue.value("select pgqueue.fold_batches()") == 2
+    assert queue.value("select pgqueue_private.fold_batches()") == 2
     assert look(queue, id)["status"] == "completed"
     assert called(queue) == {"on_success": 1, "on_failure": 0, "on_complete": 1}
     assert queue.broken_rules() == []
@@ -402,7 +407,7 @@ def test_trying_a_callback_stores_nothing(queue: Queue) -> None:
 def test_a_callback_that_cannot_be_enqueued_in_the_end_holds_up_nobody(queue: Queue) -> None:
     worker = queue.worker()
     id = create(queue, 1, **CALLBACKS)
-    queue.rows("""update pgqueue.batch set on_success = '{"type": "t", "priority": 99}'""")
+    queue.rows("""update pgqueue_private.batch set on_success = '{"type": "t", "priority": 99}'""")
     queue.finish(queue.claim(worker)[0])
     assert look(queue, id)["status"] == "completed"
     assert called(queue) == {"on_success": 0, "on_failure": 0, "on_complete": 1}
@@ -410,7 +415,7 @@ def test_a_callback_that_cannot_be_enqueued_in_the_end_holds_up_nobody(queue: Qu
 
 
 def run_operations(queue: Queue) -> None:
-    while queue.value("select operation_id is not null from pgqueue.run_operations()"):
+    while queue.value("select operation_id is not null from pgqueue_private.run_operations()"):
         pass
 
 
@@ -470,7 +475,7 @@ def test_a_batch_is_operated_on_in_parts(queue: Queue) -> None:
     )
     done = []
     while queue.row("select state from pgqueue.operations")["state"] != "completed":
-        done.append(queue.value("select worked from pgqueue.run_operations()"))
+        done.append(queue.value("select worked from pgqueue_private.run_operations()"))
         queue.shift_clock(10 * len(done))
     assert done[:3] == [10, 10, 5]
     assert counts(queue, id) == (25, 0, 0, 0, 0, 25)
@@ -480,17 +485,19 @@ def test_the_tasks_of_a_batch_are_read_page_by_page(queue: Queue) -> None:
     worker = queue.worker()
     id = create(queue, 5)
     create(queue, 5)
-    ids = queue.values("select id::text from pgqueue.task where batch_id = %s order by id", id)
+    ids = queue.values(
+        "select id::text from pgqueue_private.task where batch_id = %s order by id", id
+    )
     pages, after = [], None
     while True:
-        page = queue.row("select * from pgqueue.batch_tasks(%s, null, %s, 2)", id, after)
+        page = queue.row("select * from pgqueue_private.batch_tasks(%s, null, %s, 2)", id, after)
         pages.append([json.loads(item)["id"] for item in page["items"]])
         after = page["next"]
         if after is None:
             break
     assert pages == [ids[:2], ids[2:4], ids[4:]]
     queue.finish(queue.claim(worker, 1)[0])
-    page = queue.row("select * from pgqueue.batch_tasks(%s, 'completed', null, 2)", id)
+    page = queue.row("select * from pgqueue_private.batch_tasks(%s, 'completed', null, 2)", id)
     assert [json.loads(item)["id"] for item in page["items"]] == ids[:1]
     assert page["next"] is None
 
@@ -499,9 +506,9 @@ def test_a_batch_is_forgotten_a_month_after_its_end(queue: Queue) -> None:
     outer = create(queue, None)
     create(queue, 0, parent_id=outer)
     queue.shift_clock(40 * 86400)
-    assert queue.value("select pgqueue.prune_batches()") == 0, "the outer one is open"
+    assert queue.value("select pgqueue_private.prune_batches()") == 0, "the outer one is open"
     close(queue, outer)
     queue.shift_clock(80 * 86400)
-    assert queue.value("select pgqueue.prune_batches()") == 1
-    assert queue.value("select pgqueue.prune_batches()") == 1
+    assert queue.value("select pgqueue_private.prune_batches()") == 1
+    assert queue.value("select pgqueue_private.prune_batches()") == 1
     assert queue.count("batch") == 0

@@ -87,7 +87,7 @@ def test_a_cancel_waits_for_a_claim_and_then_asks_the_worker_to_stop(queue: Queu
         assert other.claimed(worker) == [id]
         late = queue.blocked(lambda q: q.cancel(id))
     assert late.result(20) == "active"
-    assert queue.value("select cancel_requested from pgqueue.running") is True
+    assert queue.value("select cancel_requested from pgqueue_private.running") is True
 
 
 def test_a_claim_passes_over_a_task_that_is_being_cancelled(queue: Queue) -> None:

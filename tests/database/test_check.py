@@ -61,7 +61,7 @@ def live(queue: Queue) -> None:
     unique = {"type": "unique", "queue": "unique", "dedup_key": "one", "dedup_window_s": DAY}
     queue.enqueue_unique(unique)
     queue.rows(
-        "select pgqueue.enqueue_idempotent('mine', '', %s, '{1}', 1)",
+        "select pgqueue_private.enqueue_idempotent('mine', '', %s, '{1}', 1)",
         json.dumps([{"type": "t", "queue": "idempotent"}]),
     )
 
@@ -79,194 +79,195 @@ def live(queue: Queue) -> None:
     outer = queue.value(make, "outer", three, CALLBACK, None)
     queue.value(make, "inner", json.dumps([{"type": "batched", "queue": "inner"}]), None, outer)
     queue.value(make, "ended", json.dumps([{"type": "b", "queue": "ended"}]), CALLBACK, None)
-    queue.rows("select pgqueue.close_batch(id) from pgqueue.batch")
+    queue.rows("select pgqueue.close_batch(id) from pgqueue_private.batch")
     end("batch 0", "ended")
     queue.claim(worker, queues=("batch 1",))
-    queue.value("select pgqueue.fold_rollups()")
+    queue.value("select pgqueue_private.fold_rollups()")
 
     patch(queue, "nightly", type="t", queue="nightly", cron="0 3 * * *")
     queue.value("select pgqueue.trigger_schedule('nightly')")
 
 
 def of(type: str) -> str:
-    return f"(select id from pgqueue.task where type = '{type}' limit 1)"
+    return f"(select id from pgqueue_private.task where type = '{type}' limit 1)"
 
 
 def batch(name: str) -> str:
-    return f"(select id from pgqueue.batch where name = '{name}')"
+    return f"(select id from pgqueue_private.batch where name = '{name}')"
 
 
-NOBODY = "pgqueue.new_id(pgqueue.id_bits(pgqueue.clock()), 7)"
+NOBODY = "pgqueue_private.new_id(pgqueue_private.id_bits(pgqueue.clock()), 7)"
 
 # what is wrong: the topic, the words that name it, and the statement that plants it
 PLANTED = {
     "a token is lost": (
         "places",
         "is nowhere",
-        f"delete from pgqueue.ready where task_id = {of('fresh')}",
+        f"delete from pgqueue_private.ready where task_id = {of('fresh')}",
     ),
     "a running row is lost": (
         "places",
         "is nowhere",
-        f"delete from pgqueue.running where task_id = {of('parent')}",
+        f"delete from pgqueue_private.running where task_id = {of('parent')}",
     ),
     "a final attempt is lost": (
         "places",
         "is nowhere",
-        f"delete from pgqueue.attempt where task_id = {of('completed')}",
+        f"delete from pgqueue_private.attempt where task_id = {of('completed')}",
     ),
     "a task has two tokens of one kind": (
         "places",
         "is in 2 places: ready, ready",
-        f"""insert into pgqueue.ready (task_id, ready_at, priority, budget, queue, requeued)
+        f"""insert into pgqueue_private.ready (task_id, ready_at, priority, budget, queue, requeued)
             values ({of("fresh")}, pgqueue.clock(), 5, 3, 'fresh', true)""",
     ),
     "a task waits and runs": (
         "places",
         "is in 2 places: delayed, running",
-        f"""insert into pgqueue.delayed (task_id, run_at, priority, budget, queue, status)
+        f"""insert into pgqueue_private.delayed (task_id, run_at, priority, budget, queue, status)
             values ({of("parent")}, pgqueue.clock(), 5, 3, 'parent', 'scheduled')""",
     ),
     "a token has no task": (
         "places",
         "is ready, and there is no such task",
-        f"update pgqueue.ready set task_id = {NOBODY} where queue = 'crashed'",
+        f"update pgqueue_private.ready set task_id = {NOBODY} where queue = 'crashed'",
     ),
     "a lease has no task": (
         "places",
         "is running, and there is no such task",
-        f"update pgqueue.running set task_id = {NOBODY} where queue = 'parent'",
+        f"update pgqueue_private.running set task_id = {NOBODY} where queue = 'parent'",
     ),
     "a token is in another queue": (
         "places",
         "is ready in queue elsewhere, and is a task of queue crashed",
-        "update pgqueue.ready set queue = 'elsewhere' where queue = 'crashed'",
+        "update pgqueue_private.ready set queue = 'elsewhere' where queue = 'crashed'",
     ),
     "a token was started too often": (
         "places",
         "is delayed after 3 starts, and may start 3 times",
-        "update pgqueue.delayed set attempt = 3 where queue = 'retrying'",
+        "update pgqueue_private.delayed set attempt = 3 where queue = 'retrying'",
     ),
     "a token crashed too often": (
         "places",
         "is ready after 3 crashes",
-        "update pgqueue.ready set crashes = 3 where queue = 'crashed'",
+        "update pgqueue_private.ready set crashes = 3 where queue = 'crashed'",
     ),
     "a fresh token is not where its task says": (
         "places",
         "is ready where its task does not say",
-        "update pgqueue.ready set seq = seq + 1 where queue = 'fresh'",
+        "update pgqueue_private.ready set seq = seq + 1 where queue = 'fresh'",
     ),
     "an ended task is back at its first place": (
         "places",
         "has ended once and is ready at its first place again",
-        f"""insert into pgqueue.ready (seq, task_id, ready_at, priority, budget, queue)
-            select seq, id, pgqueue.clock(), priority, 3, queue from pgqueue.task
+        f"""insert into pgqueue_private.ready (seq, task_id, ready_at, priority, budget, queue)
+            select seq, id, pgqueue.clock(), priority, 3, queue from pgqueue_private.task
             where id = {of("completed")}""",
     ),
     "a task is blocked by nothing": (
         "places",
         "waits without a reason",
-        "delete from pgqueue.blocker",
+        "delete from pgqueue_private.blocker",
     ),
     "a task waits for its key as if for a time": (
         "places",
         "waits for its limit_key, and as scheduled",
-        "update pgqueue.delayed set status = 'scheduled' where limit_key is not null",
+        "update pgqueue_private.delayed set status = 'scheduled' where limit_key is not null",
     ),
     "nobody sees to an expiry": (
         "places",
         "and nobody will see to it",
-        "delete from pgqueue.expiry",
+        "delete from pgqueue_private.expiry",
     ),
     "attempts have no task": (
         "facts",
         "has attempts, and there is no such task",
-        f"update pgqueue.attempt set task_id = {NOBODY} where task_id = {of('completed')}",
+        f"update pgqueue_private.attempt set task_id = {NOBODY} where task_id = {of('completed')}",
     ),
     "events have no task": (
         "facts",
         "has events, and there is no such task",
-        f"""insert into pgqueue.task_event (task_id, lease_id, seq, at, type, level, message)
+        f"""insert into pgqueue_private.task_event (task_id, lease_id, seq, at, type, level,
+            message)
             values ({NOBODY}, 1, 1, pgqueue.clock(), 'log', 'info', '')""",
     ),
     "artifacts have no task": (
         "facts",
         "has artifacts, and there is no such task",
-        f"""insert into pgqueue.artifact
+        f"""insert into pgqueue_private.artifact
             (task_id, name, lease_id, created_at, content_type, size, sha256, data)
             values ({NOBODY}, 'a', 1, pgqueue.clock(), 'text/plain', 0, '', '')""",
     ),
     "checkpoints have no task": (
         "facts",
         "has checkpoints, and there is no such task",
-        f"""insert into pgqueue.checkpoint
+        f"""insert into pgqueue_private.checkpoint
             (task_id, name, lease_id, user_id, attempt, at, size, data)
             values ({NOBODY}, '', 1, 0, 1, pgqueue.clock(), 2, '{{}}')""",
     ),
     "dependencies have no task": (
         "facts",
         "has dependencies, and there is no such task",
-        f"update pgqueue.dependency set child_id = {NOBODY}",
+        f"update pgqueue_private.dependency set child_id = {NOBODY}",
     ),
     "an idempotency key names nobody": (
         "facts",
         "which never was",
-        f"update pgqueue.idempotency set task_ids = array[{NOBODY}]",
+        f"update pgqueue_private.idempotency set task_ids = array[{NOBODY}]",
     ),
     "two tasks have one lease": (
         "leases",
         "was given to 2 attempts",
-        """update pgqueue.running set lease_id = (
-               select lease_id from pgqueue.running where queue = 'batch 1'
+        """update pgqueue_private.running set lease_id = (
+               select lease_id from pgqueue_private.running where queue = 'batch 1'
            ) where queue = 'parent'""",
     ),
     "a lease that has ended runs": (
         "leases",
         "was given to 2 attempts",
-        f"""update pgqueue.running set lease_id = (
-                select lease_id from pgqueue.attempt where task_id = {of("completed")}
+        f"""update pgqueue_private.running set lease_id = (
+                select lease_id from pgqueue_private.attempt where task_id = {of("completed")}
             ) where queue = 'parent'""",
     ),
     "a lease was never given out": (
         "leases",
         "was never given out",
-        "update pgqueue.running set lease_id = lease_id + 1000000 where queue = 'parent'",
+        "update pgqueue_private.running set lease_id = lease_id + 1000000 where queue = 'parent'",
     ),
     "an older lease runs": (
         "leases",
         "of which lease 1000 has ended",
-        f"""select setval('pgqueue.lease_seq', 2000);
-            insert into pgqueue.attempt
+        f"""select setval('pgqueue_private.lease_seq', 2000);
+            insert into pgqueue_private.attempt
                 (task_id, lease_id, user_id, finished_at, attempt, final, outcome)
             values ({of("parent")}, 1000, 0, pgqueue.clock(), 1, false, 'crashed')""",
     ),
     "nobody holds a lease": (
         "leases",
         "and there is no such worker",
-        "update pgqueue.running set worker_id = 1000 where queue = 'parent'",
+        "update pgqueue_private.running set worker_id = 1000 where queue = 'parent'",
     ),
     "a running row is not its task's": (
         "leases",
         "takes it for one of another type, limit_key, cost or batch",
-        "update pgqueue.running set type = 'other' where queue = 'parent'",
+        "update pgqueue_private.running set type = 'other' where queue = 'parent'",
     ),
     "nothing follows an end": (
         "leases",
         "and nothing will follow its end",
-        "update pgqueue.running set followed = false where queue = 'parent'",
+        "update pgqueue_private.running set followed = false where queue = 'parent'",
     ),
     "a task was tried too often": (
         "attempts",
         "was tried 2 times, and its max_attempts is 1",
-        f"""insert into pgqueue.attempt
+        f"""insert into pgqueue_private.attempt
                 (task_id, lease_id, user_id, finished_at, attempt, final, outcome)
             values ({of("failed")}, 0, 0, pgqueue.clock(), 1, false, 'failed')""",
     ),
     "a task crashed too often": (
         "attempts",
         "crashed 4 times",
-        f"""insert into pgqueue.attempt
+        f"""insert into pgqueue_private.attempt
                 (task_id, lease_id, user_id, finished_at, attempt, final, outcome)
             select {of("crashed")}, -n, 0, pgqueue.clock(), 1, false, 'crashed'
             from generate_series(1, 3) as n""",
@@ -274,194 +275,198 @@ PLANTED = {
     "attempts go back": (
         "attempts",
         "has attempt 2, and its newest is attempt 1",
-        f"""insert into pgqueue.attempt
+        f"""insert into pgqueue_private.attempt
                 (task_id, lease_id, user_id, finished_at, attempt, final, outcome)
             values ({of("retrying")}, 0, 0, pgqueue.clock(), 2, false, 'failed')""",
     ),
     "an attempt completed and goes on": (
         "attempts",
         "has an attempt completed that did not end it",
-        f"update pgqueue.attempt set final = false where task_id = {of('completed')}",
+        f"update pgqueue_private.attempt set final = false where task_id = {of('completed')}",
     ),
     "an end was not counted": (
         "counts",
         "1 tasks completed, and 0 were counted",
-        "delete from pgqueue.rollup where queue = 'completed'",
+        "delete from pgqueue_private.rollup where queue = 'completed'",
     ),
     "an attempt was counted twice": (
         "counts",
         "1 attempts failed, and 2 were counted",
-        "update pgqueue.rollup set n = 2 where queue = 'retrying'",
+        "update pgqueue_private.rollup set n = 2 where queue = 'retrying'",
     ),
     "a batch does not count a task": (
         "batches",
         "has 3 tasks: 1 completed, 0 failed, 0 cancelled, 2 to come; and counts 2: 1, 0, 0, 1",
-        f"""insert into pgqueue.batch_delta (batch_id, total) values ({batch("outer")}, -1)""",
+        f"""insert into pgqueue_private.batch_delta (batch_id, total)
+            values ({batch("outer")}, -1)""",
     ),
     "a batch counts an end twice": (
         "batches",
         "and counts 3: 2, 0, 0, 1",
-        f"""insert into pgqueue.batch_delta (batch_id, completed) values ({batch("outer")}, 1)""",
+        f"""insert into pgqueue_private.batch_delta (batch_id, completed)
+            values ({batch("outer")}, 1)""",
     ),
     "a batch does not count one in it": (
         "batches",
         "has 1 batches in it, 0 ended, 0 of them not completed; and counts 0, 0 and 0",
-        f"""insert into pgqueue.batch_delta (batch_id, batches) values ({batch("outer")}, -1)""",
+        f"""insert into pgqueue_private.batch_delta (batch_id, batches)
+            values ({batch("outer")}, -1)""",
     ),
     "a batch does not end": (
         "batches",
         "has nothing left, and goes on",
-        "update pgqueue.batch set ended_at = null, outcome = null where name = 'ended'",
+        "update pgqueue_private.batch set ended_at = null, outcome = null where name = 'ended'",
     ),
     "a batch ended too early": (
         "batches",
         "has ended, and something in it has not",
-        "update pgqueue.batch set ended_at = pgqueue.clock() where name = 'outer'",
+        "update pgqueue_private.batch set ended_at = pgqueue.clock() where name = 'outer'",
     ),
     "a batch ended as something else": (
         "batches",
         "has ended as failed, which is not how what is in it ended",
-        "update pgqueue.batch set outcome = 'failed' where name = 'ended'",
+        "update pgqueue_private.batch set outcome = 'failed' where name = 'ended'",
     ),
     "a batch called nobody back": (
         "batches",
         "what it was to enqueue then never was",
-        "update pgqueue.batch set complete_task_id = null where name = 'ended'",
+        "update pgqueue_private.batch set complete_task_id = null where name = 'ended'",
     ),
     "a batch is in none": (
         "batches",
         "and there is no such batch",
-        f"update pgqueue.batch set parent_id = {NOBODY} where name = 'inner'",
+        f"update pgqueue_private.batch set parent_id = {NOBODY} where name = 'inner'",
     ),
     "tasks are in no batch": (
         "batches",
         "has 1 tasks to come, and there is no such batch",
-        "delete from pgqueue.batch where name = 'inner'",
+        "delete from pgqueue_private.batch where name = 'inner'",
     ),
     "a task waits for nobody": (
         "dependencies",
         "and there is no such task",
-        f"update pgqueue.blocker set parent_id = {NOBODY}",
+        f"update pgqueue_private.blocker set parent_id = {NOBODY}",
     ),
     "a task waits for one that has ended": (
         "dependencies",
         "which has ended",
-        f"update pgqueue.blocker set parent_id = {of('completed')}",
+        f"update pgqueue_private.blocker set parent_id = {of('completed')}",
     ),
     "a task waits for one that will not tell": (
         "dependencies",
         "which will not tell",
-        "update pgqueue.task set followed = null",
+        "update pgqueue_private.task set followed = null",
     ),
     "a task that waits is not blocked": (
         "dependencies",
         "and is not blocked",
-        "update pgqueue.delayed set status = 'scheduled' where queue = 'child'",
+        "update pgqueue_private.delayed set status = 'scheduled' where queue = 'child'",
     ),
     "a task waits for whom it was not to": (
         "dependencies",
         "which it was not enqueued to wait for",
-        "delete from pgqueue.dependency",
+        "delete from pgqueue_private.dependency",
     ),
     "a task was to wait for nobody": (
         "dependencies",
         "which never was",
-        f"update pgqueue.dependency set parent_id = {NOBODY}",
+        f"update pgqueue_private.dependency set parent_id = {NOBODY}",
     ),
     "a limit does not count a task that runs": (
         "limits",
         "does not count task",
-        "update pgqueue.limit_use set leases = '{}'",
+        "update pgqueue_private.limit_use set leases = '{}'",
     ),
     "a ledger counts twice": (
         "limits",
         "counts up to",
-        """insert into pgqueue.limit_use (queue, limit_key, total, n, at, leases, newest)
-           select queue, limit_key, total + 1, n + 1, at, leases, newest from pgqueue.limit_use""",
+        """insert into pgqueue_private.limit_use (queue, limit_key, total, n, at, leases, newest)
+           select queue, limit_key, total + 1, n + 1, at, leases, newest
+           from pgqueue_private.limit_use""",
     ),
     "a ledger goes back in time": (
         "limits",
         "counts a start at",
-        """insert into pgqueue.limit_use (queue, limit_key, total, n, at, leases, newest)
+        """insert into pgqueue_private.limit_use (queue, limit_key, total, n, at, leases, newest)
            select queue, limit_key, total + 1, 1, at - interval '1 s', leases, newest
-           from pgqueue.limit_use""",
+           from pgqueue_private.limit_use""",
     ),
     "a task waits for a key that is not its own": (
         "limits",
         "whose limit_key it is not",
-        "update pgqueue.delayed set limit_key = 'other' where limit_key is not null",
+        "update pgqueue_private.delayed set limit_key = 'other' where limit_key is not null",
     ),
     "nobody looks for keys in a queue": (
         "limits",
         "in a queue of which it is not known that tasks have keys",
-        "delete from pgqueue.keyed_queue",
+        "delete from pgqueue_private.keyed_queue",
     ),
     "a slot has no schedule": (
         "schedules",
         "and there is no such schedule",
-        "delete from pgqueue.schedule",
+        "delete from pgqueue_private.schedule",
     ),
     "a slot was enqueued without a task": (
         "schedules",
         "that is enqueued, without a task",
-        "update pgqueue.schedule_slot set task_id = null",
+        "update pgqueue_private.schedule_slot set task_id = null",
     ),
     "two slots have one task": (
         "schedules",
         "for 2 slots",
-        """insert into pgqueue.schedule_slot (schedule_id, due_at, at, fate, task_id)
+        """insert into pgqueue_private.schedule_slot (schedule_id, due_at, at, fate, task_id)
            select schedule_id, due_at + interval '1 s', at, fate, task_id
-           from pgqueue.schedule_slot""",
+           from pgqueue_private.schedule_slot""",
     ),
     "a slot's task never was": (
         "schedules",
         "which never was",
-        f"update pgqueue.schedule_slot set task_id = {NOBODY}",
+        f"update pgqueue_private.schedule_slot set task_id = {NOBODY}",
     ),
     "a slot waits and its schedule does not know": (
         "schedules",
         "that waits, and does not know it",
-        "update pgqueue.schedule_slot set fate = 'waiting', task_id = null",
+        "update pgqueue_private.schedule_slot set fate = 'waiting', task_id = null",
     ),
     "a schedule waits for a slot that does not": (
         "schedules",
         "and that does not",
-        "update pgqueue.schedule set waiting_at = pgqueue.clock()",
+        "update pgqueue_private.schedule set waiting_at = pgqueue.clock()",
     ),
     "a unique key names nobody": (
         "dedup",
         "which never was",
-        f"update pgqueue.dedup set task_id = {NOBODY}",
+        f"update pgqueue_private.dedup set task_id = {NOBODY}",
     ),
     "a unique key names no task": (
         "dedup",
         "names no task",
-        "update pgqueue.dedup set task_id = null",
+        "update pgqueue_private.dedup set task_id = null",
     ),
     "a unique key names another's task": (
         "dedup",
         "which has another key",
-        f"update pgqueue.task set dedup_key = 'two' where id = {of('unique')}",
+        f"update pgqueue_private.task set dedup_key = 'two' where id = {of('unique')}",
     ),
     "a dead letter is alive": (
         "dead_letters",
         "is of a task that has not ended",
-        f"update pgqueue.dead_letter set task_id = {of('fresh')}",
+        f"update pgqueue_private.dead_letter set task_id = {of('fresh')}",
     ),
     "a dead letter completed": (
         "dead_letters",
         "is of a task that was completed",
-        f"update pgqueue.dead_letter set task_id = {of('completed')}",
+        f"update pgqueue_private.dead_letter set task_id = {of('completed')}",
     ),
     "a dead letter never was": (
         "dead_letters",
         "is of a task that never was",
-        f"update pgqueue.dead_letter set task_id = {NOBODY}",
+        f"update pgqueue_private.dead_letter set task_id = {NOBODY}",
     ),
     "a dead letter says something else": (
         "dead_letters",
         "says timed_out",
-        "update pgqueue.dead_letter set outcome = 'timed_out'",
+        "update pgqueue_private.dead_letter set outcome = 'timed_out'",
     ),
 }
 
@@ -512,8 +517,8 @@ def test_a_busy_queue_raises_no_false_alarm(queue: Queue) -> None:
                 with suppress(psycopg.errors.Error):  # it is not over: see retry()
                     session.retry(done["task_id"])
             session.promote()
-            session.rows("select pgqueue.expire(10)")
-            session.rows("select pgqueue.fold_rollups(), pgqueue.fold_batches()")
+            session.rows("select pgqueue_private.expire(10)")
+            session.rows("select pgqueue_private.fold_rollups(), pgqueue_private.fold_batches()")
 
     with ThreadPoolExecutor(4) as threads:
         working = [threads.submit(work, queue.session()) for _ in range(4)]
@@ -524,16 +529,16 @@ def test_a_busy_queue_raises_no_false_alarm(queue: Queue) -> None:
             checked.set()
         for worked in working:
             worked.result()
-    assert queue.value("select count(*) from pgqueue.attempt") > 200
+    assert queue.value("select count(*) from pgqueue_private.attempt") > 200
 
 
 def test_a_day_that_was_pruned_raises_no_false_alarm(queue: Queue) -> None:
     live(queue)
     queue.shift_clock(9 * DAY)
-    days = "select pgqueue.prune_day((clock_timestamp() at time zone 'utc')::date)::text"
+    days = "select pgqueue_private.prune_day((clock_timestamp() at time zone 'utc')::date)::text"
     assert "replaced" in queue.value(days) or "thinned" in queue.value(days)
     assert_sound(queue.connection)
-    queue.rows("select pgqueue.forget_day((clock_timestamp() at time zone 'utc')::date)")
+    queue.rows("select pgqueue_private.forget_day((clock_timestamp() at time zone 'utc')::date)")
     assert_sound(queue.connection)
 
 
@@ -545,7 +550,9 @@ def test_the_command_says_sound_or_what_is_not(queue: Queue, database: str) -> N
     assert (run().output, run().exit_code) == ("sound\n", 0)
     assert (run("--json").output, run("--json").exit_code) == ("[]\n", 0)
 
-    queue.rows("with lost as (delete from pgqueue.ready returning *) select * into lost from lost")
+    queue.rows(
+        "with lost as (delete from pgqueue_private.ready returning *) select * into lost from lost"
+    )
     detail = "is nowhere: it does not wait, does not run and has not ended"
     assert (run().output, run().exit_code) == (f"places        {id}  {detail}\n", 1)
     (found,) = json.loads(run("--json").output)
@@ -553,4 +560,4 @@ def test_the_command_says_sound_or_what_is_not(queue: Queue, database: str) -> N
         {"topic": "places", "subject": id, "detail": detail},
         1,
     )
-    queue.rows("insert into pgqueue.ready select * from lost")
+    queue.rows("insert into pgqueue_private.ready select * from lost")

@@ -27,7 +27,9 @@ def test_a_claim_takes_at_most_what_it_asks_for(queue: Queue) -> None:
     assert queue.claimed(worker, 0) == []
     assert len(queue.claimed(worker, 100)) == 23
     assert queue.claimed(worker, 100) == []
-    assert {str(id) for id in queue.values("select task_id from pgqueue.running")} == set(ids)
+    assert {str(id) for id in queue.values("select task_id from pgqueue_private.running")} == set(
+        ids
+    )
 
 
 def test_a_claim_takes_only_from_the_queues_it_names(queue: Queue) -> None:
@@ -46,7 +48,7 @@ def test_a_lease_says_all_that_running_the_task_needs(queue: Queue) -> None:
     assert (lease["attempt"], lease["budget"], lease["timeout_s"]) == (1, 3, 30)
     assert lease["payload"] == '{"b": [1, 2]}'
     assert 10 <= lease["wait_s"] < 60
-    running = queue.row("select * from pgqueue.running")
+    running = queue.row("select * from pgqueue_private.running")
     assert (running["deadline_at"] - running["started_at"]).total_seconds() == 30
     assert queue.status(id) == "active"
 
@@ -81,7 +83,7 @@ def test_a_claim_locks_no_row_past_its_limit(queue: Queue, spread: int) -> None:
     worker = queue.worker()
     with queue.holding() as other:
         assert len(other.claimed(worker, 7)) == 7
-        free = queue.values("select task_id from pgqueue.ready for update skip locked")
+        free = queue.values("select task_id from pgqueue_private.ready for update skip locked")
         assert len(free) == 53
 
 
@@ -129,7 +131,7 @@ def test_a_cursor_is_of_its_queue_and_priority(queue: Queue) -> None:
 def test_a_draining_worker_is_given_nothing(queue: Queue) -> None:
     id = queue.enqueue()
     worker = queue.worker()
-    queue.rows("select pgqueue.set_worker_state(%s, 'draining')", worker)
+    queue.rows("select pgqueue_private.set_worker_state(%s, 'draining')", worker)
     assert queue.claimed(worker) == []
     assert queue.status(id) == "queued"
 
@@ -145,7 +147,7 @@ def test_a_worker_that_is_not_active_claims_nothing(queue: Queue, state: str) ->
     elif state == "lost":
         queue.rescue(worker)
     else:
-        queue.rows("select pgqueue.set_worker_state(%s, %s)", worker, state)
+        queue.rows("select pgqueue_private.set_worker_state(%s, %s)", worker, state)
     with pytest.raises(psycopg.Error) as caught:
         queue.claim(worker)
     assert caught.value.sqlstate == "PQ001"
@@ -164,7 +166,7 @@ def test_a_claim_that_rolls_back_leaves_the_tasks_where_they_were(queue: Queue) 
 def test_a_claim_tells_whether_someone_watches(queue: Queue) -> None:
     worker = queue.worker()
     assert queue.start(worker)["watched"] is False
-    queue.rows("select pgqueue.listen('me', 'pgqueue_event', 30)")
+    queue.rows("select pgqueue_private.listen('me', 'pgqueue_event', 30)")
     assert queue.start(worker)["watched"] is True
     queue.shift_clock(31)
     assert queue.start(queue.worker())["watched"] is False

@@ -16,15 +16,15 @@ OWN_CLOCK = re.compile(
 
 # Where another clock is right, and why.
 ALLOWED = {
-    "functions/clock.sql",  # the clock itself
-    "functions/shift_clock.sql",  # makes the clock
-    "functions/list_tasks.sql",  # how long a search may take is real time
-    "functions/search_facts.sql",  # likewise
-    "functions/doctor_holders.sql",  # how long sessions have been at it, by the server's own clock
-    "functions/doctor_locks.sql",  # likewise
-    "functions/doctor_settings.sql",  # whether somebody set the clock
-    "functions/lock_facts.sql",  # how long a lock may take is real time
-    "functions/replace_day.sql",  # since when a reader reads, by the server's own clock
+    "functions/time/clock.sql",  # the clock itself
+    "functions/time/shift_clock.sql",  # makes the clock
+    "functions/reads/list_tasks.sql",  # how long a search may take is real time
+    "functions/reads/search_facts.sql",  # likewise
+    "functions/doctor/doctor_holders.sql",  # since when sessions run, by the server's own clock
+    "functions/doctor/doctor_locks.sql",  # likewise
+    "functions/doctor/doctor_settings.sql",  # whether somebody set the clock
+    "functions/maintenance/lock_facts.sql",  # how long a lock may take is real time
+    "functions/maintenance/replace_day.sql",  # since when a reader reads, by the server's own clock
     "queries/doctor.sql",  # the server's clock, to compare this machine's with
     "queries/testing.sql",  # how far the clock is off already
     "queries/schema.sql",  # when a migration ran is a note for people, made before there is a clock
@@ -35,10 +35,9 @@ def test_nothing_but_the_clock_asks_the_session_for_the_time() -> None:
     users = set()
     for file in SQL.resolve().rglob("*.sql"):
         statements = re.sub(r"--.*", "", file.read_text())
-        if file.parent.name in ("functions", "views", "queries", "migrations") and OWN_CLOCK.search(
-            statements
-        ):
-            users.add(f"{file.parent.name}/{file.name}")
+        path = file.relative_to(SQL.resolve())
+        if path.parts[0] != "inspect" and OWN_CLOCK.search(statements):
+            users.add(str(path))
     assert users == ALLOWED
 
 
@@ -67,7 +66,8 @@ def test_a_shifted_clock_is_everyones(queue: Queue, hours: int) -> None:
 
 def test_only_an_owner_may_shift_the_clock(queue: Queue) -> None:
     assert not queue.value(
-        "select has_function_privilege('public', 'pgqueue.shift_clock(interval)', 'execute')"
+        "select has_function_privilege('public', "
+        "'pgqueue_private.shift_clock(interval)', 'execute')"
         if queue.connection.info.server_version >= 180000
         else """select coalesce(bool_or(a.grantee = 0), false)
                 from pg_proc, aclexplode(proacl) as a where proname = 'shift_clock'"""

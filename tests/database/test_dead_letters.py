@@ -23,9 +23,11 @@ def letters(queue: Queue) -> list[str]:
 
 def drop_day_of(queue: Queue, id: str) -> None:
     """Do what retention does to a day."""
-    suffix = queue.value("select to_char(pgqueue.id_time(%s) at time zone 'utc', '_YYYYMMDD')", id)
+    suffix = queue.value(
+        "select to_char(pgqueue_private.id_time(%s) at time zone 'utc', '_YYYYMMDD')", id
+    )
     for fact in ("task", "attempt", "task_event", "artifact"):
-        queue.rows(f"drop table pgqueue.{fact}{suffix}")
+        queue.rows(f"drop table pgqueue_private.{fact}{suffix}")
 
 
 def listed(queue: Queue, filter: dict, page: int = 100, **options: object) -> list[str]:
@@ -34,7 +36,7 @@ def listed(queue: Queue, filter: dict, page: int = 100, **options: object) -> li
     named = "".join(f", {name} => %s" for name in options)
     while True:
         row = queue.row(
-            f"select * from pgqueue.list_dead_letters(%s, %s, %s, %s{named})",
+            f"select * from pgqueue_private.list_dead_letters(%s, %s, %s, %s{named})",
             orjson.dumps(filter).decode(),
             *place,
             page,
@@ -136,7 +138,9 @@ def test_a_failure_that_is_not_committed_leaves_no_letter(queue: Queue) -> None:
 def test_failures_that_differ_only_in_names_and_numbers_have_one_fingerprint(queue: Queue) -> None:
     def fingerprint(type: str = "charge", **error: str) -> str:
         return queue.value(
-            "select pgqueue.fingerprint(%s, %s)", type, orjson.dumps({**ERROR, **error}).decode()
+            "select pgqueue_private.fingerprint(%s, %s)",
+            type,
+            orjson.dumps({**ERROR, **error}).decode(),
         )
 
     usual = fingerprint()
@@ -148,8 +152,8 @@ def test_failures_that_differ_only_in_names_and_numbers_have_one_fingerprint(que
         fingerprint(message="order 17 is gone"),
         fingerprint(type="refund"),
         fingerprint(frame="shop.tasks.refund"),
-        queue.value("select pgqueue.fingerprint('charge', null)"),
-        queue.value("""select pgqueue.fingerprint('charge', '"text"')"""),
+        queue.value("select pgqueue_private.fingerprint('charge', null)"),
+        queue.value("""select pgqueue_private.fingerprint('charge', '"text"')"""),
     ):
         assert other != usual
 
@@ -189,7 +193,7 @@ def test_a_letter_outlives_the_day_of_its_task_and_is_redriven_as_a_new_one(queu
     (lease,) = queue.claim(worker, queues=("q",))
     queue.finish(lease, "failed", retry=False, error=ERROR)
     drop_day_of(queue, id)
-    queue.rows("truncate pgqueue.rollup_flush")  # what it counted is gone with the day
+    queue.rows("truncate pgqueue_private.rollup_flush")  # what it counted is gone with the day
     assert queue.rows("select from pgqueue.tasks") == []
     assert letters(queue) == [id]
     queue.rows("select pgqueue.ensure_partitions((pgqueue.clock() at time zone 'utc')::date, 2)")
@@ -213,7 +217,7 @@ def test_of_many_who_redrive_one_letter_one_does(queue: Queue) -> None:
     again = fail(queue, queue.worker(), queue="q")
     answers = queue.at_once(8, lambda q: q.value("select pgqueue.redrive(%s)", again))
     assert [str(a) for a in answers if a] == [again]
-    assert queue.value("select count(*) from pgqueue.ready where task_id = %s", again) == 1
+    assert queue.value("select count(*) from pgqueue_private.ready where task_id = %s", again) == 1
 
 
 def test_a_deleted_letter_leaves_its_task_failed(queue: Queue) -> None:
@@ -230,15 +234,19 @@ def test_letters_are_listed_by_every_filter_latest_first_in_pages_that_lose_noth
     for n in range(24):
         queue.shift_clock(n)
         fail(queue, worker, "ab"[n % 2], type="xy"[n % 3 == 0], queue="pq"[n % 4 == 0])
-    queue.rows("update pgqueue.dead_letter set failed_at = date_trunc('hour', failed_at)")  # ties
     queue.rows(
-        """update pgqueue.dead_letter as d set failed_at = failed_at + n / 3 * interval '1 second'
-           from (select task_id, row_number() over (order by task_id) as n from pgqueue.dead_letter)
+        "update pgqueue_private.dead_letter set failed_at = date_trunc('hour', failed_at)"
+    )  # ties
+    queue.rows(
+        """update pgqueue_private.dead_letter as d
+            set failed_at = failed_at + n / 3 * interval '1 second'
+           from (select task_id, row_number() over (order by task_id) as n
+           from pgqueue_private.dead_letter)
                as o where o.task_id = d.task_id"""
     )
     queue.rows(
-        """update pgqueue.attempt as a set finished_at = d.failed_at
-           from pgqueue.dead_letter as d where d.task_id = a.task_id"""
+        """update pgqueue_private.attempt as a set finished_at = d.failed_at
+           from pgqueue_private.dead_letter as d where d.task_id = a.task_id"""
     )
     rows = queue.rows("select * from pgqueue.dead_letters order by failed_at desc, id desc")
     one = rows[10]
@@ -269,7 +277,7 @@ def test_a_filter_that_matches_little_looks_at_a_bounded_part(queue: Queue) -> N
     for _ in range(6):
         fail(queue, worker, queue="p")
     row = queue.row(
-        "select * from pgqueue.scan_dead_letters(%s, null, null, false, 10, 4)",
+        "select * from pgqueue_private.scan_dead_letters(%s, null, null, false, 10, 4)",
         '{"queue": "p", "type": "none"}',
     )
     assert (row["ids"], row["looked"], row["ended"]) == ([], 4, False)
@@ -280,7 +288,7 @@ def test_groups_count_by_fingerprint_and_show_the_latest_as_an_example(queue: Qu
     for n in range(3):
         last = fail(queue, worker, f"order {n} is gone")
     fail(queue, worker, "other")
-    row = queue.row("select * from pgqueue.group_dead_letters('{}', 10)")
+    row = queue.row("select * from pgqueue_private.group_dead_letters('{}', 10)")
     first, second = map(orjson.loads, row["items"])
     assert (first["count"], first["example_id"], first["type"]) == (3, last, "t")
     assert first["error"] == {
@@ -289,12 +297,12 @@ def test_groups_count_by_fingerprint_and_show_the_latest_as_an_example(queue: Qu
         "frame": "shop.tasks.charge",
     }
     assert (second["count"], row["searched_until"]) == (1, None)
-    row = queue.row("select * from pgqueue.group_dead_letters('{}', 1, look => 2)")
+    row = queue.row("select * from pgqueue_private.group_dead_letters('{}', 1, look => 2)")
     (only,) = map(orjson.loads, row["items"])
     assert only["count"] == 1
     assert row["searched_until"] is not None
     (filtered,) = queue.value(
-        "select items from pgqueue.group_dead_letters(%s, 10)",
+        "select items from pgqueue_private.group_dead_letters(%s, 10)",
         orjson.dumps({"fingerprint": second["fingerprint"]}).decode(),
     )
     assert orjson.loads(filtered) == second
@@ -305,25 +313,29 @@ def test_letters_are_pruned_when_they_have_had_their_time(queue: Queue) -> None:
     queue.rows("select pgqueue.set_dead_letter_policy('short', retention => '1 day')")
     kept, short = fail(queue, worker), fail(queue, worker, queue="short")
     queue.shift_clock(23 * 3600)
-    assert queue.value("select pgqueue.prune_dead_letters()") == 0
+    assert queue.value("select pgqueue_private.prune_dead_letters()") == 0
     queue.shift_clock(25 * 3600)
     assert letters(queue) == [kept, short]
-    assert queue.value("select pgqueue.prune_dead_letters()") == 1
+    assert queue.value("select pgqueue_private.prune_dead_letters()") == 1
     assert letters(queue) == [kept]
     queue.shift_clock(29.9 * 86_400)
-    assert queue.value("select pgqueue.prune_dead_letters()") == 0
+    assert queue.value("select pgqueue_private.prune_dead_letters()") == 0
     queue.shift_clock(30.1 * 86_400)
     for _ in range(3):
         fail(queue, worker)
     queue.shift_clock(61 * 86_400)
-    assert [queue.value("select pgqueue.prune_dead_letters(2)") for _ in range(3)] == [2, 2, 0]
+    assert [queue.value("select pgqueue_private.prune_dead_letters(2)") for _ in range(3)] == [
+        2,
+        2,
+        0,
+    ]
 
 
 def test_a_policy_of_a_queue_goes_before_that_of_all(queue: Queue) -> None:
     fail(queue, queue.worker(), queue="q")
 
     def policy() -> tuple:
-        row = queue.row("select * from pgqueue.dead_letter_queues()")
+        row = queue.row("select * from pgqueue_private.dead_letter_queues()")
         return (row["retention"].days, row["growth_limit"], row["alert_type"])
 
     assert policy() == (30, 1000, None)
@@ -348,7 +360,9 @@ def test_growth_beyond_the_limit_is_told_once_and_again_when_it_was_over(queue: 
     listener.execute("listen pgqueue_notice")
 
     def watched() -> list[str]:
-        return [row["kind"] for row in queue.rows("select * from pgqueue.watch_dead_letters()")]
+        return [
+            row["kind"] for row in queue.rows("select * from pgqueue_private.watch_dead_letters()")
+        ]
 
     for _ in range(4):
         fail(queue, worker)
@@ -357,7 +371,7 @@ def test_growth_beyond_the_limit_is_told_once_and_again_when_it_was_over(queue: 
     assert watched() == ["dead_letters_growing"]
     assert watched() == []
     queue.rows(
-        """delete from pgqueue.dead_letter
+        """delete from pgqueue_private.dead_letter
            where task_id in (select id from pgqueue.dead_letters limit 2)"""
     )
     assert watched() == []  # 3 are left: more than half
@@ -368,14 +382,14 @@ def test_growth_beyond_the_limit_is_told_once_and_again_when_it_was_over(queue: 
     assert watched() == ["dead_letters_settled"]
     for _ in range(5):
         fail(queue, worker)
-    (told,) = queue.rows("select * from pgqueue.watch_dead_letters()")
+    (told,) = queue.rows("select * from pgqueue_private.watch_dead_letters()")
     assert told["data"]["last_hour"] == 5
     assert told["data"]["dead_letters"] == 11
     kinds = queue.values("select kind from pgqueue.notices order by id")
     assert kinds == ["dead_letters_growing", "dead_letters_settled", "dead_letters_growing"]
     heard = [n.payload for n in listener.notifies(timeout=5, stop_after=3)]
     assert heard == queue.values("select id::text from pgqueue.notices order by id")
-    level = queue.row("select * from pgqueue.dead_letter_level")
+    level = queue.row("select * from pgqueue_private.dead_letter_level")
     assert (level["n"], level["last_hour"], level["growing"]) == (11, 5, True)
 
 
@@ -387,9 +401,11 @@ def test_of_many_who_watch_one_tells(queue: Queue) -> None:
     for _ in range(2):
         fail(queue, worker)
     with queue.holding() as other:
-        assert len(other.rows("select * from pgqueue.watch_dead_letters()")) == 1
-        assert queue.rows("select * from pgqueue.watch_dead_letters()") == []  # does not wait
-    told = queue.at_once(6, lambda q: q.rows("select * from pgqueue.watch_dead_letters()"))
+        assert len(other.rows("select * from pgqueue_private.watch_dead_letters()")) == 1
+        assert (
+            queue.rows("select * from pgqueue_private.watch_dead_letters()") == []
+        )  # does not wait
+    told = queue.at_once(6, lambda q: q.rows("select * from pgqueue_private.watch_dead_letters()"))
     assert sum(map(len, told)) == 0
     assert (
         queue.count("notice"),
@@ -405,9 +421,9 @@ def test_an_alert_is_a_task_that_is_stored_with_its_notice_or_not_at_all(queue: 
     for _ in range(2):
         fail(queue, worker)
     with queue.connection.transaction(force_rollback=True):
-        queue.rows("select * from pgqueue.watch_dead_letters()")
+        queue.rows("select * from pgqueue_private.watch_dead_letters()")
     assert (queue.count("notice"), queue.count("ready")) == (0, 0)
-    queue.rows("select * from pgqueue.watch_dead_letters()")
+    queue.rows("select * from pgqueue_private.watch_dead_letters()")
     task = queue.row("select * from pgqueue.tasks where type = 'page'")
     assert task["payload"]["queue"] == "default"
     assert task["payload"] == queue.value("select data from pgqueue.notices")

@@ -56,7 +56,7 @@ def test_a_task_waits_for_one_of_an_earlier_request(queue: Queue) -> None:
     assert queue.broken_rules() == []
     queue.shift_clock(100)
     queue.promote()
-    for row in queue.rows("select task_id::text, lease_id from pgqueue.running"):
+    for row in queue.rows("select task_id::text, lease_id from pgqueue_private.running"):
         queue.finish(row)
     for lease in queue.claim(worker):
         queue.finish(lease)
@@ -131,10 +131,10 @@ def test_a_wave_too_large_for_one_transaction_is_gone_on_with_later(queue: Queue
     )
     queue.cancel(parent)
     assert queue.count("follow_later") == 10
-    assert queue.value("select count(*) from pgqueue.delayed") == 10
-    assert queue.value("select pgqueue.follow_up()") == 10
-    assert queue.value("select pgqueue.follow_up()") == 0
-    assert queue.value("select count(*) from pgqueue.delayed") == 0
+    assert queue.value("select count(*) from pgqueue_private.delayed") == 10
+    assert queue.value("select pgqueue_private.follow_up()") == 10
+    assert queue.value("select pgqueue_private.follow_up()") == 0
+    assert queue.value("select count(*) from pgqueue_private.delayed") == 0
     assert queue.broken_rules() == []
 
 
@@ -286,7 +286,7 @@ def test_a_blocked_task_can_be_cancelled_and_its_own_children_go_with_it(queue: 
 def test_a_blocked_task_expires_like_any_other(queue: Queue) -> None:
     a, b = queue.enqueue_many({"type": "t"}, after(0, expires_in_s=5))
     queue.shift_clock(10)
-    queue.value("select pgqueue.expire(100)")
+    queue.value("select pgqueue_private.expire(100)")
     assert (queue.status(a), queue.status(b)) == ("queued", "cancelled")
     assert queue.broken_rules() == []
 
@@ -294,7 +294,7 @@ def test_a_blocked_task_expires_like_any_other(queue: Queue) -> None:
 def test_a_parent_that_expires_is_one_that_was_cancelled(queue: Queue) -> None:
     _, b = queue.enqueue_many({"type": "t", "expires_in_s": 5}, after(0))
     queue.shift_clock(10)
-    queue.value("select pgqueue.expire(100)")
+    queue.value("select pgqueue_private.expire(100)")
     assert queue.status(b) == "cancelled"
     assert queue.broken_rules() == []
 
@@ -330,7 +330,7 @@ def test_the_bell_rings_in_the_commit_that_releases(queue: Queue) -> None:
     (lease,) = queue.claim(worker)
     listening = queue.session(session=True)
     listening.rows("listen pgqueue_ready")
-    listening.rows("select pgqueue.listen('me', 'pgqueue_ready', 60)")
+    listening.rows("select pgqueue_private.listen('me', 'pgqueue_ready', 60)")
     queue.finish(lease)
     (notice,) = listening.connection.notifies(timeout=5, stop_after=1)
     assert notice.payload == "other"
@@ -403,9 +403,9 @@ def test_a_blocked_task_of_a_batch_counts_as_waiting_and_then_as_cancelled(queue
     )
     looked = "select waiting, cancelled, status from pgqueue.batches where id = %s"
     assert queue.row(looked, batch) == {"waiting": 2, "cancelled": 0, "status": "running"}
-    queue.cancel(queue.value("select task_id::text from pgqueue.ready"))
+    queue.cancel(queue.value("select task_id::text from pgqueue_private.ready"))
     assert queue.row(looked, batch) == {"waiting": 0, "cancelled": 2, "status": "cancelled"}
-    assert queue.value("select count(*) from pgqueue.task where type = 'f'") == 1
+    assert queue.value("select count(*) from pgqueue_private.task where type = 'f'") == 1
     assert queue.broken_rules() == []
 
 
@@ -467,7 +467,9 @@ def test_a_task_with_a_key_may_be_waited_for_and_may_wait(queue: Queue) -> None:
     )  # fmt: skip
     ids = [id for id, _ in rows]
     assert ids[0] == other
-    edges = queue.rows("select child_id::text, parent_id::text, on_failure from pgqueue.dependency")
+    edges = queue.rows(
+        "select child_id::text, parent_id::text, on_failure from pgqueue_private.dependency"
+    )
     assert {tuple(edge.values()) for edge in edges} == {
         (ids[2], other, "cancel"), (ids[2], ids[1], "cancel"), (ids[5], ids[3], "run"),
     }  # fmt: skip

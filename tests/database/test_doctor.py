@@ -16,7 +16,7 @@ from pgqueue.database.migrations import migrate
 from tests.database.queue import Queue
 from tests.servers import FAST, own_server
 
-RECORD = """select pgqueue.record_duties(%s::jsonb, 'here:1')::text"""
+RECORD = """select pgqueue_private.record_duties(%s::jsonb, 'here:1')::text"""
 TOPICS = [
     *("schema", "clock", "settings", "partitions", "retention", "maintenance"),
     *("autovacuum", "bloat", "horizon", "locks"),
@@ -29,8 +29,8 @@ def maintained(queue: Queue, **changes: Any) -> None:
     queue.value(RECORD, orjson.dumps([{**run, "due_ago_s": 0, **changes}]).decode())
 
 
-def findings(queue: Queue, topic: str, look: str = "doctor()") -> list[str]:
-    rows = queue.rows(f"select * from pgqueue.{look} where topic = %s and level <> 'ok'", topic)
+def findings(queue: Queue, topic: str, look: str = "pgqueue.doctor()") -> list[str]:
+    rows = queue.rows(f"select * from {look} where topic = %s and level <> 'ok'", topic)
     assert all(row["advice"] for row in rows)
     return [f"{row['level']}: {row['finding']}" for row in rows]
 
@@ -61,16 +61,18 @@ def test_settings_that_lose_data_are_named(well: Queue) -> None:
 
 
 def test_a_schema_of_another_version_is_named(well: Queue, database: str) -> None:
-    well.rows("update pgqueue.code set digest = 'other'")
+    well.rows("update pgqueue_private.code set digest = 'other'")
     assert (examine(database)[0].topic, examine(database)[0].level) == ("schema", "warning")
-    well.rows("delete from pgqueue.migration where version > 1")
+    well.rows("delete from pgqueue_private.migration where version > 1")
     (only,) = examine(database)
     assert (only.topic, only.level) == ("schema", "error")
     assert "pgqueue migrate" in (only.advice or "")
-    well.rows("drop table pgqueue.migration")
+    well.rows("drop table pgqueue_private.migration")
     (only,) = examine(database)
     assert (only.topic, only.level) == ("schema", "error")
-    well.rows("create table pgqueue.migration (version int, min_code int)")  # for the invariants
+    well.rows(
+        "create table pgqueue_private.migration (version int, min_code int)"
+    )  # for the invariants
 
 
 def test_a_database_that_does_not_answer_is_named() -> None:
@@ -95,19 +97,21 @@ def test_missing_partitions_are_named(well: Queue) -> None:
         "select to_char((pgqueue.clock() at time zone 'utc')::date + n, 'YYYYMMDD') "
         "from generate_series(0, 7) as n"
     )
-    well.rows(f"drop table pgqueue.task_{days[6]}, pgqueue.attempt_{days[7]}")
+    well.rows(f"drop table pgqueue_private.task_{days[6]}, pgqueue_private.attempt_{days[7]}")
     assert re.match(
         r"warning: the partitions of 2 of the next 8 days are missing, the first for 20",
         findings(well, "partitions")[-1],
     )
-    well.rows(f"drop table pgqueue.artifact_{days[1]}")
+    well.rows(f"drop table pgqueue_private.artifact_{days[1]}")
     assert findings(well, "partitions")[0].startswith("error: the partitions of 3 of")
     well.rows("select pgqueue.ensure_partitions((pgqueue.clock() at time zone 'utc')::date, 8)")
     assert findings(well, "partitions") == []
-    well.rows(f"alter table pgqueue.attempt detach partition pgqueue.attempt_{days[7]}")
+    well.rows(
+        f"alter table pgqueue_private.attempt detach partition pgqueue_private.attempt_{days[7]}"
+    )
     (stray,) = findings(well, "partitions")
     assert stray == (
-        f"warning: pgqueue.attempt_{days[7]} is a day of facts that belongs to no table"
+        f"warning: pgqueue_private.attempt_{days[7]} is a day of facts that belongs to no table"
     )
 
 
@@ -117,8 +121,8 @@ def test_days_that_should_be_gone_are_named(well: Queue) -> None:
     well.shift_clock(12 * 86_400)
     (late,) = findings(well, "retention")
     assert late.startswith("warning: days that should have been pruned more than a day ago: ")
-    for day in well.values("select * from pgqueue.due_days()"):
-        well.rows("select * from pgqueue.prune_day(%s)", day)
+    for day in well.values("select * from pgqueue_private.due_days()"):
+        well.rows("select * from pgqueue_private.prune_day(%s)", day)
     assert findings(well, "retention") == []
 
 
@@ -146,7 +150,7 @@ def test_who_holds_the_horizon_is_named(well: Queue, connect: Callable[..., Any]
         reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         reader.execute("select count(*) from pg_class")
         (pid,) = reader.execute("select pg_backend_pid()").fetchone()
-        look = "doctor_holders('0 s')"
+        look = "pgqueue_private.doctor_holders('0 s')"
         (holder,) = [one for one in findings(well, "horizon", look) if f"pid {pid} " in one]
         assert holder.startswith(f"warning: pid {pid} (report, user ")
         assert "idle in transaction) holds the horizon for 00:00:0" in holder
@@ -155,13 +159,13 @@ def test_who_holds_the_horizon_is_named(well: Queue, connect: Callable[..., Any]
 
 def test_who_waits_for_a_lock_is_named_with_who_holds_it(well: Queue, database: str) -> None:
     with well.holding() as other:
-        other.rows("lock table pgqueue.queue in access exclusive mode")
+        other.rows("lock table pgqueue_private.queue in access exclusive mode")
         holder = other.value("select pg_backend_pid()")
         waiting = well.blocked(lambda q: q.rows("select * from pgqueue.queues"))
-        (one, *_) = findings(well, "locks", "doctor_locks('0 s')")
+        (one, *_) = findings(well, "locks", "pgqueue_private.doctor_locks('0 s')")
         assert f"for a lock on queue, behind pid {holder}" in one
-        assert findings(well, "locks", "doctor_locks()") == []  # not for long
-        look = "doctor_locks('-1 s')"
+        assert findings(well, "locks", "pgqueue_private.doctor_locks()") == []  # not for long
+        look = "pgqueue_private.doctor_locks('-1 s')"
         assert any("sits idle in a transaction" in one for one in findings(well, "locks", look))
         (days,) = [one for one in examine(database) if one.topic == "partitions"]
         assert days.finding == "it cannot be looked at: canceling statement due to lock timeout"
@@ -169,20 +173,25 @@ def test_who_waits_for_a_lock_is_named_with_who_holds_it(well: Queue, database: 
 
 
 def test_dead_rows_that_nobody_cleans_up_are_named(well: Queue) -> None:
-    well.rows("alter table pgqueue.expiry set (autovacuum_enabled = off)")
+    well.rows("alter table pgqueue_private.expiry set (autovacuum_enabled = off)")
     well.rows(
-        "insert into pgqueue.expiry select pgqueue.clock(), gen_random_uuid() "
+        "insert into pgqueue_private.expiry select pgqueue.clock(), gen_random_uuid() "
         "from generate_series(1, 200000)"
     )
-    well.rows("delete from pgqueue.expiry")
+    well.rows("delete from pgqueue_private.expiry")
     well.rows("select pg_stat_force_next_flush()")
     well.rows("select 1")
     assert findings(well, "autovacuum") == [
-        "error: autovacuum is off for pgqueue.expiry",
-        "warning: pgqueue.expiry has 200000 dead rows beside 0 live ones; cleaned up last: never",
+        "error: autovacuum is off for pgqueue_private.expiry",
+        (
+            "warning: pgqueue_private.expiry has 200000 dead rows beside 0 live ones; "
+            "cleaned up last: never"
+        ),
     ]
-    assert re.match(r"warning: pgqueue.expiry takes \d+ MB for 0 rows", findings(well, "bloat")[0])
-    well.rows("vacuum full pgqueue.expiry")
+    assert re.match(
+        r"warning: pgqueue_private.expiry takes \d+ MB for 0 rows", findings(well, "bloat")[0]
+    )
+    well.rows("vacuum full pgqueue_private.expiry")
     assert findings(well, "bloat") == []
 
 
@@ -208,7 +217,7 @@ def test_what_only_a_server_of_its_own_can_show_is_named(
                 connection.execute(statement)
             rows = connection.execute(
                 "select finding, advice from pgqueue.doctor() where topic = 'autovacuum' "
-                "union all select finding, advice from pgqueue.doctor_holders('0 s')"
+                "union all select finding, advice from pgqueue_private.doctor_holders('0 s')"
             ).fetchall()
             text = "\n".join(" ".join(row) for row in rows)
             assert "autovacuum does not run: autovacuum is off" in text

@@ -42,8 +42,8 @@ def test_what_the_caller_gives_is_what_is_stored(queue: Queue) -> None:
 
 def test_a_published_type_gives_the_defaults(queue: Queue) -> None:
     queue.rows(
-        """select pgqueue.publish_types('[{"name": "mail", "queue": "email", "max_attempts": 7,
-           "timeout_s": 3, "description": "", "payload_schema": {}}]')"""
+        """select pgqueue_private.publish_types('[{"name": "mail", "queue": "email",
+           "max_attempts": 7, "timeout_s": 3, "description": "", "payload_schema": {}}]')"""
     )
     task = queue.task(queue.enqueue("mail"))
     assert (task["queue"], task["max_attempts"]) == ("email", 7)
@@ -155,7 +155,7 @@ def test_ids_come_in_the_order_given_and_grow_with_time(queue: Queue) -> None:
     ids = queue.enqueue_many(*[{"type": f"t{n}", "delay_s": n % 2} for n in range(1000)])
     assert ids == sorted(ids)
     assert len(set(ids)) == 1000
-    types = queue.values("select type from pgqueue.task order by id")
+    types = queue.values("select type from pgqueue_private.task order by id")
     assert types == [f"t{n}" for n in range(1000)]
     later = [queue.enqueue() for _ in range(50)]
     assert later == sorted(later)
@@ -167,9 +167,11 @@ def test_an_id_is_a_uuid_of_version_7_that_tells_its_time(queue: Queue) -> None:
     assert {id[14] for id in ids} == {"7"}
     assert {id[19] for id in ids} <= set("89ab")
     assert queue.value(
-        """select bool_and(abs(extract(epoch from pgqueue.id_time(id) - created_at)) < 0.0011
-           and id >= pgqueue.first_id_at(created_at)
-           and id < pgqueue.first_id_at(created_at + interval '1 ms')) from pgqueue.task"""
+        """select bool_and(abs(extract(epoch
+            from pgqueue_private.id_time(id) - created_at)) < 0.0011
+           and id >= pgqueue_private.first_id_at(created_at)
+           and id < pgqueue_private.first_id_at(created_at + interval '1 ms'))
+           from pgqueue_private.task"""
     )
 
 

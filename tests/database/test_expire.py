@@ -11,7 +11,7 @@ REASON = "expired before it started"
 
 
 def expire(queue: Queue) -> int:
-    return queue.value("select pgqueue.expire(1000)")
+    return queue.value("select pgqueue_private.expire(1000)")
 
 
 def soon(queue: Queue, **options: object) -> str:

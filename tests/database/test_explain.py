@@ -14,7 +14,7 @@ def worker(
     queue: Queue, *types: str, queues: tuple[str, ...] = (), places: int = 10, lease_s: float = 15
 ) -> int:
     return queue.value(
-        "select pgqueue.register_worker('sup:1', 'host', 7, '1', %s, %s, %s, %s)",
+        "select pgqueue_private.register_worker('sup:1', 'host', 7, '1', %s, %s, %s, %s)",
         *(list(queues), list(types) or ["t"], places, lease_s),
     )
 
@@ -116,7 +116,7 @@ def test_a_queue_without_a_live_worker_says_when_the_last_was_heard_of(queue: Qu
     assert codes(queue, id) == ["no_worker"]
     draining = worker(queue, queues=("email",), lease_s=100)
     assert codes(queue, id) == ["ready"]
-    queue.rows("select pgqueue.set_worker_state(%s, 'draining')", draining)
+    queue.rows("select pgqueue_private.set_worker_state(%s, 'draining')", draining)
     assert codes(queue, id) == ["no_worker"]
     worker(queue, queues=("email",), lease_s=1)
     queue.shift_clock(5)
@@ -143,7 +143,7 @@ def test_a_full_queue_names_the_holders_and_when_a_place_is_free(queue: Queue) -
         "description": "",
         "payload_schema": {},
     }
-    queue.rows("select pgqueue.publish_types(%s)", orjson.dumps([kind]).decode())
+    queue.rows("select pgqueue_private.publish_types(%s)", orjson.dumps([kind]).decode())
     enqueue(queue, timeout_s=90)
     enqueue(queue, type="u", timeout_s=None)
     leases = claim(queue, ours)
@@ -190,7 +190,7 @@ def test_a_used_up_rate_says_when_each_task_may_start(
         queue.shift_clock(queue.value(ahead, due["earliest_start_at"]) - 0.5)
         assert claim(queue, ours) == []  # not before
         queue.shift_clock(queue.value(ahead, due["earliest_start_at"]) + 0.05)
-    starts = queue.rows("select task_id::text as id, started_at from pgqueue.running")
+    starts = queue.rows("select task_id::text as id, started_at from pgqueue_private.running")
     for start in starts:
         told = foretold.get(start["id"], start["started_at"])
         late = (start["started_at"] - told).total_seconds()
@@ -207,7 +207,7 @@ def test_a_smooth_rate_and_a_slowed_queue_say_when(queue: Queue) -> None:
     assert (first["code"], second["code"]) == ("queue_rate", "queue_rate")
     assert near(first["earliest_start_at"], now(queue) + timedelta(seconds=10), 3)
     assert near(second["earliest_start_at"], now(queue) + timedelta(seconds=20), 3)
-    queue.rows("select pgqueue.slow_down('default', null, 3600, 'the provider said 429')")
+    queue.rows("select pgqueue_private.slow_down('default', null, 3600, 'the provider said 429')")
     slowed = explain(queue, ids[1])[0]
     assert slowed["code"] == "queue_slowed"
     assert slowed["message"].endswith(": the provider said 429.")
@@ -238,7 +238,7 @@ def test_a_used_up_rate_of_a_key_says_when_each_may_start(queue: Queue) -> None:
         first = explain(queue, id)[0]
         assert first["code"] == "key_rate"
         assert near(first["earliest_start_at"], now(queue) + timedelta(seconds=60 * place), 5)
-    queue.rows("select pgqueue.slow_down('default', 'acme', 3600, 'the provider said 429')")
+    queue.rows("select pgqueue_private.slow_down('default', 'acme', 3600, 'the provider said 429')")
     assert explain(queue, ids[1])[0]["code"] == "key_slowed"
 
 
@@ -387,7 +387,7 @@ def test_the_usage_of_a_queue_is_that_of_its_limits(queue: Queue) -> None:
     limit(queue, '{"concurrency": 5, "rate": [{"count": 2, "per_seconds": 10}]}')
     queue.enqueue_many(*[{"type": "t", "timeout_s": 50}] * 4)
     claim(queue, ours)
-    queue.value("select pgqueue.sample_queues()::text")
+    queue.value("select pgqueue_private.sample_queues()::text")
     places, starts = usage(queue, queue="default")
     assert (places["kind"], places["allowed"], places["used"], places["free"]) == (
         *("concurrency", 5, 2),

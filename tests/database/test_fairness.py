@@ -24,8 +24,8 @@ class Turns:
         rows = self._queue.rows(
             "select c.task_id::text, c.lease_id, c.priority, c.seq, c.next_turn::text,"
             " coalesce(t.fairness_key, t.user_id::text) as key"
-            " from pgqueue.claim_limited(%s, %s, %s, %s::jsonb) as c"
-            " left join pgqueue.task as t on t.id = c.task_id",
+            " from pgqueue_private.claim_limited(%s, %s, %s, %s::jsonb) as c"
+            " left join pgqueue_private.task as t on t.id = c.task_id",
             self._worker,
             self._name,
             n,
@@ -128,7 +128,9 @@ def test_a_queue_that_is_fair_no_longer_goes_by_order_again(queue: Queue) -> Non
     fill(queue, a=3, b=3)
     queue.value("""select pgqueue.patch_queue('default', '{"fairness": null}')""")
     ids = queue.claimed(queue.worker(), 3)
-    keys = queue.values("select fairness_key from pgqueue.task where id = any (%s::uuid[])", ids)
+    keys = queue.values(
+        "select fairness_key from pgqueue_private.task where id = any (%s::uuid[])", ids
+    )
     assert keys == ["a"] * 3
 
 
@@ -147,11 +149,11 @@ def test_two_claims_at_once_never_take_the_same_task(queue: Queue) -> None:
     fair(queue)
     fill(queue, a=10, b=10)
     a, b = Turns(queue.session()), Turns(queue.session())
-    waiting = "select task_id::text from pgqueue.ready where ctid = any (%s::tid[])"
+    waiting = "select task_id::text from pgqueue_private.ready where ctid = any (%s::tid[])"
     a._queue.rows("begin")
     first = {row["task_id"] for row in a.claim(5)}
     with b._queue.waiting_for_nobody():
-        picked = b._queue.row("select * from pgqueue.fair_picks('default', 20)")["picked"]
+        picked = b._queue.row("select * from pgqueue_private.fair_picks('default', 20)")["picked"]
     others = set(queue.values(waiting, picked))
     assert len(first) == 5
     assert len(others) >= 14  # a claim may hold one more than it takes, until it commits
@@ -175,10 +177,11 @@ def test_a_claim_of_one_reads_as_little_from_a_long_backlog_as_from_a_short_one(
     read = []
     for n in (200, 20_000):
         fill(queue, hog=n, other=10)
-        queue.rows("vacuum pgqueue.ready")
-        queue.rows("select * from pgqueue.fair_picks('default', 1)")
+        queue.rows("vacuum pgqueue_private.ready")
+        queue.rows("select * from pgqueue_private.fair_picks('default', 1)")
         (plan,) = queue.row(
-            "explain (analyze, buffers, format json) select * from pgqueue.fair_picks('default', 1)"
+            "explain (analyze, buffers, format json) select * "
+            "from pgqueue_private.fair_picks('default', 1)"
         ).values()
         read.append(plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"])
     assert read[1] <= read[0] + 12  # the index is a level or two deeper

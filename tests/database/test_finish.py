@@ -76,7 +76,7 @@ def test_a_snooze_gives_the_attempt_back(queue: Queue) -> None:
         task = queue.task(lease["task_id"])
         assert (task["status"], task["attempt"]) == ("scheduled", 0)
         assert task["status_reason"] == "rate limited upstream"
-        queue.rows("update pgqueue.delayed set run_at = pgqueue.clock()")
+        queue.rows("update pgqueue_private.delayed set run_at = pgqueue.clock()")
         assert queue.promote()["moved"] == 1
         (lease,) = queue.claim(worker)
         assert lease["attempt"] == 1
@@ -203,9 +203,9 @@ def test_an_empty_flush_is_fine(queue: Queue) -> None:
 
 
 def test_a_flush_tells_whether_someone_watches(queue: Queue) -> None:
-    assert queue.value("select watched from pgqueue.finish('[]')") is False
-    queue.rows("select pgqueue.listen('me', 'pgqueue_event', 30)")
-    assert queue.value("select watched from pgqueue.finish('[]')") is True
+    assert queue.value("select watched from pgqueue_private.finish('[]')") is False
+    queue.rows("select pgqueue_private.listen('me', 'pgqueue_event', 30)")
+    assert queue.value("select watched from pgqueue_private.finish('[]')") is True
 
 
 def test_a_finish_whose_row_a_cancel_moves_meanwhile_still_ends_the_task_as_cancelled(
@@ -269,7 +269,7 @@ def test_delays_count_from_the_databases_clock(queue: Queue) -> None:
     queue.finish(lease, "failed", delay_s=10)
     row = queue.row(
         """select d.run_at - a.finished_at as delay
-           from pgqueue.delayed as d join pgqueue.attempt as a using (task_id)"""
+           from pgqueue_private.delayed as d join pgqueue_private.attempt as a using (task_id)"""
     )
     assert row["delay"] == timedelta(seconds=10)
 

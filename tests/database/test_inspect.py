@@ -13,7 +13,7 @@ def test_an_ad_hoc_file_runs_and_says_what_it_shows(queue: Queue, file: Path):
     text = file.read_text()
     assert text.startswith("-- ")
     queue.rows("select pgqueue.enqueue('t'), pgqueue.enqueue('t', queue => 'other')")
-    queue.rows("select pgqueue.sample_queues()")
+    queue.rows("select pgqueue_private.sample_queues()")
     found = queue.rows(text)
     if file.stem in ("queue_health", "oldest_waiting"):
         assert {row["queue"] for row in found} == {"default", "other"}

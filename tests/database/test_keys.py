@@ -30,7 +30,7 @@ def names(queue: Queue, leases: list[dict]) -> list[str]:
     ids = [lease["task_id"] for lease in leases]
     return queue.values(
         """select t.limit_key from unnest(%s::uuid[]) with ordinality as i (id, n)
-           join pgqueue.task as t on t.id = i.id order by n""",
+           join pgqueue_private.task as t on t.id = i.id order by n""",
         ids,
     )
 
@@ -176,7 +176,7 @@ def test_a_task_that_costs_more_than_the_concurrency_starts_while_a_rate_counts_
         (lease,) = claim(queue, worker)
         assert lease["task_id"] == id
         queue.finish(lease)
-    (row,) = queue.rows("select * from pgqueue.claim_limited(%s, 'default', 10)", worker)
+    (row,) = queue.rows("select * from pgqueue_private.claim_limited(%s, 'default', 10)", worker)
     assert row["task_id"] is None  # 6 of 10 have started
     assert 900 < row["again_s"] <= 1000
 
@@ -204,7 +204,7 @@ def test_a_smooth_rate_spaces_its_starts(queue: Queue) -> None:
     queue.enqueue_many(*[{"type": "t"}] * 10)
     worker = queue.worker(100_000)
     assert len(claim(queue, worker)) == 1
-    (row,) = queue.rows("select * from pgqueue.claim_limited(%s, 'default', 10)", worker)
+    (row,) = queue.rows("select * from pgqueue_private.claim_limited(%s, 'default', 10)", worker)
     assert 900 < row["again_s"] <= 1000
     for seconds in (1040, 2050, 3060):  # a start that came late lets the next be in time
         queue.shift_clock(seconds - 70)
@@ -238,7 +238,7 @@ def test_a_handler_slows_its_limit_down(queue: Queue, whole: str) -> None:
     queue.shift_clock(30.1)
     queue.promote()
     assert "a" in names(queue, claim(queue, worker))
-    queue.value("select pgqueue.prune()")
+    queue.value("select pgqueue_private.prune()")
     queue.enqueue()
     assert len(take(queue, worker, 9)) == 1
 
@@ -276,12 +276,12 @@ def test_the_net_finds_what_began_to_wait_in_the_moment_when_room_came_about(que
         (late,) = keyed(other, "a")
         queue.finish(lease)
     assert queue.status(late) == "blocked"
-    assert queue.row("select * from pgqueue.unblock_waiting()") == {
+    assert queue.row("select * from pgqueue_private.unblock_waiting()") == {
         "moved": 1,
         "queues": ["default"],
     }
     assert queue.status(late) == "queued"
-    assert queue.value("select moved from pgqueue.unblock_waiting()") == 0
+    assert queue.value("select moved from pgqueue_private.unblock_waiting()") == 0
     assert len(claim(queue, worker)) == 1
 
 
@@ -292,11 +292,11 @@ def test_the_net_waits_for_nobody_who_has_the_next_of_a_key(queue: Queue) -> Non
     queue.cancel(second)
     assert queue.promote()["next_due_s"] is None  # the third has not been told when
     with queue.holding() as other:
-        other.rows("select from pgqueue.delayed for update")
+        other.rows("select from pgqueue_private.delayed for update")
         with queue.waiting_for_nobody():
-            assert queue.value("select moved from pgqueue.unblock_waiting()") == 0
+            assert queue.value("select moved from pgqueue_private.unblock_waiting()") == 0
         assert queue.promote()["next_due_s"] is None
-    queue.value("select moved from pgqueue.unblock_waiting()")
+    queue.value("select moved from pgqueue_private.unblock_waiting()")
     assert 9 < queue.promote()["next_due_s"] <= 10
 
 
@@ -308,7 +308,7 @@ def test_cancelling_what_waits_for_a_key_leaves_the_others_in_order(queue: Queue
     assert queue.cancel(second) == "cancelled"
     queue.shift_clock(10.1)
     queue.promote()
-    queue.value("select moved from pgqueue.unblock_waiting()")
+    queue.value("select moved from pgqueue_private.unblock_waiting()")
     assert [lease["task_id"] for lease in claim(queue, worker)] == [third]
 
 
@@ -329,7 +329,7 @@ def test_what_is_no_limit_of_keys_is_refused(queue: Queue, per_key: str) -> None
 def pages(on: Queue, call: str) -> int:
     """Give how many pages a call reads."""
     (plan,) = on.row(
-        f"explain (analyze, buffers, format json) select * from pgqueue.{call}"
+        f"explain (analyze, buffers, format json) select * from pgqueue_private.{call}"
     ).values()
     return plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"]
 
@@ -403,4 +403,4 @@ def test_a_letter_that_is_redriven_after_its_day_keeps_its_key_and_its_cost(queu
     assert again != id
     task = queue.task(again)
     assert (task["limit_key"], task["cost"]) == ("a", 3)
-    queue.rows("delete from pgqueue.rollup_flush")  # of a day that is gone
+    queue.rows("delete from pgqueue_private.rollup_flush")  # of a day that is gone

@@ -73,7 +73,7 @@ def _keep(queue: Queue, done: Event) -> None:
     session = queue.session()
     while not done.wait(0.02):
         session.promote()
-        session.rows("select * from pgqueue.unblock_waiting()")
+        session.rows("select * from pgqueue_private.unblock_waiting()")
 
 
 def _cut(queue: Queue, keeper: int, done: Event) -> int:

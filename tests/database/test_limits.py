@@ -16,7 +16,7 @@ def limit(queue: Queue, settings: str, name: str = "default") -> None:
 def claim(queue: Queue, worker: int, n: int = 100, name: str = "default") -> list[dict]:
     """Claim from one queue with limits; gives the leases."""
     rows = queue.rows(
-        "select task_id::text, lease_id, again_s from pgqueue.claim_limited(%s, %s, %s)",
+        "select task_id::text, lease_id, again_s from pgqueue_private.claim_limited(%s, %s, %s)",
         worker,
         name,
         n,
@@ -25,7 +25,7 @@ def claim(queue: Queue, worker: int, n: int = 100, name: str = "default") -> lis
 
 
 def again_s(queue: Queue, worker: int) -> float | None:
-    (row,) = queue.rows("select * from pgqueue.claim_limited(%s, 'default', 10)", worker)
+    (row,) = queue.rows("select * from pgqueue_private.claim_limited(%s, 'default', 10)", worker)
     assert row["task_id"] is None
     return row["again_s"]
 
@@ -69,7 +69,7 @@ def test_sixteen_claimers_never_exceed_it(queue: Queue) -> None:
     queue.enqueue_many(*[{"type": "t"}] * 200)
     worker = queue.worker(3600)
     sessions = [queue.session() for _ in range(16)]
-    most = "select count(*) from pgqueue.running"
+    most = "select count(*) from pgqueue_private.running"
 
     def work(session: Queue) -> int:
         done = idle = 0
@@ -111,7 +111,7 @@ def test_a_rescue_frees_a_slot_once_and_a_stale_finish_frees_nothing(queue: Queu
     queue.enqueue_many({"type": "t"}, {"type": "t"})
     dead, alive = queue.worker(), queue.worker()
     (stale,) = claim(queue, dead)
-    queue.value("select rescued from pgqueue.rescue(array[%s]::bigint[])", dead)
+    queue.value("select rescued from pgqueue_private.rescue(array[%s]::bigint[])", dead)
     (held,) = claim(queue, alive)
     assert queue.finish(stale) == [stale["lease_id"]]
     assert queue.count("running") == 1
@@ -220,7 +220,7 @@ def test_a_queue_that_is_not_there_can_be_paused_but_not_resumed(queue: Queue) -
     with pytest.raises(psycopg.DatabaseError) as error:
         queue.rows("select pgqueue.resume('nwe')")
     assert error.value.sqlstate == "PQ002"
-    assert queue.values("select name from pgqueue.queue") == ["new"]
+    assert queue.values("select name from pgqueue_private.queue") == ["new"]
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_a_queue_that_is_not_there_can_be_paused_but_not_resumed(queue: Queue) -
     ],
 )
 def test_what_is_no_rate_is_refused(queue: Queue, rate: str) -> None:
-    assert queue.value("select pgqueue.rate_fits(%s)", rate) is False
+    assert queue.value("select pgqueue_private.rate_fits(%s)", rate) is False
     with pytest.raises(Exception, match="this is no rate"):
         limit(queue, f'{{"rate": {rate}}}')
 
@@ -250,10 +250,10 @@ def test_starts_that_no_rate_counts_are_forgotten(queue: Queue) -> None:
     worker = queue.worker(3600)
     claim(queue, worker)
     queue.shift_clock(5)
-    queue.value("select pgqueue.prune()")
+    queue.value("select pgqueue_private.prune()")
     assert queue.count("limit_use") == 1
     queue.shift_clock(11)
-    queue.value("select pgqueue.prune()")
+    queue.value("select pgqueue_private.prune()")
     assert queue.count("limit_use") == 0
 
 
@@ -264,11 +264,14 @@ def test_a_task_that_starts_while_its_queue_gets_a_limit_keeps_no_slot_when_it_e
     queue.enqueue_many({"type": "t"}, {"type": "t"})
     (first,) = queue.claim(worker, 1)
     with queue.holding() as other:
-        other.rows("select from pgqueue.running for update")
+        other.rows("select from pgqueue_private.running for update")
         limiting = queue.blocked(lambda session: limit(session, '{"concurrency": 1}'))
         (second,) = queue.claim(worker, 1)  # between the parts of the change
     limiting.result()
     for lease in (first, second):
-        arrays = "select refused from pgqueue.finish('[]', array[%s]::uuid[], array[%s]::bigint[])"
+        arrays = (
+            "select refused from pgqueue_private.finish('[]', array[%s]::uuid[], "
+            "array[%s]::bigint[])"
+        )
         assert queue.value(arrays, lease["task_id"], lease["lease_id"]) == []
     assert queue.count("running") == 0

@@ -12,7 +12,7 @@ def _partitions(queue: Queue, fact: str) -> list[str]:
     return queue.values(
         """select inhrelid::regclass::text from pg_inherits
            where inhparent = %s::regclass order by 1""",
-        f"pgqueue.{fact}",
+        f"pgqueue_private.{fact}",
     )
 
 
@@ -62,8 +62,8 @@ def test_an_enqueue_makes_the_partitions_that_maintenance_did_not(queue: Queue) 
     worker = queue.worker()
     (first, second) = queue.claim(worker)
     queue.value(
-        "select pgqueue.append_events(jsonb_build_array(jsonb_build_object('task_id', %s::text, "
-        "'lease_id', %s, 'seq', 1, 'level', 'info', 'message', 'm')))",
+        "select pgqueue_private.append_events(jsonb_build_array(jsonb_build_object("
+        "'task_id', %s::text, 'lease_id', %s, 'seq', 1, 'level', 'info', 'message', 'm')))",
         first["task_id"],
         first["lease_id"],
     )
@@ -73,13 +73,13 @@ def test_an_enqueue_makes_the_partitions_that_maintenance_did_not(queue: Queue) 
     later = date.fromisoformat(
         str(queue.value("select (pgqueue.clock() at time zone 'utc')::date"))
     )
-    assert f"pgqueue.task_{later:%Y%m%d}" in _partitions(queue, "task")
+    assert f"pgqueue_private.task_{later:%Y%m%d}" in _partitions(queue, "task")
 
 
 def test_an_enqueue_works_when_the_partition_of_today_is_gone(queue: Queue) -> None:
     today = queue.value("select to_char(pgqueue.clock() at time zone 'utc', 'YYYYMMDD')")
     for fact in FACTS:
-        queue.rows(f"drop table pgqueue.{fact}_{today}")
+        queue.rows(f"drop table pgqueue_private.{fact}_{today}")
     assert queue.status(queue.enqueue()) == "queued"
 
 
@@ -103,28 +103,29 @@ def test_a_task_of_yesterday_is_worked_on_today(queue: Queue) -> None:
 def test_pruning_deletes_what_has_had_its_time_and_nothing_else(queue: Queue) -> None:
     gone, lives = queue.worker(), queue.worker(lease_s=1e9)
     queue.rescue(gone)
-    queue.value("select pgqueue.listen('me', 'pgqueue_event', 30)::text")
+    queue.value("select pgqueue_private.listen('me', 'pgqueue_event', 30)::text")
     enqueue = (
-        "select verdict from pgqueue.enqueue_idempotent(%s, 'h', '[{\"type\": \"t\"}]', '{1}', 1)"
+        "select verdict from pgqueue_private.enqueue_idempotent(%s, 'h', "
+        "'[{\"type\": \"t\"}]', '{1}', 1)"
     )
     queue.value(enqueue, "old")
-    prune = "select pgqueue.prune()::text"
+    prune = "select pgqueue_private.prune()::text"
     queue.value(prune)
     assert queue.count("idempotency") == queue.count("listener") == 1
     queue.shift_clock(DAY_S + 60)
     queue.value(enqueue, "new")
     queue.value(prune)
-    assert queue.values("select key from pgqueue.idempotency") == ["new"]
+    assert queue.values("select key from pgqueue_private.idempotency") == ["new"]
     assert queue.count("listener") == 0
     assert queue.count("worker") == 2
     queue.shift_clock(31 * DAY_S)
     queue.value(prune)
-    assert queue.values("select id from pgqueue.worker") == [lives]
+    assert queue.values("select id from pgqueue_private.worker") == [lives]
 
 
 def test_queues_are_empty_when_nothing_is_runnable_running_or_due(queue: Queue) -> None:
     def empty(*names: str) -> bool:
-        return queue.value("select pgqueue.queues_empty(%s::text[])", list(names) or None)
+        return queue.value("select pgqueue_private.queues_empty(%s::text[])", list(names) or None)
 
     assert empty()
     queue.enqueue_many({"type": "t", "queue": "later", "delay_s": 60})
@@ -144,7 +145,7 @@ def test_queues_are_empty_when_nothing_is_runnable_running_or_due(queue: Queue) 
 
 def test_runnable_queues_are_those_with_a_ready_task(queue: Queue) -> None:
     def runnable() -> list[str]:
-        return queue.values("select * from pgqueue.runnable_queues()")
+        return queue.values("select * from pgqueue_private.runnable_queues()")
 
     assert runnable() == []
     queue.enqueue_many(*[{"type": "t", "queue": name} for name in "bacabcab"])

@@ -21,8 +21,8 @@ pytestmark = pytest.mark.unpooled("migrate goes past poolers, by PGQUEUE_LISTEN_
 
 ADD = "alter table task add column note text;"
 INDEX = """-- transaction: none
-drop index concurrently if exists pgqueue.worker_host;
-create index concurrently worker_host on pgqueue.worker (host);
+drop index concurrently if exists pgqueue_private.worker_host;
+create index concurrently worker_host on pgqueue_private.worker (host);
 """
 WAITING = """select pid from pg_stat_activity
              where wait_event_type = 'Lock' and query like 'create index concurrently%'"""
@@ -119,19 +119,22 @@ def test_a_lock_that_is_never_free_ends_in_an_error_that_says_who_holds_it(
     assert len({round(pause, 6) for pause in pauses}) > 10, "they are spread"
     assert f"pid {reader.info.backend_pid} (a long report" in caught.value.message
     assert "pg_terminate_backend" in (caught.value.hint or "")
-    assert queue.value("select max(version) from pgqueue.migration") < migrations.code_version()
+    assert (
+        queue.value("select max(version) from pgqueue_private.migration")
+        < migrations.code_version()
+    )
 
 
 def test_a_migration_that_fails_in_its_middle_leaves_nothing(
     queue: Queue, database: str, release: Release
 ) -> None:
     release.migration(ADD + "create table note (id bigint); select 1 / 0;")
-    columns = "select count(*) from pg_attribute where attrelid = 'pgqueue.task'::regclass"
+    columns = "select count(*) from pg_attribute where attrelid = 'pgqueue_private.task'::regclass"
     before = queue.value(columns)
     with pytest.raises(PgQueueError, match="division by zero"):
         migrate(database)
     assert queue.value(columns) == before
-    assert queue.value("select to_regclass('pgqueue.note')") is None
+    assert queue.value("select to_regclass('pgqueue_private.note')") is None
     release.change(f"migrations/{migrations.code_version():04}_later.sql", " select 1 / 0;", "")
     assert len(migrate(database)) == 1
     assert queue.value(columns) == before + 1
@@ -162,14 +165,17 @@ def test_an_index_is_made_without_a_transaction_and_again_when_that_was_interrup
     name = release.migration(INDEX)
     writer = queue.connect(autocommit=False)
     writer.execute("select pgqueue.set_queue('q')")
-    writer.execute("insert into pgqueue.worker (supervisor) select null where false")
+    writer.execute("insert into pgqueue_private.worker (supervisor) select null where false")
     migrating = threads.submit(migrate, database)
     queue.until(f"select exists ({WAITING})")
     queue.session().worker()  # nobody has to wait meanwhile
     queue.rows(f"select pg_terminate_backend(pid) from ({WAITING}) as it")
     with pytest.raises(DatabaseUnavailable):
         migrating.result(30)
-    valid = "select indisvalid from pg_index where indexrelid = to_regclass('pgqueue.worker_host')"
+    valid = (
+        "select indisvalid from pg_index "
+        "where indexrelid = to_regclass('pgqueue_private.worker_host')"
+    )
     assert queue.values(valid) == [False]
     writer.rollback()
     assert migrate(database) == [name]
@@ -182,7 +188,7 @@ def test_two_that_migrate_at_once_do_not_wait_for_each_other_for_ever(
     """An index made concurrently waits for whoever holds a snapshot, also in wait for a turn."""
     name = release.migration(INDEX)
     held = queue.connect(autocommit=False)
-    held.execute("insert into pgqueue.worker (supervisor) select null where false")
+    held.execute("insert into pgqueue_private.worker (supervisor) select null where false")
     told = threading.Event()
     first = threads.submit(migrate, database)
     queue.until(f"select exists ({WAITING})")

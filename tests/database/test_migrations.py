@@ -32,7 +32,8 @@ def test_a_fresh_database_gets_every_migration_and_works(empty: str) -> None:
 
 def test_migrating_again_changes_nothing(database: str) -> None:
     objects = """select oid, xmin::text from pg_proc
-                 where pronamespace = 'pgqueue'::regnamespace order by 1"""
+                 where pronamespace in ('pgqueue'::regnamespace, 'pgqueue_private'::regnamespace)
+                 order by 1"""
     with psycopg.connect(database, autocommit=True) as connection:
         before = connection.execute(objects).fetchall()
         assert migrate(database) == []
@@ -71,26 +72,27 @@ def test_functions_and_views_are_replaced_when_they_changed(queue: Queue, databa
     id = queue.enqueue()
     queue.rows("drop view pgqueue.tasks cascade")
     queue.rows(
-        "create or replace function pgqueue.queues_empty(queues text[] default null, "
+        "create or replace function pgqueue_private.queues_empty(queues text[] default null, "
         "webhooks boolean default true) returns boolean language sql stable "
         "as 'select null::boolean'"
     )
-    queue.rows("update pgqueue.code set digest = 'of another release'")
+    queue.rows("update pgqueue_private.code set digest = 'of another release'")
     assert migrate(database) == []
     assert queue.status(id) == "queued"
-    assert queue.value("select pgqueue.queues_empty()") is False
+    assert queue.value("select pgqueue_private.queues_empty()") is False
 
 
 def test_a_newer_schema_that_allows_this_code_is_left_alone(queue: Queue, database: str) -> None:
-    queue.rows("insert into pgqueue.migration (version, name) values (9999, 'later')")
-    queue.rows("update pgqueue.code set digest = 'of a later release'")
+    queue.rows("insert into pgqueue_private.migration (version, name) values (9999, 'later')")
+    queue.rows("update pgqueue_private.code set digest = 'of a later release'")
     assert migrate(database) == []
-    assert queue.value("select digest from pgqueue.code") == "of a later release"
+    assert queue.value("select digest from pgqueue_private.code") == "of a later release"
 
 
 def test_a_newer_schema_that_needs_newer_code_is_refused(queue: Queue, database: str) -> None:
     queue.rows(
-        "insert into pgqueue.migration (version, name, min_code) values (9999, 'later', 9999)"
+        "insert into pgqueue_private.migration (version, name, min_code) "
+        "values (9999, 'later', 9999)"
     )
     with pytest.raises(SchemaMismatch) as caught:
         migrate(database)
@@ -120,7 +122,7 @@ def test_work_goes_on_while_functions_are_replaced(queue: Queue, database: str) 
     with ThreadPoolExecutor(2) as threads:
         running = [threads.submit(work, queue.session()) for _ in range(2)]
         for n in range(3):
-            queue.rows("update pgqueue.code set digest = %s", str(n))
+            queue.rows("update pgqueue_private.code set digest = %s", str(n))
             migrate(database)
         assert [done.result(30) for done in running] == [30, 30]
 

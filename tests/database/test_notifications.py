@@ -84,7 +84,7 @@ def test_the_writing_functions_notify_nobody_themselves(queue: Queue, heard: Cal
 
 def test_a_ring_names_each_queue_once(queue: Queue, heard: Callable) -> None:
     _listen(queue, "pgqueue_ready")
-    queue.rows("select pgqueue.ring('{b,a,b}')")
+    queue.rows("select pgqueue_private.ring('{b,a,b}')")
     assert heard() == [("pgqueue_ready", "a,b")]
 
 
@@ -92,7 +92,7 @@ def test_a_ring_names_each_queue_once(queue: Queue, heard: Callable) -> None:
 def test_a_ring_of_very_many_queues_still_fits(queue: Queue, heard: Callable, name: str) -> None:
     _listen(queue, "pgqueue_ready")
     queues = [f"{n:03}" + name * 97 for n in range(200)]
-    queue.rows("select pgqueue.ring(%s)", queues)
+    queue.rows("select pgqueue_private.ring(%s)", queues)
     ((_, payload),) = heard()
     assert 0 < len(payload.encode()) <= 7_900
     assert set(payload.split(",")) <= set(queues)
@@ -101,7 +101,7 @@ def test_a_ring_of_very_many_queues_still_fits(queue: Queue, heard: Callable, na
 @pytest.mark.parametrize("n", [1, 199, 200, 201, 1000])
 def test_announcements_hold_every_id_and_fit(queue: Queue, heard: Callable, n: int) -> None:
     ids = queue.enqueue_many(*[{"type": "t"}] * n)
-    queue.value("select pgqueue.announce(%s::uuid[])::text", ids)
+    queue.value("select pgqueue_private.announce(%s::uuid[])::text", ids)
     notices = heard()
     assert {channel for channel, _ in notices} == {"pgqueue_event"}
     assert all(len(payload.encode()) <= 7_900 for _, payload in notices)
@@ -110,8 +110,8 @@ def test_announcements_hold_every_id_and_fit(queue: Queue, heard: Callable, n: i
 
 
 def test_announcing_nothing_says_nothing(queue: Queue, heard: Callable) -> None:
-    queue.value("select pgqueue.announce('{}')::text")
-    queue.rows("select pgqueue.ring('{}')")
+    queue.value("select pgqueue_private.announce('{}')::text")
+    queue.rows("select pgqueue_private.ring('{}')")
     assert heard() == []
 
 
@@ -135,4 +135,4 @@ def test_a_retry_rings(queue: Queue, heard: Callable) -> None:
 
 
 def _listen(queue: Queue, channel: str, seconds: float = 30) -> None:
-    queue.value("select pgqueue.listen('me', %s, %s)::text", channel, seconds)
+    queue.value("select pgqueue_private.listen('me', %s, %s)::text", channel, seconds)

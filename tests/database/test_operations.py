@@ -29,7 +29,7 @@ def preview(queue: Queue, kind: str, filter: dict[str, Any]) -> dict[str, Any]:
 
 
 def step(queue: Queue) -> dict[str, Any]:
-    return queue.row("select * from pgqueue.run_operations()")
+    return queue.row("select * from pgqueue_private.run_operations()")
 
 
 def operation(queue: Queue, id: str) -> dict[str, Any]:
@@ -232,7 +232,7 @@ def test_a_part_is_a_fifth_of_a_second_and_the_next_comes_when_its_time_is_over(
     for _ in range(4):
         before = queue.value("select pgqueue.clock()")
         assert step(queue)["worked"] == 2
-        due = queue.value("select next_at from pgqueue.operation")
+        due = queue.value("select next_at from pgqueue_private.operation")
         assert (due - before).total_seconds() >= 0.2
         clock.advance(0.2)
 
@@ -325,7 +325,7 @@ def test_a_part_that_fails_is_tried_again_and_holds_up_no_other_operation(
            'begin raise exception ''no room''; end'"""
     )
     queue.rows(
-        """create trigger refuse before insert on pgqueue.ready
+        """create trigger refuse before insert on pgqueue_private.ready
            for each row execute function pgqueue.refuse()"""
     )
     assert step(queue)["operation_error"] == "no room"
@@ -334,12 +334,12 @@ def test_a_part_that_fails_is_tried_again_and_holds_up_no_other_operation(
     other = start(queue, "delete", {"type": "none"})
     step(queue)
     assert operation(queue, other)["state"] == "completed"
-    queue.rows("alter table pgqueue.ready disable trigger refuse")
+    queue.rows("alter table pgqueue_private.ready disable trigger refuse")
     row = clock.run(id)
     assert (row["state"], row["done"], row["error"]) == ("completed", 1, None)
 
     fail(queue, worker)
-    queue.rows("alter table pgqueue.ready enable trigger refuse")
+    queue.rows("alter table pgqueue_private.ready enable trigger refuse")
     hopeless = start(queue, "redrive", {"all": True})
     for _ in range(5):
         step(queue)

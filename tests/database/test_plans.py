@@ -39,7 +39,7 @@ class Touched:
         rows = self._queue.rows(
             """select relname::text as name, coalesce(seq_scan, 0) as scans,
                coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) as rows
-               from pg_stat_xact_user_tables where schemaname = 'pgqueue'"""
+               from pg_stat_xact_user_tables where schemaname = 'pgqueue_private'"""
         )
         return {
             row["name"]: (row["scans"], row["rows"])
@@ -68,7 +68,7 @@ def _fill(queue: Queue) -> int:
     queue.enqueue_many(*[{"type": "t"}] * 4000)
     for outcome in ("completed", "completed", "failed"):
         leases = queue.claim(worker, 800)
-        queue.value("select refused from pgqueue.finish(%s)", _results(leases, outcome))
+        queue.value("select refused from pgqueue_private.finish(%s)", _results(leases, outcome))
     queue.claim(worker, 600)
     queue.enqueue_many(*[{"type": "t", "delay_s": 9_000}] * 500)
     queue.enqueue_unique(*({"type": "u", "dedup_key": str(n), "delay_s": 1e6} for n in range(1500)))
@@ -94,12 +94,12 @@ def _bloated(queue: Queue) -> int:
     """Far more dead tokens than live ones, which a held snapshot keeps."""
     holder = queue.session()
     holder.rows("begin isolation level repeatable read")
-    holder.value("select count(*) from pgqueue.task")
+    holder.value("select count(*) from pgqueue_private.task")
     worker = _fill(queue)
     queue.rows("vacuum analyze")
     leases = queue.claim(worker, 5000)
-    queue.value("select refused from pgqueue.finish(%s)", _results(leases, "completed"))
-    queue.rows("vacuum analyze pgqueue.ready")
+    queue.value("select refused from pgqueue_private.finish(%s)", _results(leases, "completed"))
+    queue.rows("vacuum analyze pgqueue_private.ready")
     queue.enqueue_many(*[{"type": "t"}] * 200)
     return worker
 
@@ -134,13 +134,13 @@ def test_no_transition_scans_a_table_or_touches_more_than_its_batch(
         refused = measured(
             f"finish as {outcome}",
             lambda part=part, outcome=outcome: queue.value(
-                "select refused from pgqueue.finish(%s)", _results(part, outcome)
+                "select refused from pgqueue_private.finish(%s)", _results(part, outcome)
             ),
         )
         assert refused == []
     queue.shift_clock(9_001)
     assert measured("promote", lambda: queue.promote(BATCH))["moved"] == BATCH
-    names = "select * from pgqueue.runnable_queues()"
+    names = "select * from pgqueue_private.runnable_queues()"
     assert measured("runnable_queues", lambda: queue.values(names)) == ["default"]
     measured("heartbeat", lambda: queue.heartbeat(worker))
     measured("cancel", lambda: queue.cancel(ids[-1]))
@@ -151,13 +151,14 @@ def test_no_transition_scans_a_table_or_touches_more_than_its_batch(
     assert {verdict for _, verdict in again} == {"replaced"}
     measured("change_task", lambda: queue.update(again[0][0], priority=1))
     queue.rows(
-        """insert into pgqueue.queue (name, created_at, ageing_s) values ('default', now(), 1)
+        """insert into pgqueue_private.queue (name, created_at, ageing_s)
+            values ('default', now(), 1)
            on conflict (name) do update set ageing_s = 1"""
     )
     queue.shift_clock(9_900)
-    age = f"select pgqueue.age_tasks({BATCH})"
+    age = f"select pgqueue_private.age_tasks({BATCH})"
     assert measured("age_tasks", lambda: queue.value(age)) == BATCH
-    prune = f"select pgqueue.prune_dedup({BATCH})"
+    prune = f"select pgqueue_private.prune_dedup({BATCH})"
     assert measured("prune_dedup", lambda: queue.value(prune)) == BATCH
 
     assert {name: seen.scanned for name, seen in touched.items() if seen.scanned} == {}
@@ -180,7 +181,7 @@ def test_a_session_that_planned_on_empty_tables_does_not_suffer_later(queue: Que
     queue.claim(worker, 2000)
     with Touched(queue) as seen:
         leases = queue.claim(worker, BATCH)
-        queue.value("select refused from pgqueue.finish(%s)", _results(leases, "completed"))
+        queue.value("select refused from pgqueue_private.finish(%s)", _results(leases, "completed"))
     assert seen.scanned == set()
     assert seen.rows <= 6 * BATCH
 
@@ -189,7 +190,7 @@ def test_what_turns_plans_off_turns_their_compilation_off_too(queue: Queue) -> N
     """Before PostgreSQL 18 what is off costs 10¹⁰, which sets JIT on: 3 s for each call."""
     compiled = queue.values(
         """select proname::text from pg_proc
-           where pronamespace = 'pgqueue'::regnamespace
+           where pronamespace in ('pgqueue'::regnamespace, 'pgqueue_private'::regnamespace)
                and 'enable_seqscan=off' = any (proconfig) and not 'jit=off' = any (proconfig)"""
     )
     assert compiled == []

@@ -39,7 +39,8 @@ async def test_a_storable_payload_is_claimed_finished_and_read(queue: Queue, pay
     neighbour = queue.enqueue()
     worker = queue.worker()
     rows = queue.connection.cursor(row_factory=tuple_row).execute(
-        "select task_id::text, lease_id, payload from pgqueue.claim(%s, '{default}', null, 10)",
+        "select task_id::text, lease_id, payload "
+        "from pgqueue_private.claim(%s, '{default}', null, 10)",
         (worker,),
     )
     leases = {row[0]: row for row in rows}
@@ -69,17 +70,17 @@ def test_a_storable_payload_may_be_a_result_too(queue: Queue, payload: str) -> N
         f'[{{"task_id": "{lease["task_id"]}", "lease_id": {lease["lease_id"]}, '
         f'"outcome": "completed", "result": {payload}}}]'
     )
-    assert queue.value("select refused from pgqueue.finish(%s::text::jsonb)", results) == []
+    assert queue.value("select refused from pgqueue_private.finish(%s::text::jsonb)", results) == []
     assert queue.value("select status from pgqueue.tasks") == "completed"
 
 
 @pytest.mark.parametrize("name", ["a,b", "'", "\\", "{}", "%s", "\n", "\U0001f600" * 100])
 def test_a_queue_and_a_type_may_have_any_name(queue: Queue, name: str) -> None:
-    queue.value("select pgqueue.listen('me', 'pgqueue_ready', 30)::text")
+    queue.value("select pgqueue_private.listen('me', 'pgqueue_ready', 30)::text")
     id = queue.enqueue(name, queue=name)
     (lease,) = queue.claim(queue.worker(), queues=(name,))
     assert (lease["task_id"], lease["queue"], lease["type"]) == (id, name, name)
     assert queue.finish(lease) == []
-    queue.value("select pgqueue.sample_queues()::text")
-    queue.value("select pgqueue.fold_rollups()")
+    queue.value("select pgqueue_private.sample_queues()::text")
+    queue.value("select pgqueue_private.fold_rollups()")
     assert queue.task(id)["queue"] == name

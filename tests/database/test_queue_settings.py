@@ -28,7 +28,7 @@ def test_what_is_given_changes_and_the_rest_stays(queue: Queue) -> None:
 
 def test_a_queue_that_workers_made_has_no_settings_and_is_at_version_one(queue: Queue) -> None:
     queue.rows(
-        """select pgqueue.publish_types(
+        """select pgqueue_private.publish_types(
                '[{"name": "t", "queue": "q", "description": "", "payload_schema": {}}]')"""
     )
     assert settings(queue) == (None, None, None, 1)
@@ -107,9 +107,9 @@ def test_a_queue_begins_with_what_its_type_says_and_keeps_what_people_set(queue:
             "max_attempts": 4,
         },
     }
-    publish = ("select pgqueue.publish_types(%s)::text", orjson.dumps([kind]).decode())
+    publish = ("select pgqueue_private.publish_types(%s)::text", orjson.dumps([kind]).decode())
     queue.value(*publish)
-    shown = "select concurrency, rate, max_attempts from pgqueue.queue where name = 'pdf'"
+    shown = "select concurrency, rate, max_attempts from pgqueue_private.queue where name = 'pdf'"
     assert queue.row(shown) == kind["queue_settings"]
     id = queue.enqueue("pdf")
     assert queue.task(id)["max_attempts"] == 4
@@ -119,5 +119,5 @@ def test_a_queue_begins_with_what_its_type_says_and_keeps_what_people_set(queue:
     assert queue.row(shown) == {"concurrency": 9, "rate": None, "max_attempts": 4}
     queue.value("select pgqueue.patch_queue('mine', '{}')")
     kind |= {"name": "mine", "queue": "mine"}
-    queue.value("select pgqueue.publish_types(%s)::text", orjson.dumps([kind]).decode())
+    queue.value("select pgqueue_private.publish_types(%s)::text", orjson.dumps([kind]).decode())
     assert queue.row(shown.replace("'pdf'", "'mine'"))["concurrency"] is None

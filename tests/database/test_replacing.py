@@ -64,7 +64,8 @@ def test_a_call_that_is_under_way_still_finds_the_function_that_was_replaced(
         """create function public.gate() returns void language plpgsql as $$
            begin
                perform pg_advisory_xact_lock(77);
-               perform from pgqueue.queue;  -- its lock lets the session hear of what changed
+               perform
+               from pgqueue_private.queue;  -- its lock lets the session hear of what changed
            end $$"""
     )
     call = "select pgqueue.twice(4) from (select public.gate() offset 0) as gate"

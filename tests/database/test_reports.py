@@ -73,7 +73,7 @@ def test_a_file_is_kept_with_its_digest_and_replaced_by_one_of_its_name(queue: Q
     lease = queue.start(queue.worker())
     _save(queue, lease, b"one")
     _save(queue, lease, b"second")
-    row = queue.row("select * from pgqueue.artifact")
+    row = queue.row("select * from pgqueue_private.artifact")
     assert (bytes(row["data"]), row["size"]) == (b"second", 6)
     assert row["content_type"] == "text/plain"
     assert bytes(row["sha256"]) == hashlib.sha256(b"second").digest()
@@ -90,7 +90,7 @@ def test_a_worker_that_lost_its_lease_cannot_save_a_file(queue: Queue) -> None:
     _save(queue, fresh, b"fresh")
     with pytest.raises(psycopg.Error):
         _save(queue, stale, b"stale")
-    assert bytes(queue.value("select data from pgqueue.artifact")) == b"fresh"
+    assert bytes(queue.value("select data from pgqueue_private.artifact")) == b"fresh"
 
 
 def test_a_rescue_waits_for_nothing_but_leaves_out_a_task_whose_file_is_being_saved(
@@ -116,7 +116,7 @@ def test_a_file_of_more_than_16_mib_is_refused(queue: Queue) -> None:
     lease = queue.start(queue.worker())
     with pytest.raises(psycopg.errors.CheckViolation):
         queue.value(
-            """select pgqueue.save_artifact(%s, %s, 'a', 'text/plain',
+            """select pgqueue_private.save_artifact(%s, %s, 'a', 'text/plain',
                decode(repeat('00', 16777217), 'hex'))""",
             lease["task_id"],
             lease["lease_id"],
@@ -125,21 +125,21 @@ def test_a_file_of_more_than_16_mib_is_refused(queue: Queue) -> None:
 
 def test_types_are_published_with_their_queues(queue: Queue) -> None:
     _publish(queue, {"name": "a", "queue": "q1"}, {"name": "b", "queue": "q2"})
-    assert queue.values("select name from pgqueue.task_type order by 1") == ["a", "b"]
-    assert queue.values("select name from pgqueue.queue order by 1") == ["q1", "q2"]
+    assert queue.values("select name from pgqueue_private.task_type order by 1") == ["a", "b"]
+    assert queue.values("select name from pgqueue_private.queue order by 1") == ["q1", "q2"]
 
 
 def test_publishing_the_same_again_changes_no_row(queue: Queue) -> None:
     _publish(queue, {"name": "a"}, {"name": "b"})
-    before = queue.rows("select ctid, * from pgqueue.task_type order by name")
+    before = queue.rows("select ctid, * from pgqueue_private.task_type order by name")
     _publish(queue, {"name": "b"}, {"name": "a"})
-    assert queue.rows("select ctid, * from pgqueue.task_type order by name") == before
+    assert queue.rows("select ctid, * from pgqueue_private.task_type order by name") == before
 
 
 def test_publishing_a_changed_type_replaces_it(queue: Queue) -> None:
     _publish(queue, {"name": "a"}, {"name": "b"})
     _publish(queue, {"name": "a", "payload_schema": {"type": "object"}, "timeout_s": 5})
-    row = queue.row("select * from pgqueue.task_type where name = 'a'")
+    row = queue.row("select * from pgqueue_private.task_type where name = 'a'")
     assert (row["payload_schema"], row["timeout_s"]) == ({"type": "object"}, 5)
 
 
@@ -160,12 +160,12 @@ def _log(queue: Queue, lease: dict, *seqs: int) -> None:
         {**_of(lease), "seq": seq, "level": "info", "message": f"line {seq}", "data": {"n": seq}}
         for seq in seqs
     ]
-    queue.value("select pgqueue.append_events(%s)", orjson.dumps(lines).decode())
+    queue.value("select pgqueue_private.append_events(%s)", orjson.dumps(lines).decode())
 
 
 def _save(queue: Queue, lease: dict, data: bytes, name: str = "a.txt") -> None:
     queue.value(
-        "select pgqueue.save_artifact(%s, %s, %s, 'text/plain', %s)::text",
+        "select pgqueue_private.save_artifact(%s, %s, %s, 'text/plain', %s)::text",
         lease["task_id"],
         lease["lease_id"],
         name,
@@ -178,4 +178,4 @@ def _publish(queue: Queue, *types: dict) -> None:
         {"queue": "default", "max_attempts": 3, "description": "", "payload_schema": {}, **type}
         for type in types
     ]
-    queue.value("select pgqueue.publish_types(%s)::text", orjson.dumps(full).decode())
+    queue.value("select pgqueue_private.publish_types(%s)::text", orjson.dumps(full).decode())

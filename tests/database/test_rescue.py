@@ -11,7 +11,7 @@ def test_the_task_of_a_worker_whose_lease_ran_out_runs_again(queue: Queue) -> No
     queue.shift_clock(14)
     assert queue.rescue() == 0
     queue.shift_clock(16)
-    row = queue.row("select * from pgqueue.rescue()")
+    row = queue.row("select * from pgqueue_private.rescue()")
     assert (row["rescued"], row["queues"]) == (1, ["default"])
     assert [str(id) for id in row["task_ids"]] == [lease["task_id"]]
     task = queue.task(lease["task_id"])
@@ -164,8 +164,8 @@ def test_a_rescue_that_rolls_back_leaves_the_lease(queue: Queue) -> None:
 def test_a_draining_worker_keeps_its_leases_and_a_stopped_one_does_not(queue: Queue) -> None:
     draining, stopped = queue.worker(), queue.worker()
     kept, lost = queue.start(draining), queue.start(stopped)
-    queue.rows("select pgqueue.set_worker_state(%s, 'draining')", draining)
-    queue.rows("select pgqueue.set_worker_state(%s, 'stopped')", stopped)
+    queue.rows("select pgqueue_private.set_worker_state(%s, 'draining')", draining)
+    queue.rows("select pgqueue_private.set_worker_state(%s, 'stopped')", stopped)
     assert queue.heartbeat(draining, stopped)["active"] == [draining]
     assert queue.rescue() == 1
     assert queue.status(lost["task_id"]) == "queued"
@@ -175,8 +175,8 @@ def test_a_draining_worker_keeps_its_leases_and_a_stopped_one_does_not(queue: Qu
 def test_a_lost_worker_stays_lost(queue: Queue) -> None:
     worker = queue.worker()
     queue.rescue(worker)
-    queue.rows("select pgqueue.set_worker_state(%s, 'draining')", worker)
-    assert queue.value("select state from pgqueue.worker where id = %s", worker) == "lost"
+    queue.rows("select pgqueue_private.set_worker_state(%s, 'draining')", worker)
+    assert queue.value("select state from pgqueue_private.worker where id = %s", worker) == "lost"
 
 
 def test_a_heartbeat_names_the_cancels_of_its_workers_only(queue: Queue) -> None:

@@ -19,16 +19,16 @@ def today(queue: Queue) -> date:
 
 
 def prune(queue: Queue, day: date) -> dict[str, Any]:
-    return queue.row("select * from pgqueue.prune_day(%s)", day)
+    return queue.row("select * from pgqueue_private.prune_day(%s)", day)
 
 
 def prune_due(queue: Queue) -> list[tuple[date, str]]:
     """What the duty does."""
     done = []
-    for day in queue.values("select * from pgqueue.due_days()"):
+    for day in queue.values("select * from pgqueue_private.due_days()"):
         while (did := prune(queue, day)["did"]) == "going on":
             pass
-        queue.value("select pgqueue.forget_day(%s)", day)
+        queue.value("select pgqueue_private.forget_day(%s)", day)
         done.append((day, did))
     return done
 
@@ -44,11 +44,13 @@ def finish_one(on: Queue, worker: int | None = None, **options: Any) -> str:
 def remember(queue: Queue, lease: dict[str, Any]) -> None:
     parameters = (lease["task_id"], lease["lease_id"])
     queue.value(
-        "select pgqueue.append_events(jsonb_build_array(jsonb_build_object('task_id', %s::text, "
-        "'lease_id', %s, 'seq', 1, 'level', 'info', 'message', 'm')))",
+        "select pgqueue_private.append_events(jsonb_build_array(jsonb_build_object("
+        "'task_id', %s::text, 'lease_id', %s, 'seq', 1, 'level', 'info', 'message', 'm')))",
         *parameters,
     )
-    queue.value("select pgqueue.save_artifact(%s, %s, 'a', 'text/plain', 'x')::text", *parameters)
+    queue.value(
+        "select pgqueue_private.save_artifact(%s, %s, 'a', 'text/plain', 'x')::text", *parameters
+    )
     queue.value("select pgqueue.save_checkpoint(%s, %s, 'c', '1')::text", *parameters)
 
 
@@ -61,7 +63,7 @@ def partitions(queue: Queue, day: date) -> list[str]:
 
 def everything(queue: Queue, id: str) -> list[Any]:
     """All that is known of a task, in words."""
-    looks = [f"pgqueue.{fact} where task_id" for fact in FACTS[1:-1]]
+    looks = [f"pgqueue_private.{fact} where task_id" for fact in FACTS[1:-1]]
     return [
         queue.rows(f"select * from {look} = %s", id) for look in ("pgqueue.tasks where id", *looks)
     ]
@@ -97,7 +99,7 @@ def test_what_has_not_ended_stays_with_all_that_is_known_of_it(queue: Queue) -> 
     later = queue.enqueue_many({"type": "t", "delay_s": 30 * DAY_S})[0]
     never = queue.enqueue(queue="nobody")
     kept = [running["task_id"], retrying["task_id"], released["task_id"], later, never]
-    queue.value("select pgqueue.fold_rollups()")
+    queue.value("select pgqueue_private.fold_rollups()")
     queue.shift_clock(9 * DAY_S)
     before = {id: everything(queue, id) for id in kept}
     assert all(before[id][0] for id in kept)
@@ -124,7 +126,7 @@ def test_a_day_that_was_replaced_goes_when_the_last_of_it_has_had_its_time(queue
     worker = queue.worker(lease_s=1e9)
     finish_one(queue, worker)
     lease = queue.start(worker)
-    queue.value("select pgqueue.fold_rollups()")
+    queue.value("select pgqueue_private.fold_rollups()")
     queue.shift_clock(9 * DAY_S)
     assert (day, "replaced") in prune_due(queue)
     assert prune_due(queue) == []
@@ -144,7 +146,7 @@ def test_each_queue_keeps_what_ended_for_as_long_as_it_says(queue: Queue) -> Non
     queue.value("""select pgqueue.set_queue('long', retention => '{"tasks_s": 2592000}')::text""")
     ids = {name: finish_one(queue, queue=name) for name in ("short", "default", "long")}
     ids["default too"] = finish_one(queue)
-    queue.value("select pgqueue.fold_rollups()")
+    queue.value("select pgqueue_private.fold_rollups()")
 
     def left(days: float) -> set[str]:
         queue.shift_clock(days * DAY_S)
@@ -168,7 +170,7 @@ def test_what_ended_late_is_kept_from_its_end_on(queue: Queue) -> None:
     lease = queue.start(worker)
     queue.shift_clock(5 * DAY_S)
     queue.finish(lease, result=1)
-    queue.value("select pgqueue.fold_rollups()")
+    queue.value("select pgqueue_private.fold_rollups()")
     queue.shift_clock(9 * DAY_S)
     assert (day, "replaced") in prune_due(queue)
     assert queue.task(lease["task_id"])["result"] == 1
@@ -245,7 +247,7 @@ def test_keys_expiries_lists_and_replays_work_after_their_tasks_are_gone(queue: 
     (lease,) = queue.claim(worker)
     queue.finish(lease)
     other = queue.enqueue(queue="nobody")
-    queue.value("select pgqueue.fold_rollups()")
+    queue.value("select pgqueue_private.fold_rollups()")
     queue.shift_clock(9 * DAY_S)
     prune_due(queue)
     ((again, verdict),) = queue.enqueue_unique(
@@ -255,16 +257,16 @@ def test_keys_expiries_lists_and_replays_work_after_their_tasks_are_gone(queue: 
     assert again != id
     for filters in ("null, null, null", "'completed', null, null", "null, 't', null"):
         page = queue.row(
-            f"""select * from pgqueue.list_tasks({filters}, '-infinity', 'infinity',
+            f"""select * from pgqueue_private.list_tasks({filters}, '-infinity', 'infinity',
                     'ffffffff-ffff-ffff-ffff-ffffffffffff', 50)"""
         )
         found = {item["id"] for item in map(orjson.loads, page["items"])}
         assert found == (set() if "completed" in filters else {again, other})
         assert page["next_before"] is None
     queue.shift_clock(21 * DAY_S)
-    assert queue.value("select pgqueue.expire(10)") == 1
-    queue.value("select pgqueue.prune_dedup()")
-    assert queue.value("select pgqueue.stats(604800, null, null, 1)")
+    assert queue.value("select pgqueue_private.expire(10)") == 1
+    queue.value("select pgqueue_private.prune_dedup()")
+    assert queue.value("select pgqueue_private.stats(604800, null, null, 1)")
 
 
 def test_no_one_waits_behind_a_long_reader(queue: Queue) -> None:
@@ -286,14 +288,14 @@ def test_no_one_waits_behind_a_long_reader(queue: Queue) -> None:
 def test_a_reader_in_the_way_of_the_lock_is_not_waited_for_long(queue: Queue) -> None:
     day = today(queue)
     with queue.holding() as other:
-        other.rows("select count(*) from pgqueue.task_event")
+        other.rows("select count(*) from pgqueue_private.task_event")
         with queue.connection.transaction():
-            assert queue.value("select pgqueue.lock_facts(%s)", day) is False
+            assert queue.value("select pgqueue_private.lock_facts(%s)", day) is False
             held = """select count(*) from pg_locks
                       where pid = pg_backend_pid() and mode = 'AccessExclusiveLock'"""
             assert queue.value(held) == 0
     with queue.connection.transaction():
-        assert queue.value("select pgqueue.lock_facts(%s)", day) is True
+        assert queue.value("select pgqueue_private.lock_facts(%s)", day) is True
         assert queue.value(held) == 2 * len(FACTS)
 
 
@@ -301,7 +303,7 @@ def test_only_the_day_and_the_parents_are_locked_against_readers(queue: Queue) -
     day = today(queue)
     finish_one(queue)
     queue.enqueue(queue="nobody")
-    queue.value("select pgqueue.fold_rollups()")
+    queue.value("select pgqueue_private.fold_rollups()")
     queue.shift_clock(9 * DAY_S)
     known = set(queue.values("select oid from pg_class"))
     with queue.connection.transaction():
@@ -311,7 +313,7 @@ def test_only_the_day_and_the_parents_are_locked_against_readers(queue: Queue) -
                where l.pid = pg_backend_pid() and l.mode = 'AccessExclusiveLock'"""
         )
     names = {row["name"] for row in locked if row["oid"] in known}
-    assert {f"pgqueue.{fact}" for fact in FACTS} <= names
+    assert {f"pgqueue_private.{fact}" for fact in FACTS} <= names
     others = [name for name in names if re.search(rf"_(?!{day:%Y%m%d})\d{{8}}", name)]
     assert others == []
 
@@ -320,12 +322,12 @@ def test_nothing_is_locked_while_the_day_is_copied(queue: Queue) -> None:
     day = today(queue)
     finish_one(queue)
     waiting = queue.enqueue_many({"type": "t", "delay_s": 30 * DAY_S})[0]
-    queue.value("select pgqueue.fold_rollups()")
+    queue.value("select pgqueue_private.fold_rollups()")
     queue.shift_clock(9 * DAY_S)
     worker = queue.worker(lease_s=1e9)
     with queue.holding() as other:
         # a reader of the events: the copying is over when the pruner waits for it
-        other.rows("select count(*) from pgqueue.task_event")
+        other.rows("select count(*) from pgqueue_private.task_event")
         pruning = queue.blocked(lambda q: prune(q, day))
         assert queue.enqueue()
         assert queue.claimed(worker)
@@ -340,10 +342,10 @@ def test_a_task_that_ends_while_its_day_is_copied_keeps_its_end(queue: Queue) ->
     worker = queue.worker(lease_s=1e9)
     finish_one(queue, worker)
     leases = [queue.start(worker) for _ in range(2)]
-    queue.value("select pgqueue.fold_rollups()")
+    queue.value("select pgqueue_private.fold_rollups()")
     queue.shift_clock(9 * DAY_S)
     with queue.holding() as other:
-        other.rows("select count(*) from pgqueue.task_event")
+        other.rows("select count(*) from pgqueue_private.task_event")
         pruning = queue.blocked(lambda q: prune(q, day))
         queue.finish(leases[0], result=1)
         queue.finish(leases[1], "failed", delay_s=60)
@@ -442,7 +444,7 @@ def test_a_parent_stays_for_as_long_as_its_children_wait(queue: Queue) -> None:
     (child,) = queue.enqueue_many({"type": "t", "depends_on": [lease["task_id"], other]})
     queue.finish(lease, result=5)
     finish_one(queue, worker)
-    queue.value("select pgqueue.fold_rollups()")
+    queue.value("select pgqueue_private.fold_rollups()")
     queue.shift_clock(9 * DAY_S)
     prune_due(queue)
     assert queue.status(child) == "blocked"

@@ -46,7 +46,8 @@ def test_delays_grow_by_their_kind_up_to_the_cap(
     queue: Queue, fields: dict, delays: list[float]
 ) -> None:
     assert [
-        queue.value("select pgqueue.backoff(%s, %s)", policy(**fields), n) for n in range(1, 6)
+        queue.value("select pgqueue_private.backoff(%s, %s)", policy(**fields), n)
+        for n in range(1, 6)
     ] == delays
 
 
@@ -54,7 +55,7 @@ def test_delays_grow_by_their_kind_up_to_the_cap(
 def test_jitter_spreads_over_its_share_of_the_delay(queue: Queue, jitter: str, low: float) -> None:
     fixed = policy(kind="fixed", base_s=10, jitter=jitter)
     delays = queue.values(
-        "select pgqueue.backoff(%s, 1) from generate_series(1, 500) order by 1", fixed
+        "select pgqueue_private.backoff(%s, 1) from generate_series(1, 500) order by 1", fixed
     )
     assert low <= delays[0] < low + 1
     assert 9 < delays[-1] <= 10
@@ -64,9 +65,9 @@ def test_jitter_spreads_over_its_share_of_the_delay(queue: Queue, jitter: str, l
 def test_no_attempt_and_no_number_is_too_much(queue: Queue, kind: str) -> None:
     for base in ("1", "315360000", "1e-400", "0." + "9" * 9000):
         text = f'{{"kind": "{kind}", "base_s": {base}}}'
-        assert queue.value("select pgqueue.retry_fits(%s)", text) is True
+        assert queue.value("select pgqueue_private.retry_fits(%s)", text) is True
         for attempt in (-1, 0, 1, 61, 1000, 32_767):
-            assert 0 <= queue.value("select pgqueue.backoff(%s, %s)", text, attempt) <= 3600
+            assert 0 <= queue.value("select pgqueue_private.backoff(%s, %s)", text, attempt) <= 3600
 
 
 def test_no_policy_is_exponential_from_a_second_with_equal_jitter(queue: Queue) -> None:
@@ -90,7 +91,7 @@ def test_the_nearest_policy_wins(queue: Queue, outcome: str) -> None:
     delays = []
     for type, own in (("silent", None), ("loud", None), ("loud", others[2]["retry"])):
         queue.value(
-            "select pgqueue.publish_types(%s)::text",
+            "select pgqueue_private.publish_types(%s)::text",
             orjson.dumps(
                 [
                     {
@@ -159,7 +160,7 @@ def test_a_policy_that_is_none_is_refused_at_every_entry(queue: Queue, wrong: st
     type = '[{"name": "t", "queue": "default", "description": "", "retry": %s}]' % wrong  # noqa: UP031
     for call, parameter in (
         ("select pgqueue.enqueue('t', retry => %s)", wrong),
-        ("select pgqueue.publish_types(%s)::text", type),
+        ("select pgqueue_private.publish_types(%s)::text", type),
         ("select pgqueue.set_queue('q', retry => %s)::text", wrong),
     ):
         with pytest.raises(psycopg.Error) as caught:
@@ -172,7 +173,7 @@ def test_attempts_are_those_of_the_task_its_type_its_queue_or_three(queue: Queue
     queue.value("select pgqueue.set_queue('q', max_attempts => 7)::text")
     base = {"queue": "q", "description": "", "payload_schema": {}}
     types = [{"name": "loud", "max_attempts": 5, **base}, {"name": "silent", **base}]
-    queue.value("select pgqueue.publish_types(%s)::text", orjson.dumps(types).decode())
+    queue.value("select pgqueue_private.publish_types(%s)::text", orjson.dumps(types).decode())
     ids = queue.enqueue_many(
         {"type": "silent", "max_attempts": 9},
         {"type": "loud"},

@@ -7,7 +7,8 @@ from tests.database.queue import Queue
 
 def _totals(queue: Queue) -> dict[tuple[str, bool], int]:
     rows = queue.rows(
-        "select outcome, final, sum(n)::int as n from pgqueue.rollup group by outcome, final"
+        "select outcome, final, sum(n)::int as n from pgqueue_private.rollup "
+        "group by outcome, final"
     )
     return {(row["outcome"], row["final"]): row["n"] for row in rows}
 
@@ -27,7 +28,7 @@ def test_the_sums_are_those_of_the_facts(queue: Queue) -> None:
     queue.cancel(queue.enqueue())
     lost = queue.start(worker)
     queue.rescue(worker)
-    assert queue.value("select pgqueue.fold_rollups()") == 13
+    assert queue.value("select pgqueue_private.fold_rollups()") == 13
     wanted = {
         ("completed", True): 5,
         ("failed", True): 2,
@@ -46,20 +47,20 @@ def test_a_task_retried_by_hand_is_no_longer_counted_as_ended(queue: Queue) -> N
     worker = queue.worker()
     lease = queue.start(worker)
     queue.finish(lease, "failed", retry=False)
-    queue.value("select pgqueue.fold_rollups()")
+    queue.value("select pgqueue_private.fold_rollups()")
     queue.retry(lease["task_id"])
-    queue.value("select pgqueue.fold_rollups()")
+    queue.value("select pgqueue_private.fold_rollups()")
     assert _totals(queue) == {("failed", True): 0}
     (again,) = queue.claim(worker)
     queue.finish(again)
-    queue.value("select pgqueue.fold_rollups()")
+    queue.value("select pgqueue_private.fold_rollups()")
     assert _totals(queue) == {("failed", True): 0, ("completed", True): 1}
 
 
 def test_folding_in_parts_gives_the_same_as_folding_at_once(queue: Queue) -> None:
     worker = queue.worker()
     _run(queue, worker, "completed", 7)
-    while queue.value("select pgqueue.fold_rollups(2)"):
+    while queue.value("select pgqueue_private.fold_rollups(2)"):
         pass
     assert _totals(queue) == {("completed", True): 7}
     assert queue.count("rollup_flush") == 0
@@ -72,7 +73,7 @@ def test_folders_at_once_count_each_flush_once(queue: Queue) -> None:
     def fold(session: Queue) -> int:
         total = 0
         while session.count("rollup_flush"):
-            total += session.value("select pgqueue.fold_rollups(3)")
+            total += session.value("select pgqueue_private.fold_rollups(3)")
         return total
 
     assert sum(queue.at_once(6, fold)) == 60
@@ -82,8 +83,8 @@ def test_folders_at_once_count_each_flush_once(queue: Queue) -> None:
 def test_a_folder_that_finds_another_at_it_does_nothing(queue: Queue) -> None:
     _run(queue, queue.worker(), "completed", 2)
     with queue.holding() as other:
-        assert other.value("select pgqueue.fold_rollups()") == 2
-        assert queue.value("select pgqueue.fold_rollups()") == 0
+        assert other.value("select pgqueue_private.fold_rollups()") == 2
+        assert queue.value("select pgqueue_private.fold_rollups()") == 0
     assert _totals(queue) == {("completed", True): 2}
 
 
@@ -100,14 +101,16 @@ def test_histograms_hold_every_wait_and_every_run(queue: Queue) -> None:
             for lease in leases
         ]
     )
-    queue.value("select pgqueue.fold_rollups()")
-    row = queue.row("select * from pgqueue.rollup")
+    queue.value("select pgqueue_private.fold_rollups()")
+    row = queue.row("select * from pgqueue_private.rollup")
     assert len(row["waits"]) == len(row["runs"]) == 26
     assert row["waits"] == [4 if bucket == 15 else 0 for bucket in range(26)]
     assert row["runs"] == [4 if bucket == 18 else 0 for bucket in range(26)]
     _run(queue, worker, "completed")
-    queue.value("select pgqueue.fold_rollups()")
-    (waits,) = queue.values("select array(select sum(w) from pgqueue.rollup, unnest(waits) as w)")
+    queue.value("select pgqueue_private.fold_rollups()")
+    (waits,) = queue.values(
+        "select array(select sum(w) from pgqueue_private.rollup, unnest(waits) as w)"
+    )
     assert waits == [5]
 
 
@@ -119,7 +122,10 @@ def test_histograms_hold_every_wait_and_every_run(queue: Queue) -> None:
 def test_a_bucket_holds_up_to_half_a_millisecond_times_a_power_of_two(
     queue: Queue, seconds: float, bucket: int
 ) -> None:
-    assert queue.value("select pgqueue.bucket(make_interval(secs => %s))", float(seconds)) == bucket
+    assert (
+        queue.value("select pgqueue_private.bucket(make_interval(secs => %s))", float(seconds))
+        == bucket
+    )
 
 
 def test_a_flush_is_one_row_a_kind_and_not_one_a_task(queue: Queue) -> None:
@@ -142,14 +148,14 @@ def test_samples_hold_the_depth_and_age_of_every_queue(queue: Queue) -> None:
     retried = queue.start(worker, queue="b")
     queue.finish(retried, "failed", delay_s=60)
     queue.shift_clock(10)
-    queue.value("select pgqueue.sample_queues()::text")
+    queue.value("select pgqueue_private.sample_queues()::text")
     a, b = queue.rows("select * from pgqueue.queues order by name")
     assert (a["name"], a["queued"], a["scheduled"], a["retrying"], a["active"]) == ("a", 3, 0, 0, 0)
     assert (b["name"], b["queued"], b["scheduled"], b["retrying"], b["active"]) == ("b", 0, 1, 1, 1)
     assert 10 <= (a["sampled_at"] - a["oldest_queued_at"]).total_seconds() < 60
     queue.finish(lease)
     queue.claim(worker, queues=("a",))
-    queue.value("select pgqueue.sample_queues()::text")
+    queue.value("select pgqueue_private.sample_queues()::text")
     a, b = queue.rows("select * from pgqueue.queues order by name")
     assert (a["queued"], a["active"], a["oldest_queued_at"]) == (0, 3, None)
     assert (b["active"], b["retrying"]) == (0, 1)
@@ -158,7 +164,7 @@ def test_samples_hold_the_depth_and_age_of_every_queue(queue: Queue) -> None:
 def test_a_sampler_that_finds_another_at_it_does_nothing(queue: Queue) -> None:
     queue.enqueue()
     with queue.holding() as other:
-        other.value("select pgqueue.sample_queues()::text")
+        other.value("select pgqueue_private.sample_queues()::text")
         with queue.waiting_for_nobody():
-            queue.value("select pgqueue.sample_queues()::text")
+            queue.value("select pgqueue_private.sample_queues()::text")
     assert queue.count("queue_sample") == 1

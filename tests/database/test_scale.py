@@ -61,7 +61,7 @@ def test_a_draining_or_dead_worker_has_no_places(queue: Queue) -> None:
     draining, _ = queue.worker(), queue.worker(lease_s=1)
     queue.enqueue_many(*[{"type": "t"}] * 3)
     queue.claim(draining, 2)
-    queue.value("select pgqueue.set_worker_state(%s, 'draining')::text", draining)
+    queue.value("select pgqueue_private.set_worker_state(%s, 'draining')::text", draining)
     queue.shift_clock(5)
     now = scale(queue, "default")
     assert (now["wanted"], now["active"], now["workers"], now["places"]) == (1, 0, 0, 0)

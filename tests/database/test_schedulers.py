@@ -22,7 +22,9 @@ def clock(queue: Queue) -> Clock:
 
 
 def _set_due(queue: Queue, at: datetime) -> None:
-    queue.value("update pgqueue.schedule set next_due_at = %s, look_at = %s returning 1", at, at)
+    queue.value(
+        "update pgqueue_private.schedule set next_due_at = %s, look_at = %s returning 1", at, at
+    )
 
 
 def test_two_schedulers_enqueue_ten_thousand_due_times_once_each(
@@ -48,7 +50,8 @@ def test_two_schedulers_enqueue_ten_thousand_due_times_once_each(
         for _ in range(0, minutes, 4):  # a few ticks at a time, whether the last are dealt with
             clock.move(minutes=4)
         queue.until(
-            "select not exists (select from pgqueue.schedule where look_at <= pgqueue.clock())"
+            "select not exists (select from pgqueue_private.schedule "
+            "where look_at <= pgqueue.clock())"
         )
     finally:
         done.set()
@@ -59,11 +62,13 @@ def test_two_schedulers_enqueue_ten_thousand_due_times_once_each(
         found = [slot["due_at"] for slot in slots(queue, f"s{n}") if slot["fate"] == "enqueued"]
         assert found == expected
     assert sum(fired.values()) == queue.count("task") == schedules * minutes
-    assert queue.value("select count(distinct task_id) from pgqueue.schedule_slot") == 10_000
+    assert (
+        queue.value("select count(distinct task_id) from pgqueue_private.schedule_slot") == 10_000
+    )
     assert min(fired.values()) > 0, "one of them did nothing"
     leases = queue.claim(queue.worker(1e6), 10_000)
     refused = queue.value(
-        "select refused from pgqueue.finish('[]', %s::uuid[], %s::bigint[])",
+        "select refused from pgqueue_private.finish('[]', %s::uuid[], %s::bigint[])",
         [lease["task_id"] for lease in leases],
         [lease["lease_id"] for lease in leases],
     )
@@ -85,7 +90,7 @@ def test_a_scheduler_that_dies_leaves_what_it_took_to_the_others(
         if fires_first:
             assert fire(dying, [plan(row) for row in rows]) == 1
         dying.connection.close()
-        queue.until("select count(*) = 1 from pgqueue.due_schedules(10)")
+        queue.until("select count(*) = 1 from pgqueue_private.due_schedules(10)")
     assert queue.count("task") == 0
     assert run(queue) == 1
     assert fates(queue, "s") == ["enqueued"]
@@ -122,14 +127,16 @@ def test_a_due_time_is_unique_whatever_a_scheduler_thinks(queue: Queue, clock: C
     clock.set(NOON + HOUR)
     run(queue)
     queue.value(
-        "update pgqueue.schedule set next_due_at = %s, look_at = %s returning 1", *[NOON + HOUR] * 2
+        "update pgqueue_private.schedule set next_due_at = %s, look_at = %s returning 1",
+        *[NOON + HOUR] * 2,
     )
     assert run(queue) == 0
     assert queue.count("task") == 1
     with pytest.raises(psycopg.errors.UniqueViolation):
         queue.value(
-            """insert into pgqueue.schedule_slot (schedule_id, due_at, at, fate)
-               select schedule_id, due_at, at, fate from pgqueue.schedule_slot returning 1"""
+            """insert into pgqueue_private.schedule_slot (schedule_id, due_at, at, fate)
+               select schedule_id, due_at, at, fate
+               from pgqueue_private.schedule_slot returning 1"""
         )
 
 
@@ -200,7 +207,8 @@ def test_due_times_that_change_with_the_zone_data_move_and_are_not_missed(
     run(queue)
     # as it was computed before a government decided otherwise
     queue.value(
-        "update pgqueue.schedule set next_due_at = %s, look_at = %s returning 1", *[NOON + HOUR] * 2
+        "update pgqueue_private.schedule set next_due_at = %s, look_at = %s returning 1",
+        *[NOON + HOUR] * 2,
     )
     clock.set(NOON + HOUR)
     assert run(queue) == 0
@@ -220,7 +228,7 @@ def test_a_scheduler_touches_its_batch_and_no_other_schedule(
     queue: Queue, clock: Clock, analysed: str
 ) -> None:
     if analysed == "while empty":
-        queue.rows("analyze pgqueue.schedule, pgqueue.schedule_slot")
+        queue.rows("analyze pgqueue_private.schedule, pgqueue_private.schedule_slot")
     queue.value(
         """select count(pgqueue.set_schedule('s' || n, 't', cron => '0 * * * *', overlap => 'skip'))
            from generate_series(1, 400) as n"""
@@ -229,7 +237,7 @@ def test_a_scheduler_touches_its_batch_and_no_other_schedule(
     clock.set(NOON + HOUR)
     run(queue)
     if analysed == "while full":
-        queue.rows("analyze pgqueue.schedule, pgqueue.schedule_slot")
+        queue.rows("analyze pgqueue_private.schedule, pgqueue_private.schedule_slot")
     clock.set(NOON + HOUR * 2)
     with queue.connection.transaction():
         scans, rows = _touched(queue)
@@ -336,7 +344,7 @@ def _declare(queue: Queue, app: str, *declared: dict) -> list[str]:
     import orjson
 
     return queue.value(
-        "select pgqueue.declare_schedules(%s, %s)", app, orjson.dumps(declared).decode()
+        "select pgqueue_private.declare_schedules(%s, %s)", app, orjson.dumps(declared).decode()
     )
 
 
@@ -384,7 +392,7 @@ def test_slots_are_kept_for_a_week(queue: Queue, clock: Clock) -> None:
     run(queue)
     for _ in range(9):
         _next(queue, clock)
-    assert queue.value("select pgqueue.prune_schedule_slots(1)") == 1
-    assert queue.value("select pgqueue.prune_schedule_slots()") == 1
-    assert queue.value("select pgqueue.prune_schedule_slots()") == 0
+    assert queue.value("select pgqueue_private.prune_schedule_slots(1)") == 1
+    assert queue.value("select pgqueue_private.prune_schedule_slots()") == 1
+    assert queue.value("select pgqueue_private.prune_schedule_slots()") == 0
     assert len(slots(queue, "s")) == 7

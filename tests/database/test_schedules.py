@@ -149,15 +149,19 @@ def test_jitter_delays_each_time_by_its_own_share_and_the_task_knows_the_due_tim
     for n in range(20):
         patch(queue, f"s{n}", cron="0 * * * *", type="t", jitter_s=600)
     run(queue)
-    delays = queue.values("select (look_at - next_due_at) as d from pgqueue.schedule order by 1")
+    delays = queue.values(
+        "select (look_at - next_due_at) as d from pgqueue_private.schedule order by 1"
+    )
     assert timedelta() <= delays[0] < delays[-1] <= timedelta(minutes=10)
     assert len(set(delays)) == 20
     clock.set(NOON + timedelta(hours=1) + delays[9] + timedelta(milliseconds=1))
     assert run(queue) == 10
     clock.set(NOON + timedelta(hours=1, minutes=11))
     assert run(queue) == 10
-    assert queue.values("select distinct run_at from pgqueue.task") == [NOON + timedelta(hours=1)]
-    assert queue.values("select distinct fate from pgqueue.schedule_slot") == ["enqueued"]
+    assert queue.values("select distinct run_at from pgqueue_private.task") == [
+        NOON + timedelta(hours=1)
+    ]
+    assert queue.values("select distinct fate from pgqueue_private.schedule_slot") == ["enqueued"]
 
 
 def test_a_paused_schedule_enqueues_nothing_and_makes_up_for_nothing(
@@ -225,7 +229,7 @@ def test_one_bad_row_does_not_stop_the_others(queue: Queue, clock: Clock) -> Non
     patch(queue, "elsewhere", cron="0 * * * *", type="t", timezone="Mars/Olympus")
     patch(queue, "bad", cron="0 * * * *", type="t")
     patch(queue, "good", cron="0 * * * *", type="t")
-    queue.value("update pgqueue.schedule set priority = 11 where name = 'bad' returning 1")
+    queue.value("update pgqueue_private.schedule set priority = 11 where name = 'bad' returning 1")
     run(queue)
     for name in ("impossible", "random", "elsewhere"):
         assert schedule(queue, name)["state"] == "invalid"
@@ -236,7 +240,7 @@ def test_one_bad_row_does_not_stop_the_others(queue: Queue, clock: Clock) -> Non
     assert "out of range" in schedule(queue, "bad")["error"]
     assert "out of range" in slots(queue, "bad")[0]["reason"]
     assert schedule(queue, "bad")["next_due_at"] == NOON + timedelta(hours=2)
-    queue.value("update pgqueue.schedule set priority = 5 where name = 'bad' returning 1")
+    queue.value("update pgqueue_private.schedule set priority = 5 where name = 'bad' returning 1")
     clock.move(hours=1)
     assert run(queue) == 2
     assert schedule(queue, "bad")["error"] is None

@@ -152,7 +152,7 @@ def test_only_the_named_statuses_count(queue: Queue) -> None:
 def test_a_status_may_count_for_ever(queue: Queue) -> None:
     other = in_status(queue, "completed", dedup_statuses=["completed"])
     queue.shift_clock(30 * 86_400)
-    queue.value("select pgqueue.prune_dedup()")
+    queue.value("select pgqueue_private.prune_dedup()")
     assert one(queue, dedup_statuses=["completed"]) == (other, "returned")
 
 
@@ -169,7 +169,8 @@ def test_keys_are_apart_by_type_or_by_queue(queue: Queue) -> None:
 
 def test_the_scope_of_a_queue_is_the_queue_that_the_type_names(queue: Queue) -> None:
     queue.rows(
-        "insert into pgqueue.task_type (name, queue, updated_at) values ('t', 'mail', now())"
+        "insert into pgqueue_private.task_type (name, queue, updated_at) "
+        "values ('t', 'mail', now())"
     )
     id, _ = one(queue, dedup_scope="queue")
     assert one(queue, type="u", queue="mail", dedup_scope="queue") == (id, "returned")
@@ -180,7 +181,7 @@ def test_keys_are_apart_by_user(queue: Queue) -> None:
     for user in (1, 2):
         call = "select verdicts from pgqueue.enqueue_unique(%s, %s)"
         assert queue.value(call, task, user) == ["stored"]
-    assert queue.values("select user_id from pgqueue.task order by 1") == [1, 2]
+    assert queue.values("select user_id from pgqueue_private.task order by 1") == [1, 2]
 
 
 def test_a_batch_may_hold_a_key_twice_and_tasks_without_one(queue: Queue) -> None:
@@ -196,7 +197,7 @@ def test_a_batch_may_hold_a_key_twice_and_tasks_without_one(queue: Queue) -> Non
     ]
     assert a[0] == c[0]
     assert len({a[0], b[0], d[0], e[0]}) == 4
-    assert queue.values("select payload ->> 'n' from pgqueue.task order by seq") == [
+    assert queue.values("select payload ->> 'n' from pgqueue_private.task order by seq") == [
         *("1", "2", None, "5")
     ]
     assert one(queue) == (e[0], "returned"), "the key names its newest task"
@@ -406,11 +407,13 @@ def test_a_key_is_forgotten_when_its_task_has_ended_and_kept_while_it_has_not(
     live = one(queue)[0]
     ended, _ = one(queue, type="u")
     queue.cancel(str(ended))
-    assert queue.value("select pgqueue.prune_dedup()") == 0, "a young key is left alone"
+    assert queue.value("select pgqueue_private.prune_dedup()") == 0, "a young key is left alone"
     queue.shift_clock(601)
-    assert queue.value("select pgqueue.prune_dedup()") == 2
-    assert queue.values("select task_id::text from pgqueue.dedup") == [live]
-    assert queue.value("select pgqueue.prune_dedup()") == 0, "it is not looked at again at once"
+    assert queue.value("select pgqueue_private.prune_dedup()") == 2
+    assert queue.values("select task_id::text from pgqueue_private.dedup") == [live]
+    assert queue.value("select pgqueue_private.prune_dedup()") == 0, (
+        "it is not looked at again at once"
+    )
     assert one(queue) == (live, "returned")
 
 
@@ -418,23 +421,23 @@ def test_a_key_is_kept_for_the_longest_window_that_asked_for_it(queue: Queue) ->
     id = in_status(queue, "completed", dedup_window_s=60)
     assert one(queue, dedup_window_s=86_400) == (id, "returned")
     queue.shift_clock(3_600)
-    assert queue.value("select pgqueue.prune_dedup()") == 0
+    assert queue.value("select pgqueue_private.prune_dedup()") == 0
     assert one(queue, dedup_window_s=86_400) == (id, "returned")
     queue.shift_clock(86_500)
-    queue.value("select pgqueue.prune_dedup()")
+    queue.value("select pgqueue_private.prune_dedup()")
     assert queue.count("dedup") == 0
 
 
 def test_the_key_of_a_task_that_is_gone_is_forgotten(queue: Queue) -> None:
     id = in_status(queue, "completed", dedup_statuses=["completed"])
     queue.shift_clock(601)
-    queue.value("select pgqueue.prune_dedup()")
+    queue.value("select pgqueue_private.prune_dedup()")
     assert queue.count("dedup") == 1
     for table in ("attempt where task_id", "task where id"):
-        queue.rows(f"delete from pgqueue.{table} = %s", id)
-    queue.rows("delete from pgqueue.rollup_flush")
+        queue.rows(f"delete from pgqueue_private.{table} = %s", id)
+    queue.rows("delete from pgqueue_private.rollup_flush")
     queue.shift_clock(86_400)
-    queue.value("select pgqueue.prune_dedup()")
+    queue.value("select pgqueue_private.prune_dedup()")
     assert queue.count("dedup") == 0
 
 
@@ -444,8 +447,8 @@ def test_a_key_that_is_being_used_is_not_forgotten_meanwhile(queue: Queue) -> No
     with queue.holding() as writer:
         id, verdict = one(writer)
         assert verdict == "stored"
-        assert queue.value("select pgqueue.prune_dedup()") == 0
-    queue.value("select pgqueue.prune_dedup()")
+        assert queue.value("select pgqueue_private.prune_dedup()") == 0
+    queue.value("select pgqueue_private.prune_dedup()")
     assert one(queue) == (id, "returned")
 
 
@@ -454,5 +457,5 @@ def test_forgetting_takes_bounded_steps(queue: Queue) -> None:
     for id, _ in answers[:25]:
         queue.cancel(str(id))
     queue.shift_clock(601)
-    assert [queue.value("select pgqueue.prune_dedup(20)") for _ in range(3)] == [20, 10, 0]
+    assert [queue.value("select pgqueue_private.prune_dedup(20)") for _ in range(3)] == [20, 10, 0]
     assert queue.count("dedup") == 5

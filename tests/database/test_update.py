@@ -81,7 +81,7 @@ def test_a_changed_task_is_found_by_every_other_transition(queue: Queue, status:
         id = waiting(queue, status)
         queue.update(id, **change)
         queue.update(id, priority=9)
-        live = "select pgqueue.live_tasks(null, null, null, %s, %s, 10)::text[]"
+        live = "select pgqueue_private.live_tasks(null, null, null, %s, %s, 10)::text[]"
         assert id in queue.value(live, str(UUID(int=0)), str(UUID(int=2**128 - 1)))
         assert queue.cancel(id) == "cancelled"
         assert queue.claim(queue.worker()) == []
@@ -138,7 +138,7 @@ def test_a_value_out_of_range_is_refused(queue: Queue, changes: dict[str, Any]) 
 
 
 def etag(queue: Queue, id: str) -> str:
-    return queue.value("select etag from pgqueue.task_states(array[%s]::uuid[])", id)
+    return queue.value("select etag from pgqueue_private.task_states(array[%s]::uuid[])", id)
 
 
 @WAITING
@@ -218,17 +218,17 @@ def test_watchers_hear_of_a_change(queue: Queue) -> None:
     id = queue.enqueue()
     listener = queue.connect(session=True)
     listener.execute("listen pgqueue_event")
-    queue.value("select pgqueue.listen('test', 'pgqueue_event', 60)::text")
+    queue.value("select pgqueue_private.listen('test', 'pgqueue_event', 60)::text")
 
     def version() -> str:
         watched = f'[{{"id": "{id}", "version": "", "lease_id": 0, "seq": 0}}]'
-        return queue.value("select version from pgqueue.task_changes(%s)", watched)
+        return queue.value("select version from pgqueue_private.task_changes(%s)", watched)
 
     seen = [version()]
     changes = [
         lambda: queue.update(id, priority=0),
         lambda: queue.update(id, run_at=at(SOON)),
-        lambda: queue.value("select pgqueue.change_task(%s, payload => '[1]')::text", id),
+        lambda: queue.value("select pgqueue_private.change_task(%s, payload => '[1]')::text", id),
     ]
     for change in changes:
         change()
@@ -242,7 +242,7 @@ def test_the_doorbell_rings_for_a_task_that_is_run_now(queue: Queue) -> None:
     id = queue.enqueue(run_at=at(SOON), queue="mail")
     listener = queue.connect(session=True)
     listener.execute("listen pgqueue_ready")
-    queue.value("select pgqueue.listen('test', 'pgqueue_ready', 60)::text")
+    queue.value("select pgqueue_private.listen('test', 'pgqueue_ready', 60)::text")
     queue.update(id, run_at=at(-SOON))
     (heard,) = listener.notifies(timeout=10, stop_after=1)
     assert heard.payload == "mail"
@@ -250,9 +250,10 @@ def test_the_doorbell_rings_for_a_task_that_is_run_now(queue: Queue) -> None:
 
 def test_a_blocked_task_gets_another_priority_but_waits_for_no_time(queue: Queue) -> None:
     id = queue.enqueue(run_at=at(SOON))
-    queue.rows("update pgqueue.task set run_at = null returning id")
+    queue.rows("update pgqueue_private.task set run_at = null returning id")
     queue.rows(
-        "update pgqueue.delayed set status = 'blocked', run_at = 'infinity' returning task_id"
+        "update pgqueue_private.delayed "
+        "set status = 'blocked', run_at = 'infinity' returning task_id"
     )
     assert queue.update(id, priority=0) == "blocked"
     with pytest.raises(psycopg.Error, match="is blocked"):

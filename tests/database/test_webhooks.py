@@ -23,7 +23,7 @@ def deliveries(queue: Queue) -> list[dict]:
 
 def senders(queue: Queue, worker: int) -> list[dict]:
     """Claim the tasks that send: no host gets more than its share of them."""
-    rows = queue.rows("select * from pgqueue.claim_limited(%s, %s, 100)", worker, QUEUE)
+    rows = queue.rows("select * from pgqueue_private.claim_limited(%s, %s, 100)", worker, QUEUE)
     return [row for row in rows if row["task_id"] is not None]
 
 
@@ -65,7 +65,9 @@ def test_each_ending_of_a_task_is_told_once_to_each_who_subscribes(queue: Queue)
             "batch_id": None,
         }.items()
     )
-    assert body["timestamp"] == queue.value("select pgqueue.json_time(%s)", task["finished_at"])
+    assert body["timestamp"] == queue.value(
+        "select pgqueue_private.json_time(%s)", task["finished_at"]
+    )
     assert lost["body"]["data"]["error"] == {"type": "ValueError", "message": "no such order"}
     assert str(lost["subject_id"]) == failed
     assert gone["body"]["data"]["error"]["message"] == "changed my mind"
@@ -77,7 +79,7 @@ def test_plain_completions_of_a_flush_are_told_beside_the_others(queue: Queue) -
     queue.enqueue_many(*[{"type": "t"}] * 3)
     first, second, third = queue.claim(worker)
     queue.rows(
-        "select pgqueue.finish(%s, %s::uuid[], %s::bigint[])",
+        "select pgqueue_private.finish(%s, %s::uuid[], %s::bigint[])",
         orjson.dumps(
             [{"task_id": third["task_id"], "lease_id": third["lease_id"], "outcome": "completed"}]
         ).decode(),
@@ -205,11 +207,11 @@ def test_growing_dead_letters_are_told_in_the_transaction_that_finds_them(queue:
     for _ in range(3):
         fail(queue, worker, queue="email")
     with queue.connection.transaction(force_rollback=True):
-        queue.rows("select pgqueue.watch_dead_letters()")
+        queue.rows("select pgqueue_private.watch_dead_letters()")
         assert queue.count("webhook_delivery") == 1
     assert queue.count("webhook_delivery") == 0
-    queue.rows("select pgqueue.watch_dead_letters()")
-    queue.rows("select pgqueue.watch_dead_letters()")
+    queue.rows("select pgqueue_private.watch_dead_letters()")
+    queue.rows("select pgqueue_private.watch_dead_letters()")
     (delivery,) = deliveries(queue)
     assert delivery["event"] == "dead_letters.growing"
     assert (
@@ -222,7 +224,7 @@ def test_growing_dead_letters_are_told_in_the_transaction_that_finds_them(queue:
         }.items()
     )
     queue.shift_clock(3700)
-    queue.rows("select pgqueue.watch_dead_letters()")
+    queue.rows("select pgqueue_private.watch_dead_letters()")
     assert [d["event"] for d in deliveries(queue)][1:] == ["dead_letters.settled"]
 
 
@@ -234,7 +236,7 @@ def test_failing_deliveries_that_grow_are_not_told_by_webhooks(queue: Queue) -> 
         queue.finish(queue.start(worker))
     for lease in senders(queue, worker):
         queue.finish(lease, "failed", retry=False)
-    queue.rows("select pgqueue.watch_dead_letters()")
+    queue.rows("select pgqueue_private.watch_dead_letters()")
     assert queue.values("select queue from pgqueue.notices") == [QUEUE]
     assert queue.count("webhook_delivery") == 2
 
@@ -347,7 +349,9 @@ def test_what_was_sent_is_sent_again_under_the_same_id(queue: Queue) -> None:
         redeliver()
     assert raised.value.sqlstate == "PQ003"
     (lease,) = senders(queue, worker)
-    queue.rows("select pgqueue.record_delivery(%s, 'failed', %s)", first["id"], '{"error": "no"}')
+    queue.rows(
+        "select pgqueue_private.record_delivery(%s, 'failed', %s)", first["id"], '{"error": "no"}'
+    )
     queue.finish(lease, "failed", retry=False)
     assert queue.count("dead_letter") == 1
     redeliver()
@@ -370,7 +374,7 @@ def test_the_log_keeps_the_newest_twenty_tries(queue: Queue) -> None:
     (delivery,) = deliveries(queue)
     for n in range(25):
         queue.rows(
-            "select pgqueue.record_delivery(%s, 'pending', %s)",
+            "select pgqueue_private.record_delivery(%s, 'pending', %s)",
             delivery["id"],
             orjson.dumps({"response_status": 500, "duration_s": n, "response": "x"}).decode(),
         )
@@ -385,14 +389,15 @@ def test_what_was_sent_is_pruned_after_a_week_and_what_failed_after_a_month(queu
     for status in ("delivered", "cancelled", "failed", "pending"):
         queue.finish(queue.start(worker))
         queue.rows(
-            "select pgqueue.record_delivery(max(id::text)::uuid, %s) from pgqueue.webhook_delivery",
+            "select pgqueue_private.record_delivery(max(id::text)::uuid, %s) "
+            "from pgqueue_private.webhook_delivery",
             status,
         )
     queue.finish(queue.start(worker))
 
     def left() -> list[str]:
-        queue.value("select pgqueue.prune_webhooks()")
-        return queue.values("select status from pgqueue.webhook_delivery order by id")
+        queue.value("select pgqueue_private.prune_webhooks()")
+        return queue.values("select status from pgqueue_private.webhook_delivery order by id")
 
     assert left() == ["delivered", "cancelled", "failed", "pending", "pending"]
     queue.shift_clock(7 * 86_400 + 60)
@@ -430,7 +435,9 @@ def test_a_callback_needs_nobody_who_subscribes(queue: Queue) -> None:
     (id,) = queue.enqueue_many({"type": "t", "callback_url": "http://caller.example:81/x"})
     (lease,) = queue.claim(worker)
     queue.rows(
-        "select pgqueue.finish('[]', array[%s]::uuid[], array[%s]::bigint[])", id, lease["lease_id"]
+        "select pgqueue_private.finish('[]', array[%s]::uuid[], array[%s]::bigint[])",
+        id,
+        lease["lease_id"],
     )
     assert told(queue) == [("task.completed", id)]
 

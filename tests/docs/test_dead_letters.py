@@ -54,7 +54,7 @@ def test_the_sql_does_what_it_says(queue: Queue) -> None:
     ]
     queue.rows(subscribe)
     queue.rows("select pgqueue.set_dead_letter_policy('email', growth_limit => 2)")
-    queue.rows("select pgqueue.watch_dead_letters()")
+    queue.rows("select pgqueue_private.watch_dead_letters()")
     assert queue.values("select event from pgqueue.webhook_deliveries") == ["dead_letters.growing"]
 
 
@@ -87,7 +87,7 @@ async def test_the_python_does_what_it_says(
         first, rest = cancel.split("\n", 1)
         names = await run(first, app)
         while step(queue)["operation_state"] != "completed":
-            queue.rows("update pgqueue.operation set next_at = created_at")
+            queue.rows("update pgqueue_private.operation set next_at = created_at")
         await run(rest, app, **names)
         assert "completed 1 0" in capsys.readouterr().out
         assert queue.status(waiting) == "cancelled"

@@ -23,7 +23,9 @@ PAGE = "dependencies.md"
 def queue(connect: Callable[..., psycopg.Connection]):
     with ThreadPoolExecutor(1) as threads:
         queue = Queue(connect, threads)
-        queue.rows("insert into pgqueue.task_type (name, updated_at) values ('noop', now())")
+        queue.rows(
+            "insert into pgqueue_private.task_type (name, updated_at) values ('noop', now())"
+        )
         yield queue
 
 

@@ -29,7 +29,8 @@ def queue(connect: Callable[..., psycopg.Connection]):
     with ThreadPoolExecutor(1) as threads:
         queue = Queue(connect, threads)
         queue.rows(
-            "select pgqueue.register_worker('s', 'host', 7, '1', '{email}', '{send}', 10, 15)"
+            "select pgqueue_private.register_worker('s', 'host', "
+            "7, '1', '{email}', '{send}', 10, 15)"
         )
         yield queue
 

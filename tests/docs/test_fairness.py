@@ -24,7 +24,7 @@ def test_the_statements_make_keys_take_turns_by_their_weights(queue: Queue) -> N
     (sql,) = blocks(PAGE, "sql")
     for statement in sql.strip().split(";\n"):
         queue.rows(statement)
-    queue.rows("select * from pgqueue.claim_limited(%s, 'reports', 8)", queue.worker())
+    queue.rows("select * from pgqueue_private.claim_limited(%s, 'reports', 8)", queue.worker())
     keys = "select fairness_key from pgqueue.tasks where status = 'active' order by 1"
     assert queue.values(keys) == ["acme"] * 6 + ["globex"] * 2
 

@@ -70,7 +70,7 @@ async def test_the_calls_do_what_the_chapter_says(
 
 def claimed(queue: Queue, name: str) -> int:
     return queue.value(
-        "select count(task_id) from pgqueue.claim_limited(%s, %s, 10)", queue.worker(), name
+        "select count(task_id) from pgqueue_private.claim_limited(%s, %s, 10)", queue.worker(), name
     )
 
 

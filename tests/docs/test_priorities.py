@@ -34,13 +34,15 @@ def test_the_sql_does_what_it_says(queue: Queue) -> None:
     assert queue.values(now) == ["queued"]
     assert queue.claimed(queue.worker()) == [str(alarm), str(report), later]
     queue.rows(age)
-    assert queue.row("select name, ageing_s from pgqueue.queue where ageing_s is not null") == {
+    assert queue.row(
+        "select name, ageing_s from pgqueue_private.queue where ageing_s is not null"
+    ) == {
         "name": "reports",
         "ageing_s": 60,
     }
     old = queue.enqueue("report", queue="reports", priority=8)
     queue.shift_clock(361)
-    queue.value("select pgqueue.age_tasks()")
+    queue.value("select pgqueue_private.age_tasks()")
     assert queue.task(old)["status_reason"] == "raised to priority 2 by its age"
 
 
@@ -51,7 +53,7 @@ async def test_the_python_does_what_it_says(queue: Queue, database: str) -> None
             await run(code, PAGE, app=app, **names)
     (task,) = queue.rows("select priority, status from pgqueue.tasks")
     assert task == {"priority": 2, "status": "queued"}
-    assert queue.value("select ageing_s from pgqueue.queue where name = 'reports'") == 60
+    assert queue.value("select ageing_s from pgqueue_private.queue where name = 'reports'") == 60
 
 
 async def test_the_call_does_what_it_says(queue: Queue, database: str) -> None:

@@ -36,8 +36,8 @@ def test_a_task_expires_as_the_chapter_says(database: str) -> None:
     *_, enqueue = blocks(PAGE, "sql")
     with psycopg.connect(database, autocommit=True) as connection:
         (id,) = connection.execute(enqueue).fetchone()
-        connection.execute("select pgqueue.shift_clock('2 s')")
-        connection.execute("select pgqueue.expire(1000)")
+        connection.execute("select pgqueue_private.shift_clock('2 s')")
+        connection.execute("select pgqueue_private.expire(1000)")
         look = "select status, status_reason from pgqueue.tasks where id = %s"
         row = connection.execute(look, (id,)).fetchone()
     assert row == ("cancelled", "expired before it started")

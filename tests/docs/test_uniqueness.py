@@ -22,7 +22,9 @@ PAGE = "uniqueness.md"
 def queue(connect: Callable[..., psycopg.Connection]):
     with ThreadPoolExecutor(1) as threads:
         queue = Queue(connect, threads)
-        queue.rows("insert into pgqueue.task_type (name, updated_at) values ('sync', now())")
+        queue.rows(
+            "insert into pgqueue_private.task_type (name, updated_at) values ('sync', now())"
+        )
         yield queue
 
 

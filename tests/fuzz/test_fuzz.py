@@ -26,7 +26,8 @@ _LEFT = """
 select queue, type, status, status_reason, count(*), min(created_at), max(attempt)
 from pgqueue.tasks
 where type <> 'pgqueue.webhook_delivery'
-    and id in (select task_id from pgqueue.ready union all select task_id from pgqueue.running)
+    and id in (select task_id from pgqueue_private.ready union all select task_id
+    from pgqueue_private.running)
 group by 1, 2, 3, 4
 """
 COVERED = 10_000

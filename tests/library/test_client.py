@@ -131,7 +131,7 @@ async def test_a_bound_of_the_schema_is_explained(app: PgQueue) -> None:
 
 
 async def test_an_enqueue_rings_idle_workers(app: PgQueue, queue: Queue) -> None:
-    queue.rows("select pgqueue.listen('worker', 'pgqueue_ready', 30)")
+    queue.rows("select pgqueue_private.listen('worker', 'pgqueue_ready', 30)")
     queue.rows("listen pgqueue_ready")
     await app.enqueue_many([NewTask("t", queue="b"), NewTask("t", queue="a")])
     rings = queue.connection.notifies(timeout=10, stop_after=1)

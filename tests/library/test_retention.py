@@ -30,8 +30,8 @@ async def test_a_pruned_task_says_so(app: PgQueue, queue: Queue) -> None:
     id = await app.enqueue("t")
     await app.cancel(id)
     queue.shift_clock(9 * 86_400)
-    for day in queue.values("select * from pgqueue.due_days()"):
-        queue.rows("select * from pgqueue.prune_day(%s)", day)
+    for day in queue.values("select * from pgqueue_private.due_days()"):
+        queue.rows("select * from pgqueue_private.prune_day(%s)", day)
     for call in (app.get, app.cancel, app.retry):
         with pytest.raises(TaskPruned) as gone:
             await call(id)

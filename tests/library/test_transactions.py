@@ -44,7 +44,7 @@ async def test_a_savepoint_that_is_rolled_back_takes_only_its_tasks(
             with pytest.raises(UsageError):
                 await app.enqueue("refused", timeout=-1, connection=connection)
             raise psycopg.Rollback
-    assert queue.values("select id::text from pgqueue.task") == [kept]
+    assert queue.values("select id::text from pgqueue_private.task") == [kept]
 
 
 @pytest.mark.parametrize("row_factory", [dict_row, namedtuple_row])
@@ -59,7 +59,7 @@ async def test_the_callers_connection_may_give_rows_in_any_form(
 async def test_idle_workers_are_rung_when_it_commits_and_not_before(
     app: PgQueue, queue: Queue, connection: psycopg.AsyncConnection
 ) -> None:
-    queue.rows("select pgqueue.listen('worker', 'pgqueue_ready', 30)")
+    queue.rows("select pgqueue_private.listen('worker', 'pgqueue_ready', 30)")
     queue.rows("listen pgqueue_ready")
     await app.enqueue("t", queue="mail", connection=connection)
     assert [*queue.connection.notifies(timeout=0)] == []

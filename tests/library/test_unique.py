@@ -62,7 +62,7 @@ async def test_many_tasks_some_with_keys_keep_their_order(app: PgQueue, queue: Q
     ids = await app.enqueue_many(tasks)
     assert len(ids) == 9
     assert ids[4] == ids[5]
-    payloads = queue.values("select (payload ->> 'n')::int from pgqueue.task order by seq")
+    payloads = queue.values("select (payload ->> 'n')::int from pgqueue_private.task order by seq")
     assert payloads == sorted(payloads)
     assert [queue.task(id)["payload"]["n"] for id in ids] == [0, 1, 2, 3, 4, 4, 6, 7, 8]
 

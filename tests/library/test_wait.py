@@ -16,7 +16,7 @@ async def _listening(queue: Queue, sessions: int = 1) -> None:
     """Return once the waiter listens and has had its first look."""
     idle = """select count(*) >= %s from pg_stat_activity
               where application_name = 'pgqueue wait' and datname = current_database()
-                  and state = 'idle' and query ilike '%%pgqueue.listen%%'"""
+                  and state = 'idle' and query ilike '%%pgqueue_private.listen%%'"""
     while not await asyncio.to_thread(queue.value, idle, sessions):
         pass
 
@@ -27,7 +27,7 @@ async def test_a_wait_ends_with_its_task(app: PgQueue, queue: Queue) -> None:
     waiting = asyncio.ensure_future(app.wait(id, timeout=30))
     await _listening(queue)
     queue.finish(lease, result=7)
-    queue.value("select pgqueue.announce(%s::uuid[])::text", [id])
+    queue.value("select pgqueue_private.announce(%s::uuid[])::text", [id])
     task = await waiting
     assert (task.status, task.result) == (Status.COMPLETED, 7)
 
@@ -74,7 +74,9 @@ async def test_a_wait_leaves_no_listener_and_no_session_behind(app: PgQueue, que
     id = await app.enqueue("t")
     waiting = asyncio.ensure_future(app.wait(id))
     await _listening(queue)
-    listening = "select exists (select from pgqueue.listener where expires_at > pgqueue.clock())"
+    listening = (
+        "select exists (select from pgqueue_private.listener where expires_at > pgqueue.clock())"
+    )
     queue.until(listening)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):

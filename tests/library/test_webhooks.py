@@ -55,7 +55,9 @@ async def test_the_log_is_given_page_by_page(app: PgQueue, queue: Queue) -> None
     assert await app.webhooks.deliveries(hook.id, before=sent[1].id) == sent[2:]
     assert await app.webhooks.deliveries(hook.id, status="delivered") == []
     assert await app.webhooks.deliveries() == []
-    queue.rows("select pgqueue.record_delivery(%s, 'failed', %s)", sent[0].id, '{"error": "no"}')
+    queue.rows(
+        "select pgqueue_private.record_delivery(%s, 'failed', %s)", sent[0].id, '{"error": "no"}'
+    )
     assert (await app.webhooks.delivery(sent[0].id)).error == "no"
     again = await app.webhooks.redeliver(sent[0].id)
     assert (again.id, again.status) == (sent[0].id, "pending")

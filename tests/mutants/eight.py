@@ -15,7 +15,7 @@ _NO_FENCE = Mutant(
             "finish",
             (
                 Change(
-                    f"{_SQL}/finish.sql",
+                    f"{_SQL}/claims/finish.sql",
                     "(r.task_id, r.lease_id) = (i.task_id, i.lease_id)",
                     "r.task_id = i.task_id",
                 ),
@@ -29,7 +29,7 @@ _NO_FENCE = Mutant(
             "complete, the short way of finish",
             (
                 Change(
-                    f"{_SQL}/complete.sql",
+                    f"{_SQL}/claims/complete.sql",
                     "(r.task_id, r.lease_id) = (i.task_id, i.lease_id)",
                     "r.task_id = i.task_id",
                 ),
@@ -40,7 +40,7 @@ _NO_FENCE = Mutant(
             "heartbeat",
             (
                 Change(
-                    f"{_SQL}/heartbeat.sql",
+                    f"{_SQL}/claims/heartbeat.sql",
                     "w.id = any (workers) and w.state in ('active', 'draining')",
                     "w.id = any (workers)",
                 ),
@@ -51,7 +51,7 @@ _NO_FENCE = Mutant(
             "progress",
             (
                 Change(
-                    f"{_SQL}/record_progress.sql",
+                    f"{_SQL}/tasks/record_progress.sql",
                     "where r.task_id = i.task_id and r.lease_id = i.lease_id",
                     "where r.task_id = i.task_id",
                 ),
@@ -62,7 +62,7 @@ _NO_FENCE = Mutant(
             "logs",
             (
                 Change(
-                    f"{_SQL}/append_events.sql",
+                    f"{_SQL}/tasks/append_events.sql",
                     "where r.task_id = e.task_id and r.lease_id = e.lease_id",
                     "where r.task_id = e.task_id",
                 ),
@@ -73,7 +73,7 @@ _NO_FENCE = Mutant(
             "files",
             (
                 Change(
-                    f"{_SQL}/save_artifact.sql",
+                    f"{_SQL}/tasks/save_artifact.sql",
                     "where r.task_id = save_artifact.task_id"
                     " and r.lease_id = save_artifact.lease_id",
                     "where r.task_id = save_artifact.task_id",
@@ -85,7 +85,7 @@ _NO_FENCE = Mutant(
             "checkpoints",
             (
                 Change(
-                    f"{_SQL}/save_checkpoint.sql",
+                    f"{_SQL}/tasks/save_checkpoint.sql",
                     "where r.task_id = save_checkpoint.task_id"
                     " and r.lease_id = save_checkpoint.lease_id",
                     "where r.task_id = save_checkpoint.task_id",
@@ -107,16 +107,16 @@ _NO_SKIP_LOCKED = Mutant(
     "no SKIP LOCKED",
     "who finds rows locked waits for whoever holds them",
     (
-        _waits("claim", "test_a_second_claimer_gets_the_others_at_once"),
+        _waits("claims/claim", "test_a_second_claimer_gets_the_others_at_once"),
         _waits(
-            "fair_picks",
+            "claims/fair_picks",
             "test_two_claims_at_once_never_take_the_same_task",
             times=2,
         ),
-        _waits("promote", "test_a_promoter_does_not_wait_for_another"),
-        _waits("rescue", "test_a_rescue_does_not_wait_for_a_finish"),
+        _waits("claims/promote", "test_a_promoter_does_not_wait_for_another"),
+        _waits("claims/rescue", "test_a_rescue_does_not_wait_for_a_finish"),
         _waits(
-            "due_schedules",
+            "schedules/due_schedules",
             "test_a_schedule_that_one_scheduler_has_in_hand_keeps_nobody_from_the_others",
         ),
     ),
@@ -137,24 +137,24 @@ _OWN_CLOCK = Mutant(
     "own clock",
     "a transition goes by a clock of its own",
     (
-        _clock("claim", "test_a_worker_that_is_not_active_claims_nothing[expired]"),
+        _clock("claims/claim", "test_a_worker_that_is_not_active_claims_nothing[expired]"),
         _clock(
-            "finish",
+            "claims/finish",
             "test_a_shifted_clock_is_everyones[5]",
             "test_nothing_but_the_clock_asks_the_session_for_the_time",
         ),
         _clock(
-            "rescue",
+            "claims/rescue",
             "test_the_task_of_a_worker_whose_lease_ran_out_runs_again",
         ),
-        _clock("heartbeat", "test_a_heartbeat_renews_the_leases"),
+        _clock("claims/heartbeat", "test_a_heartbeat_renews_the_leases"),
         _clock(
-            "promote",
+            "claims/promote",
             "test_a_failed_attempt_is_tried_again_after_its_delay[failed]",
         ),
         Variant(
             "the clock itself, frozen in a transaction",
-            (Change(f"{_SQL}/clock.sql", "pg_catalog.clock_timestamp()", "pg_catalog.now()"),),
+            (Change(f"{_SQL}/time/clock.sql", "pg_catalog.clock_timestamp()", "pg_catalog.now()"),),
             ("test_the_clock_is_not_frozen_in_a_transaction",),
         ),
     ),
@@ -188,7 +188,7 @@ _NO_RE_CHECK = Mutant(
             "workers: a heartbeat came in between",
             (
                 Change(
-                    f"{_SQL}/rescue.sql",
+                    f"{_SQL}/claims/rescue.sql",
                     "    update worker as w set state = 'lost'\n"
                     "    where w.state in ('active', 'draining')"
                     " and (w.id = any (dead) or w.expires_at < now);",
@@ -206,7 +206,7 @@ _NO_RE_CHECK = Mutant(
             "tasks: the same task runs again elsewhere",
             (
                 Change(
-                    f"{_SQL}/rescue.sql",
+                    f"{_SQL}/claims/rescue.sql",
                     "    update worker as w set state = 'lost'\n",
                     "    leases := array(select r.lease_id from running as r join worker as w on"
                     " w.id = r.worker_id where w.id = any (dead) or w.expires_at < now);\n"
@@ -215,7 +215,7 @@ _NO_RE_CHECK = Mutant(
                     "    update worker as w set state = 'lost'\n",
                 ),
                 Change(
-                    f"{_SQL}/rescue.sql",
+                    f"{_SQL}/claims/rescue.sql",
                     "        where not exists (\n"
                     "            select from worker as w where w.id = r.worker_id"
                     " and w.state in ('active', 'draining')\n"
@@ -236,34 +236,38 @@ _COUNTED_LATE = Mutant(
             "claim, finish and rescue",
             (
                 Change(
-                    f"{_SQL}/claim.sql",
+                    f"{_SQL}/claims/claim.sql",
                     "l.attempt + 1, l.budget, l.crashes, l.priority, claim.limited,",
                     "l.attempt, l.budget, l.crashes, l.priority, claim.limited,",
                 ),
-                Change(f"{_SQL}/finish.sql", "r.attempt >= r.budget", "r.attempt + 1 >= r.budget"),
                 Change(
-                    f"{_SQL}/finish.sql",
+                    f"{_SQL}/claims/finish.sql",
+                    "r.attempt >= r.budget",
+                    "r.attempt + 1 >= r.budget",
+                ),
+                Change(
+                    f"{_SQL}/claims/finish.sql",
                     "task_id, lease_id, user_id, worker_id, started_at, now, attempt, final,",
                     "task_id, lease_id, user_id, worker_id, started_at, now, attempt + 1, final,",
                 ),
                 Change(
-                    f"{_SQL}/finish.sql",
+                    f"{_SQL}/claims/finish.sql",
                     "attempt - (outcome in ('snoozed', 'released'))::int",
                     "attempt + (outcome not in ('snoozed', 'released'))::int",
                 ),
                 Change(
-                    f"{_SQL}/finish.sql",
+                    f"{_SQL}/claims/finish.sql",
                     "attempt - (outcome = 'released')::int",
                     "attempt",
                 ),
                 Change(
-                    f"{_SQL}/finish.sql",
+                    f"{_SQL}/claims/finish.sql",
                     "least(budget + (outcome = 'crashed')::int, 32767)",
                     "budget",
                 ),
-                Change(f"{_SQL}/rescue.sql", "least(budget + 1, 32767)", "budget"),
+                Change(f"{_SQL}/claims/rescue.sql", "least(budget + 1, 32767)", "budget"),
                 Change(
-                    f"{_SQL}/complete.sql",
+                    f"{_SQL}/claims/complete.sql",
                     "worker_id, started_at, now, attempt, true,",
                     "worker_id, started_at, now, attempt + 1, true,",
                 ),
@@ -284,14 +288,10 @@ _DECODED_EARLY = Mutant(
             "the worker, for every row of a claim",
             (
                 Change(
-                    "worker/pgqueue_worker/attempts/lease.py",
-                    "            payload=payload,",
-                    "            payload=orjson.dumps(orjson.loads(payload)).decode(),",
-                ),
-                Change(
-                    "worker/pgqueue_worker/attempts/lease.py",
-                    "from pgqueue.handlers.context import Context",
-                    "import orjson\n\nfrom pgqueue.handlers.context import Context",
+                    "worker/pgqueue_worker/lease.py",
+                    "        return cls(task, now, task.traceparent)",
+                    "        orjson.loads(task.payload)\n"
+                    "        return cls(task, now, task.traceparent)",
                 ),
             ),
             ("test_a_payload_that_no_parser_takes_stops_nothing_that_is_claimed_with_it",),
@@ -300,13 +300,13 @@ _DECODED_EARLY = Mutant(
             "the driver, as the function gives jsonb",
             (
                 Change(
-                    f"{_SQL}/claim.sql",
+                    f"{_SQL}/claims/claim.sql",
                     "wait_s float8, payload text,",
                     "wait_s float8, payload jsonb,",
                 ),
-                Change(f"{_SQL}/claim.sql", "t.payload::text as payload", "t.payload"),
+                Change(f"{_SQL}/claims/claim.sql", "t.payload::text as payload", "t.payload"),
                 Change(
-                    f"{_SQL}/claim_limited.sql",
+                    f"{_SQL}/claims/claim_limited.sql",
                     "wait_s float8, payload text,",
                     "wait_s float8, payload jsonb,",
                 ),
@@ -326,19 +326,19 @@ _SLOT_TWICE = Mutant(
             "schedule_slot has no key over (schedule, due time)",
             (
                 Change(
-                    "sql/migrations/0013_schedules.sql",
+                    "sql/migrations/0006_schedules.sql",
                     "    primary key (schedule_id, due_at),\n",
                     "",
                 ),
                 Change(
-                    f"{_SQL}/fill_slots.sql",
+                    f"{_SQL}/schedules/fill_slots.sql",
                     "        on conflict (schedule_id, due_at) do update\n"
                     "        set at = excluded.at, kind = excluded.kind, fate = excluded.fate,"
                     " open = true, reason = null, task_id = excluded.task_id;",
                     "        ;",
                 ),
                 Change(
-                    f"{_SQL}/fill_slots.sql",
+                    f"{_SQL}/schedules/fill_slots.sql",
                     "    on conflict (schedule_id, due_at) do update"
                     " set at = excluded.at, fate = excluded.fate, reason = excluded.reason\n"
                     "    where l.fate = 'waiting';",
@@ -351,7 +351,7 @@ _SLOT_TWICE = Mutant(
             "who fills slots does not look whether they are filled",
             (
                 Change(
-                    f"{_SQL}/fill_slots.sql",
+                    f"{_SQL}/schedules/fill_slots.sql",
                     ") is distinct from 'enqueued'\n",
                     ") is distinct from 'never'\n",
                 ),

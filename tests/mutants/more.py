@@ -17,7 +17,7 @@ MORE = (
         "limit without its lock",
         "two claims of a queue count its places at the same time, and each takes what is left",
         Change(
-            f"{_SQL}/claim_limited.sql",
+            f"{_SQL}/claims/claim_limited.sql",
             "if not pg_try_advisory_xact_lock("
             "hashtextextended('pgqueue:limit:' || claim_limited.queue, 0)) then",
             "if false then",
@@ -28,7 +28,7 @@ MORE = (
         "place not counted",
         "an attempt that runs takes no place of its limit, so that another takes it, too",
         Change(
-            f"{_SQL}/limit_places.sql",
+            f"{_SQL}/limits/limit_places.sql",
             "where r.limited and r.queue = limit_places.queue and r.lease_id = any (leases)\n",
             "where false\n",
         ),
@@ -39,7 +39,7 @@ MORE = (
         "fairness without turns",
         "the first key of a fair queue goes on until it has nothing left",
         Change(
-            f"{_SQL}/fair_picks.sql",
+            f"{_SQL}/claims/fair_picks.sql",
             "order by t.nth / t.weight, t.n, t.nth\n",
             "order by t.n, t.nth\n",
         ),
@@ -49,7 +49,7 @@ MORE = (
         "batch without a door",
         "two who end the last two tasks of a batch do not see each other's",
         Change(
-            f"{_SQL}/end_batches.sql",
+            f"{_SQL}/groups/end_batches.sql",
             "        perform pg_advisory_xact_lock("
             "hashtextextended('pgqueue:batch:end:' || found_batch.id, 0));\n",
             "",
@@ -60,7 +60,7 @@ MORE = (
         "unique key without turns",
         "two writers of a key do not wait for each other, and each finds it free",
         Change(
-            f"{_SQL}/enqueue_unique.sql",
+            f"{_SQL}/tasks/enqueue_unique.sql",
             "    on conflict on constraint dedup_pkey do update set\n"
             "        expires_at = greatest(d.expires_at,"
             " d.created_at + (excluded.expires_at - excluded.created_at)),\n"
@@ -75,7 +75,7 @@ MORE = (
         "crash not counted",
         "a task that kills whatever runs it does so for ever",
         Change(
-            f"{_SQL}/rescue.sql",
+            f"{_SQL}/claims/rescue.sql",
             "f.cancel_requested or f.crashes + 1 >= max_crashes as final",
             "f.cancel_requested as final",
         ),
@@ -85,7 +85,7 @@ MORE = (
         "cancel forgotten",
         "a cancel that meets the end of an attempt has no effect",
         Change(
-            f"{_SQL}/finish.sql",
+            f"{_SQL}/claims/finish.sql",
             "case when r.cancel_requested then 'cancelled' else i.outcome end as outcome",
             "i.outcome",
         ),
@@ -105,7 +105,7 @@ MORE = (
         "cursor not looked at",
         "a claim reads all the dead at the head of its queue, again and again",
         Change(
-            f"{_SQL}/claim.sql",
+            f"{_SQL}/claims/claim.sql",
             "                    and r.seq > coalesce(cursors[pair + 1], 0)\n",
             "",
         ),
@@ -116,7 +116,7 @@ MORE = (
         "NOTIFY inside the writing transaction",
         "finishing tells watchers itself, so that commits wait for each other",
         Change(
-            f"{_SQL}/finish.sql",
+            f"{_SQL}/claims/finish.sql",
             "        if slowed is not null then\n",
             "        perform announce(ids);\n        if slowed is not null then\n",
         ),
@@ -137,7 +137,7 @@ MORE = (
         "a worker is ready although its claim loop stands still",
         Change(
             "worker/pgqueue_worker/supervisor/readiness.py",
-            "if still_s > self._still_s and not child.retiring:",
+            "if still_s > self._max_still_s and not process.retiring:",
             "if still_s < 0:",
         ),
         "test_a_claim_loop_may_be_still_for_five_seconds_or_three_polls",

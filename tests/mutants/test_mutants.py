@@ -25,6 +25,6 @@ def test_a_mutant_can_be_made_and_names_tests_that_exist(variant: Variant) -> No
 
 def test_a_mutant_of_code_that_is_gone_says_so() -> None:
     with pytest.raises(NoLongerThereError, match=r"rescue\.sql has this 0 times instead of 1"):
-        Change("sql/functions/rescue.sql", "no such protection", "").check(ROOT)
+        Change("sql/functions/claims/rescue.sql", "no such protection", "").check(ROOT)
     with pytest.raises(NoLongerThereError, match="0 tests instead of one"):
         find(ROOT, "test_" + "that_nobody_wrote")

@@ -42,7 +42,7 @@ UNSTARTED = ("queued", "scheduled", "retrying", "blocked")
 _LOOK = """
     select v.id::text, v.status, v.attempt, p.places, v.lease_id, v.max_attempts
     from pgqueue.tasks as v
-    join pgqueue.task_places() as p on p.id = v.id
+    join pgqueue_private.task_places() as p on p.id = v.id
 """
 
 
@@ -126,7 +126,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(worker=workers, state=st.sampled_from(["draining", "stopped"]))
     def leave(self, worker: int, state: str) -> None:
-        self.queue.value("select pgqueue.set_worker_state(%s, %s)::text", worker, state)
+        self.queue.value("select pgqueue_private.set_worker_state(%s, %s)::text", worker, state)
         if self.states[worker] in LIVE:
             self.states[worker] = state
 
@@ -188,7 +188,8 @@ class Machine(RuleBasedStateMachine):
         task = self.tasks[lease["task_id"]]
         holds = task.lease == lease["lease_id"]
         refused = self.queue.value(
-            "select refused from pgqueue.finish('[]', array[%s]::uuid[], array[%s]::bigint[])",
+            "select refused from pgqueue_private.finish('[]', array[%s]::uuid[], "
+            "array[%s]::bigint[])",
             lease["task_id"],
             lease["lease_id"],
         )
@@ -307,8 +308,8 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def fold(self) -> None:
-        self.queue.value("select pgqueue.fold_rollups()")
-        self.queue.value("select pgqueue.fold_batches()")
+        self.queue.value("select pgqueue_private.fold_rollups()")
+        self.queue.value("select pgqueue_private.fold_batches()")
 
     @invariant()
     def database_and_model_agree(self) -> None:

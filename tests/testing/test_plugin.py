@@ -57,7 +57,7 @@ def test_types_of_a_test_are_forgotten(pgqueue_app, pgqueue_database):
     assert set(pgqueue_app.types) == {"receipt"}
     import psycopg
     with psycopg.connect(pgqueue_database) as connection:
-        names = connection.execute("select name from pgqueue.task_type").fetchall()
+        names = connection.execute("select name from pgqueue_private.task_type").fetchall()
     assert names == [("receipt",)]
 """
 

@@ -98,7 +98,7 @@ def test_final_statuses_are_final() -> None:
 
 
 def test_the_words_of_sql_and_python_are_the_same() -> None:
-    text = (SQL / "migrations" / "0001_spine.sql").read_text()
+    text = (SQL / "migrations" / "0001_tasks.sql").read_text()
     found = re.search(r"outcome in \((.*?)\)", text, re.DOTALL)
     assert found is not None
     assert set(re.findall(r"'(\w+)'", found[1])) == {outcome.value for outcome in Outcome}

@@ -58,7 +58,7 @@ if options.what == "worker":
     host, pid = socket.gethostname(), os.getpid()
     with psycopg.connect(os.environ["PGQUEUE_DATABASE_URL"]) as connection:
         connection.execute(
-            "select pgqueue.register_worker(%s, %s, %s, '0', '{}', '{}', 1, 3600)",
+            "select pgqueue_private.register_worker(%s, %s, %s, '0', '{}', '{}', 1, 3600)",
             [f"{host}:{pid}", host, pid],
         )
 port = int(options.metrics_port or options.port)

@@ -13,9 +13,8 @@ from tests.upgrades.releases import Release
 __all__ = ["entangled", "misunderstood", "outstayed", "unnumbered"]
 
 _SEVERAL = {"create_schema"}  # statements: what makes the first schema meets none
-_ALONE = 17  # migrations up to here made the first schema
 _ALTERED = re.compile(
-    r"^alter table (?:if exists |only )*(?:pgqueue\.)?(\w+)", re.IGNORECASE | re.MULTILINE
+    r"^alter table (?:if exists |only )*(?:\w+\.)?(\w+)", re.IGNORECASE | re.MULTILINE
 )
 _PARAMETER = re.compile(r"%\((\w+)\)s")
 
@@ -29,7 +28,7 @@ def misunderstood(release: Release, connection: psycopg.Connection) -> list[str]
     found = []
     connection.execute("deallocate all")
     for name, text in _queries(release.sql / "queries"):
-        if "pgqueue." in text and name not in _SEVERAL:
+        if ("pgqueue." in text or "pgqueue_private." in text) and name not in _SEVERAL:
             result = connection.pgconn.prepare(name.encode(), _numbered(text).encode())
             if result.error_message:
                 found.append(f"{name}: {result.get_error_message().splitlines()[0]}")
@@ -44,7 +43,7 @@ def entangled(release: Release) -> list[str]:
     return [
         file.name
         for file in sorted((release.sql / "migrations").glob("*.sql"))
-        if int(file.name[:4]) > _ALONE and len(set(_ALTERED.findall(file.read_text()))) > 1
+        if len(set(_ALTERED.findall(file.read_text()))) > 1
     ]
 
 
@@ -63,7 +62,7 @@ def unnumbered(release: Release, before: Release) -> bool:
 
 
 def _texts(release: Release, folder: str) -> dict[str, str]:
-    return {file.stem: file.read_text() for file in (release.sql / folder).glob("*.sql")}
+    return {file.stem: file.read_text() for file in (release.sql / folder).rglob("*.sql")}
 
 
 def _queries(folder: Path) -> list[tuple[str, str]]:

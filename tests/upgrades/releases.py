@@ -83,8 +83,8 @@ def next_one(folder: Path, *, kept: bool = True) -> Release:
         f"migrations/{version + 2:04}_worker_host.sql",
         "-- transaction: none\n"
         "-- squawk-ignore-file ban-concurrent-index-creation-in-transaction\n"
-        "drop index concurrently if exists pgqueue.worker_host;\n"
-        "create index concurrently worker_host on pgqueue.worker (host);\n",
+        "drop index concurrently if exists pgqueue_private.worker_host;\n"
+        "create index concurrently worker_host on pgqueue_private.worker (host);\n",
     )
     _add_an_argument(release)
     _add_columns(release)
@@ -94,46 +94,53 @@ def next_one(folder: Path, *, kept: bool = True) -> Release:
 
 def _add_an_argument(release: Release) -> None:
     release.change(
-        "functions/heartbeat.sql",
+        "functions/claims/heartbeat.sql",
         r"lease_s float8, out active",
         "lease_s float8, note text default null, out active",
     )
     release.change(
         "queries/worker.sql",
-        r"pgqueue\.heartbeat\((.*)\)",
-        r"pgqueue.heartbeat(\1, 'of the next release')",
+        r"pgqueue_private\.heartbeat\((.*)\)",
+        r"pgqueue_private.heartbeat(\1, 'of the next release')",
     )
 
 
 def _add_columns(release: Release) -> None:
     """To the result of a function, at the end of a view, and at the beginning of another."""
-    release.change("functions/claim.sql", r"batch_id uuid\n\)", "batch_id uuid, note text\n)")
     release.change(
-        "functions/claim.sql",
+        "functions/claims/claim.sql", r"batch_id uuid\n\)", "batch_id uuid, note text\n)"
+    )
+    release.change(
+        "functions/claims/claim.sql",
         r"l\.batch_id\n    from leased as l;",
         "l.batch_id, null::text\n    from leased as l;",
     )
     release.change(
-        "views/tasks.sql", r"\nfrom pgqueue\.task as t", ",\n    t.note\nfrom pgqueue.task as t"
+        "views/tasks.sql",
+        r"\nfrom pgqueue_private\.task as t",
+        ",\n    t.note\nfrom pgqueue_private.task as t",
     )
     release.change("views/queues.sql", r"as\nselect\n", "as\nselect\n    'new' as news,\n")
 
 
 def _change_a_signature(release: Release, *, kept: bool) -> None:
     release.change(
-        "functions/finish.sql", r"\n    results jsonb,", "\n    release text, results jsonb,"
+        "functions/claims/finish.sql", r"\n    results jsonb,", "\n    release text, results jsonb,"
     )
-    release.change("functions/complete_attempt.sql", r"from finish\(", "from finish('sql', ")
-    release.change("queries/worker.sql", r"pgqueue\.finish\(", "pgqueue.finish('next', ")
+    release.change("functions/tasks/complete_attempt.sql", r"from finish\(", "from finish('sql', ")
+    release.change(
+        "queries/worker.sql", r"pgqueue_private\.finish\(", "pgqueue_private.finish('next', "
+    )
     if kept:
         release.write(
             "compat/finish.sql",
-            "create or replace function pgqueue.finish(\n"
+            "create or replace function pgqueue_private.finish(\n"
             "    results jsonb, task_ids uuid[], lease_ids bigint[],\n"
             "    out refused bigint[], out watched boolean\n"
             ")\n"
             "language sql\n"
-            "as $$ select * from pgqueue.finish('this', results, task_ids, lease_ids) $$;\n",
+            "as $$ select * from pgqueue_private.finish('this', results, task_ids, "
+            "lease_ids) $$;\n",
         )
 
 

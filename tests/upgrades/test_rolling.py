@@ -25,13 +25,13 @@ from tests.upgrades.releases import Release, last_released, next_one, tags, this
 PATIENCE_S = 100
 RATE = 12.0  # calls that each client makes in a second
 COMPLETED = """
-select count(*) from pgqueue.attempt as a
-join pgqueue.worker as w on w.id = a.worker_id
+select count(*) from pgqueue_private.attempt as a
+join pgqueue_private.worker as w on w.id = a.worker_id
 where a.outcome = 'completed' and w.supervisor like %s
 """
 OPEN = """
-select (select count(*) from pgqueue.ready) + (select count(*) from pgqueue.delayed)
-    + (select count(*) from pgqueue.running)
+select (select count(*) from pgqueue_private.ready) + (select count(*) from pgqueue_private.delayed)
+    + (select count(*) from pgqueue_private.running)
 """
 DEADLOCKS = "select deadlocks from pg_stat_database where datname = current_database()"
 EXPECTED = {"task_failed", "task_cancelled"}

@@ -16,22 +16,26 @@ from tests.upgrades.contract import entangled, misunderstood, outstayed, unnumbe
 from tests.upgrades.releases import TOP, Release, last_released, next_one, this_one
 
 BAD = {
-    "require-concurrent-index-creation": "create index task_type on pgqueue.task (type);",
-    "require-concurrent-index-deletion": "drop index pgqueue.ready_order;",
+    "require-concurrent-index-creation": "create index task_type on pgqueue_private.task (type);",
+    "require-concurrent-index-deletion": "drop index pgqueue_private.ready_order;",
     "ban-concurrent-index-creation-in-transaction": (
-        "create table t (id bigint); create index concurrently n on pgqueue.task (type);"
+        "create table t (id bigint); create index concurrently n on pgqueue_private.task (type);"
     ),
     "adding-field-with-default": (
-        "alter table pgqueue.task add column at timestamptz not null default clock_timestamp();"
+        "alter table pgqueue_private.task add column at timestamptz not null default "
+        "clock_timestamp();"
     ),
-    "adding-required-field": "alter table pgqueue.task add column note text not null;",
-    "adding-not-nullable-field": "alter table pgqueue.task alter column run_at set not null;",
-    "changing-column-type": "alter table pgqueue.task alter column queue type varchar;",
-    "renaming-column": "alter table pgqueue.task rename column queue to line;",
-    "ban-drop-column": "alter table pgqueue.task drop column queue;",
-    "ban-drop-table": "drop table pgqueue.task;",
-    "constraint-missing-not-valid": "alter table pgqueue.task add constraint c check (seq > 0);",
-    "disallowed-unique-constraint": "alter table pgqueue.task add constraint u unique (seq);",
+    "adding-required-field": "alter table pgqueue_private.task add column note text not null;",
+    "adding-not-nullable-field": "alter table pgqueue_private.task alter column run_at "
+    "set not null;",
+    "changing-column-type": "alter table pgqueue_private.task alter column queue type varchar;",
+    "renaming-column": "alter table pgqueue_private.task rename column queue to line;",
+    "ban-drop-column": "alter table pgqueue_private.task drop column queue;",
+    "ban-drop-table": "drop table pgqueue_private.task;",
+    "constraint-missing-not-valid": "alter table pgqueue_private.task add constraint c "
+    "check (seq > 0);",
+    "disallowed-unique-constraint": "alter table pgqueue_private.task add constraint u "
+    "unique (seq);",
 }
 
 
@@ -81,7 +85,8 @@ def test_a_migration_changes_one_table(tmp_path: Path) -> None:
     assert entangled(release) == []
     release.write(
         "migrations/9999_both.sql",
-        "alter table task add column a text;\nalter table pgqueue.running add column a text;\n",
+        "alter table task add column a text;\nalter table pgqueue_private.running add "
+        "column a text;\n",
     )
     assert entangled(release) == ["9999_both.sql"]
 
@@ -113,7 +118,7 @@ def test_a_call_that_is_no_longer_understood_is_found(empty: str, tmp_path: Path
     with psycopg.connect(empty, autocommit=True) as connection:
         (found,) = misunderstood(this, connection)
     assert found.startswith("finish_attempts: ")
-    assert "function pgqueue.finish(unknown, uuid[], bigint[]) does not exist" in found
+    assert "function pgqueue_private.finish(unknown, uuid[], bigint[]) does not exist" in found
 
 
 def test_functions_that_change_have_a_number_and_what_was_kept_is_kept_for_one_release(
@@ -126,7 +131,7 @@ def test_functions_that_change_have_a_number_and_what_was_kept_is_kept_for_one_r
     later = Release("later", tmp_path / "later")
     shutil.copytree(next_.folder, later.folder)
     assert outstayed(later, next_) == ["finish"]
-    later.change("functions/heartbeat.sql", "^-- Renews", "-- Prolongs")
+    later.change("functions/claims/heartbeat.sql", "^-- Renews", "-- Prolongs")
     assert unnumbered(later, next_)
 
 

@@ -48,7 +48,7 @@ class Bench:
 
     def start(self, *arguments: str, wait: bool = True, **environment: str) -> Command:
         """Start `pgqueue worker` with the handlers of these tests."""
-        before = self.value("select count(*) from pgqueue.worker") if wait else 0
+        before = self.value("select count(*) from pgqueue_private.worker") if wait else 0
         worker = commands.start(
             [*_WORKER, *arguments],
             {
@@ -65,7 +65,7 @@ class Bench:
             eventually(
                 lambda: (
                     worker.poll() is not None
-                    or self.value("select count(*) from pgqueue.worker") > before
+                    or self.value("select count(*) from pgqueue_private.worker") > before
                 ),
                 "the worker registers",
             )
@@ -130,7 +130,9 @@ class Bench:
 
     def workers_in(self, state: str) -> list[int]:
         """The pids of worker processes in a state."""
-        rows = self.rows("select pid from pgqueue.worker where state = %s order by id", state)
+        rows = self.rows(
+            "select pid from pgqueue_private.worker where state = %s order by id", state
+        )
         return [row["pid"] for row in rows]
 
     def processes(self) -> list[int]:

@@ -85,7 +85,7 @@ async def test_it_looks_at_everything_when_the_server_has_ended_it(
 @pytest.mark.unpooled("behind a pooler its supervisor hears for it")
 def test_one_process_needs_no_supervisor_to_hear(bench: Bench) -> None:
     supervisor = bench.start(PGQUEUE_POLL_S="3600")
-    eventually(lambda: bench.rows("select 1 from pgqueue.listener"), "the process waits")
+    eventually(lambda: bench.rows("select 1 from pgqueue_private.listener"), "the process waits")
     eventually(lambda: bench.rows(QUIET), "it looks no more by itself")
     os.kill(supervisor.pid, signal.SIGSTOP)
     try:

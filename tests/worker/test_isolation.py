@@ -36,7 +36,7 @@ def test_an_isolated_handler_runs_in_a_process_of_its_own_and_reports(
     assert ended["progress"]["percent"] == 50
     (event,) = bench.rows("select message, data from pgqueue.events")
     assert event == {"message": "in a process", "data": {"pid": ended["result"]["pid"]}}
-    (artifact,) = bench.rows("select data from pgqueue.artifact")
+    (artifact,) = bench.rows("select data from pgqueue_private.artifact")
     assert bytes(artifact["data"]) == b"from a child"
 
 
@@ -175,7 +175,7 @@ def test_a_thousand_cancels_of_running_tasks_leave_nothing_behind(bench: Bench) 
         [{"type": "wait", "payload": {"name": "w"}, "priority": 0}] * 20
         + [{"type": "gate", "payload": {"name": "g"}}] * 980
     )
-    running = "select task_id::text from pgqueue.running where not cancel_requested"
+    running = "select task_id::text from pgqueue_private.running where not cancel_requested"
     ended = "select count(*) from pgqueue.attempts where outcome = 'cancelled' and final"
     while bench.value(ended) < len(tasks):
         for row in bench.rows(running):

@@ -24,7 +24,7 @@ _SEVEN = {  # concurrency, starts in a second
 
 
 def _active(bench: Bench) -> int:
-    return bench.value("select count(*) from pgqueue.running")
+    return bench.value("select count(*) from pgqueue_private.running")
 
 
 def _run(bench: Bench, n: int) -> list[ledger.Run]:
@@ -41,7 +41,7 @@ def test_two_workers_share_a_concurrency_and_fill_it(bench: Bench) -> None:
     for n in range(8):
         eventually(lambda n=n: _active(bench) == min(3, 8 - n), "the places are filled again")
         (running,) = bench.rows(
-            "select task_id::text from pgqueue.running order by lease_id limit 1"
+            "select task_id::text from pgqueue_private.running order by lease_id limit 1"
         )
         bench.open(f"task{ids.index(running['task_id'])}-out")
         bench.ended(running["task_id"])
@@ -60,7 +60,7 @@ def test_the_tasks_of_a_killed_process_give_their_places_to_others(bench: Bench)
     os.kill(pid, signal.SIGKILL)
     for id in (*first, *others):
         assert bench.ended(id)["status"] == "completed"
-    assert bench.value("select count(*) from pgqueue.running") == 0
+    assert bench.value("select count(*) from pgqueue_private.running") == 0
 
 
 def test_no_span_sees_more_starts_than_the_rate_and_the_allowance_is_used(bench: Bench) -> None:
@@ -101,13 +101,13 @@ def test_what_was_claimed_ahead_does_not_start_once_its_queue_is_paused(bench: B
     began = time.monotonic()
     eventually(lambda: _active(bench) == 2, "only what has started is kept")
     assert time.monotonic() - began < 5  # a second, and what a busy machine takes
-    assert bench.value("select count(*) from pgqueue.ready where attempt > 0") == 0
+    assert bench.value("select count(*) from pgqueue_private.ready where attempt > 0") == 0
     bench.open("g-out")
     drained = "select pgqueue.drain('default') = 'paused'"
     eventually(lambda: bench.value(drained), "the queue is drained")
-    assert bench.value("select count(*) from pgqueue.ready") == 598
+    assert bench.value("select count(*) from pgqueue_private.ready") == 598
     bench.value("select pgqueue.resume('default')::text")
-    eventually(lambda: bench.value("select pgqueue.queues_empty()"), "the rest runs")
+    eventually(lambda: bench.value("select pgqueue_private.queues_empty()"), "the rest runs")
     assert bench.value("select max(attempt) from pgqueue.attempts where outcome = 'completed'") == 1
 
 

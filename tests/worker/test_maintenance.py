@@ -25,7 +25,7 @@ async def doing(bench: Bench, *duties: Duty) -> AsyncIterator[None]:
         bench.dsn,
         ring=lambda _: None,
         on_samples=lambda _: None,
-        on_letters=lambda _: None,
+        on_dead_letters=lambda _: None,
         name="here:1",
         duties=duties,
     )
@@ -59,7 +59,7 @@ def test_each_duty_of_a_supervisor_is_seen_with_its_last_run(bench: Bench) -> No
     )
     rows = {row["duty"]: row for row in bench.rows("select * from pgqueue.maintenance")}
     assert rows.keys() == {duty.name for duty in DUTIES}
-    supervisor = bench.value("select supervisor from pgqueue.worker")
+    supervisor = bench.value("select supervisor from pgqueue_private.worker")
     for row in rows.values():
         assert (row["state"], row["lag_s"], row["last_error"]) == ("ok", 0, None)
         assert row["run_by"] == supervisor
@@ -68,7 +68,7 @@ def test_each_duty_of_a_supervisor_is_seen_with_its_last_run(bench: Bench) -> No
 
 async def test_a_duty_that_is_stuck_holds_up_no_other_and_shows_its_lag(bench: Bench) -> None:
     with psycopg.connect(bench.dsn) as blocker:
-        blocker.execute("lock table pgqueue.queue_sample in access exclusive mode")
+        blocker.execute("lock table pgqueue_private.queue_sample in access exclusive mode")
         async with doing(bench, duty("sample"), duty("fold"), duty("promote")):
             waiting = """select exists (
                 select from pg_stat_activity
@@ -87,7 +87,7 @@ async def test_a_duty_that_is_stuck_holds_up_no_other_and_shows_its_lag(bench: B
             assert promoting["state"] == "ok"
             blocker.rollback()
             await seen(bench, "duty = 'sample' and state = 'ok'")
-    bench.value("select pgqueue.shift_clock('40 s')::text")
+    bench.value("select pgqueue_private.shift_clock('40 s')::text")
     late = {row["duty"]: row for row in bench.rows("select * from pgqueue.maintenance")}
     assert late["promote"]["state"] == late["sample"]["state"] == "late"
     assert late["promote"]["lag_s"] >= 30
@@ -95,7 +95,7 @@ async def test_a_duty_that_is_stuck_holds_up_no_other_and_shows_its_lag(bench: B
 
 async def test_a_statement_of_a_duty_is_cut_off_in_time(bench: Bench) -> None:
     with psycopg.connect(bench.dsn) as blocker:
-        blocker.execute("lock table pgqueue.queue_sample in access exclusive mode")
+        blocker.execute("lock table pgqueue_private.queue_sample in access exclusive mode")
         slow = Duty("slow", duty("sample").work, 1.0, statement_timeout_s=0.2, lock_timeout_s=30)
         async with doing(bench, slow):
             (row,) = await seen(bench, "duty = 'slow' and state = 'failing'")
@@ -116,10 +116,10 @@ async def test_a_duty_that_raises_is_done_again(bench: Bench) -> None:
 
 
 def test_two_supervisors_tell_of_a_duty_once_in_two_seconds(bench: Bench) -> None:
-    record = """select pgqueue.record_duties(jsonb_build_array(jsonb_build_object(
+    record = """select pgqueue_private.record_duties(jsonb_build_array(jsonb_build_object(
                     'name', 'd', 'interval_s', 1, 'started_ago_s', %s::float8,
                     'finished_ago_s', %s::float8, 'due_ago_s', -1, 'duration_s', 0.1)), %s)::text"""
-    place = "select ctid::text from pgqueue.duty"
+    place = "select ctid::text from pgqueue_private.duty"
     bench.value(record, 10, 9.9, "a:1")
     first = bench.value(place)
     bench.value(record, 9, 8.9, "b:1")
@@ -136,7 +136,7 @@ async def test_a_day_that_had_its_time_is_pruned_and_one_in_use_says_who_reads_i
 ) -> None:
     id = bench.enqueue("t")
     bench.value("select pgqueue.cancel(%s)", id)
-    bench.value("select pgqueue.shift_clock('9 days')::text")
+    bench.value("select pgqueue_private.shift_clock('9 days')::text")
     gone = "select not exists (select from pgqueue.tasks)"
     with psycopg.connect(bench.dsn, application_name="report") as reader:
         reader.execute("select count(*) from pgqueue.tasks")

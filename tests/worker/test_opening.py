@@ -12,12 +12,12 @@ WAYS = ["on_the_loop", "in_a_thread", "isolated_async", "isolated_plain"]
 
 
 def upload(bench: Bench, data: bytes, sha256: bytes | None = None) -> str:
-    id = str(bench.value("select pgqueue.begin_upload('big.bin', 'text/plain', 60)"))
+    id = str(bench.value("select pgqueue_private.begin_upload('big.bin', 'text/plain', 60)"))
     for n in range(-(-len(data) // MIB)):
         piece = data[n * MIB : (n + 1) * MIB]
-        bench.rows("select pgqueue.append_upload(%s, %s, %s)", id, n, piece)
+        bench.rows("select pgqueue_private.append_upload(%s, %s, %s)", id, n, piece)
     sha256 = sha256 or hashlib.sha256(data).digest()
-    bench.rows("select pgqueue.finish_upload(%s, %s, %s, 60)", id, len(data), sha256)
+    bench.rows("select pgqueue_private.finish_upload(%s, %s, %s, 60)", id, len(data), sha256)
     return id
 
 

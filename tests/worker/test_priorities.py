@@ -20,7 +20,10 @@ def test_an_urgent_task_is_the_next_to_start_behind_thousands_of_others(bench: B
         bench.open(f"{end}-out")
         bench.passed(f"{start}-in-1")
     assert bench.task(urgent)["attempt"] == 1
-    starts = "select count(*) from pgqueue.attempts as a join pgqueue.task as t on t.id = task_id"
+    starts = (
+        "select count(*) from pgqueue.attempts as a join pgqueue_private.task as t "
+        "on t.id = task_id"
+    )
     assert bench.value(f"{starts} where payload ->> 'name' = 'rest'") == 0
 
 
@@ -28,7 +31,7 @@ def test_the_supervisor_ages_what_waits_and_forgets_keys(bench: Bench) -> None:
     bench.value("select pgqueue.set_queue('slow', ageing_s => 0.01)::text")
     ended = bench.enqueue("echo", dedup_key="k")
     bench.value("select pgqueue.cancel(%s)", ended)
-    bench.value("select pgqueue.shift_clock(interval '11 minutes')::text")
+    bench.value("select pgqueue_private.shift_clock(interval '11 minutes')::text")
     waits = bench.enqueue("echo", queue="slow", priority=10)
     bench.start("--queues", "another", "--processes", "1")
     eventually(
@@ -36,5 +39,6 @@ def test_the_supervisor_ages_what_waits_and_forgets_keys(bench: Bench) -> None:
         "the supervisor raises it",
     )
     eventually(
-        lambda: bench.value("select count(*) from pgqueue.dedup") == 0, "the key is forgotten"
+        lambda: bench.value("select count(*) from pgqueue_private.dedup") == 0,
+        "the key is forgotten",
     )

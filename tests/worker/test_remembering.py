@@ -132,8 +132,8 @@ def test_a_rescued_attempt_can_remember_nothing_more(bench: Bench) -> None:
     task = bench.enqueue("save_when_opened")
     bench.passed("save-in-1")
     # rescued under the feet of a worker that does not know it yet
-    (worker,) = bench.rows("select id from pgqueue.worker")
-    bench.value("select rescued from pgqueue.rescue(array[%s]::bigint[])", worker["id"])
+    (worker,) = bench.rows("select id from pgqueue_private.worker")
+    bench.value("select rescued from pgqueue_private.rescue(array[%s]::bigint[])", worker["id"])
     bench.open("save-out")
     start(bench)
     assert bench.ended(task)["result"] == "saved"
@@ -216,7 +216,7 @@ def test_what_happens_after_the_commit_changes_nothing_and_is_told(
     for task in tasks:
         assert [a["outcome"] for a in bench.attempts(task)] == ["completed"]
     assert len(effects(bench)) == 4
-    assert bench.rows("select 1 from pgqueue.artifact") == []
+    assert bench.rows("select 1 from pgqueue_private.artifact") == []
     assert bench.value("select count(*) from pgqueue.events") == 4, "none of them came too late"
 
 
@@ -225,7 +225,7 @@ def test_a_cancel_that_was_asked_inside_keeps_the_writes_out(bench: Bench, effec
     task = bench.enqueue("write", {"gate": "c"})
     bench.passed("c-in-1")
     # asked without a notification, and found by no heartbeat yet: the commit meets it first
-    bench.rows("update pgqueue.running set cancel_requested = true")
+    bench.rows("update pgqueue_private.running set cancel_requested = true")
     bench.open("c-out")
     assert bench.ended(task)["status"] == "cancelled"
     assert effects(bench) == []
@@ -235,8 +235,8 @@ def test_a_rescue_inside_keeps_the_writes_out(bench: Bench, effect: None) -> Non
     start(bench)
     task = bench.enqueue("write", {"gate": "r"})
     bench.passed("r-in-1")
-    (worker,) = bench.rows("select id from pgqueue.worker")
-    bench.value("select rescued from pgqueue.rescue(array[%s]::bigint[])", worker["id"])
+    (worker,) = bench.rows("select id from pgqueue_private.worker")
+    bench.value("select rescued from pgqueue_private.rescue(array[%s]::bigint[])", worker["id"])
     start(bench)
     bench.passed("r-in-2")
     bench.open("r-out")

@@ -29,7 +29,8 @@ def test_a_page_that_was_read_is_not_fetched_again_after_a_kill(bench: Bench) ->
         (pid,) = [
             row["pid"]
             for row in bench.rows(
-                "select pid from pgqueue.worker where id in (select worker_id from pgqueue.running)"
+                "select pid from pgqueue_private.worker where id in (select worker_id "
+                "from pgqueue_private.running)"
             )
         ]
         os.kill(pid, signal.SIGKILL)

@@ -42,7 +42,7 @@ def test_a_plain_function_runs_in_a_thread_and_reports_from_there(bench: Bench) 
     assert ended["progress"]["percent"] == 50
     (event,) = bench.rows("select * from pgqueue.events where task_id = %s", task)
     assert (event["message"], event["level"]) == ("in a thread", "info")
-    (artifact,) = bench.rows("select * from pgqueue.artifact where task_id = %s", task)
+    (artifact,) = bench.rows("select * from pgqueue_private.artifact where task_id = %s", task)
     assert bytes(artifact["data"]) == b"from a thread"
 
 
@@ -57,7 +57,9 @@ def test_progress_logs_and_artifacts_are_seen_while_the_handler_runs(bench: Benc
     events = "select message from pgqueue.events where task_id = %s order by lease_id, seq"
     eventually(lambda: len(bench.rows(events, task)) == 3, "log lines are stored")
     assert [row["message"] for row in bench.rows(events, task)] == ["step 1", "step 2", "step 3"]
-    eventually(lambda: bench.rows("select 1 from pgqueue.artifact"), "the artifact is stored")
+    eventually(
+        lambda: bench.rows("select 1 from pgqueue_private.artifact"), "the artifact is stored"
+    )
     bench.open("report-out")
     ended = bench.ended(task)
     assert (ended["result"], ended["progress"]["percent"]) == ("reported", 75)
@@ -149,7 +151,7 @@ def test_burst_exits_when_the_queues_are_empty(bench: Bench) -> None:
     worker = bench.start("--burst", wait=False)
     assert worker.wait(45) == 0
     assert {bench.task(task)["status"] for task in tasks} == {"completed"}
-    assert bench.value("select count(*) from pgqueue.worker where state <> 'stopped'") == 0
+    assert bench.value("select count(*) from pgqueue_private.worker where state <> 'stopped'") == 0
 
 
 def test_a_worker_serves_only_its_queues(bench: Bench) -> None:
@@ -186,7 +188,7 @@ def test_a_delayed_task_runs_when_it_is_due_and_not_before(bench: Bench) -> None
 
 def test_published_types_are_in_the_database(bench: Bench) -> None:
     bench.start()
-    (row,) = bench.rows("select * from pgqueue.task_type where name = 'order'")
+    (row,) = bench.rows("select * from pgqueue_private.task_type where name = 'order'")
     assert row["payload_schema"]["properties"]["number"]["type"] == "integer"
     assert row["queue"] == "default"
 
@@ -205,7 +207,8 @@ def test_drain_lets_handlers_end_and_gives_back_the_rest(bench: Bench) -> None:
     second = bench.enqueue("gate", {"name": "e"})
     worker.send_signal(signal.SIGTERM)
     eventually(
-        lambda: bench.rows("select 1 from pgqueue.worker where state = 'draining'"), "it drains"
+        lambda: bench.rows("select 1 from pgqueue_private.worker where state = 'draining'"),
+        "it drains",
     )
     bench.open("d-out")
     assert worker.wait(45) == 0
@@ -244,7 +247,7 @@ def test_a_task_of_an_unknown_type_is_run_by_a_worker_that_knows_it(bench: Bench
     task = bench.enqueue("isolated")
     eventually(lambda: bench.task(task)["status_reason"], "the worker looks at it")
     bench.stop(ignorant)
-    bench.value("select pgqueue.shift_clock('15 s')::text")
+    bench.value("select pgqueue_private.shift_clock('15 s')::text")
     bench.start("--app", "tests.worker.isolated:app")
     assert bench.ended(task)["status"] == "completed"
     assert bench.task(task)["attempt"] == 1

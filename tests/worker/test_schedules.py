@@ -39,7 +39,7 @@ def test_a_worker_whose_code_declares_what_cannot_be_does_not_start(bench: Bench
         assert worker.wait(30) != 0
     assert "no date in 8 years fits it" in bench.logs()
     assert "missed_max is 1 to 1000" in bench.logs()
-    assert bench.value("select count(*) from pgqueue.schedule") == 0
+    assert bench.value("select count(*) from pgqueue_private.schedule") == 0
 
 
 @pytest.mark.parametrize("type", ["due", "due-apart"])
@@ -67,7 +67,7 @@ def test_schedules_survive_the_death_of_every_scheduler(bench: Bench) -> None:
     first = bench.value("select next_due_at from pgqueue.schedules")
     bench.stop(worker, signal.SIGKILL)
     ahead = first + timedelta(minutes=5) - datetime.now(UTC)
-    bench.value("select pgqueue.shift_clock(%s)::text", ahead)
+    bench.value("select pgqueue_private.shift_clock(%s)::text", ahead)
     bench.start(*APP)
     bench.start(*APP)
     eventually(
@@ -77,5 +77,5 @@ def test_schedules_survive_the_death_of_every_scheduler(bench: Bench) -> None:
     assert [slot["due_at"] for slot in slots] == [first + timedelta(minutes=n) for n in range(6)]
     assert {slot["fate"] for slot in slots} == {"enqueued"}
     assert bench.value("select count(distinct task_id) from pgqueue.schedule_slots") == bench.value(
-        "select count(*) from pgqueue.task"
+        "select count(*) from pgqueue_private.task"
     )

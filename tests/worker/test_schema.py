@@ -17,7 +17,7 @@ def readiness(port: int) -> tuple[int, str]:
 
 def test_a_worker_before_its_schema_waits_for_it_and_starts_by_itself(bench: Bench) -> None:
     port = free_port()
-    bench.rows("update pgqueue.code set version = version - 1")
+    bench.rows("update pgqueue_private.code set version = version - 1")
     worker = bench.start("--metrics-port", str(port), wait=False)
     told = f"the schema is at version {code_version() - 1}, this code needs {code_version()}"
     eventually(lambda: told in readiness(port)[1], "it says why it waits")
@@ -36,7 +36,9 @@ def test_a_worker_that_a_migration_no_longer_allows_drains_and_says_so(bench: Be
     worker = bench.start("--metrics-port", str(port))
     id = bench.enqueue("gate", {"name": "it"})
     bench.passed("it-in-1")
-    bench.rows("insert into pgqueue.migration (version, name, min_code) values (9998, 'x', 9999)")
+    bench.rows(
+        "insert into pgqueue_private.migration (version, name, min_code) values (9998, 'x', 9999)"
+    )
     eventually(lambda: "code of version 9999" in readiness(port)[1], "it says that it is too old")
     assert readiness(port)[0] == 503
     assert "upgrade pgqueue" in readiness(port)[1]
@@ -55,10 +57,10 @@ def test_a_finish_that_the_schema_does_not_understand_yet_is_kept_and_sent_again
     id = bench.enqueue("gate", {"name": "it"})
     bench.passed("it-in-1")
     for name in ("finish", "complete"):
-        bench.rows(f"alter function pgqueue.{name} rename to {name}_away")
+        bench.rows(f"alter function pgqueue_private.{name} rename to {name}_away")
     bench.open("it-out")
     eventually(lambda: '"doing":"finish"' in bench.logs(), "its finish is refused")
     for name in ("finish", "complete"):
-        bench.rows(f"alter function pgqueue.{name}_away rename to {name}")
+        bench.rows(f"alter function pgqueue_private.{name}_away rename to {name}")
     assert bench.ended(id)["status"] == "completed"
     assert [row["outcome"] for row in bench.attempts(id)] == ["completed"]

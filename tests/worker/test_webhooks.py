@@ -59,7 +59,7 @@ def forward(bench: Bench) -> float:
            from pgqueue.webhook_deliveries"""
     )
     bench.value(
-        """select pgqueue.shift_clock(
+        """select pgqueue_private.shift_clock(
                pgqueue.clock() - clock_timestamp() + (next_attempt_at - pgqueue.clock())
            )::text
            from pgqueue.webhook_deliveries"""
@@ -193,7 +193,7 @@ def test_a_receiver_that_is_gone_is_told_no_more(bench: Bench, origin: Origin) -
     assert "410" in known["disabled_reason"]
     assert bench.rows("select * from pgqueue.dead_letters") == []
     bench.ended(bench.enqueue("echo"))
-    assert bench.value("select count(*) from pgqueue.webhook_delivery") == 1
+    assert bench.value("select count(*) from pgqueue_private.webhook_delivery") == 1
 
 
 def test_what_waits_for_a_deleted_webhook_is_cancelled(bench: Bench, origin: Origin) -> None:
@@ -229,7 +229,7 @@ def test_a_receiver_that_is_not_public_is_refused_and_the_log_says_why(
 def sender(bench: Bench) -> int:
     """The process that sends webhooks."""
     (row,) = bench.rows(
-        """select pid from pgqueue.worker
+        """select pid from pgqueue_private.worker
            where state = 'active' and queues = '{pgqueue.webhooks}' order by id desc limit 1"""
     )
     return row["pid"]
@@ -284,7 +284,10 @@ def test_workers_of_other_queues_send_webhooks_and_users_workers_never_serve_the
     bench.ended(str(row["task_id"]))
     (attempt,) = bench.attempts(str(row["task_id"]))
     assert attempt["outcome"] == "completed"
-    assert bench.value("select count(*) from pgqueue.task_type where name like 'pgqueue%'") == 0
+    assert (
+        bench.value("select count(*) from pgqueue_private.task_type where name like 'pgqueue%'")
+        == 0
+    )
 
 
 def test_a_burst_ends_when_its_webhooks_are_sent(bench: Bench, origin: Origin) -> None:

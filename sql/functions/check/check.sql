@@ -1,0 +1,36 @@
+-- Whether all that is stored agrees: a row for each thing that does not, none when the queue is sound. topic is what kind of thing it
+-- is, subject its id or name, detail says in plain words what is wrong with it.
+-- Each transition leaves these rules kept when it commits, so what is found was broken by something else: lost storage, a hand in
+-- the tables, or a bug. All rules look at one snapshot, that of the calling statement, so a busy queue raises no false alarm,
+-- and nobody waits: it only reads. It reads everything, ten to twenty seconds for each million of tasks that is kept, and holds
+-- the horizon for that long: a tool for operators and tests, not for a health probe.
+create or replace function pgqueue.check()
+returns table (topic text, subject text, detail text)
+language sql stable
+set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
+set enable_nestloop = off  -- everything is read whole: with stale statistics a nested loop would be read whole each time
+set work_mem = '64MB'
+set jit = off
+as $$
+    select * from check_places()
+    union all
+    select * from check_facts()
+    union all
+    select * from check_leases()
+    union all
+    select * from check_attempts()
+    union all
+    select * from check_counts()
+    union all
+    select * from check_batches()
+    union all
+    select * from check_dependencies()
+    union all
+    select * from check_limits()
+    union all
+    select * from check_schedules()
+    union all
+    select * from check_dedup()
+    union all
+    select * from check_dead_letters()
+$$;

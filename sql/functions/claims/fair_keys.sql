@@ -1,0 +1,32 @@
+-- The keys that have runnable tasks of a priority in a fair queue, in their order: those above one (null: from the first on), up
+-- to another (null: to the last), at most so many. One descent of the index for each, however many tasks it has.
+create or replace function pgqueue_private.fair_keys(queue text, priority smallint, above text, up_to text, max_keys int) returns text[]
+language plpgsql
+set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_sort = off
+set jit = off  -- before 18 a plan that must do what is set off "costs" 10¹⁰, so every call would be compiled: 3 s
+as $$
+#variable_conflict use_column
+begin
+    return array(
+        with recursive found as (
+            select fair_keys.above as key, 0 as n
+            union all
+            select next.key, found.n + 1
+            from found
+            cross join lateral (
+                select r.fairness_key as key
+                from ready as r
+                where r.queue = fair_keys.queue and r.priority = fair_keys.priority and r.fairness_key > coalesce(found.key, '')
+                order by r.fairness_key
+                limit 1
+            ) as next
+            where found.n < max_keys and next.key <= coalesce(up_to, next.key)
+        )
+        select f.key from found as f where f.n > 0 order by f.n
+    );
+end
+$$;

@@ -1,0 +1,131 @@
+-- Locks the runnable tasks of a queue that are to start next, in the order of priority and seq: at most max_tasks, at most `most`
+-- of cost together, `first` if it is one alone, and of each key no more than its limit has room for. Those whose key has none
+-- are moved to wait as blocked, five thousand at most in a call.
+-- heads: tokens that are held already, to choose from in their order, instead.
+-- cost: of all chosen; keys: what was found of each key, with "left" where it has a limit; stopped_by: the cost of a task that
+-- was too much for the queue; more: there may be others that could start; busy: somebody else is at one of the limits.
+create or replace function pgqueue_private.limited_picks(
+    queue text, max_tasks int, most bigint, first bigint, keyed boolean, heads tid[],
+    out chosen tid[], out cost int, out keys jsonb, out stopped_by int, out more boolean, out busy boolean
+)
+language plpgsql
+set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_sort = off
+set jit = off  -- before 18 a plan that must do what is set off "costs" 10¹⁰, so every call would be compiled: 3 s
+as $$
+#variable_conflict use_column
+declare
+    wide int := greatest(least(max_tasks, most), 1);            -- of one look
+    last_priority smallint := -1;
+    last_seq bigint := 0;
+    token record;
+    looked int;
+    state jsonb;
+    held record;
+    room record;
+    put_back tid[] := '{}';
+begin
+    chosen := '{}';
+    cost := 0;
+    keys := '{}';
+    more := true;
+    busy := false;
+    <<look>>
+    loop
+        looked := 0;
+        for token in
+            with head as materialized (
+                select r.ctid as at, r.task_id, r.priority, r.seq
+                from ready as r
+                where heads is null and r.queue = limited_picks.queue and (r.priority, r.seq) > (last_priority, last_seq)
+                order by r.priority, r.seq
+                limit wide
+                for update skip locked
+            )
+            select h.at, h.priority, h.seq, t.limit_key, coalesce(t.cost, 1)::int as cost
+            from (
+                select * from head
+                union all
+                select r.ctid, r.task_id, r.priority, r.seq
+                from unnest(heads) as given (at)
+                cross join lateral (select k.ctid, k.* from ready as k where k.ctid = given.at) as r
+            ) as h
+            cross join lateral (select f.limit_key, f.cost from task as f where f.id = h.task_id limit 1) as t
+        loop
+            looked := looked + 1;
+            last_priority := token.priority;
+            last_seq := token.seq;
+            state := null;
+            if keyed and token.limit_key is not null then
+                state := keys -> token.limit_key;
+                if state is null then
+                    state := '{}';
+                    select * into held from key_limits(queue, token.limit_key);
+                    if found then
+                        if
+                            held.scope = ''
+                            and not pg_try_advisory_xact_lock(hashtextextended('pgqueue:key:' || token.limit_key, 0))
+                        then
+                            state := '{"busy": true}';
+                            busy := true;
+                        else
+                            select * into room
+                            from limit_room(held.scope, token.limit_key, held.concurrency, held.rate, held.slowed_until);
+                            state := jsonb_build_object('left', room.n, 'first', room.first, 'cost', 0);
+                        end if;
+                    end if;
+                    keys := jsonb_set(keys, array[token.limit_key], state);
+                end if;
+                continue when state ? 'busy';
+                if
+                    token.cost > (state ->> 'left')::bigint
+                    and (token.cost > (state ->> 'first')::bigint or (state ->> 'cost')::int > 0)
+                then
+                    put_back := put_back || token.at;
+                    keys := jsonb_set(keys, array[token.limit_key], state || '{"left": 0, "first": 0}');
+                    continue;
+                end if;
+            end if;
+
+            if token.cost > most and (cost > 0 or token.cost > first) then
+                stopped_by := token.cost;
+                more := false;
+                exit look;
+            end if;
+            chosen := chosen || token.at;
+            cost := cost + token.cost;
+            most := most - token.cost;
+            if state ? 'left' then
+                keys := jsonb_set(keys, array[token.limit_key], state || jsonb_build_object(
+                    'left', (state ->> 'left')::bigint - token.cost, 'cost', (state ->> 'cost')::int + token.cost
+                ));
+            end if;
+            exit look when cardinality(chosen) = max_tasks;
+            if most <= 0 then
+                stopped_by := 1;
+                more := false;
+                exit look;
+            end if;
+        end loop;
+        if heads is not null or looked < wide then
+            more := looked >= wide or cardinality(put_back) > 0;
+            exit look;
+        end if;
+        exit look when cardinality(put_back) >= 5000;
+        wide := 500;
+    end loop;
+
+    if cardinality(put_back) > 0 then
+        with taken as (
+            delete from ready as r where r.ctid = any (put_back) returning r.*
+        )
+        insert into delayed (task_id, run_at, priority, attempt, budget, crashes, queue, status, limit_key, seq)
+        select k.task_id, 'infinity', k.priority, k.attempt, k.budget, k.crashes, k.queue, 'blocked', t.limit_key, k.seq
+        from taken as k
+        cross join lateral (select f.limit_key from task as f where f.id = k.task_id limit 1) as t;
+    end if;
+end
+$$;

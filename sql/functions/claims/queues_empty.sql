@@ -1,0 +1,19 @@
+-- True when nothing is runnable, running or due in these queues (null: in any; webhooks: those to be sent, too).
+-- What is delayed into the future, or waits for such, does not count; what maintenance is to do for batches and for those who wait does.
+create or replace function pgqueue_private.queues_empty(queues text[] default null, webhooks boolean default true) returns boolean
+language sql stable
+as $$
+    with place as not materialized (
+        select r.queue from pgqueue_private.ready as r
+        union all
+        select r.queue from pgqueue_private.running as r
+        union all
+        select d.queue from pgqueue_private.delayed as d where d.run_at <= pgqueue.clock()
+    )
+    select not exists (
+        select from place as p
+        where (queues is null or p.queue = any (queues)) and (webhooks or p.queue <> 'pgqueue.webhooks')
+    )
+        and not exists (select from pgqueue_private.follow_later)
+        and not exists (select from pgqueue_private.batch_delta)
+$$;

@@ -1,4 +1,0 @@
--- The day, in UTC, that the task with this id was created on, and whose partitions hold what is known of it.
-create or replace function pgqueue.day_of(id uuid) returns date
-language sql immutable strict parallel safe
-as $$ select (pgqueue.id_time(id) at time zone 'utc')::date $$;

@@ -1,0 +1,10 @@
+-- Deletes a dead letter: its task stays failed and is forgotten with its day. Says whether there was one.
+create or replace function pgqueue.delete_dead_letter(id uuid) returns boolean
+language plpgsql
+set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
+as $$
+begin
+    delete from dead_letter as d where d.task_id = delete_dead_letter.id;
+    return found;
+end
+$$;

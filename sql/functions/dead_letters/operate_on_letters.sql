@@ -1,0 +1,41 @@
+-- One part of an operation on dead letters, oldest first: redrives or deletes at most `most` and says where to go on. Letters that
+-- someone else is at are skipped, not waited for. Part of run_operations().
+create or replace function pgqueue_private.operate_on_letters(
+    kind text, filter jsonb, created_at timestamptz, place jsonb, most int,
+    out done int, out skipped int, out next jsonb, out ended boolean
+)
+language plpgsql
+set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
+as $$
+#variable_conflict use_variable
+declare
+    part record;
+    letter uuid;
+begin
+    -- what fails again from now on is not done twice
+    select * into part
+    from scan_dead_letters(
+        filter, (place ->> 'failed_at')::timestamptz, (place ->> 'id')::uuid, true, most, 5000, created_at
+    );
+    done := 0;
+    if kind = 'delete' then
+        with held as (
+            select d.task_id from dead_letter as d where d.task_id = any (part.ids) for update skip locked
+        )
+        delete from dead_letter as d where d.task_id in (select task_id from held);
+        get diagnostics done = row_count;
+    else
+        foreach letter in array part.ids loop
+            if pg_try_advisory_xact_lock(hashtextextended('pgqueue:retry:' || letter, 0)) then
+                perform from dead_letter as d where d.task_id = letter for update skip locked;
+                if found then
+                    done := done + (redrive(letter) is not null)::int;
+                end if;
+            end if;
+        end loop;
+    end if;
+    skipped := cardinality(part.ids) - done;
+    next := jsonb_build_object('failed_at', part.at, 'id', part.id);
+    ended := part.ended;
+end
+$$;

@@ -1,0 +1,60 @@
+-- One part of an operation on tasks: cancels those that have not ended, or runs those of a batch that failed again, at most `most`, and
+-- says where to go on. Tokens move while it goes
+-- through them, so it goes through all again until it finds no more; who failed is looked for once, lest what fails again is run for ever. Running tasks that are just being finished are not waited for
+-- but found again: else two batches could wait for each other. Part of run_operations().
+create or replace function pgqueue_private.operate_on_tasks(
+    kind text, filter jsonb, created_at timestamptz, place jsonb, most int, reason text,
+    out done int, out skipped int, out next jsonb, out ended boolean
+)
+language plpgsql
+set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off  -- before 18 a plan that must do what is set off "costs" 10¹⁰, so every call would be compiled: 3 s
+as $$
+#variable_conflict use_variable
+declare
+    part record;
+    busy uuid[];
+    found_so_far int;
+    id uuid;
+begin
+    if filter ? 'batch_id' then
+        select * into part from scan_batch(
+            (filter ->> 'batch_id')::uuid,
+            case kind when 'retry' then array['failed'] else array['queued', 'scheduled', 'retrying', 'blocked', 'active'] end,
+            place -> 'place', most, 5000
+        );
+    else
+        select * into part from scan_live_tasks(filter, place -> 'place', most, 5000, created_at);
+    end if;
+    busy := array(
+        select r.task_id from running as r where r.task_id = any (part.ids)
+        except
+        select r.task_id from (
+            select l.task_id from running as l where l.task_id = any (part.ids) order by l.task_id for update skip locked
+        ) as r
+    );
+    done := 0;
+    skipped := 0;
+    foreach id in array part.ids loop
+        if id = any (busy) then
+            continue;
+        elsif kind = 'retry' then
+            begin
+                perform pgqueue.retry(id);
+                done := done + 1;
+            exception when sqlstate 'PQ003' then
+                skipped := skipped + 1;  -- someone else did
+            end;
+        elsif pgqueue.cancel(id, reason) in ('cancelled', 'active') then
+            done := done + 1;
+        else
+            skipped := skipped + 1;
+        end if;
+    end loop;
+
+    found_so_far := coalesce((place ->> 'found')::int, 0) + cardinality(part.ids);
+    ended := part.ended and (found_so_far = 0 or kind = 'retry');
+    next := case when part.ended then '{}' else jsonb_build_object('place', part.next, 'found', found_so_far) end;
+end
+$$;

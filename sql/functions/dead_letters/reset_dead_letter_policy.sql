@@ -1,0 +1,9 @@
+-- Lets what holds for all queues hold for this one again; for '*', what pgqueue came with: 30 days, 1,000 an hour, no alert.
+create or replace function pgqueue.reset_dead_letter_policy(queue text) returns void
+language sql
+set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
+as $$
+    delete from dead_letter_policy as p where p.queue = reset_dead_letter_policy.queue and p.queue <> '*';
+    update dead_letter_policy as p set retention = '30 days', growth_limit = 1000, alert_type = null
+    where p.queue = '*' and reset_dead_letter_policy.queue = '*'
+$$;

@@ -1,0 +1,17 @@
+-- Says for a queue, or with '*' for all that say nothing else, how long dead letters are kept, how many an hour are too many, and
+-- which type of task is enqueued when they are. What is null stays as it is.
+create or replace function pgqueue.set_dead_letter_policy(
+    queue text, retention interval default null, growth_limit int default null, alert_type text default null
+) returns void
+language sql
+set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
+as $$
+    insert into dead_letter_policy (queue)
+    select set_dead_letter_policy.queue where set_dead_letter_policy.queue <> '*'
+    on conflict do nothing;
+    update dead_letter_policy as p set
+        retention = coalesce(set_dead_letter_policy.retention, p.retention),
+        growth_limit = coalesce(set_dead_letter_policy.growth_limit, p.growth_limit),
+        alert_type = coalesce(set_dead_letter_policy.alert_type, p.alert_type)
+    where p.queue = set_dead_letter_policy.queue
+$$;

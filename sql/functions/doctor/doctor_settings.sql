@@ -1,0 +1,29 @@
+-- Settings of PostgreSQL that lose data when it or the machine crashes, and a clock of pgqueue that is not the time.
+create or replace function pgqueue_private.doctor_settings()
+returns table (topic text, level text, finding text, advice text)
+language sql stable
+set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
+set jit = off
+as $$
+    select
+        'settings', 'error', s.name || ' is off: ' || s.what,
+        case s.name
+            when 'synchronous_commit' then 'set it to on or local, for this database and role, too (alter database … set, '
+                'alter role … set); workers turn it off for claims by themselves, and that is safe'
+            else 'alter system set ' || s.name || ' = on; select pg_reload_conf()'
+        end
+    from (
+        values
+            ('fsync', 'a crash of the machine can destroy the whole database'),
+            ('full_page_writes', 'a crash of the machine can leave torn pages'),
+            ('synchronous_commit', 'a crash of PostgreSQL loses tasks and results that were acknowledged')
+    ) as s (name, what)
+    where current_setting(s.name) = 'off'
+    union all
+    select
+        'clock', 'error',
+        'the clock of pgqueue is ' || round(extract(epoch from pgqueue.clock() - clock_timestamp())::numeric)
+        || ' s off that of the server',
+        'a test left it so: select pgqueue_private.shift_clock(''0'')'
+    where abs(extract(epoch from pgqueue.clock() - clock_timestamp())) > 1
+$$;

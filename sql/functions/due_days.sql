@@ -1,6 +1,0 @@
--- The days of which something may go by now, the oldest first.
-create or replace function pgqueue.due_days() returns setof date
-language sql stable
-as $$
-    select d.day from pgqueue.days as d where d.prune_at <= pgqueue.clock() order by d.day
-$$;

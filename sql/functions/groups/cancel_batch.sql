@@ -1,0 +1,27 @@
+-- Cancels all of a batch and of the batches in it that has not ended: nothing more is added to them, and an operation, whose id is
+-- returned, cancels their tasks in parts. Returns null where there is no such batch. The batch ends when they have.
+create or replace function pgqueue.cancel_batch(id uuid, reason text default null, requested_by text default null) returns uuid
+language plpgsql
+set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
+as $$
+#variable_conflict use_variable
+declare
+    operation_id uuid;
+    one uuid;
+begin
+    if not exists (select from batch as b where b.id = cancel_batch.id) then
+        return null;
+    end if;
+    operation_id := start_operation(
+        'cancel', jsonb_build_object('batch_id', id), 2000, coalesce(reason, 'its batch was cancelled'), requested_by
+    );
+    -- the deepest first, so that what is empty ends from below
+    for one in
+        select b.id from batch as b where b.id = any (batches_under(cancel_batch.id)) order by b.depth desc, b.id
+    loop
+        update batch as b set cancelled_at = pgqueue.clock() where b.id = one and b.cancelled_at is null and b.ended_at is null;
+        perform close_batch(one);
+    end loop;
+    return operation_id;
+end
+$$;

@@ -1,0 +1,22 @@
+-- Deletes batches that ended more than 30 days ago, at most max_batches, and says how many. One in another stays as long as that.
+create or replace function pgqueue_private.prune_batches(max_batches int default 1000) returns int
+language plpgsql
+set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off  -- before 18 a plan that must do what is set off "costs" 10¹⁰, so every call would be compiled: 3 s
+as $$
+declare
+    pruned int;
+begin
+    with old as (
+        select b.id
+        from batch as b
+        left join batch as above on above.id = b.parent_id
+        where b.ended_at < pgqueue.clock() - interval '30 days' and above.id is null
+        limit max_batches
+    )
+    delete from batch as b where b.id = any (array(select id from old));
+    get diagnostics pruned = row_count;
+    return pruned;
+end
+$$;

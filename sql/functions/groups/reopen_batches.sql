@@ -1,0 +1,28 @@
+-- Takes back that something in a batch ended as this outcome: it goes on. A batch that had ended has not any more, and so on
+-- upwards. Goes through the door of each, the deepest first, so that none ends meanwhile without it.
+create or replace function pgqueue_private.reopen_batches(id uuid, outcome text) returns void
+language plpgsql
+set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off  -- before 18 a plan that must do what is set off "costs" 10¹⁰, so every call would be compiled: 3 s
+as $$
+#variable_conflict use_variable
+declare
+    ended batch;
+begin
+    perform pg_advisory_xact_lock(hashtextextended('pgqueue:batch:end:' || id, 0));
+    insert into batch_delta (batch_id, completed, failed, cancelled)
+    values (
+        id, -(outcome = 'completed')::int, -(outcome not in ('completed', 'cancelled'))::int, -(outcome = 'cancelled')::int
+    );
+    loop
+        select * into ended from batch as b where b.id = reopen_batches.id and b.ended_at is not null;
+        exit when not found;
+        update batch as b set ended_at = null, outcome = null where b.id = ended.id;
+        exit when ended.parent_id is null;
+        id := ended.parent_id;
+        perform pg_advisory_xact_lock(hashtextextended('pgqueue:batch:end:' || id, 0));
+        insert into batch_delta (batch_id, batches_ended, batches_failed) values (id, -1, -(ended.outcome <> 'completed')::int);
+    end loop;
+end
+$$;

@@ -1,0 +1,58 @@
+-- Looks at the tasks of a batch and of the batches in it, from a place on, and gives those in one of these statuses: at most `most`,
+-- looking at no more than `look`. The next call goes on at next; ended: all have been looked at.
+create or replace function pgqueue_private.scan_batch(
+    batch_id uuid, statuses text[], place jsonb, most int, look int,
+    out ids uuid[], out next jsonb, out looked int, out ended boolean
+)
+language plpgsql
+set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set jit = off  -- before 18 a plan that must do what is set off "costs" 10¹⁰, so every call would be compiled: 3 s
+as $$
+#variable_conflict use_column
+declare
+    all_batches constant uuid[] := batches_under(batch_id);
+    at uuid := coalesce((place ->> 'batch_id')::uuid, all_batches[1]);
+    after uuid := coalesce((place ->> 'task_id')::uuid, '00000000-0000-0000-0000-000000000000');
+    candidates uuid[];
+    reached int;
+begin
+    ids := '{}';
+    looked := 0;
+    ended := false;
+    while looked < look and cardinality(ids) < most loop
+        candidates := array(
+            select t.id from task as t where t.batch_id = at and t.id > after order by t.id limit look - looked
+        );
+        with counted as (
+            select c.id, c.n, sum((v.status = any (statuses))::int) over (order by c.n) as hits, v.status = any (statuses) as hit
+            from unnest(candidates) with ordinality as c (id, n)
+            cross join lateral (
+                -- one that was asked to stop is left to do so
+                select case
+                    when exists (select from running as r where r.task_id = c.id and r.cancel_requested) then 'stopping' else t.status
+                end as status
+                from tasks as t
+                where t.id = c.id
+                limit 1
+            ) as v
+        )
+        select ids || coalesce(array_agg(id order by n) filter (where hit), '{}'), coalesce(max(n), 0) into ids, reached
+        from counted
+        where hits - hit::int < most - cardinality(scan_batch.ids);
+        looked := looked + reached;
+        if reached < cardinality(candidates) or looked >= look then
+            after := coalesce(candidates[reached], after);
+            exit;
+        end if;
+        after := '00000000-0000-0000-0000-000000000000';
+        at := (select b from unnest(all_batches) as b where b > at order by b limit 1);
+        if at is null then
+            ended := true;
+            exit;
+        end if;
+    end loop;
+    next := case when not ended then jsonb_build_object('batch_id', at, 'task_id', after) end;
+end
+$$;

@@ -1,0 +1,126 @@
+-- One step down the graph: deletes what tasks that ended held up, releases who waits for nothing more, and ends who cannot run any
+-- more, which it returns.
+-- Parents of one child may end at once, in transactions that do not see each other. Of those, one that finds another blocker
+-- which nobody is at locks it, and may leave: whoever comes to delete that one waits for this transaction and sees what it did.
+-- Who finds none takes the child's own lock, and looks again in a new statement: the last to get it sees all.
+-- Locks are taken in one order: first blockers, by deleting them, then children by their ids, so nobody waits in a circle.
+create or replace function pgqueue_private.settle_dependents(
+    task_ids uuid[], outcomes text[], out ids uuid[], out ended_as text[]
+)
+language plpgsql
+set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_nestloop = off  -- a lateral has no other way; whatever else meets is hashed, however many
+set enable_mergejoin = off
+set jit = off  -- before 18 a plan that must do what is set off "costs" 10¹⁰, so every call would be compiled: 3 s
+as $$
+#variable_conflict use_column
+declare
+    now constant timestamptz := pgqueue.clock();
+    children uuid[];
+    hopeful uuid[];                                 -- those that may still run
+    doomed uuid[];
+    fates text[];
+    reasons text[];
+    released uuid[];
+    rung text[];
+    failed uuid[];
+begin
+    with gone as materialized (
+        delete from blocker as b
+        using unnest(task_ids, outcomes) as e (id, outcome)
+        where b.parent_id = any (task_ids) and b.parent_id = e.id
+        returning b.child_id, b.parent_id, b.on_failure, e.outcome
+    ),
+    fatal as (
+        select distinct on (child_id)
+            child_id, on_failure, 'task ' || parent_id || ', which it waited for, '
+                || case when outcome = 'cancelled' then 'was cancelled' else 'failed' end as reason
+        from gone
+        where outcome <> 'completed' and on_failure <> 'run'
+        order by child_id, on_failure desc  -- fail before cancel
+    )
+    select
+        array(select distinct child_id from gone order by child_id),
+        array(select child_id from fatal order by child_id),
+        array(select case on_failure when 'fail' then 'failed' else 'cancelled' end from fatal order by child_id),
+        array(select reason from fatal order by child_id)
+    into children, doomed, fates, reasons;
+    if cardinality(children) = 0 then
+        return;
+    end if;
+
+    -- of these, those to whom someone else is to come are left to them
+    hopeful := array(
+        select c.id
+        from (select unnest(children) as id except select unnest(doomed)) as c
+        -- the newest, which is likely to end last, so that the others do not come to wait here
+        where (
+            select b.parent_id from blocker as b where b.child_id = c.id order by b.parent_id desc limit 1 for update skip locked
+        ) is null
+    );
+    perform from delayed as d where d.task_id = any (hopeful || doomed) order by d.task_id for update;
+
+    released := array(
+        select c.id
+        from unnest(hopeful) as c (id)
+        cross join lateral (select d.status from delayed as d where d.task_id = c.id limit 1) as d
+        where d.status = 'blocked' and (select b.parent_id from blocker as b where b.child_id = c.id limit 1) is null
+    );
+    if cardinality(released) > 0 then
+        update delayed as d set status = 'scheduled', run_at = t.run_at, reason = null
+        from unnest(released) as r (id)
+        cross join lateral (select f.run_at from task as f where f.id = r.id limit 1) as t
+        where d.task_id = any (released) and d.task_id = r.id and t.run_at > now;
+        with freed as (
+            delete from delayed as d where d.task_id = any (released) and d.status = 'blocked' returning d.*
+        ),
+        runnable as (
+            insert into ready (task_id, ready_at, priority, attempt, budget, crashes, requeued, queue)
+            select task_id, now, priority, attempt, budget, crashes, true, queue from freed order by task_id
+        )
+        select array_agg(distinct queue) into rung from freed;
+        perform ring(rung);
+    end if;
+
+    if cardinality(doomed) > 0 then
+        with ended as (
+            delete from delayed as d
+            using unnest(doomed, fates, reasons) as e (id, fate, reason)
+            where d.task_id = any (doomed) and d.task_id = e.id and d.status = 'blocked'
+            returning d.task_id, d.attempt, d.queue, e.fate, e.reason
+        ),
+        known as materialized (
+            select e.*, t.user_id, t.type, t.created_at
+            from ended as e
+            cross join lateral (select f.user_id, f.type, f.created_at from task as f where f.id = e.task_id limit 1) as t
+        ),
+        fact as (
+            insert into attempt (task_id, lease_id, user_id, finished_at, attempt, final, outcome, error)
+            select
+                task_id, nextval('pgqueue_private.lease_seq'), user_id, now, attempt, true, fate,
+                jsonb_build_object('type', case fate when 'failed' then 'ParentFailed' else 'Cancelled' end, 'message', reason)
+            from known
+        ),
+        counted as (
+            insert into rollup_flush (minute, created_minute, n, final, queue, type, outcome, waits, runs)
+            select
+                date_bin('1 minute', now, 'epoch'), date_bin('1 minute', created_at, 'epoch') as created_minute, count(*), true,
+                queue, type, fate, '{}', '{}'
+            from known
+            group by created_minute, queue, type, fate
+        )
+        select array_agg(task_id), array_agg(fate), array_agg(task_id) filter (where fate = 'failed')
+        into ids, ended_as, failed
+        from known;
+        if failed is not null then
+            perform keep_dead_letters(failed);
+        end if;
+    end if;
+
+    if exists (select from listener as l where l.channel = 'pgqueue_event' and l.expires_at > now) then
+        perform announce(released || ids);
+    end if;
+end
+$$;

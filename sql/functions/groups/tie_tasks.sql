@@ -1,0 +1,110 @@
+-- Has new tasks wait for others, as their depends_on says: a list of ids, of places in the request (from 0), or of objects {"task": either,
+-- "on_failure": "cancel" (usual), "run" or "fail"}, which says what becomes of the task when that one fails or is cancelled.
+-- ids are those of tasks, in order. A parent that has ended counts at once. Raises PQ004 for what cannot be: a task that there is
+-- not, and tasks that wait for each other, with the way around.
+create or replace function pgqueue_private.tie_tasks(tasks jsonb, ids uuid[]) returns void
+language plpgsql
+set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set jit = off  -- before 18 a plan that must do what is set off "costs" 10¹⁰, so every call would be compiled: 3 s
+as $$
+#variable_conflict use_column
+declare
+    size constant int := cardinality(ids);
+    wrong record;
+    children int[];                                 -- places from 1
+    parents int[];                                  -- null: not in this request
+    parent_ids uuid[];
+    policies text[];
+    places int[];
+    around int[];
+    others record;
+    batches uuid[];
+begin
+    -- what is no list, no edge, or too many
+    select e.n - 1 as place into wrong
+    from jsonb_array_elements(tasks) with ordinality as e (task, n)
+    where jsonb_typeof(e.task -> 'depends_on') not in ('array', 'null')
+        or case when jsonb_typeof(e.task -> 'depends_on') = 'array' then jsonb_array_length(e.task -> 'depends_on') > 10000 end
+    limit 1;
+    if found then
+        raise exception 'depends_on of task % is no list of at most 10,000', wrong.place using errcode = 'PQ004';
+    end if;
+
+    select
+        array_agg(d.child), array_agg(d.place + 1), array_agg(coalesce(ids[d.place + 1], d.parent_id)), array_agg(d.on_failure),
+        array_agg(d.n)
+    into children, parents, parent_ids, policies, places
+    from (
+        select
+            e.n::int as child, i.n::int as n,
+            case when jsonb_typeof(t.task) = 'number' and (t.task #>> '{}') ~ '^\d{1,6}$' then (t.task #>> '{}')::int end as place,
+            case
+                when jsonb_typeof(t.task) = 'string'
+                    and (t.task #>> '{}') ~* '^[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}$' then (t.task #>> '{}')::uuid
+            end as parent_id,
+            case when jsonb_typeof(i.item) = 'object' then coalesce(i.item ->> 'on_failure', 'cancel') else 'cancel' end as on_failure
+        from jsonb_array_elements(tasks) with ordinality as e (task, n)
+        cross join lateral jsonb_array_elements(
+            case when jsonb_typeof(e.task -> 'depends_on') = 'array' then e.task -> 'depends_on' else '[]' end
+        ) with ordinality as i (item, n)
+        cross join lateral (select case when jsonb_typeof(i.item) = 'object' then i.item -> 'task' else i.item end as task) as t
+        order by e.n, i.n
+    ) as d;
+    if children is null then
+        return;
+    end if;
+
+    select c - 1 as child, n - 1 as n, p is not null as placed, p - 1 as place, policy into wrong
+    from unnest(children, places, parents, parent_ids, policies) as u (c, n, p, id, policy)
+    where id is null or policy not in ('cancel', 'run', 'fail')
+    limit 1;
+    if found then
+        raise exception 'task % cannot depend on this', wrong.child
+            using errcode = 'PQ004', detail = format('/%s/depends_on/%s', wrong.child, wrong.n), hint = case
+                when wrong.policy not in ('cancel', 'run', 'fail') then 'on_failure is cancel, run or fail'
+                when wrong.placed then format('%s is no place in this request of %s, counted from 0', wrong.place, size)
+                else 'give the id of a task, or its place in this request, counted from 0'
+            end;
+    end if;
+
+    around := find_cycle(children, parents);
+    if around is not null then
+        raise exception 'tasks wait for each other: %', (
+            select string_agg((p - 1)::text, ' → ' order by n) from unnest(around) with ordinality as a (p, n)
+        )
+            using errcode = 'PQ004', hint = 'these places of the request depend on each other in a circle: none of them could ever run';
+    end if;
+
+    select * into others
+    from hold_tasks(array(select distinct id from unnest(parents, parent_ids) as u (p, id) where p is null));
+    if others.unknown <> '{}' then
+        select c - 1 as child, n - 1 as n into wrong
+        from unnest(children, places, parent_ids) as u (c, n, id)
+        where id = others.unknown[1]
+        limit 1;
+        raise exception 'task % depends on %, and there is no such task', wrong.child, others.unknown[1]
+            using errcode = 'PQ004', detail = format('/%s/depends_on/%s', wrong.child, wrong.n),
+                hint = 'enqueue it first, or in the same request and name its place, counted from 0';
+    end if;
+
+    insert into dependency (child_id, parent_id, n, on_failure)
+    select ids[c], id, n, policy
+    from unnest(children, places, parent_ids, policies) as u (c, n, id, policy)
+    on conflict do nothing;
+    insert into blocker (parent_id, child_id, on_failure)
+    select id, ids[c], policy
+    from unnest(children, parent_ids, policies) as u (c, id, policy)
+    on conflict do nothing;
+    update task as t set followed = true
+    where t.id = any (array(select distinct id from unnest(parents, parent_ids) as u (p, id) where p is not null)) and t.id >= ids[1];
+
+    if others.ended <> '{}' then
+        batches := follow_dependents(others.ended, others.outcomes);
+        if cardinality(batches) > 0 then
+            perform end_batches(batches);
+        end if;
+    end if;
+end
+$$;

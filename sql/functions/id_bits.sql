@@ -1,9 +1,0 @@
--- The first 64 bits of a UUIDv7 of the given time.
-create or replace function pgqueue.id_bits(at timestamptz) returns bigint
-language sql stable strict parallel safe
-as $$
-    select
-        (floor(extract(epoch from at) * 1000)::bigint << 16)
-        | 28672  -- version 7
-        | (floor((extract(epoch from at) * 1000 % 1) * 4096)::bigint)
-$$;

@@ -1,0 +1,32 @@
+-- The limit that tasks with a limit_key count against in a queue; no row: they are not limited. The limit of that name
+-- (scope '', over all queues) takes the place of what the queue allows each key (scope: the queue).
+create or replace function pgqueue_private.key_limits(queue text, limit_key text)
+returns table (scope text, concurrency int, rate jsonb, slowed_until timestamptz, slowed_reason text)
+language plpgsql stable
+set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set jit = off  -- before 18 a plan that must do what is set off "costs" 10¹⁰, so every call would be compiled: 3 s
+as $$
+#variable_conflict use_column
+begin
+    return query
+    select '', l.concurrency, l.rate, l.slowed_until, l.slowed_reason
+    from key_limit as l
+    where l.name = key_limits.limit_key;
+    if found then
+        return;
+    end if;
+
+    select (q.per_key ->> 'concurrency')::int, q.per_key -> 'rate' into concurrency, rate
+    from queue as q
+    where q.name = key_limits.queue;
+    select s.slowed_until, s.slowed_reason into slowed_until, slowed_reason
+    from key_slowed as s
+    where s.queue = key_limits.queue and s.limit_key = key_limits.limit_key;
+    if concurrency is not null or rate is not null or slowed_until is not null then
+        scope := queue;
+        return next;
+    end if;
+end
+$$;

@@ -1,0 +1,45 @@
+-- Changes the limit of all tasks with this limit_key, which is made if there is none, and returns its new version.
+-- settings has concurrency, rate and slowed_until: one that is given takes the place of the old, null takes it away, one left out
+-- stays. With versions it changes only a limit at one of these (0: that is not there yet); else nothing happens and the answer
+-- is null. Holds for every start from now on; what runs counts and goes on.
+create or replace function pgqueue.patch_limit(name text, settings jsonb, versions bigint[] default null) returns bigint
+language plpgsql
+set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    known key_limit;
+    unknown text;
+begin
+    if name is null or length(name) not between 1 and 255 then
+        raise exception 'the name of a limit has 1 to 255 characters' using errcode = 'PQ004', hint = 'it is a limit_key';
+    end if;
+    if jsonb_typeof(settings) is distinct from 'object' then
+        raise exception 'settings are no object' using errcode = 'PQ004', hint = 'such as {"concurrency": 5}';
+    end if;
+    select key into unknown from jsonb_object_keys(settings) as key where key not in ('concurrency', 'rate', 'slowed_until') limit 1;
+    if found then
+        raise exception 'a limit has no setting %', to_json(unknown)
+            using errcode = 'PQ004', hint = 'its settings are concurrency, rate and slowed_until';
+    end if;
+    perform limit_settings(settings);
+
+    if versions is null or 0 = any (versions) then
+        insert into key_limit (name, version, created_at) values (patch_limit.name, 0, pgqueue.clock())
+        on conflict do nothing;
+    end if;
+    select * into known from key_limit as l where l.name = patch_limit.name for update;
+    if not found or known.version <> all (versions) then
+        return null;
+    end if;
+
+    known := jsonb_populate_record(known, settings);
+    update key_limit as l
+    set concurrency = known.concurrency, rate = known.rate, slowed_until = known.slowed_until,
+        slowed_reason = case when known.slowed_until is not null then l.slowed_reason end, version = l.version + 1
+    where l.name = known.name
+    returning l.version into known.version;
+    perform recount_key(known.name);
+    return known.version;
+end
+$$;

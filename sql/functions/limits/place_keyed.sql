@@ -1,0 +1,54 @@
+-- Makes new tasks with a limit_key runnable as far as their keys have room; the others wait as blocked, out of the way of claims.
+-- Returns the queues in which some are runnable.
+create or replace function pgqueue_private.place_keyed(ids uuid[]) returns text[]
+language plpgsql
+set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_nestloop = off  -- the keys are few: hashed
+set jit = off  -- before 18 a plan that must do what is set off "costs" 10¹⁰, so every call would be compiled: 3 s
+as $$
+#variable_conflict use_column
+declare
+    queues text[];
+begin
+    with keyed as materialized (
+        select t.id, t.seq, t.created_at, t.priority, t.max_attempts, t.queue, t.limit_key, t.fairness_key, t.user_id
+        from task as t
+        where t.id = any (ids) and t.id >= ids[1] and t.limit_key is not null
+    ),
+    rooms as materialized (
+        select d.queue, d.limit_key, key_room(d.queue, d.limit_key) as n
+        from (select distinct k.queue, k.limit_key from keyed as k where k.seq is not null) as d
+    ),
+    placed as materialized (
+        select k.*, coalesce(row_number() over (partition by k.queue, k.limit_key order by k.priority, k.id) <= r.n, true) as fits
+        from keyed as k
+        join rooms as r on r.queue = k.queue and r.limit_key = k.limit_key
+        where k.seq is not null
+    ),
+    known as (
+        insert into keyed_queue (queue)
+        select distinct k.queue from keyed as k where not exists (select from keyed_queue as q where q.queue = k.queue)
+    ),
+    runnable as (
+        insert into ready (seq, task_id, ready_at, priority, budget, queue, fairness_key, limit_key)
+        select
+            p.seq, p.id, p.created_at, p.priority, p.max_attempts, p.queue,
+            case when p.queue = any (array(select q.name from queue as q where q.fairness is not null))
+                then coalesce(p.fairness_key, p.user_id::text)
+            end,
+            p.limit_key
+        from placed as p
+        where p.fits
+    ),
+    held as (
+        insert into delayed (task_id, run_at, priority, budget, queue, status, limit_key, seq)
+        select p.id, 'infinity', p.priority, p.max_attempts, p.queue, 'blocked', p.limit_key, p.seq
+        from placed as p
+        where not p.fits
+    )
+    select coalesce(array_agg(distinct p.queue) filter (where p.fits), '{}') into queues from placed as p;
+    return queues;
+end
+$$;

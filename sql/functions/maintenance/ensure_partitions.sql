@@ -1,0 +1,31 @@
+-- Makes the day partitions of all facts from the given day on, and says how many were missing.
+-- Safe to call from anywhere at any time: makers take turns, and existing partitions are left alone.
+create or replace function pgqueue.ensure_partitions(from_day date, days int) returns int
+language plpgsql
+set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
+as $$
+declare
+    made int := 0;
+    day date;
+    fact text;
+    name text;
+begin
+    perform pg_advisory_xact_lock(hashtextextended('pgqueue:partitions', 0));
+    for day in select from_day + n from generate_series(0, days - 1) as n loop
+        foreach fact in array array(select f.name from facts() as f) loop
+            name := fact || to_char(day, '_YYYYMMDD');
+            continue when to_regclass('pgqueue_private.' || name) is not null;
+            -- attached, not created in place: that takes no lock that a reader or a writer of the others waits for
+            execute format('create table pgqueue_private.%I (like pgqueue_private.%I including defaults including constraints)', name, fact);
+            execute format(
+                'alter table pgqueue_private.%I attach partition pgqueue_private.%I for values from (%L) to (%L)',
+                fact, name,
+                first_id_at(day::timestamp at time zone 'utc'),
+                first_id_at((day + 1)::timestamp at time zone 'utc')
+            );
+            made := made + 1;
+        end loop;
+    end loop;
+    return made;
+end
+$$;

@@ -1,0 +1,9 @@
+-- The tables of facts, each partitioned by the id of its task, which is in the column key: a partition a day, made and pruned
+-- together. The tasks come first.
+create or replace function pgqueue_private.facts() returns table (name text, key text)
+language sql immutable parallel safe
+as $$
+    values
+        ('task', 'id'), ('attempt', 'task_id'), ('task_event', 'task_id'), ('artifact', 'task_id'), ('checkpoint', 'task_id'),
+        ('dependency', 'child_id')
+$$;

@@ -1,0 +1,18 @@
+-- What follows from a new retention of a queue, beside its row: its dead letters are kept as long as that says (where the
+-- policies of dead letters are), and days that were to be looked at later are looked at soon. Part of patch_queue().
+create or replace function pgqueue_private.keep_retention(queue text, retention jsonb) returns void
+language plpgsql
+set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    letters constant interval := (keep_retention.retention ->> 'dead_letters_s')::float8 * interval '1 second';
+begin
+    if letters is not null then
+        perform set_dead_letter_policy(keep_retention.queue, letters);
+    else
+        update dead_letter_policy as p set retention = null where p.queue = keep_retention.queue and p.queue <> '*';
+    end if;
+    update day as d set next_at = pgqueue.clock() where d.dropped_at is null and d.next_at > pgqueue.clock();
+end
+$$;

@@ -1,0 +1,83 @@
+-- How many places for tasks these queues want (null: all but that of webhooks), and why: the number that workers are scaled by. A place runs one
+-- task at a time; a worker process has as many as its concurrency.
+-- wanted: the places that are taken, and one for each task that waits and may start by the limits of its queue. While none has
+-- waited for patience_s, no more than there are: what came just now is left to those who are there.
+-- backlog: what is runnable or due, counted up to 10,000 in each queue (then backlog_exact is false). startable: those of them
+-- that limits and pauses let start now. wait_s: how long the first of these has waited. It costs the same at any backlog.
+create or replace function pgqueue.scale(
+    queues text[] default null, patience_s float8 default 1,
+    out wanted bigint, out active bigint, out backlog bigint, out backlog_exact boolean, out startable bigint, out wait_s float8,
+    out workers bigint, out places bigint
+)
+language plpgsql
+set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_sort = off
+set jit = off  -- before 18 a plan that must do what is set off "costs" 10¹⁰, so every call would be compiled: 3 s
+as $$
+#variable_conflict use_column
+declare
+    most constant int := 10000;
+    now constant timestamptz := pgqueue.clock();
+    due text[];                                     -- the queue of each task that is due and not yet runnable
+    name text;
+    waiting bigint;
+    free bigint;
+    oldest timestamptz;
+begin
+    select coalesce(sum(w.concurrency), 0), count(*), coalesce(sum(least(w.concurrency, coalesce(held.n, 0))), 0)
+    into places, workers, active
+    from worker as w
+    left join (
+        select r.worker_id, count(*) as n
+        from running as r
+        where scale.queues is null or r.queue = any (scale.queues)
+        group by r.worker_id
+    ) as held on held.worker_id = w.id
+    where w.state = 'active' and w.expires_at > now and (
+            scale.queues is null and w.queues <> '{pgqueue.webhooks}' or w.queues = '{}' or w.queues && scale.queues
+        );
+
+    due := array(select d.queue from delayed as d where d.run_at <= now order by d.run_at limit most);
+    backlog := 0;
+    backlog_exact := true;
+    startable := 0;
+    for name in
+        select distinct u.queue from unnest(coalesce(scale.queues, array(select * from runnable_queues()) || due)) as u (queue)
+        where scale.queues is not null or u.queue <> 'pgqueue.webhooks'
+    loop
+        select count(*) into waiting from (select from ready as r where r.queue = name limit most) as counted;
+        waiting := waiting + (select count(*) from unnest(due) as d (queue) where d.queue = name);
+        backlog := backlog + least(waiting, most);
+        backlog_exact := backlog_exact and waiting < most;
+        if waiting > 0 then
+            select least(waiting, greatest(0, room.n)) into free from queue_room(name) as room;
+            if free > 0 then
+                startable := startable + free;
+                -- the first of each priority has waited longest, but for one that was put back or has aged
+                select least(oldest, min(first.ready_at)) into oldest
+                from generate_series(0, 10) as p (priority)
+                cross join lateral (
+                    select r.ready_at from ready as r
+                    where r.queue = name and r.priority = p.priority
+                    order by r.seq
+                    limit 1
+                ) as first;
+                if name = any (due) then
+                    select least(oldest, min(d.run_at)) into oldest
+                    from (select d.queue, d.run_at from delayed as d where d.run_at <= now order by d.run_at limit most) as d
+                    where d.queue = name;
+                end if;
+            end if;
+        end if;
+    end loop;
+    wait_s := coalesce(greatest(0, extract(epoch from now - oldest)), 0);
+
+    wanted := active + startable;
+    if wait_s < patience_s and places > 0 then
+        wanted := greatest(active, least(wanted, places));
+    end if;
+end
+$$;

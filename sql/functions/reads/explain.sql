@@ -1,0 +1,128 @@
+-- Why a task is where it is: a row for each thing that keeps it from starting, what holds longest first, so that the first row's
+-- earliest_start_at is the task's: not before then, and null where it is not a matter of time. code is for programs, message for
+-- people, details depend on the code. One row says so when nothing holds it, when it runs, or when it has ended; none: no such task.
+-- Costs the same at any backlog: what comes before it is counted up to ten thousand.
+create or replace function pgqueue.explain(id uuid)
+returns table (code text, message text, earliest_start_at timestamptz, details jsonb)
+language plpgsql
+set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set jit = off  -- before 18 a plan that must do what is set off "costs" 10¹⁰, so every call would be compiled: 3 s
+as $$
+#variable_conflict use_column
+declare
+    most constant int := 10000;
+    now constant timestamptz := pgqueue.clock();
+    subject record;
+    kept queue;
+    token ready;
+    later delayed;
+    others bigint := 0;                             -- before it in its queue
+    exact boolean;
+begin
+    -- a task may move on between two looks: then look again
+    for look in 1..3 loop
+        select
+            v.status, v.status_reason, v.attempt, v.max_attempts, v.queue, v.type, v.started_at, v.finished_at, v.expires_at, v.priority,
+            v.limit_key, coalesce(v.cost, 1)::int as cost, v.error, t.seq
+        into subject
+        from task as t
+        cross join lateral (select * from tasks as v where v.id = t.id limit 1) as v
+        where t.id = explain.id;
+        if not found then
+            return;
+        end if;
+        if subject.status not in ('queued', 'scheduled', 'retrying', 'blocked') then
+            return query select * from explain_started(explain.id, subject.status);
+            return;
+        end if;
+        select * into later from delayed as d where d.task_id = explain.id;
+        exit when found;
+        select * into token from ready as r
+        where r.queue = subject.queue and r.priority = subject.priority and r.seq = subject.seq and r.task_id = explain.id;
+        exit when found;
+        select * into token from ready as r where r.task_id = explain.id and r.requeued;
+        exit when found;
+    end loop;
+    select * into kept from queue as q where q.name = subject.queue;
+    if token.task_id is not null then
+        select o.others, o.exact into others, exact
+        from explain_order(token.queue, token.priority, token.seq, token.fairness_key, most) as o;
+    end if;
+
+    return query
+    with reason as (
+        select 1 as rank, d.* from explain_delay(later.task_id, subject.attempt, subject.max_attempts, subject.error) as d
+        where later.task_id is not null
+        union all
+        select
+            2, 'paused',
+            format('Queue %s is paused by %s since %s%s.', kept.name, coalesce(kept.paused_by, 'someone'), say_time(kept.paused_at), ': ' || kept.paused_reason),
+            null, jsonb_build_object('by', kept.paused_by, 'since', json_time(kept.paused_at), 'reason', kept.paused_reason)
+        where kept.paused_at is not null
+        union all
+        select 3, w.code, w.message, null, w.details
+        from explain_workers(subject.queue, subject.type, token.task_id is not null) as w
+        union all
+        select 4, l.*
+        from explain_limit(
+            'queue', 'queue ' || kept.name, kept.name, '', kept.concurrency, kept.rate, kept.slowed_until, kept.slowed_reason,
+            others, subject.cost
+        ) as l
+        where token.task_id is not null and kept.name is not null
+        union all
+        select 5, l.*
+        from key_limits(subject.queue, subject.limit_key) as k
+        cross join lateral explain_limit(
+            'key', 'limit_key ' || subject.limit_key, k.scope, subject.limit_key, k.concurrency, k.rate, k.slowed_until, k.slowed_reason,
+            (
+                select count(*) from (
+                    select from delayed as d
+                    where d.limit_key = later.limit_key and d.queue = later.queue and (d.priority, d.seq) < (later.priority, later.seq)
+                    limit most
+                ) as earlier
+            ), subject.cost
+        ) as l
+        where subject.limit_key is not null and (token.task_id is not null or later.limit_key is not null)
+        union all
+        select
+            6, 'runs_alone', format('It took down its process %s times: it starts when a worker runs nothing else.', token.crashes), null,
+            jsonb_build_object('crashes', token.crashes)
+        where token.crashes >= 2
+        union all
+        select
+            7, 'behind',
+            format(
+                '%s%s tasks of queue %s come before it%s.', case when not exact then 'At least ' end, others, token.queue,
+                ', and other keys take turns with fairness_key ' || token.fairness_key
+            ),
+            now, jsonb_strip_nulls(jsonb_build_object('tasks', others, 'exact', exact, 'fairness_key', token.fairness_key))
+        where others > 0
+    ),
+    last as (
+        select max(r.earliest_start_at) as at from reason as r
+    ),
+    told as (
+        select * from reason
+        union all
+        select
+            0, case when subject.expires_at <= now then 'expired' else 'expires_first' end,
+            format(
+                case
+                    when subject.expires_at <= now then 'It was to start by %s: it is cancelled at the next look.'
+                    else 'It is to start by %s and cannot: it will be cancelled then.'
+                end,
+                say_time(subject.expires_at)
+            ),
+            null, jsonb_build_object('expires_at', json_time(subject.expires_at))
+        from last
+        where subject.expires_at <= greatest(now, last.at) and subject.attempt = 0
+        union all
+        select 8, 'ready', 'Nothing holds it: the next claim takes it.', now, '{}' where not exists (select from reason)
+    )
+    select t.code, t.message, t.earliest_start_at, t.details
+    from told as t
+    order by t.earliest_start_at desc nulls first, t.rank;
+end
+$$;

@@ -1,0 +1,44 @@
+-- What was logged since a place, over all tasks, in an order that skips nothing: only lines of transactions that no
+-- running one can come before. A place is the transaction and, within it, the last line given; with no place, or one
+-- that this server has not come to, gives no lines but the place to begin at.
+create or replace function pgqueue_private.tail_logs(
+    after_xid xid8, after_task uuid, after_lease bigint, after_seq int, queue text, type text, max_lines int
+) returns table (xid xid8, task_id uuid, lease_id bigint, seq int, line text)
+language plpgsql stable
+set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set jit = off  -- before 18 a plan that must do what is set off "costs" 10¹⁰, so every call would be compiled: 3 s
+as $$
+#variable_conflict use_column
+declare
+    safe constant xid8 := pg_snapshot_xmin(pg_current_snapshot());
+begin
+    if after_xid is null or after_xid > pg_snapshot_xmax(pg_current_snapshot()) then
+        return query select safe, '00000000-0000-0000-0000-000000000000'::uuid, 0::bigint, 0, null::text;
+        return;
+    end if;
+    return query
+    select
+        e.written_by, e.task_id, e.lease_id, e.seq,
+        -- lines of other queues and types only move the place on, as do pieces of text, which are for their task's watchers
+        case when t.id is not null and e.type = 'log'
+            then log_json(e.task_id, e.lease_id, e.seq, e.at, e.level, e.message, e.data)
+        end
+    from (
+        select * from task_event as k
+        where k.written_by >= after_xid and k.written_by < safe
+            and (k.written_by, k.task_id, k.lease_id, k.seq) > (after_xid, after_task, after_lease, after_seq)
+        order by k.written_by, k.task_id, k.lease_id, k.seq
+        limit max_lines
+    ) as e
+    left join lateral (
+        select f.id from task as f
+        where f.id = e.task_id
+            and (tail_logs.queue is null or f.queue = tail_logs.queue)
+            and (tail_logs.type is null or f.type = tail_logs.type)
+        limit 1
+    ) as t on true
+    order by e.written_by, e.task_id, e.lease_id, e.seq;
+end
+$$;

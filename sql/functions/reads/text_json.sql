@@ -1,0 +1,9 @@
+-- A piece of the text that a handler streams, as the JSON text that the HTTP API gives out.
+create or replace function pgqueue_private.text_json(task_id uuid, lease_id bigint, seq int, at timestamptz, text text)
+returns text
+language sql stable parallel safe
+as $$
+    select json_build_object(
+        'task_id', task_id, 'lease_id', lease_id, 'seq', seq, 'at', pgqueue_private.json_time(at), 'text', text
+    )::text
+$$;

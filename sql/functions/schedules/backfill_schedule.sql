@@ -1,0 +1,33 @@
+-- Has a schedule, named by its name or id, enqueue a task for each of its due times from from_at to before to_at, as far as they
+-- have none: schedulers do it in parts, oldest first, whatever the schedule says of overlaps and whether it is paused.
+-- Raises PQ002 when there is none, PQ003 while another range is being filled, PQ004 for a range that cannot be.
+create or replace function pgqueue.backfill_schedule(name text, from_at timestamptz, to_at timestamptz) returns void
+language plpgsql
+set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
+as $$
+#variable_conflict use_variable
+declare
+    now constant timestamptz := pgqueue.clock();
+    known schedule;
+    wrong text;
+begin
+    select * into known from schedule as s where s.id = find_schedule(backfill_schedule.name) for update;
+    if not found then
+        raise exception 'there is no schedule %', to_json(name) using errcode = 'PQ002';
+    end if;
+    wrong := case
+        when known.cron is null then 'it has run_at, and no cron'
+        when from_at is null or to_at is null or from_at < 'epoch' or from_at >= to_at then 'the range begins before it ends, after 1970'
+        when to_at > now then 'the range ends in the past'
+        when to_at - from_at > interval '366 days' then 'a range is at most 366 days long'
+    end;
+    if wrong is not null then
+        raise exception 'this cannot be backfilled' using errcode = 'PQ004', hint = wrong;
+    end if;
+    if known.backfill_to is not null then
+        raise exception 'schedule % is being backfilled', to_json(known.name)
+            using errcode = 'PQ003', hint = 'it is at ' || known.backfill_from || ' and goes to ' || known.backfill_to;
+    end if;
+    update schedule as s set backfill_from = from_at, backfill_to = to_at, look_at = now where s.id = known.id;
+end
+$$;

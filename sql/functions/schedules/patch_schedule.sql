@@ -1,0 +1,144 @@
+-- Changes a schedule, which is made if there is none of this name, and returns the new version of its settings.
+-- settings has cron or run_at, timezone, starts_at, ends_at, jitter_s, enabled, missed, missed_max, overlap, and of the task
+-- type, payload, queue, priority, max_attempts, timeout_s, retry, expires_in_s, limit_key, cost, fairness_key: one that is given
+-- takes the place of the old, null sets it back, one left out stays. What changes nothing leaves the version as it is.
+-- With versions it changes only a schedule at one of these (0: that is not there yet); else nothing happens and the answer is
+-- null. A cron expression is read by the next scheduler that looks, within a second: next_due_at is null until then, and what it
+-- cannot read is shown as error. What was due when it is changed is due afterwards if the new settings say so.
+-- Raises PQ003 for a change of what the code of an app declares, but to enabled; declared_by is for that app itself.
+create or replace function pgqueue.patch_schedule(
+    name text, settings jsonb, versions bigint[] default null, declared_by text default null
+) returns bigint
+language plpgsql
+set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    now constant timestamptz := pgqueue.clock();
+    old schedule;
+    new schedule;
+    unknown text;
+    wrong text;
+begin
+    if jsonb_typeof(settings) is distinct from 'object' then
+        raise exception 'settings are no object' using errcode = 'PQ004', hint = 'such as {"type": "report", "cron": "0 9 * * 1-5"}';
+    end if;
+    select key into unknown from jsonb_object_keys(settings) as key where key not in (
+        'cron', 'run_at', 'timezone', 'starts_at', 'ends_at', 'jitter_s', 'enabled', 'missed', 'missed_max', 'overlap',
+        'type', 'payload', 'queue', 'priority', 'max_attempts', 'timeout_s', 'retry', 'expires_in_s', 'limit_key', 'cost',
+        'fairness_key'
+    ) limit 1;
+    if found then
+        raise exception 'a schedule has no setting %', to_json(unknown) using errcode = 'PQ004', hint = 'see docs/schedules.md';
+    end if;
+
+    if (versions is null or 0 = any (versions)) and find_schedule(patch_schedule.name) is null then
+        if name !~ '^[A-Za-z0-9_][A-Za-z0-9_.:@-]{0,99}$' or name ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
+            raise exception 'this is no name of a schedule'
+                using errcode = 'PQ004', hint = 'it is 1 to 100 of A-Z a-z 0-9 _ . : @ - and does not look like an id';
+        end if;
+        insert into schedule (id, name, created_at, after_at)
+        values (new_id(id_bits(now), 0), patch_schedule.name, now, now)
+        on conflict do nothing;
+    end if;
+    select * into old from schedule as s where s.id = find_schedule(patch_schedule.name) for update;
+    if not found or old.version <> all (versions) then
+        return null;
+    end if;
+    if
+        old.declared_by is not null and old.undeclared_at is null and patch_schedule.declared_by is null
+        and settings - 'enabled' <> '{}'
+    then
+        raise exception 'schedule % is declared in the code of %', to_json(old.name), old.declared_by
+            using errcode = 'PQ003', hint = 'change it there; by hand it can be paused, resumed, triggered and backfilled';
+    end if;
+
+    new := jsonb_populate_record(old, settings);
+    new.timezone := coalesce(new.timezone, 'UTC');
+    new.jitter_s := coalesce(new.jitter_s, 0);
+    new.enabled := coalesce(new.enabled, true);
+    new.missed := coalesce(new.missed, 'latest');
+    new.missed_max := coalesce(new.missed_max, 100);
+    new.overlap := coalesce(new.overlap, 'allow');
+    new.payload := coalesce(new.payload, '{}');
+    if patch_schedule.declared_by is not null then
+        new.declared_by := patch_schedule.declared_by;
+        new.undeclared_at := null;
+    end if;
+
+    wrong := case
+        when new.type is null or length(new.type) not between 1 and 100 then 'type names the handler, in 1 to 100 characters'
+        when num_nonnulls(new.cron, new.run_at) <> 1 then 'give either cron or run_at'
+        when length(new.cron) > 100 or new.cron !~ '^[!-~]+( [!-~]+){4}$'
+            then 'cron has five fields with a space between them, in at most 100 characters: "30 9 * * 1-5"'
+        when length(new.timezone) > 100 then 'timezone names a zone of the IANA database, such as Europe/Berlin'
+        when
+            new.run_at not between 'epoch' and '9989-12-31' or new.starts_at not between 'epoch' and '9989-12-31'
+            or new.ends_at not between 'epoch' and '9989-12-31'
+            then 'a time is in the years 1970 to 9989'
+        when new.run_at is not null and num_nonnulls(new.starts_at, new.ends_at) > 0 then 'starts_at and ends_at are for cron'
+        when new.ends_at < new.starts_at then 'ends_at is before starts_at'
+        when not new.jitter_s between 0 and 86400 then 'jitter_s is 0 to 86,400'
+        when new.missed not in ('skip', 'latest', 'all') then 'missed is skip, latest or all'
+        when new.missed_max not between 1 and 1000 then 'missed_max is 1 to 1000'
+        when new.overlap not in ('allow', 'skip', 'cancel_previous', 'queue_one')
+            then 'overlap is allow, skip, cancel_previous or queue_one'
+        when length(new.queue) not between 1 and 100 then 'the name of a queue is 1 to 100 characters long'
+        when new.priority not between 0 and 10 then 'priority is 0 (first) to 10 (last)'
+        when new.max_attempts not between 1 and 1000 then 'max_attempts is 1 to 1000'
+        when new.timeout_s <= 0 or new.timeout_s > 1e9 then 'timeout_s is more than 0 and at most 1e9'
+        when new.expires_in_s < 0 or new.expires_in_s > 1e9 then 'expires_in_s is 0 to 1e9'
+        when length(new.limit_key) not between 1 and 255 or length(new.fairness_key) not between 1 and 255
+            then 'a limit_key and a fairness_key are 1 to 255 characters long'
+        when new.cost < 1 then 'cost is at least 1'
+        when not coalesce(retry_fits(nullif(new.retry, 'null')), true)
+            then 'retry is a policy such as {"kind": "exponential", "base_s": 1, "cap_s": 3600, "jitter": "equal"}'
+    end;
+    if wrong is not null then
+        raise exception 'this is no schedule' using errcode = 'PQ004', hint = wrong;
+    end if;
+    new.retry := nullif(new.retry, 'null');
+    if new = old and old.version > 0 then
+        return old.version;
+    end if;
+
+    if
+        (new.cron, new.run_at, new.timezone, new.starts_at, new.ends_at, new.jitter_s, new.enabled)
+        is distinct from (old.cron, old.run_at, old.timezone, old.starts_at, old.ends_at, old.jitter_s, old.enabled)
+        or old.version = 0
+    then
+        -- what is due already and has not been dealt with is left to the new settings
+        new.after_at := greatest(old.after_at, least(
+            now, case when old.enabled then old.next_due_at - interval '1 microsecond' end
+        ));
+        new.next_due_at := case when new.run_at is distinct from old.last_due_at then new.run_at end;
+        new.look_at := case
+            when not new.enabled then null
+            when new.run_at is not null then new.next_due_at
+            else now
+        end;
+        new.error := null;
+    end if;
+    if not new.enabled then
+        new.next_due_at := null;
+        update schedule_slot as l set fate = 'skipped', at = now, reason = 'the schedule was paused'
+        where l.schedule_id = new.id and l.due_at = new.waiting_at and l.fate = 'waiting';
+        new.waiting_at := null;
+    end if;
+    if new.waiting_at is not null or new.backfill_to is not null then
+        new.look_at := now;
+    end if;
+    new.version := old.version + 1;
+    update schedule as s
+    set version = new.version, cron = new.cron, run_at = new.run_at, timezone = new.timezone, starts_at = new.starts_at,
+        ends_at = new.ends_at, jitter_s = new.jitter_s, enabled = new.enabled, missed = new.missed,
+        missed_max = new.missed_max, overlap = new.overlap, type = new.type, payload = new.payload, queue = new.queue,
+        priority = new.priority, max_attempts = new.max_attempts, timeout_s = new.timeout_s, retry = new.retry,
+        expires_in_s = new.expires_in_s, limit_key = new.limit_key, cost = new.cost, fairness_key = new.fairness_key,
+        declared_by = new.declared_by, undeclared_at = new.undeclared_at,
+        after_at = new.after_at, next_due_at = new.next_due_at, look_at = new.look_at, waiting_at = new.waiting_at,
+        error = new.error
+    where s.id = new.id;
+    return new.version;
+end
+$$;

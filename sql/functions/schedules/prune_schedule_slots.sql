@@ -1,0 +1,27 @@
+-- Deletes slots a week after their fate was decided, the oldest first, at most max_rows of them, and says how many. What a schedule
+-- did last stays with it.
+create or replace function pgqueue_private.prune_schedule_slots(max_rows int default 5000) returns int
+language plpgsql
+set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_sort = off
+set jit = off  -- before 18 a plan that must do what is set off "costs" 10¹⁰, so every call would be compiled: 3 s
+as $$
+#variable_conflict use_column
+declare
+    now constant timestamptz := pgqueue.clock();
+    pruned int;
+begin
+    delete from schedule_slot as l where l.ctid = any (array(
+        select o.ctid from schedule_slot as o
+        where o.at < now - interval '7 days' and o.fate <> 'waiting'
+        order by o.at
+        limit max_rows
+        for update skip locked
+    ));
+    get diagnostics pruned = row_count;
+    return pruned;
+end
+$$;

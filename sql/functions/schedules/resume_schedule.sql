@@ -1,0 +1,12 @@
+-- Lets a paused schedule, named by its name or id, go on with the next due time from now. Raises PQ002 when there is none.
+create or replace function pgqueue.resume_schedule(name text) returns void
+language plpgsql
+set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
+as $$
+begin
+    if find_schedule(name) is null then
+        raise exception 'there is no schedule %', to_json(name) using errcode = 'PQ002';
+    end if;
+    perform patch_schedule(name, '{"enabled": true}');
+end
+$$;

@@ -1,7 +1,0 @@
--- Moves a worker to draining or stopped. A stopped one must hold no lease any more: what it still holds is rescued.
-create or replace function pgqueue.set_worker_state(worker bigint, state text) returns void
-language sql
-as $$
-    update pgqueue.worker as w set state = set_worker_state.state, heartbeat_at = pgqueue.clock()
-    where w.id = set_worker_state.worker and w.state in ('active', 'draining')
-$$;

@@ -1,0 +1,40 @@
+-- Completes an attempt inside the caller's own transaction, or raises PQ001, and then nothing of that transaction stays:
+-- what a handler writes and that its task is completed become true in one commit, or neither does.
+-- PQ001 when the lease no longer holds, and when a cancel was asked. Call it last and commit at once: until then the
+-- task is locked, and a session that falls silent now is ended by the server after 15 s.
+-- Returns whether someone watches (then announce the task after the commit).
+create or replace function pgqueue.complete_attempt(
+    task_id uuid, lease_id bigint, result jsonb default null, progress jsonb default null
+) returns boolean
+language plpgsql
+set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set jit = off  -- before 18 a plan that must do what is set off "costs" 10¹⁰, so every call would be compiled: 3 s
+as $$
+#variable_conflict use_column
+declare
+    finished record;
+    outcome text;
+begin
+    select * into finished
+    from finish(jsonb_build_array(jsonb_build_object(
+        'task_id', task_id, 'lease_id', lease_id, 'outcome', 'completed', 'result', result, 'progress', progress
+    )));
+    if finished.refused <> '{}' then
+        raise exception 'lease % of task % no longer holds', lease_id, task_id
+            using errcode = 'PQ001', hint = 'the task was rescued, cancelled or finished meanwhile: stop working on it';
+    end if;
+
+    select a.outcome into outcome
+    from attempt as a
+    where a.task_id = complete_attempt.task_id and a.lease_id = complete_attempt.lease_id;
+    if outcome <> 'completed' then
+        raise exception 'task % is to be cancelled', task_id
+            using errcode = 'PQ001', hint = 'a cancel was asked while it ran: stop working on it';
+    end if;
+
+    perform set_config('idle_in_transaction_session_timeout', '15s', true);
+    return finished.watched;
+end
+$$;

@@ -1,0 +1,153 @@
+-- Stores tasks, all or none, in the caller's transaction, and returns their ids in the order given.
+-- Each element: type, and optionally payload, queue, priority, run_at or delay_s, max_attempts, timeout_s, traceparent,
+-- retry, expires_at or expires_in_s, dedup_key (kept, not looked at), limit_key, cost, fairness_key, batch_id, callback_url,
+-- depends_on (see tie_tasks()). One in a batch raises PQ003 unless its batch is open.
+-- What is not given comes from the type as its workers published it, and max_attempts then from the queue.
+-- Tasks with a limit_key wait as blocked, out of the way of claims, where their key has no room.
+-- Rings no doorbell: see ring().
+create or replace function pgqueue.enqueue_many(
+    tasks jsonb, user_id bigint default 0, out ids uuid[], out created_at timestamptz, out queues text[]
+)
+language plpgsql
+set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_nestloop = off  -- the types are few: one hash of them instead of a look at the index for each task
+set jit = off  -- before 18 a plan that must do what is set off "costs" 10¹⁰, so every call would be compiled: 3 s
+as $$
+#variable_conflict use_column
+declare
+    now constant timestamptz := pgqueue.clock();
+    owner constant bigint := user_id;
+    bits constant bigint := id_bits(now);
+    first_place constant bigint := nextval('pgqueue_private.ready_seq');  -- of a hundred thousand
+    impossible boolean;
+    later boolean;
+    keyed boolean;
+    expires boolean;
+    joins boolean;
+    tied uuid[];                                    -- those that depend on others
+begin
+    if jsonb_array_length(tasks) > 100000 then
+        raise exception '% tasks in one call', jsonb_array_length(tasks)
+            using errcode = 'PQ004', hint = 'enqueue at most 100,000 at a time';
+    end if;
+    if to_regclass('pgqueue_private.task' || to_char((now + interval '1 hour') at time zone 'utc', '_YYYYMMDD')) is null then
+        perform ensure_partitions((now at time zone 'utc')::date, 2);
+    end if;
+
+    with fact as (
+        insert into task (
+            id, created_at, run_at, user_id, seq, timeout_s, priority, max_attempts, queue, type, payload, traceparent,
+            expires_at, retry, dedup_key, limit_key, cost, fairness_key, batch_id, callback_url
+        )
+        select
+            new_id(bits, i.n), now, i.run_at, owner,
+            case when i.run_at > now or i.depends_on <> '[]' then null else first_place + i.n - 1 end,
+            i.timeout_s,
+            coalesce(i.priority, 5::smallint),
+            coalesce(
+                i.max_attempts,
+                t.max_attempts,
+                (
+                    -- once a call, and nearly always null: queues that say nothing cost a task nothing
+                    (select jsonb_object_agg(q.name, q.max_attempts) from queue as q where q.max_attempts is not null)
+                    ->> coalesce(i.queue, t.queue, 'default')
+                )::smallint,
+                3::smallint
+            ),
+            coalesce(i.queue, t.queue, 'default'),
+            i.type, coalesce(i.payload, '{}'), i.traceparent,
+            coalesce(i.expires_at, now + i.expires_in_s * interval '1 second'),
+            i.retry, i.dedup_key, i.limit_key, i.cost, i.fairness_key, i.batch_id, i.callback_url
+        from (
+            select *, coalesce(given.starts_at, now + given.delay_s * interval '1 second') as run_at
+            from rows from (
+                jsonb_to_recordset(tasks) as (
+                    type text, payload jsonb, queue text, priority smallint, run_at timestamptz, delay_s float8,
+                    max_attempts smallint, timeout_s real, traceparent text, expires_at timestamptz,
+                    expires_in_s float8, retry jsonb, dedup_key text, limit_key text, cost smallint, fairness_key text,
+                    batch_id uuid, callback_url text, depends_on jsonb
+                )
+            ) with ordinality as given (
+                type, payload, queue, priority, starts_at, delay_s, max_attempts, timeout_s, traceparent, expires_at,
+                expires_in_s, retry, dedup_key, limit_key, cost, fairness_key, batch_id, callback_url, depends_on, n
+            )
+        ) as i
+        left join (
+            -- true for all, and the planner takes them for few: it hashes the types then, and not the tasks
+            select * from task_type as known where known.name || '' = known.name
+        ) as t on t.name = i.type
+        returning
+            id, run_at, seq, timeout_s, priority, max_attempts, queue, type, expires_at, retry, limit_key, cost,
+            fairness_key, batch_id, callback_url
+    ),
+    runnable as (
+        insert into ready (seq, task_id, ready_at, priority, budget, queue, fairness_key)
+        select
+            seq, id, now, priority, max_attempts, queue,
+            case when queue = any (array(select q.name from queue as q where q.fairness is not null)) then coalesce(fairness_key, owner::text) end
+        from fact
+        where seq is not null and limit_key is null
+    ),
+    waiting as (
+        insert into delayed (task_id, run_at, priority, budget, queue, status)
+        select id, coalesce(run_at, 'infinity'), priority, max_attempts, queue, 'scheduled'
+        from fact
+        where seq is null
+    )
+    select
+        coalesce(array_agg(id order by id), '{}'),
+        now,
+        coalesce(array_agg(distinct queue) filter (where seq is not null and limit_key is null), '{}'),
+        -- here and not in constraints: those are read from the catalogue again by every insert.
+        -- NaN and infinite seconds are more than any number
+        bool_or(
+            priority not between 0 and 10
+            or max_attempts not between 1 and 1000
+            or length(queue) not between 1 and 100
+            or length(type) not between 1 and 100
+            or length(fairness_key) not between 1 and 255
+            or timeout_s <= 0 or timeout_s > 1e9
+            or (retry is not null and not retry_fits(retry))
+            or run_at < 'epoch' or run_at >= '9999-01-01 00:00Z'
+            or expires_at < 'epoch' or expires_at >= '9999-01-01 00:00Z'
+            or length(limit_key) not between 1 and 255
+            or cost < 1
+            or (callback_url is not null and not url_fits(callback_url))
+        ),
+        count(seq) < count(*),
+        count(limit_key) > 0,
+        count(expires_at) > 0,
+        count(batch_id) > 0
+    into ids, created_at, queues, impossible, later, keyed, expires, joins
+    from fact;
+
+    if impossible then
+        perform refuse_tasks(tasks);
+    end if;
+
+    -- what few tasks have is a statement of its own: in the one above it would cost each call the time of many tasks
+    if keyed then
+        queues := queues || place_keyed(ids);
+    end if;
+    if expires then
+        insert into expiry (expires_at, task_id)
+        select t.expires_at, t.id from task as t where t.id = any (ids) and t.id >= ids[1] and t.expires_at is not null;
+    end if;
+    if joins then
+        perform join_batches(ids);
+    end if;
+    if later then
+        tied := array(
+            select ids[e.n]
+            from jsonb_array_elements(tasks) with ordinality as e (task, n)
+            where e.task -> 'depends_on' not in ('[]', 'null')
+        );
+        if tied <> '{}' then
+            update delayed as d set run_at = 'infinity', status = 'blocked' where d.task_id = any (tied);
+            perform tie_tasks(tasks, ids);
+        end if;
+    end if;
+end
+$$;

@@ -1,0 +1,10 @@
+-- True when an earlier attempt left something that the next one is to be given.
+-- Not in SQL: that would be inlined into claim, which would then open the partitions although only requeued tasks ask.
+create or replace function pgqueue_private.has_checkpoints(task_id uuid) returns boolean
+language plpgsql stable
+as $$
+#variable_conflict use_column
+begin
+    return exists (select from pgqueue_private.checkpoint as c where c.task_id = has_checkpoints.task_id);
+end
+$$;

@@ -1,0 +1,32 @@
+-- Records the latest progress of running attempts, each only by the holder of its lease.
+-- Each element: task_id, lease_id, percent, message. Returns the leases that no longer hold, and whether someone watches.
+create or replace function pgqueue_private.record_progress(updates jsonb, out refused bigint[], out watched boolean)
+language plpgsql
+set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_hashjoin = off  -- it read all that runs, however little was reported
+set enable_mergejoin = off
+set enable_seqscan = off
+set jit = off  -- before 18 a plan that must do what is set off "costs" 10¹⁰, so every call would be compiled: 3 s
+as $$
+#variable_conflict use_column
+declare
+    now constant timestamptz := pgqueue.clock();
+begin
+    with input as materialized (
+        select * from jsonb_to_recordset(updates) as i (task_id uuid, lease_id bigint, percent float8, message text)
+    ),
+    moved as (
+        update running as r
+        set progress = jsonb_build_object('percent', i.percent, 'message', i.message, 'at', now)
+        from input as i
+        where r.task_id = i.task_id and r.lease_id = i.lease_id
+        returning r.lease_id
+    )
+    select coalesce(array_agg(i.lease_id), '{}') into refused
+    from input as i
+    where i.lease_id not in (select lease_id from moved);
+
+    watched := exists (select from listener where channel = 'pgqueue_event' and expires_at > now);
+end
+$$;

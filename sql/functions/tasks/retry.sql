@@ -1,0 +1,61 @@
+-- Runs a failed or cancelled task again, with as many attempts as it had at first, or a retrying one now.
+-- Returns its status after the call, null when there is no such task; raises PQ003 for any other status.
+create or replace function pgqueue.retry(id uuid) returns text
+language plpgsql
+set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    now constant timestamptz := pgqueue.clock();
+    found_task task;
+    ended attempt;
+    status text;
+begin
+    -- while its day is being pruned, what ended stays so; then it is there or it is not
+    perform pg_advisory_xact_lock_shared(hashtextextended('pgqueue:day:' || day_of(retry.id), 0));
+    select * into found_task from task as t where t.id = retry.id;
+    if not found then
+        return null;
+    end if;
+    -- two retries of one task take turns
+    perform pg_advisory_xact_lock(hashtextextended('pgqueue:retry:' || found_task.id, 0));
+
+    with waiting as (
+        delete from delayed as d where d.task_id = found_task.id and d.status = 'retrying' returning d.*
+    )
+    insert into ready (task_id, ready_at, priority, attempt, budget, crashes, requeued, queue, reason, fairness_key)
+    select task_id, now, priority, attempt, budget, crashes, true, queue, 'retried by hand', fair_key(queue, task_id) from waiting;
+
+    if not found then
+        select t.status into status from tasks as t where t.id = found_task.id;
+        if status not in ('failed', 'cancelled') then
+            raise exception 'task % is %', found_task.id, status
+                using errcode = 'PQ003', hint = 'only a failed, cancelled or retrying task can be retried';
+        end if;
+        select * into ended from attempt as a where a.task_id = found_task.id order by a.lease_id desc limit 1;
+        if found_task.expires_at is not null and ended.attempt = 0 then
+            ended.attempt := 1;  -- counts as started: its time is not asked about again
+        end if;
+        insert into ready (task_id, ready_at, priority, attempt, budget, requeued, queue, reason, fairness_key)
+        values (
+            found_task.id, now, found_task.priority, ended.attempt, least(ended.attempt + found_task.max_attempts, 32767),
+            true, found_task.queue, 'retried by hand', fair_key(found_task.queue, found_task.id)
+        );
+        -- nobody is to release it any more: it runs
+        delete from blocker as b where b.child_id = found_task.id;
+        -- it is no longer among what ended
+        delete from dead_letter as d where d.task_id = found_task.id;
+        insert into rollup_flush (minute, created_minute, n, final, queue, type, outcome, waits, runs)
+        values (
+            date_bin('1 minute', ended.finished_at, 'epoch'), date_bin('1 minute', found_task.created_at, 'epoch'),
+            -1, true, found_task.queue, found_task.type, ended.outcome, '{}', '{}'
+        );
+        if found_task.batch_id is not null then
+            perform reopen_batches(found_task.batch_id, ended.outcome);
+        end if;
+    end if;
+    perform ring(array[found_task.queue]);
+    perform announce(array[found_task.id]);
+    return 'queued';
+end
+$$;

@@ -1,6 +1,0 @@
--- What is sent of an event: {"type", "timestamp", "data"}, as Standard Webhooks has it.
-create or replace function pgqueue.webhook_body(event text, at timestamptz, data json) returns text
-language sql stable parallel safe
-as $$
-    select json_build_object('type', event, 'timestamp', pgqueue.json_time(at), 'data', data)::text
-$$;

@@ -1,0 +1,6 @@
+-- What is sent of an event: {"type", "timestamp", "data"}, as Standard Webhooks has it.
+create or replace function pgqueue_private.webhook_body(event text, at timestamptz, data json) returns text
+language sql stable parallel safe
+as $$
+    select json_build_object('type', event, 'timestamp', pgqueue_private.json_time(at), 'data', data)::text
+$$;

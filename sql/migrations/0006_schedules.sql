@@ -1,0 +1,86 @@
+-- Schedules: what is enqueued at the times that a cron expression names, or once, and what became of each of these
+-- times.
+--
+-- A worker's supervisor reads the cron expression and plans; fire_schedules() carries the plan out. It writes a slot,
+-- which is unique, for each due time in the transaction that enqueues its task: so a due time has one fate, whoever
+-- plans it and however often.
+
+create table schedule (
+    id uuid primary key,
+    user_id bigint not null default 0,
+    name text not null,
+    version bigint not null default 0,              -- of its settings: each change adds one
+    created_at timestamptz not null,
+
+    -- when: a cron expression, or one time
+    cron text,
+    run_at timestamptz,
+    timezone text not null default 'UTC',
+    starts_at timestamptz,
+    ends_at timestamptz,
+    jitter_s real not null default 0,
+    enabled boolean not null default true,
+    missed text not null default 'latest',
+    missed_max smallint not null default 100,
+    overlap text not null default 'allow',
+
+    -- what: words of enqueue_many
+    type text,
+    payload jsonb not null default '{}',
+    queue text,
+    priority smallint,
+    max_attempts smallint,
+    timeout_s real,
+    retry jsonb,
+    expires_in_s float8,
+    limit_key text,
+    cost smallint,
+    fairness_key text,
+
+    -- who keeps it: the app whose code declares it, and when that no longer did
+    declared_by text,
+    undeclared_at timestamptz,
+
+    -- where it is
+    after_at timestamptz not null,                  -- due times up to here have been dealt with
+    next_due_at timestamptz,                        -- null: no scheduler has looked at it yet, or none is to come
+    look_at timestamptz,                            -- when a scheduler is to look at it; null: never
+    waiting_at timestamptz,                         -- the due time that waits for the end of its predecessor
+    backfill_from timestamptz,                      -- what is left of the range to fill
+    backfill_to timestamptz,
+    run_count bigint not null default 0,
+    last_due_at timestamptz,
+    last_task_id uuid,
+    error text,
+
+    constraint schedule_payload_bounds check (pg_column_size(payload) <= 500 or payload_fits(payload))
+) with (
+    fillfactor = 70,
+    autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0
+);
+
+create unique index schedule_name on schedule (user_id, name);
+create index schedule_look on schedule (look_at) where look_at is not null;
+create index schedule_declared on schedule (declared_by) where declared_by is not null;
+
+-- A row for each due time. Not partitioned: a due time is unique whatever day its row was written on, and rows leave
+-- after a week.
+create table schedule_slot (
+    schedule_id uuid not null,
+    due_at timestamptz not null,
+    at timestamptz not null,                        -- when its fate was decided
+    kind text not null default 'due',
+    fate text not null,
+    open boolean not null default false,            -- its task may not have ended
+    reason text,
+    task_id uuid,
+    primary key (schedule_id, due_at),
+    constraint schedule_slot_kind_known check (kind in ('due', 'backfill', 'trigger')),
+    constraint schedule_slot_fate_known check (fate in ('enqueued', 'waiting', 'skipped', 'missed'))
+) with (
+    fillfactor = 90,
+    autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0
+);
+
+create index schedule_slot_open on schedule_slot (schedule_id, due_at) where open;
+create index schedule_slot_age on schedule_slot (at);

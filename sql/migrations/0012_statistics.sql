@@ -1,0 +1,56 @@
+-- Statistics: what counts, charts and percentiles are read from, at a cost that does not depend on how many tasks there
+-- are.
+--
+-- Each flush of finishes appends a row to rollup_flush; maintenance folds it into rollup (by minute) and rollup_hour.
+-- rollup is also the map of history: a search looks up which minutes hold matches, and scans only the tasks of these.
+-- created_minute is when the tasks were created, minute when they ended.
+
+create table rollup_flush (
+    minute timestamptz not null,
+    created_minute timestamptz not null,
+    n integer not null,
+    final boolean not null,
+    queue text not null,
+    type text not null,
+    outcome text not null,
+    waits smallint[] not null,                      -- a histogram bucket for each task
+    runs smallint[] not null
+) with (autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0);
+
+create table rollup (
+    minute timestamptz not null,
+    created_minute timestamptz not null,
+    queue text not null,
+    type text not null,
+    outcome text not null,
+    final boolean not null,
+    n bigint not null,
+    waits bigint[] not null,                        -- a count for each of the 26 histogram buckets
+    runs bigint[] not null,
+    primary key (minute, created_minute, queue, type, outcome, final)
+);
+
+create index rollup_zone on rollup (created_minute, outcome, type, queue);
+
+-- The same by the hour: what figures over days are added up from.
+create table rollup_hour (
+    hour timestamptz not null,
+    queue text not null,
+    type text not null,
+    outcome text not null,
+    final boolean not null,
+    n bigint not null,
+    waits bigint[] not null,
+    runs bigint[] not null,
+    primary key (hour, queue, type, outcome, final)
+) with (fillfactor = 50);
+
+-- Depth and oldest age of each queue, sampled by one writer every few seconds.
+create table queue_sample (
+    queue text not null,
+    status text not null,
+    n bigint not null,
+    oldest_at timestamptz,
+    sampled_at timestamptz not null,
+    primary key (queue, status)
+);

@@ -1,0 +1,319 @@
+"""Transactions that complete their task: what a handler writes and its completion, or neither.
+
+They need an ``Attempt`` to tell, and nothing else of the worker: handlers in another process use
+them, too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextlib import AsyncExitStack, ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
+
+import psycopg
+from psycopg.pq import TransactionStatus
+from psycopg.rows import tuple_row
+from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolTimeout
+
+from pgqueue import telemetry
+from pgqueue.database.connection import connection_arguments, is_direct, is_direct_sync
+from pgqueue.database.link import takes_writes
+from pgqueue.database.queries import query
+from pgqueue.errors import DatabaseUnavailable, LeaseLost, UsageError, translate
+from pgqueue.handlers.steps import on_loop
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    Row = tuple[Any, ...]
+
+__all__ = ["Attempt", "Connections", "Transaction"]
+
+_MAX_CONNECTIONS = 10
+_FREE_S = 30.0  # how long an attempt waits for one of them
+_IDLE_S = 60.0
+_PREPARE_AT = 5  # the driver's default: the statements are the handlers' own
+
+
+class Attempt(Protocol):
+    """What a transaction completes. It is called on the event loop, or in a handler's thread."""
+
+    @property
+    def task_id(self) -> str:
+        """The task."""
+
+    @property
+    def lease_id(self) -> int:
+        """The lease that must hold."""
+
+    @property
+    def type(self) -> str:
+        """The type, for traces."""
+
+    async def settle(self) -> str | None:
+        """Return its unsent progress, as JSON, once all that it logged is stored.
+
+        From then on nothing may interrupt it.
+        """
+
+    def settle_in_thread(self) -> str | None:
+        """Do what ``settle`` does, for a handler in a thread."""
+
+    def completed(self, *, watched: bool) -> None:
+        """Note that the attempt is completed, durably. ``watched``: announce it."""
+
+    def not_completed(self) -> None:
+        """Note that it is not, as far as is known: it may be interrupted again."""
+
+
+class Connections:
+    """The connections that a process's transactions share: a few, made when they are needed.
+
+    Each one is lent as if it were new, and closed after a minute without use.
+    """
+
+    def __init__(self, dsn: str, max_size: int = _MAX_CONNECTIONS) -> None:
+        self._arguments: dict[str, Any] = {
+            "conninfo": dsn,
+            "kwargs": connection_arguments("pgqueue worker transaction"),
+            "min_size": 0,
+            "max_size": max(1, min(max_size, _MAX_CONNECTIONS)),
+            "timeout": _FREE_S,
+            "max_idle": _IDLE_S,
+            "num_workers": 1,
+            "open": False,
+        }
+        self._for_loop: AsyncConnectionPool[psycopg.AsyncConnection[Row]] | None = None
+        self._for_threads: ConnectionPool[psycopg.Connection[Row]] | None = None
+        self._one_task = asyncio.Lock()
+        self._one_thread = threading.Lock()
+
+    async def for_loop(self) -> AsyncConnectionPool[psycopg.AsyncConnection[Row]]:
+        """Return the pool for handlers on the event loop."""
+        async with self._one_task:
+            if self._for_loop is None:
+                self._for_loop = AsyncConnectionPool(
+                    **self._arguments, configure=_configure, check=_check, reset=_reset
+                )
+                await self._for_loop.open()
+            return self._for_loop
+
+    def for_threads(self) -> ConnectionPool[psycopg.Connection[Row]]:
+        """Return the pool for handlers in threads."""
+        with self._one_thread:
+            if self._for_threads is None:
+                self._for_threads = ConnectionPool(
+                    **self._arguments,
+                    configure=_configure_sync,
+                    check=_check_sync,
+                    reset=_reset_sync,
+                )
+                self._for_threads.open()
+            return self._for_threads
+
+    async def close(self) -> None:
+        """Close them all."""
+        if self._for_loop is not None:
+            await self._for_loop.close()
+        if self._for_threads is not None:
+            self._for_threads.close(timeout=0)
+
+
+class Transaction:
+    """One transaction; see ``pgqueue.Context.transaction``.
+
+    Only its last statement locks the task's token. So a long transaction holds up nobody, and
+    whoever waits for that lock waits for a commit.
+    """
+
+    def __init__(self, connections: Connections, attempt: Attempt) -> None:
+        self.result: bytes | None = None
+        self._connections = connections
+        self._attempt = attempt
+        self._open = False
+        self._used = False
+        self._exit: AsyncExitStack | None = None
+        self._exit_sync: ExitStack | None = None
+        self._connection: psycopg.AsyncConnection[Row] | psycopg.Connection[Row] | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has been entered and has not ended."""
+        return self._open
+
+    async def __aenter__(self) -> psycopg.AsyncConnection[Row]:
+        """Begin, unless the lease is lost already."""
+        self._use()
+        async with AsyncExitStack() as stack:
+            with _translated():
+                pool = await self._connections.for_loop()
+                connection = await stack.enter_async_context(pool.connection())
+                await stack.enter_async_context(connection.transaction())
+                cursor = connection.cursor()
+                await cursor.execute(query("lease_holds"), self._key())
+                self._check(await cursor.fetchone())
+            self._connection, self._exit = connection, stack.pop_all()
+        self._open = True
+        return connection
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool | None:
+        """Complete the task and commit, or roll back."""
+        stack, connection = self._exit, self._connection
+        assert stack is not None
+        assert isinstance(connection, psycopg.AsyncConnection)
+        if error is not None:
+            self._open = False
+            return await stack.__aexit__(kind, error, traceback)
+        with self._completing() as watch:
+            async with stack:
+                progress = await self._attempt.settle()
+                self._still_begun(connection)
+                cursor = connection.cursor(row_factory=tuple_row)
+                await cursor.execute(query("complete_attempt"), self._completion(progress))
+                watch.append(await cursor.fetchone())
+        return None
+
+    def __enter__(self) -> psycopg.Connection[Row]:
+        """Begin, unless the lease is lost already."""
+        if on_loop():
+            message = "this transaction would hold up the event loop"
+            raise UsageError(message, hint="async with ctx.transaction() as conn: …")
+        self._use()
+        with ExitStack() as stack:
+            with _translated():
+                pool = self._connections.for_threads()
+                connection = stack.enter_context(pool.connection())
+                stack.enter_context(connection.transaction())
+                self._check(connection.execute(query("lease_holds"), self._key()).fetchone())
+            self._connection, self._exit_sync = connection, stack.pop_all()
+        self._open = True
+        return connection
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool | None:
+        """Complete the task and commit, or roll back."""
+        stack, connection = self._exit_sync, self._connection
+        assert stack is not None
+        assert isinstance(connection, psycopg.Connection)
+        if error is not None:
+            self._open = False
+            return stack.__exit__(kind, error, traceback)
+        with self._completing() as watch, stack:
+            progress = self._attempt.settle_in_thread()
+            self._still_begun(connection)
+            cursor = connection.cursor(row_factory=tuple_row)
+            cursor.execute(query("complete_attempt"), self._completion(progress))
+            watch.append(cursor.fetchone())
+        return None
+
+    @contextmanager
+    def _completing(self) -> Iterator[list[Row | None]]:
+        """Cover the completion and the commit; the row to append says whether someone watches."""
+        watch: list[Row | None] = []
+        attempt = self._attempt
+        try:
+            with telemetry.span_from(None, f"finish {attempt.type}"), _translated():
+                yield watch
+        except BaseException:
+            attempt.not_completed()
+            raise
+        finally:
+            self._open = False
+        attempt.completed(watched=bool(watch[0] and watch[0][0]))
+
+    def _use(self) -> None:
+        if self._used:
+            message = "a transaction is entered once"
+            raise UsageError(message, hint="async with ctx.transaction() as conn: …")
+        self._used = True
+
+    def _key(self) -> dict[str, object]:
+        return {"task_id": self._attempt.task_id, "lease_id": self._attempt.lease_id}
+
+    def _completion(self, progress: str | None) -> dict[str, object]:
+        result = None if self.result is None else self.result.decode()
+        return {**self._key(), "result": result, "progress": progress}
+
+    def _check(self, row: Row | None) -> None:
+        if not (row and row[0]):
+            attempt = self._attempt
+            message = f"lease {attempt.lease_id} of task {attempt.task_id} no longer holds"
+            raise LeaseLost(
+                message,
+                hint="the task was rescued, cancelled or finished meanwhile: stop working on it",
+            )
+
+    def _still_begun(
+        self, connection: psycopg.AsyncConnection[Row] | psycopg.Connection[Row]
+    ) -> None:
+        status = connection.info.transaction_status
+        if status is TransactionStatus.INTRANS:
+            return
+        message = f"the transaction cannot complete the task: it is {status.name}"
+        raise UsageError(
+            message,
+            hint="let exceptions leave the block, and neither commit nor roll back inside it",
+        )
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Raise pgqueue's errors for what is not about the handler's own statements."""
+    try:
+        yield
+    except PoolTimeout as error:
+        message = "no connection for a transaction became free in time"
+        raise DatabaseUnavailable(message, hint="keep transactions short") from error
+    except psycopg.Error as error:
+        translated = translate(error)
+        if isinstance(translated, LeaseLost | DatabaseUnavailable):
+            raise translated from error
+        raise  # a deferred constraint of the handler's tables, say
+
+
+async def _check(connection: psycopg.AsyncConnection[Row]) -> None:
+    await AsyncConnectionPool.check_connection(connection)
+    _must_take_writes(connection)
+
+
+def _check_sync(connection: psycopg.Connection[Row]) -> None:
+    ConnectionPool.check_connection(connection)
+    _must_take_writes(connection)
+
+
+def _must_take_writes(connection: psycopg.BaseConnection[Row]) -> None:
+    if not takes_writes(connection):
+        connection.pgconn.finish()
+        message = "the server takes no writes any more"
+        raise psycopg.OperationalError(message)
+
+
+async def _configure(connection: psycopg.AsyncConnection[Row]) -> None:
+    connection.prepare_threshold = _PREPARE_AT if await is_direct(connection) else None
+
+
+def _configure_sync(connection: psycopg.Connection[Row]) -> None:
+    connection.prepare_threshold = _PREPARE_AT if is_direct_sync(connection) else None
+
+
+async def _reset(connection: psycopg.AsyncConnection[Row]) -> None:
+    connection.row_factory = tuple_row
+    connection.cursor_factory = psycopg.AsyncCursor
+    await connection.execute(query("forget_session"), prepare=False)
+
+
+def _reset_sync(connection: psycopg.Connection[Row]) -> None:
+    connection.row_factory = tuple_row
+    connection.cursor_factory = psycopg.Cursor
+    connection.execute(query("forget_session"), prepare=False)
