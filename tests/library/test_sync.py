@@ -27,7 +27,7 @@ from tests.database.queue import Queue
 
 _LISTENS = """select exists (select from pg_stat_activity
               where application_name = 'pgqueue wait' and datname = current_database()
-                  and state = 'idle' and query ilike '%pgqueue.listen%')"""
+                  and state = 'idle' and query ilike '%pgqueue_private.listen%')"""
 _IS_GONE = """select not exists (select from pg_stat_activity
               where application_name like 'pgqueue %' and datname = current_database())"""
 
