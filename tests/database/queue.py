@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -182,6 +183,15 @@ class Queue:
         self.value(
             "select pgqueue_private.shift_clock(make_interval(secs => %s))::text", float(seconds)
         )
+
+    def stop_clock(self, at: datetime | None = None) -> datetime:
+        """Let the service's clock stand still, now or at a time of the test's own."""
+        at = at or self.value("select pgqueue.clock()")
+        self.rows(
+            "create or replace function pgqueue.clock() returns timestamptz"
+            f" language sql volatile parallel safe as $$ select timestamptz '{at.isoformat()}' $$"
+        )
+        return at
 
     # looks
 
