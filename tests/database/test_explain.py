@@ -41,16 +41,6 @@ def enqueue(on: Queue, /, **task: Any) -> str:
     return id
 
 
-def later(queue: Queue, seconds: float) -> None:
-    queue.stop_clock(now(queue) + timedelta(seconds=seconds))
-
-
-@pytest.fixture(autouse=True)
-def _still(queue: Queue) -> None:
-    """Explanations foretell times: the clock stands still, so that they are exact."""
-    queue.stop_clock()
-
-
 def test_a_task_that_nothing_holds_may_start_now(queue: Queue) -> None:
     worker(queue)
     reason = why(queue, enqueue(queue))
@@ -69,7 +59,7 @@ def test_a_scheduled_task_waits_for_its_time(queue: Queue) -> None:
     assert reason["code"] == "scheduled"
     assert reason["earliest_start_at"] == queue.task(id)["run_at"]
     assert reason["message"].startswith("It is scheduled for 2")
-    later(queue, 3700)
+    queue.shift_clock(3700)
     worker(queue)
     due = why(queue, id)
     assert due["code"] == "due"
@@ -125,7 +115,7 @@ def test_a_queue_without_a_live_worker_says_when_the_last_was_heard_of(queue: Qu
     queue.rows("select pgqueue_private.set_worker_state(%s, 'draining')", draining)
     assert codes(queue, id) == ["no_worker"]
     worker(queue, queues=("email",), lease_s=1)
-    later(queue, 5)
+    queue.shift_clock(5)
     lost = why(queue, id)
     assert lost["code"] == "no_worker"
     assert lost["message"].startswith("No live worker serves queue email; the last was heard of at")
@@ -324,7 +314,7 @@ def test_a_task_whose_time_is_over_or_cannot_be_met_says_so(queue: Queue) -> Non
     assert codes(queue, id) == ["ready"]
     never = enqueue(queue, expires_in_s=30, delay_s=60)
     assert codes(queue, never) == ["expires_first", "scheduled"]
-    later(queue, 40)
+    queue.shift_clock(40)
     over = explain(queue, id)
     assert over[0]["code"] == "expired"
     assert over[0]["earliest_start_at"] is None
@@ -338,7 +328,7 @@ def test_what_holds_longest_comes_first(queue: Queue) -> None:
     assert codes(queue, ids[1]) == ["queue_rate"]
     assert codes(queue, ids[2]) == ["queue_rate", "behind"]
     queue.rows("select pgqueue.pause('default')")
-    later(queue, 20)
+    queue.shift_clock(20)
     assert codes(queue, ids[2]) == ["paused", "no_worker", "queue_rate", "behind"]
 
 

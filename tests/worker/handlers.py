@@ -44,7 +44,7 @@ async def nap(ctx: Context, payload: dict) -> None:
 async def told(ctx: Context, payload: dict) -> object:
     """Hear that a service wants to be left alone, the first time."""
     slow = payload["slow"]
-    return Retry(after=3, slow=slow, reason="429") if ctx.attempt == 1 else "sent"
+    return Retry(after=600, slow=slow, reason="429") if ctx.attempt == 1 else "sent"
 
 
 @app.task("plain")
