@@ -152,7 +152,7 @@ def test_keys_share_the_workers_each_within_its_own_limit(bench: Bench) -> None:
 @pytest.mark.parametrize("slow", ["queue", "key"])
 def test_what_a_handler_slows_starts_nothing_until_then(bench: Bench, slow: str) -> None:
     bench.start()
-    told = bench.enqueue("told", {"slow": slow}, limit_key="acme")
+    told = bench.enqueue("told", {"slow": slow, "after": 600}, limit_key="acme")
     eventually(lambda: bench.task(told)["status"] == "retrying", "it was told")
     keyed = {"type": "echo", "limit_key": "acme"}
     *others, keyless = bench.enqueue_many([keyed, keyed, keyed, {"type": "echo"}])
