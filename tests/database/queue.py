@@ -189,11 +189,6 @@ class Queue:
         )
         self._still = True
 
-    def start_clock(self) -> None:
-        """Let it run, as it does for users."""
-        self._still = False
-        self.shift_clock(0)
-
     def shift_clock(self, seconds: float) -> None:
         """Set the clock to so long after its start: ``NOON`` where it stands still, else now."""
         if self._still:

@@ -419,6 +419,7 @@ def run_operations(queue: Queue) -> None:
         pass
 
 
+@pytest.mark.usefixtures("running_clock")
 def test_a_whole_batch_is_cancelled_and_the_batches_in_it(queue: Queue) -> None:
     worker = queue.worker()
     outer = create(queue, 3, open=True, **CALLBACKS)

@@ -283,6 +283,7 @@ def test_a_filter_that_matches_little_looks_at_a_bounded_part(queue: Queue) -> N
     assert (row["ids"], row["looked"], row["ended"]) == ([], 4, False)
 
 
+@pytest.mark.usefixtures("running_clock")
 def test_groups_count_by_fingerprint_and_show_the_latest_as_an_example(queue: Queue) -> None:
     worker = queue.worker()
     for n in range(3):

@@ -16,6 +16,8 @@ from pgqueue.database.migrations import migrate
 from tests.database.queue import Queue
 from tests.servers import FAST, own_server
 
+pytestmark = pytest.mark.usefixtures("running_clock")
+
 RECORD = """select pgqueue_private.record_duties(%s::jsonb, 'here:1')::text"""
 TOPICS = [
     *("schema", "clock", "settings", "partitions", "retention", "maintenance"),

@@ -9,6 +9,8 @@ import pytest
 from tests.database.queue import Queue
 from tests.database.test_dead_letters import fail, letters
 
+pytestmark = pytest.mark.usefixtures("running_clock")
+
 
 def start(queue: Queue, kind: str, filter: dict[str, Any], **options: Any) -> str:
     named = "".join(f", {name} => %s" for name in options)

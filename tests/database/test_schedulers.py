@@ -11,6 +11,8 @@ from pgqueue.planning import plan
 from tests.database.queue import Queue
 from tests.database.schedules import Clock, due, fates, fire, patch, run, schedule, slots, tick
 
+pytestmark = pytest.mark.usefixtures("running_clock")
+
 NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) + timedelta(days=1)
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)

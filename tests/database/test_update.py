@@ -194,6 +194,7 @@ def test_a_claim_passes_over_a_task_that_is_being_changed(queue: Queue) -> None:
     assert lease["priority"] == 0
 
 
+@pytest.mark.usefixtures("running_clock")
 def test_a_change_finds_a_task_that_was_promoted_meanwhile(queue: Queue) -> None:
     id = queue.enqueue(run_at=at(SOON))
     queue.shift_clock(3700)
@@ -238,6 +239,7 @@ def test_watchers_hear_of_a_change(queue: Queue) -> None:
     assert len({*seen}) == 4
 
 
+@pytest.mark.usefixtures("running_clock")
 def test_the_doorbell_rings_for_a_task_that_is_run_now(queue: Queue) -> None:
     id = queue.enqueue(run_at=at(SOON), queue="mail")
     listener = queue.connect(session=True)
@@ -248,6 +250,7 @@ def test_the_doorbell_rings_for_a_task_that_is_run_now(queue: Queue) -> None:
     assert heard.payload == "mail"
 
 
+@pytest.mark.usefixtures("running_clock")
 def test_a_blocked_task_gets_another_priority_but_waits_for_no_time(queue: Queue) -> None:
     id = queue.enqueue(run_at=at(SOON))
     queue.rows("update pgqueue_private.task set run_at = null returning id")
