@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager, closing
 from dataclasses import replace
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from pgqueue_worker.control import Drain, Ring, Start
+from pgqueue_worker.deadline_table import DeadlineTable
+from pgqueue_worker.isolation.pool import Pool
+from pgqueue_worker.worker_process import WorkerProcess
 
 from pgqueue.client.app import PgQueue
 from pgqueue.database.link import Database
@@ -15,6 +19,8 @@ from pgqueue.testing.stored import dsn_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
+
+    from pgqueue_worker.control import Message
 
 __all__ = ["drain"]
 
@@ -40,13 +46,13 @@ async def drain(
     """
     async with (
         _connected(dsn_of(app)) as database,
-        _working(app, database, list(queues), concurrency) as (worker_id, control, work),
+        _working(app, database, list(queues), concurrency) as (worker_id, line, work),
     ):
         chosen = {"queues": list(queues) or None, "webhooks": False}  # a test sends nothing
         try:
             async with asyncio.timeout(timeout):
                 while not work.done():
-                    if await _maintain(database, control):
+                    if await _maintain(database, line):
                         continue
                     row = await database.row("queues_empty", chosen)
                     assert row is not None
@@ -62,20 +68,22 @@ async def drain(
     return {Outcome(row["outcome"]): row["n"] for row in outcomes}
 
 
-class _Control:
-    """The supervisor's end of the line to a worker process, without a supervisor."""
+class _Line:
+    """The line between a worker process and a supervisor, without a supervisor."""
 
     def __init__(self) -> None:
-        self._messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._messages: asyncio.Queue[Message] = asyncio.Queue()
 
-    def tell(self, kind: str, **fields: Any) -> None:
-        self._messages.put_nowait({"kind": kind, **fields})
+    def tell(self, message: Message) -> None:
+        """Send the worker a message."""
+        self._messages.put_nowait(message)
 
-    async def receive(self) -> dict[str, Any]:
+    async def receive(self) -> Message:
+        """Return the next message to the worker."""
         return await self._messages.get()
 
-    def send(self, kind: str, **fields: Any) -> None:
-        """Forget what the worker would tell its supervisor."""
+    def send(self, message: Message) -> None:
+        """Drop what the worker tells its supervisor."""
 
 
 @asynccontextmanager
@@ -91,11 +99,7 @@ async def _connected(dsn: str) -> AsyncIterator[Database]:
 @asynccontextmanager
 async def _working(
     app: PgQueue, database: Database, queues: list[str], concurrency: int
-) -> AsyncIterator[tuple[int, _Control, asyncio.Task[int]]]:
-    # by name: the library does not know the worker
-    worker_process = import_module("pgqueue_worker.worker_process").WorkerProcess
-    pool = import_module("pgqueue_worker.isolation.pool").Pool
-    watch = import_module("pgqueue_worker.deadline_table").Watch.create(concurrency)
+) -> AsyncIterator[tuple[int, _Line, asyncio.Task[int]]]:
     here = PgQueue()
     here.types = {name: replace(kind, isolation=None) for name, kind in app.types.items()}
     types = encode([kind.published() for kind in app.types.values()]).decode()
@@ -115,40 +119,38 @@ async def _working(
     )
     assert row is not None
     worker_id: int = row["register_worker"]
-    start = {
-        "dsn": database.dsn,
-        "worker_id": worker_id,
-        "queues": queues,
-        "concurrency": concurrency,
-        "grace_s": 0,
-        "stop_grace_s": app.settings.stop_grace_s,
-        "lease_s": _LEASE_S,
-        "watch": watch.descriptor,
-        "poll_s": 0.02,
-        "listens": False,
-    }
-    control = _Control()
-    process = worker_process(
-        control, start, here, pool(None, builtin=False, dsn=database.dsn, grace_s=0)
+    table = DeadlineTable.create(concurrency)
+    start = Start(
+        dsn=database.dsn,
+        queues=queues,
+        concurrency=concurrency,
+        poll_s=0.02,
+        lease_s=_LEASE_S,
+        grace_s=0,
+        stop_grace_s=app.settings.stop_grace_s,
+        deadlines=table.descriptor,
     )
+    line = _Line()
+    pool = Pool(None, builtin=False, dsn=database.dsn, grace_s=0)
+    process = WorkerProcess(line, start, worker_id, here, pool)
     work = asyncio.create_task(process.run())
     try:
-        yield worker_id, control, work
+        yield worker_id, line, work
     finally:
-        control.tell("drain")
-        with closing(watch):
+        line.tell(Drain())
+        with closing(table):
             await work
         await database.rows("set_worker_state", {"worker": worker_id, "state": "stopped"})
 
 
-async def _maintain(database: Database, control: _Control) -> int:
+async def _maintain(database: Database, line: _Line) -> int:
     """Do what a supervisor would, and give how many tasks that moved."""
     await database.rows("fold_batches")
     await database.rows("follow_up")
     row = await database.row("promote")
     assert row is not None
     if row["moved"]:
-        control.tell("ring", queues=row["queues"])
+        line.tell(Ring(row["queues"]))
     moved: int = row["moved"]
     return moved
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 import orjson
 
 from pgqueue.errors import Conflict, NotFound, PayloadError, UsageError
+from pgqueue.handlers import ending as endings
 from pgqueue.handlers.context import Context
 from pgqueue.models.task import (
     Enqueued,
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
     from pgqueue.client.app import PgQueue
+    from pgqueue.handlers.ending import Ending
+    from pgqueue.handlers.failure import Failure
     from pgqueue.handlers.task_type import TaskType
 
 __all__ = ["Inline", "Run", "inline"]
@@ -55,7 +57,7 @@ class Run:
     attempt: int = 0
     outcomes: list[Outcome] = field(default_factory=list)
     result: Any = None
-    error: dict[str, Any] | None = None
+    error: Failure | None = None
     """How the last attempt failed, as it would be stored: type, message, traceback."""
     exception: Exception | None = None
     """What the last attempt raised."""
@@ -228,31 +230,28 @@ class Inline:
         run.attempt += 1
         run.status, run.exception = Status.ACTIVE, None
         ended = await self._execute(run, kind)
-        run.outcomes.append(ended["outcome"])
+        run.outcomes.append(ended.outcome)
         self._settle(run, ended)
         if self._raise_errors and run.exception is not None:
             raise run.exception
 
-    async def _execute(self, run: Run, kind: TaskType) -> dict[str, Any]:
-        ending = import_module(
-            "pgqueue_worker.attempts.ending"
-        )  # the library does not know the worker
+    async def _execute(self, run: Run, kind: TaskType) -> Ending:
         limit = run.options.get("timeout_s") or kind.timeout_s
         try:
             payload = kind.decode(orjson.dumps(run.payload).decode())
             async with asyncio.timeout(limit) as within:
                 value = await self._call(run, kind, payload)
-            ended: dict[str, Any] = ending.returned(value)
+            return endings.returned(value)
         except PayloadError as error:
             run.exception = error
-            ended = ending.refused(error)
+            return endings.refused(error)
         except Exception as error:  # noqa: BLE001  a handler may raise anything
             run.exception = error
-            ended = ending.raised(error, kind)
+            ended = endings.raised(error, kind)
             if isinstance(error, TimeoutError) and within.expired():
-                ended["outcome"] = Outcome.TIMED_OUT
-                ended["error"] |= {"type": "TimedOut", "message": f"not done within {limit:g} s"}
-        return ended
+                timed_out = endings.interrupted("timeout", limit, ended.error)
+                return replace(timed_out, retry=ended.retry)
+            return ended
 
     async def _call(self, run: Run, kind: TaskType, payload: Any) -> Any:
         context = Context(
@@ -270,19 +269,19 @@ class Inline:
             return await kind.call(context, payload)
         return await asyncio.to_thread(kind.call, context, payload)
 
-    def _settle(self, run: Run, ended: dict[str, Any]) -> None:
-        run.error = ended.get("error")
-        match ended["outcome"]:
+    def _settle(self, run: Run, ended: Ending) -> None:
+        run.error = ended.error
+        match ended.outcome:
             case Outcome.COMPLETED:
                 run.status = Status.COMPLETED
-                run.result = orjson.loads(orjson.dumps(ended.get("result")))
+                run.result = orjson.loads(ended.result or b"null")
             case Outcome.CANCELLED:
                 run.status = Status.CANCELLED
             case Outcome.SNOOZED:
                 run.status = Status.SCHEDULED
                 run.attempt -= 1
             case _:
-                final = ended.get("retry") is False or run.attempt >= run.max_attempts
+                final = ended.retry is False or run.attempt >= run.max_attempts
                 run.status = Status.FAILED if final else Status.RETRYING
 
 

@@ -11,7 +11,7 @@ limit 1;
 select
     id, version, now_at, cron, timezone, starts_at, ends_at, jitter_s, missed_max, enabled, after_at, next_due_at,
     backfill_from, backfill_to
-from pgqueue_private.due_schedules(%(most)s);
+from pgqueue_private.due_schedules(%(max_schedules)s);
 
 -- name: fire_schedules
 select fired, task_ids::text[], queues from pgqueue_private.fire_schedules(%(plans)s::jsonb);

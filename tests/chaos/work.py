@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from pgqueue_worker.attempts.completion import Completion
+from pgqueue_worker.reports.completion import Completion
 
 from pgqueue import Backoff, Context, PgQueue, Snooze
 from pgqueue.database.link import Link

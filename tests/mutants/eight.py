@@ -288,14 +288,10 @@ _DECODED_EARLY = Mutant(
             "the worker, for every row of a claim",
             (
                 Change(
-                    "worker/pgqueue_worker/attempts/lease.py",
-                    "            payload=payload,",
-                    "            payload=orjson.dumps(orjson.loads(payload)).decode(),",
-                ),
-                Change(
-                    "worker/pgqueue_worker/attempts/lease.py",
-                    "from pgqueue.handlers.context import Context",
-                    "import orjson\n\nfrom pgqueue.handlers.context import Context",
+                    "worker/pgqueue_worker/lease.py",
+                    "        return cls(task, now, task.traceparent)",
+                    "        orjson.loads(task.payload)\n"
+                    "        return cls(task, now, task.traceparent)",
                 ),
             ),
             ("test_a_payload_that_no_parser_takes_stops_nothing_that_is_claimed_with_it",),

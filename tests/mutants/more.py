@@ -137,7 +137,7 @@ MORE = (
         "a worker is ready although its claim loop stands still",
         Change(
             "worker/pgqueue_worker/supervisor/readiness.py",
-            "if still_s > self._still_s and not child.retiring:",
+            "if still_s > self._max_still_s and not process.retiring:",
             "if still_s < 0:",
         ),
         "test_a_claim_loop_may_be_still_for_five_seconds_or_three_polls",

@@ -11,10 +11,10 @@ from pgqueue_tasks._models.endpoint import Endpoint, _retry_after
 from pgqueue_tasks._models.settings import ModelSettings
 from pgqueue_tasks.errors import EngineFailed, InputRefused
 from pgqueue_tasks.text_gen import TextPayload, text_gen
-from pgqueue_worker.attempts import ending
-from pgqueue_worker.attempts.failure import describe
 
 from pgqueue import Retry
+from pgqueue.handlers import ending
+from pgqueue.handlers.failure import describe
 from tests.tasks import endpoint as model
 from tests.tasks.endpoint import KEY, MODEL, ModelServer, chunk, events, raw, serving, status
 from tests.tasks.recording import RecordingContext
@@ -119,7 +119,7 @@ async def test_an_endpoint_that_is_busy_gives_a_retry(server: ModelServer, code,
     assert (outcome.after, outcome.slow) == (after, "queue")
     assert f"the endpoint answered {code}" in outcome.reason
     assert len(server.asked) == 1  # the client did not try again by itself
-    assert ending.returned(outcome)["outcome"] == "failed"
+    assert ending.returned(outcome).outcome == "failed"
 
 
 def test_a_date_says_how_long_to_wait_by_the_clock_of_the_answer():

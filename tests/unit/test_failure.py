@@ -1,8 +1,8 @@
 """What is stored of an exception: enough to tell one failure from another."""
 
 import orjson
-from pgqueue_worker.attempts.failure import describe
 
+from pgqueue.handlers.failure import describe
 from pgqueue.models.task import encode
 
 

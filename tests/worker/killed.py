@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from pgqueue_worker.attempts import transaction as transactions
-from pgqueue_worker.attempts.checkpoints import Checkpoints
-from pgqueue_worker.attempts.completion import Completion
+from pgqueue_worker.reports import transaction as transactions
+from pgqueue_worker.reports.checkpoints import Checkpoints
+from pgqueue_worker.reports.completion import Completion
 
 from pgqueue import Context, PgQueue
 
@@ -80,7 +80,7 @@ def stop_inside_the_library() -> None:
     psycopg.AsyncTransaction.__aexit__ = wrapped(
         "between the finish and the commit", leave_and_lose_the_answer, "after the commit"
     )
-    transactions._MOST = 50  # attempts that wait for ever keep their connections
+    transactions._MAX_CONNECTIONS = 50  # attempts that wait for ever keep their connections
 
 
 if "TEST_GATES" in os.environ:

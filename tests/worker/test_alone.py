@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 
 import psycopg
 import pytest
-from pgqueue_worker.control import Control
-from pgqueue_worker.deadline_table import Watch
+from pgqueue_worker.control import Control, Drain, Start, Waiting
+from pgqueue_worker.deadline_table import DeadlineTable
 from pgqueue_worker.isolation.pool import Pool
 from pgqueue_worker.worker_process import WorkerProcess
 
@@ -29,7 +29,7 @@ class Alone:
     async def waits(self) -> None:
         """Return once it has found nothing, and waits."""
         while (message := await self._supervisor.receive()) is not None:
-            if message["kind"] == "waiting":
+            if isinstance(message, Waiting):
                 return
 
     async def next(self) -> str:
@@ -48,10 +48,17 @@ async def alone(dsn: str) -> AsyncIterator[Alone]:
     await link.close()
     ours, theirs = socket.socketpair()
     supervisor, control = await Control.over(ours), await Control.over(theirs)
-    watch = Watch.create(5)
-    start = {"dsn": dsn, "worker_id": worker_id, "queues": ["quiet"], "concurrency": 5}
-    start |= {"lease_s": 60.0, "listens": False}
-    start |= {"poll_s": 0.1, "grace_s": 5, "stop_grace_s": 1, "watch": watch.descriptor}
+    table = DeadlineTable.create(5)
+    start = Start(
+        dsn=dsn,
+        queues=["quiet"],
+        concurrency=5,
+        poll_s=0.1,
+        lease_s=60.0,
+        grace_s=5,
+        stop_grace_s=1,
+        deadlines=table.descriptor,
+    )
     app, worker = PgQueue(dsn), Alone(supervisor)
 
     @app.task("noted", queue="quiet")
@@ -59,17 +66,17 @@ async def alone(dsn: str) -> AsyncIterator[Alone]:
         worker.ran.put_nowait(payload)
 
     pool = Pool(None, builtin=False, dsn=dsn, grace_s=1)
-    running = asyncio.create_task(WorkerProcess(control, start, app, pool).run())
+    running = asyncio.create_task(WorkerProcess(control, start, worker_id, app, pool).run())
     try:
         yield worker
-        supervisor.send("drain")
+        supervisor.send(Drain())
         assert await running == 0
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         supervisor.close()
         control.close()
-        watch.close()
+        table.close()
 
 
 async def test_a_task_that_nobody_announces_is_found_by_the_poll(database: str) -> None:

@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 from pgqueue_api.app import create_app
-from pgqueue_worker.attempts import ending
-from pgqueue_worker.attempts.failure import describe
 
 from pgqueue import Backoff, Cancel, PayloadError, PgQueue, Retry, Snooze
+from pgqueue.handlers import ending
+from pgqueue.handlers.failure import describe
 from pgqueue.settings import Settings
 from pgqueue.testing import drain
 
@@ -122,7 +122,7 @@ def test_an_error_that_cannot_be_read_is_described_all_the_same() -> None:
 
 def test_what_is_wrong_with_a_payload_is_made_storable() -> None:
     error = PayloadError("no", errors=[{"pointer": HOSTILE, "message": HOSTILE * 9999}] * 30)
-    places = ending.refused(error)["error"]["errors"]
+    places = ending.refused(error).error["errors"]
     assert len(places) == 20
     assert places[0]["pointer"] == CLEAN
     assert len(places[0]["message"]) == 1000

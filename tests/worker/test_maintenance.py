@@ -25,7 +25,7 @@ async def doing(bench: Bench, *duties: Duty) -> AsyncIterator[None]:
         bench.dsn,
         ring=lambda _: None,
         on_samples=lambda _: None,
-        on_letters=lambda _: None,
+        on_dead_letters=lambda _: None,
         name="here:1",
         duties=duties,
     )

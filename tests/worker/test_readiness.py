@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 import psycopg
 import pytest
-from pgqueue_worker.deadline_table import Watch
+from pgqueue_worker.deadline_table import DeadlineTable
 from pgqueue_worker.supervisor.readiness import Readiness
 from psycopg.conninfo import conninfo_to_dict
 
@@ -181,11 +181,11 @@ class _Found:
     """A Readiness that has looked at a process and a listener of these tests."""
 
     def __init__(self, poll_s: float = 1) -> None:
-        self.watch = Watch.create(1)
-        self.child = SimpleNamespace(worker_id=7, pid=1, watch=self.watch, retiring=False)
-        self.children = [self.child]
+        self.deadlines = DeadlineTable.create(1)
+        self.process = SimpleNamespace(worker_id=7, pid=1, deadlines=self.deadlines, retiring=False)
+        self.processes = [self.process]
         self.bell = SimpleNamespace(deaf=None)
-        self.readiness = Readiness(self.children, self.bell, None, on_unfit=None, poll_s=poll_s)
+        self.readiness = Readiness(self.processes, self.bell, None, on_unfit=None, poll_s=poll_s)
         self.readiness._database = {"status": "ready", "schema": 1}
 
     def look(self) -> str:
@@ -195,34 +195,34 @@ class _Found:
 def test_a_claim_loop_may_be_still_for_five_seconds_or_three_polls() -> None:
     for poll_s, may in ((1, 5), (10, 30)):
         found = _Found(poll_s)
-        found.watch.came_round(time.monotonic() - may + 1)
+        found.deadlines.came_round(time.monotonic() - may + 1)
         assert found.look() == "ready"
-        found.watch.came_round(time.monotonic() - may - 1)
+        found.deadlines.came_round(time.monotonic() - may - 1)
         assert found.look() == "not_ready"
 
 
 def test_a_claim_loop_that_has_no_reason_to_come_round_is_not_missed() -> None:
     found = _Found()
-    found.watch.came_round(time.monotonic() - 100)
-    found.watch.came_round(None)  # all places are taken
+    found.deadlines.came_round(time.monotonic() - 100)
+    found.deadlines.came_round(None)  # all slots are taken
     assert found.look() == "ready"
-    found.watch.came_round(time.monotonic() - 100)
-    found.child.retiring = True
+    found.deadlines.came_round(time.monotonic() - 100)
+    found.process.retiring = True
     assert found.look() == "ready"
 
 
 def test_a_process_that_has_not_registered_runs_nothing() -> None:
     found = _Found()
-    found.child.worker_id = None
+    found.process.worker_id = None
     assert found.look() == "not_ready"
-    found.children.clear()
+    found.processes.clear()
     assert found.look() == "not_ready"
 
 
 def test_a_supervisor_that_stands_still_itself_is_not_ready() -> None:
     readiness = _Found().readiness
-    assert readiness.tell()["status"] == "not_ready"  # it is starting
-    readiness._told = (time.monotonic(), {"status": "ready", "schema": 1})
-    assert readiness.tell()["status"] == "ready"
-    readiness._told = (time.monotonic() - 60, {"status": "ready", "schema": 1})
-    assert "stood still for 60 s" in readiness.tell()["detail"]
+    assert readiness.report()["status"] == "not_ready"  # it is starting
+    readiness._found = (time.monotonic(), {"status": "ready", "schema": 1})
+    assert readiness.report()["status"] == "ready"
+    readiness._found = (time.monotonic() - 60, {"status": "ready", "schema": 1})
+    assert "stood still for 60 s" in readiness.report()["detail"]

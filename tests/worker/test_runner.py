@@ -4,12 +4,14 @@ import asyncio
 
 import pytest
 from pgqueue_worker.attempts.deadlines import Deadlines
-from pgqueue_worker.attempts.execution import Handling
-from pgqueue_worker.attempts.lease import Lease
+from pgqueue_worker.attempts.execution import Execution
+from pgqueue_worker.attempts.finisher import Finish
 from pgqueue_worker.attempts.runner import Runner
-from pgqueue_worker.deadline_table import Watch
+from pgqueue_worker.attempts.timeouts import Timeouts
+from pgqueue_worker.deadline_table import DeadlineTable
 from pgqueue_worker.isolation.pool import Pool
-from pgqueue_worker.measurements import Tally
+from pgqueue_worker.lease import ClaimedTask, Lease
+from pgqueue_worker.measurements import Measurements
 
 from pgqueue import Context, PgQueue
 
@@ -20,17 +22,17 @@ class Finisher:
     waiting = 0
 
     def __init__(self) -> None:
-        self.taken: list[dict] = []
+        self.taken: list[Finish] = []
 
-    def add(self, result: dict, after: object = None) -> None:
-        self.taken.append(result)
+    def add(self, finish: Finish, after: object = None) -> None:
+        self.taken.append(finish)
 
     async def drained(self) -> None:
         return
 
 
 class BrokenFinisher(Finisher):
-    def add(self, result: dict, after: object = None) -> None:
+    def add(self, finish: Finish, after: object = None) -> None:
         raise OSError("the log is closed")
 
 
@@ -42,28 +44,30 @@ class Reporter:
         return
 
 
-def runner_of(app: PgQueue, finisher: Finisher) -> Runner:
+def runner_of(app: PgQueue, finisher: Finisher) -> tuple[Runner, Timeouts]:
     pool = Pool(None, builtin=False, dsn="", grace_s=1)
-    deadlines = Deadlines(Watch.create(1))
-    return Runner(
+    deadlines = Deadlines(DeadlineTable.create(1))
+    execution = Execution(
+        concurrency=1, reporter=Reporter(), checkpoints=None, pool=pool, deadlines=deadlines
+    )
+    runner = Runner(
         app.types,
         concurrency=1,
         stop_grace_s=1,
-        handling=Handling(
-            concurrency=1, reporter=Reporter(), checkpoints=None, pool=pool, deadlines=deadlines
-        ),
+        execution=execution,
         deadlines=deadlines,
         finisher=finisher,
         reporter=Reporter(),
-        tally=Tally(),
+        measurements=Measurements(),
         on_room=lambda: None,
         on_unwell=lambda: None,
     )
+    return runner, Timeouts(runner, execution, deadlines, stop_grace_s=1)
 
 
 def lease(id: int, priority: int = 5, *, expired: bool = False) -> Lease:
     row = (f"id-{id}", id, 1, 3, 0, priority, id, "default", "t", None, 0.0, "{}")
-    return Lease.claimed((*row, None, False, False, expired, None, None), 0.0)
+    return Lease.claimed(ClaimedTask(*row, None, False, False, expired, None, None), 0.0)
 
 
 async def test_an_attempt_that_cannot_be_ended_breaks_the_runner_and_not_silently() -> None:
@@ -73,7 +77,7 @@ async def test_an_attempt_that_cannot_be_ended_breaks_the_runner_and_not_silentl
     async def handler() -> None:
         return
 
-    runner = runner_of(app, BrokenFinisher())
+    runner, _ = runner_of(app, BrokenFinisher())
     runner.take([lease(1)])
     with pytest.raises(OSError, match="the log is closed"):
         await asyncio.wait_for(runner.broken, 5)
@@ -90,7 +94,7 @@ async def test_what_was_claimed_ahead_gives_way_to_what_comes_first() -> None:
         begun.set()
         await go_on.wait()
 
-    runner = runner_of(app, Finisher())
+    runner, _ = runner_of(app, Finisher())
     runner.take([lease(id) for id in range(1, 101)])
     await begun.wait()
     runner.take([lease(200, priority=0), lease(201, priority=0), lease(202)])
@@ -111,17 +115,17 @@ async def test_what_was_claimed_ahead_of_a_slow_handler_goes_to_others() -> None
         await go_on.wait()
 
     finisher = Finisher()
-    runner = runner_of(app, finisher)
-    reaping = asyncio.create_task(runner.reap())
+    runner, timeouts = runner_of(app, finisher)
+    looking = asyncio.create_task(timeouts.run())
     runner.take([lease(1), lease(2)])
     while not finisher.taken:
         await asyncio.sleep(0.01)
-    assert [(end["task_id"], end["outcome"]) for end in finisher.taken] == [("id-2", "released")]
+    assert [(end.task_id, end.ending.outcome) for end in finisher.taken] == [("id-2", "released")]
     assert runner.room == 0  # and it is not claimed again
     go_on.set()
     while len(finisher.taken) < 2:
         await asyncio.sleep(0.01)
-    reaping.cancel()
+    looking.cancel()
 
 
 async def test_an_expired_task_that_was_claimed_is_cancelled_and_not_run() -> None:
@@ -133,11 +137,11 @@ async def test_an_expired_task_that_was_claimed_is_cancelled_and_not_run() -> No
         started.append(ctx.task_id)
 
     finisher = Finisher()
-    runner = runner_of(app, finisher)
+    runner, _ = runner_of(app, finisher)
     runner.take([lease(1, expired=True), lease(2)])
     while len(finisher.taken) < 2:
         await asyncio.sleep(0)
     assert started == ["id-2"]
     late = finisher.taken[0]
-    assert (late["task_id"], late["outcome"]) == ("id-1", "cancelled")
-    assert late["error"]["message"] == "expired before it started"
+    assert (late.task_id, late.ending.outcome) == ("id-1", "cancelled")
+    assert late.ending.error["message"] == "expired before it started"

@@ -9,8 +9,8 @@ import orjson
 import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from pgqueue_worker.control import Control
-from pgqueue_worker.deadline_table import Watch
+from pgqueue_worker.control import Control, Drain, Start
+from pgqueue_worker.deadline_table import DeadlineTable
 from pgqueue_worker.isolation.pool import Pool
 from pgqueue_worker.worker_process import WorkerProcess
 
@@ -44,18 +44,25 @@ async def work(app: PgQueue, dsn: str, until: asyncio.Event) -> None:
     await link.close()
     ours, theirs = socket.socketpair()
     supervisor, control = await Control.over(ours), await Control.over(theirs)
-    start = {"dsn": dsn, "worker_id": worker_id, "queues": [], "concurrency": 5}
-    watch = Watch.create(5)
-    start |= {"poll_s": 0.1, "grace_s": 5, "stop_grace_s": 1, "lease_s": 60.0}
-    start |= {"watch": watch.descriptor, "listens": False}
+    table = DeadlineTable.create(5)
+    start = Start(
+        dsn=dsn,
+        queues=[],
+        concurrency=5,
+        poll_s=0.1,
+        lease_s=60.0,
+        grace_s=5,
+        stop_grace_s=1,
+        deadlines=table.descriptor,
+    )
     pool = Pool(None, builtin=False, dsn=dsn, grace_s=1)
-    running = asyncio.create_task(WorkerProcess(control, start, app, pool).run())
+    running = asyncio.create_task(WorkerProcess(control, start, worker_id, app, pool).run())
     await until.wait()
-    supervisor.send("drain")
+    supervisor.send(Drain())
     assert await running == 0
     supervisor.close()
     control.close()
-    watch.close()
+    table.close()
 
 
 async def test_submit_claim_run_and_finish_are_one_trace(

@@ -13,7 +13,8 @@ from pgqueue.settings import Settings
 from pgqueue_worker.outbound import Allowed
 from pgqueue_worker.supervisor import metrics as metrics_module
 from pgqueue_worker.supervisor.metrics import Metrics
-from pgqueue_worker.supervisor.supervisor import Plan, Supervisor
+from pgqueue_worker.supervisor.plan import Plan
+from pgqueue_worker.supervisor.supervisor import Supervisor
 
 _METRICS_PORT = 9100
 

@@ -1,11 +1,13 @@
-"""What a worker process counts, sent to its supervisor once a second as differences."""
+"""What a worker process counts. It sends the differences to its supervisor once a second."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import Any
+from dataclasses import dataclass
 
-BUCKETS = (
+__all__ = ["DURATIONS_S", "SIZES", "Histogram", "Measurements", "Snapshot"]
+
+DURATIONS_S = (
     0.001,
     0.0025,
     0.005,
@@ -49,15 +51,23 @@ class Histogram:
         self.total += total
 
 
-class Tally:
-    """Counters and histograms by name and labels; ``take`` gives and forgets them."""
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What was counted in a while; JSON makes lists of its tuples."""
+
+    counters: list[tuple[tuple[str, ...], int]]
+    histograms: list[tuple[tuple[str, ...], tuple[float, ...], list[int], float]]
+
+
+class Measurements:
+    """Counters and histograms by key: the metric's name, then its labels."""
 
     def __init__(self) -> None:
         self.counters: dict[tuple[str, ...], int] = {}
         self.histograms: dict[tuple[str, ...], Histogram] = {}
 
     def count(self, *key: str, n: int = 1) -> None:
-        """Count n things; the key is the metric's name, then its labels."""
+        """Count n things."""
         self.counters[key] = self.counters.get(key, 0) + n
 
     def observe(self, bounds: tuple[float, ...], value: float, *key: str) -> None:
@@ -67,23 +77,21 @@ class Tally:
             histogram = self.histograms[key] = Histogram(bounds)
         histogram.observe(value)
 
-    def take(self) -> dict[str, Any] | None:
-        """Give what was counted since the last call, if anything."""
+    def take(self) -> Snapshot | None:
+        """Return what was counted since the last call, if anything, and forget it."""
         if not self.counters and not self.histograms:
             return None
         counters, histograms = self.counters, self.histograms
         self.counters, self.histograms = {}, {}
-        return {
-            "counters": [[list(key), n] for key, n in counters.items()],
-            "histograms": [
-                [list(key), list(h.bounds), h.counts, h.total] for key, h in histograms.items()
-            ],
-        }
+        return Snapshot(
+            list(counters.items()),
+            [(key, h.bounds, h.counts, h.total) for key, h in histograms.items()],
+        )
 
-    def merge(self, taken: dict[str, Any]) -> None:
-        """Add what another tally gave."""
-        for key, n in taken["counters"]:
+    def merge(self, taken: Snapshot) -> None:
+        """Add what another process counted."""
+        for key, n in taken.counters:
             self.count(*key, n=n)
-        for key, bounds, counts, total in taken["histograms"]:
+        for key, bounds, counts, total in taken.histograms:
             histogram = self.histograms.setdefault(tuple(key), Histogram(tuple(bounds)))
             histogram.add(counts, total)

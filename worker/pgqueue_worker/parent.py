@@ -11,9 +11,9 @@ _PR_SET_PDEATHSIG = 1  # prctl(2), Linux
 
 
 def die_with_parent(number: int = signal.SIGKILL) -> None:
-    """Be killed, or get another signal, when the parent ends.
+    """Have the kernel kill this process, or send it another signal, when its parent ends.
 
-    Elsewhere than on Linux the end of the control line does it, as soon as the event loop turns.
+    On other systems than Linux the end of the control line ends it, as soon as the event loop runs.
     """
     if not sys.platform.startswith("linux"):
         return

@@ -9,8 +9,7 @@ from contextlib import asynccontextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from pgqueue_worker.attempts.failure import clean
-
+from pgqueue.handlers.failure import clean
 from pgqueue_tasks.errors import EngineFailed
 
 from .settings import MailSettings

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pgqueue_worker.attempts.failure import clean
 from pydantic import BaseModel, ConfigDict, Field
 
+from pgqueue.handlers.failure import clean
 from pgqueue_tasks.errors import EngineFailed
 
 from .endpoint import Endpoint

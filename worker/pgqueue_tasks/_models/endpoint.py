@@ -19,9 +19,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from pgqueue_worker.attempts.failure import clean
-
 from pgqueue import Retry
+from pgqueue.handlers.failure import clean
 from pgqueue_tasks.errors import EngineFailed, InputRefused
 
 from .settings import ModelSettings

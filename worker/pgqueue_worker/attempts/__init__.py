@@ -1,5 +1,5 @@
 """Attempts: claimed from the database, run by their handlers, and finished exactly once.
 
-Claimed rows enter, as leases. Out go finishes in batches, and what handlers report while they
-run: progress, log lines, text, files, checkpoints, and transactions that complete their task.
+Claimed rows enter, as leases. A lease waits for a free slot, runs, and ends by its result, an
+error, a timeout, a cancel or a drain. Out go finishes, in batches.
 """

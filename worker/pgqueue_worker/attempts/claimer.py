@@ -2,10 +2,10 @@
 
 Each (queue, priority) has a cursor, the last seq seen there, so that dead tokens under a held
 snapshot are not read again and again. A sweep from 0 finds what committed late behind a cursor; it
-comes as often as it is cheap: never over 5 % of the time.
+runs as often as it is cheap: it never takes more than 5 % of the time.
 
-Queues with limits are claimed one by one, without a cursor, when the database said to come again or
-the doorbell rang for them; paused ones answer that nothing may start.
+Queues with limits are claimed one by one, without a cursor, when the time comes that the database
+named, or when the doorbell rings for them. Paused ones answer that nothing may start.
 """
 
 from __future__ import annotations
@@ -14,14 +14,16 @@ import asyncio
 import random
 from contextlib import suppress
 from math import inf
-from typing import TYPE_CHECKING, Any, Protocol
+from operator import attrgetter
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
 from pgqueue.errors import DatabaseUnavailable
-from pgqueue.models.task import Outcome
+from pgqueue.handlers.ending import RELEASED
 from pgqueue.models.webhook import QUEUE
-from pgqueue_worker.attempts.lease import Lease
+from pgqueue_worker.attempts.finisher import Finish
+from pgqueue_worker.lease import ClaimedTask, Lease
 from pgqueue_worker.measurements import SIZES
 from pgqueue_worker.retrying import Patience
 
@@ -30,9 +32,11 @@ if TYPE_CHECKING:
 
     from pgqueue_worker.attempts.finisher import Finisher
     from pgqueue_worker.attempts.hearing import HearingLink
-    from pgqueue_worker.attempts.reporter import Reporter
     from pgqueue_worker.attempts.runner import Runner
-    from pgqueue_worker.measurements import Tally
+    from pgqueue_worker.measurements import Measurements
+    from pgqueue_worker.reports.outbox import Outbox
+
+__all__ = ["Claimer"]
 
 _log = structlog.get_logger("pgqueue.worker")
 
@@ -41,7 +45,7 @@ _MAX_UNRECORDED = 2_000
 _PRIORITIES = range(11)
 _QUEUES_S = 0.5  # a pause holds within a second
 _RECOUNT_S = 20.0
-_SWEEP_SHARE = 20  # a sweep that took t comes again after 20 t
+_SWEEP_SHARE = 20  # a sweep that took t runs again after 20 t
 
 
 class Notice(Protocol):
@@ -65,8 +69,8 @@ class Claimer:
         lease_s: float,
         runner: Runner,
         finisher: Finisher,
-        reporter: Reporter,
-        tally: Tally,
+        outbox: Outbox,
+        measurements: Measurements,
         on_waiting: Notice,
         on_round: Callable[[float | None], None],
     ) -> None:
@@ -79,8 +83,8 @@ class Claimer:
         self._was_away = False
         self._runner = runner
         self._finisher = finisher
-        self._reporter = reporter
-        self._tally = tally
+        self._outbox = outbox
+        self._measurements = measurements
         self._on_waiting = on_waiting
         self._on_round = on_round
         self._cursors: dict[tuple[int, str], int] = {}
@@ -91,7 +95,7 @@ class Claimer:
         self._stopping = False
         self._sweep_due = 0.0
         self._queues_due = 0.0
-        self._recount_due = inf  # what is held in the database, against what is held here
+        self._recount_due = inf  # when to compare what is held in the database and here
         self._patience = Patience("claim")
 
     def ring(self, queues: Iterable[str] = ()) -> None:
@@ -119,7 +123,7 @@ class Claimer:
         self._room.set()
 
     async def run(self) -> None:
-        """Claim until stopped; raises ``LeaseLost`` when this worker was given up as dead."""
+        """Claim until stopped. Raise ``LeaseLost`` when this worker was given up as dead."""
         try:
             await self._run(asyncio.get_running_loop())
         finally:
@@ -139,17 +143,11 @@ class Claimer:
             limit = min(room, _MAX_CLAIM)
             sweeps = loop.time() >= self._sweep_due
             try:
-                if self._was_away:
-                    await self._renew()
-                    await self._recount()
-                    self._recount_due = loop.time() + _RECOUNT_S
-                elif loop.time() >= self._recount_due:
-                    await self._recount()
-                    self._recount_due = inf
+                await self._check_held(loop)
                 claimed = await self._claim(limit, sweeps=sweeps)
                 claimed += await self._claim_limited()
             except DatabaseUnavailable as error:
-                self._tally.count("database_errors")
+                self._measurements.count("database_errors")
                 self._was_away = True
                 await self._patience.failed(error)
                 self._sweep_due = 0.0
@@ -159,30 +157,40 @@ class Claimer:
             if claimed < limit:
                 await self._wait(nothing_missed=sweeps, loop=loop)
 
+    async def _check_held(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Once the database is back, renew the lease and look for claims whose answer was lost.
+
+        A claim that the server was still working on is found by the second look.
+        """
+        if self._was_away:
+            await self._renew()
+            await self._recount()
+            self._recount_due = loop.time() + _RECOUNT_S
+        elif loop.time() >= self._recount_due:
+            await self._recount()
+            self._recount_due = inf
+
     async def _renew(self) -> None:
         """Renew the lease, which may have run out while nobody could; it may be lost, too."""
         await self._link.rows("heartbeat", {"workers": [self._worker_id], "lease_s": self._lease_s})
         self._was_away = False
 
     async def _recount(self) -> None:
-        """Give back what this worker holds and does not know of: the answer to its claim was lost.
+        """Release what this worker holds and does not know of.
 
-        No other claim of this process is under way, so what is unknown now stays so. A claim that
-        the server is still at is found by a second look.
+        No other claim of this process is under way, so what is unknown now stays unknown.
         """
         known = self._runner.lease_ids | self._finisher.lease_ids
         held = await self._link.rows("held_by", {"worker": self._worker_id})
         forgotten = [(task, lease) for task, lease, _ in held if lease not in known]
         for task_id, lease_id in forgotten:
-            self._finisher.add(
-                {"task_id": task_id, "lease_id": lease_id, "outcome": Outcome.RELEASED}
-            )
+            self._finisher.add(Finish(task_id, lease_id, RELEASED))
         if forgotten:
             _log.warning("claims_given_back", n=len(forgotten))
 
     async def _await_room(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Wait for room; what waits here for a place must not start when its queue is paused."""
-        pause = max(0.0, self._queues_due - loop.time()) if self._runner.waiting else None
+        """Wait for room. What waits here for a slot must not start when its queue is paused."""
+        pause = max(0.0, self._queues_due - loop.time()) if self._runner.has_backlog else None
         try:
             async with asyncio.timeout(pause):
                 await self._room.wait()
@@ -194,7 +202,7 @@ class Claimer:
         pause = self._poll_s * (0.5 + random.random() / 2)  # noqa: S311  spread, not secrecy
         if not nothing_missed:
             pause = min(pause, max(0.0, self._sweep_due - loop.time()))
-        if self._limited and self._runner.places:
+        if self._limited and self._runner.free_slots:
             pause = min(pause, max(0.0, min(self._limited.values()) - loop.time()))
         if nothing_missed:
             self._on_waiting(waiting=True)
@@ -224,9 +232,9 @@ class Claimer:
         now = loop.time()
         if sweeps:
             self._sweep_due = now + _SWEEP_SHARE * (now - began)
-        self._tally.count("claims")
+        self._measurements.count("claims")
         if rows:
-            self._take(rows, now)
+            self._take([ClaimedTask._make(row) for row in rows], now)
         return len(rows)
 
     async def _look_at_queues(self) -> None:
@@ -244,48 +252,47 @@ class Claimer:
         loop = asyncio.get_running_loop()
         claimed = 0
         for queue, due in sorted(self._limited.items(), key=lambda item: item[1]):
-            room = min(self._runner.places, _MAX_CLAIM)
-            if not room or due > loop.time():
+            slots = min(self._runner.free_slots, _MAX_CLAIM)
+            if not slots or due > loop.time():
                 break
             rows = await self._link.rows(
                 "claim_limited_tasks",
                 {
                     "worker": self._worker_id,
                     "queue": queue,
-                    "max_tasks": room,
+                    "max_tasks": slots,
                     "turn": self._turns.get(queue),
                 },
             )
             now = loop.time()
-            self._tally.count("claims")
+            self._measurements.count("claims")
             again_s, turn = rows[-1][-2:] if rows else (None, None)
             if turn is not None:
                 self._turns[queue] = turn
             # a limit may change meanwhile: never later than the poll
             pause = self._poll_s if again_s is None else min(again_s, self._poll_s)
             self._limited[queue] = now + pause
-            leased = [row[:-2] for row in rows if row[0] is not None]
-            if leased:
-                self._take(leased, now)
-            claimed += len(leased)
+            tasks = [ClaimedTask._make(row[:-2]) for row in rows if row[0] is not None]
+            if tasks:
+                self._take(tasks, now)
+            claimed += len(tasks)
         return claimed
 
-    def _take(self, rows: list[tuple[Any, ...]], now: float) -> None:
-        if not self._limited:  # else the doorbell is to ring for a place that is free again
+    def _take(self, tasks: list[ClaimedTask], now: float) -> None:
+        if not self._limited:  # else the doorbell is to ring for a slot that is free again
             self._on_waiting(waiting=False)
-        self._tally.observe(SIZES, len(rows), "claim_size")
-        rows.sort(key=_order)
-        leases = [Lease.claimed(row, now) for row in rows]
+        self._measurements.observe(SIZES, len(tasks), "claim_size")
+        tasks.sort(key=attrgetter("priority", "seq"))
         started: dict[str, int] = {}
-        for lease, row in zip(leases, rows, strict=True):
-            pair, seq = (lease.priority, lease.queue), row[6]
-            self._cursors[pair] = max(seq, self._cursors.get(pair, 0))
-            started[lease.queue] = started.get(lease.queue, 0) + 1
-        self._runner.take(leases)
+        for task in tasks:
+            pair = (task.priority, task.queue)
+            self._cursors[pair] = max(task.seq, self._cursors.get(pair, 0))
+            started[task.queue] = started.get(task.queue, 0) + 1
+        self._runner.take([Lease.claimed(task, now) for task in tasks])
         for queue, n in started.items():
-            self._tally.count("started", queue, n=n)
-        if rows[0][13]:
-            self._reporter.announce([lease.task_id for lease in leases])
+            self._measurements.count("started", queue, n=n)
+        if tasks[0].watched:
+            self._outbox.announce([task.id for task in tasks])
 
     def _array_of_cursors(self) -> str:
         # PostgreSQL's own form: psycopg takes 100 µs to adapt such a list
@@ -303,7 +310,3 @@ def _array_of(texts: Iterable[str]) -> str:
     # PostgreSQL's own form: psycopg takes 35 µs to adapt a list
     quoted = [text.replace("\\", "\\\\").replace('"', '\\"') for text in texts]
     return "{" + ",".join([f'"{text}"' for text in quoted]) + "}"
-
-
-def _order(row: tuple[object, ...]) -> tuple[object, object]:
-    return row[5], row[6]

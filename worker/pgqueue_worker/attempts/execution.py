@@ -8,27 +8,26 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-import structlog
-
 from pgqueue import telemetry
-from pgqueue_worker.attempts import ending
-from pgqueue_worker.attempts.failure import describe
+from pgqueue.handlers import ending as endings
+from pgqueue.handlers.failure import describe
 from pgqueue_worker.isolation.pool import Ended
 
 if TYPE_CHECKING:
     from pgqueue.handlers.context import Context
+    from pgqueue.handlers.ending import Ending
     from pgqueue.handlers.task_type import TaskType
-    from pgqueue_worker.attempts.checkpoints import Checkpoints
     from pgqueue_worker.attempts.deadlines import Deadlines
-    from pgqueue_worker.attempts.lease import Lease
-    from pgqueue_worker.attempts.reporter import Reporter
     from pgqueue_worker.isolation.pool import Pool
+    from pgqueue_worker.lease import Lease
+    from pgqueue_worker.reports.checkpoints import Checkpoints
+    from pgqueue_worker.reports.reporter import Reporter
 
-_log = structlog.get_logger("pgqueue.task")
+__all__ = ["Execution", "limit_of"]
 
 
-class Handling:
-    """Gives each handler what it needs, and gives how its attempt ended."""
+class Execution:
+    """Calls handlers with what they need, and returns how their attempts ended."""
 
     def __init__(
         self,
@@ -47,14 +46,14 @@ class Handling:
         self._loop = asyncio.get_running_loop()
         self._threads = self._new_threads()
 
-    async def run(self, lease: Lease, kind: TaskType) -> dict[str, Any]:
-        """Run an attempt and give its finish; an interrupt reaches only the handler."""
+    async def run(self, lease: Lease, kind: TaskType) -> Ending:
+        """Run an attempt and return its ending; an interrupt reaches only the handler."""
         if telemetry.enabled():
             return await self._traced(lease, kind)
         return await self._execute(lease, kind)
 
     def replace_threads(self) -> None:
-        """Leave a thread that does not stop to itself: it takes no place from others."""
+        """Abandon the threads, one of which does not stop, so that it takes no slot from others."""
         self.close()
         self._threads = self._new_threads()
 
@@ -65,73 +64,76 @@ class Handling:
     def _new_threads(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(self._concurrency, thread_name_prefix="pgqueue-handler")
 
-    async def _traced(self, lease: Lease, kind: TaskType) -> dict[str, Any]:
+    async def _traced(self, lease: Lease, kind: TaskType) -> Ending:
+        task = lease.task
         attributes = {
-            "pgqueue.task_id": lease.task_id,
-            "pgqueue.type": lease.type,
-            "pgqueue.queue": lease.queue,
-            "pgqueue.attempt": lease.attempt,
+            "pgqueue.task_id": task.id,
+            "pgqueue.type": task.type,
+            "pgqueue.queue": task.queue,
+            "pgqueue.attempt": task.attempt,
         }
-        waited = time.time_ns() - int((self._loop.time() - lease.claimed_at) * 1e9)
+        claimed_ns = time.time_ns() - int((self._loop.time() - lease.claimed_at) * 1e9)
         with telemetry.span_from(
-            lease.traceparent, f"claim {lease.type}", attributes, start_ns=waited
+            lease.traceparent, f"claim {task.type}", attributes, start_ns=claimed_ns
         ) as claim:
             lease.traceparent = claim.traceparent or lease.traceparent
         with telemetry.span_from(
-            lease.traceparent, f"run {lease.type}", attributes, kind="consumer"
+            lease.traceparent, f"run {task.type}", attributes, kind="consumer"
         ) as span:
-            result = await self._execute(lease, kind)
-            span.set("pgqueue.outcome", str(result["outcome"]))
-            if "error" in result:
-                span.fail(result["error"]["message"])
+            ending = await self._execute(lease, kind)
+            span.set("pgqueue.outcome", str(ending.outcome))
+            if ending.error is not None:
+                span.fail(ending.error["message"])
             lease.traceparent = span.traceparent or lease.traceparent
-        return result
+        return ending
 
-    async def _execute(self, lease: Lease, kind: TaskType) -> dict[str, Any]:
+    async def _execute(self, lease: Lease, kind: TaskType) -> Ending:
         limit = limit_of(lease, kind)
         if kind.isolation == "process":
             return await self._in_child(lease, limit)
-        payload, refusal = ending.decoded(lease.payload, kind)
+        payload, refusal = endings.decoded(lease.task.payload, kind)
         if refusal is not None:
             return refusal
         if limit is not None:
             self._deadlines.set(lease, lease.started_at + limit)
         lease.interruptible = True
         try:
-            remembered = await self._checkpoints.load(lease.task_id) if lease.resumes else None
-            context = lease.context(self._reporter, remembered)
+            context = lease.context(self._reporter, await self._remembered(lease))
             if kind.is_async:
                 value = await kind.call(context, payload)
             else:
                 value = await self._in_thread(lease, kind, context, payload)
             lease.interruptible = False
-            return ending.returned(value)
+            return endings.returned(value)
         except asyncio.CancelledError as error:
             lease.interruptible = False
             _uncancel()
             if lease.cause is None:  # the handler cancelled itself
-                return ending.raised(error, kind)
-            return ending.interrupted(describe(error, skip_frames=1), lease, limit)
+                return endings.raised(error, kind)
+            return endings.interrupted(lease.cause, limit, describe(error, skip_frames=1))
         except BaseException as error:  # noqa: BLE001  the border: a handler may raise anything
             lease.interruptible = False
-            return ending.raised(error, kind)
+            return endings.raised(error, kind)
 
-    async def _in_child(self, lease: Lease, limit: float | None) -> dict[str, Any]:
+    async def _remembered(self, lease: Lease) -> dict[str, str] | None:
+        return await self._checkpoints.load(lease.task.id) if lease.task.resumes else None
+
+    async def _in_child(self, lease: Lease, limit: float | None) -> Ending:
         def started() -> None:  # a child that had to be started first costs the handler no time
             if limit is not None:
                 self._deadlines.set(lease, self._loop.time() + limit)
 
         lease.interruptible = True
         try:
-            remembered = await self._checkpoints.load(lease.task_id) if lease.resumes else None
+            remembered = await self._remembered(lease)
             ended = await self._pool.run(lease, self._reporter, remembered, started)
         except asyncio.CancelledError:  # before it had a child
             ended = Ended(None)
         lease.interruptible = False
         _uncancel()
-        if lease.cause is not None and (ended.result is None or ended.interrupted is not None):
-            return ending.interrupted(ended.interrupted or {}, lease, limit)
-        return ended.result or ending.crashed(ended.status)
+        if lease.cause is not None and (ended.ending is None or ended.interrupted is not None):
+            return endings.interrupted(lease.cause, limit, ended.interrupted)
+        return ended.ending or endings.crashed(ended.status)
 
     async def _in_thread(self, lease: Lease, kind: TaskType, context: Context, payload: Any) -> Any:
         call = contextvars.copy_context().run
@@ -140,7 +142,7 @@ class Handling:
             value, error = await asyncio.shield(future)
         except asyncio.CancelledError:
             if not future.done():
-                # what a thread does cannot be stopped from outside: it runs on and keeps its place
+                # a thread cannot be stopped from outside: it runs on and keeps its slot
                 lease.stray = future
             raise
         if error is not None:
@@ -149,7 +151,7 @@ class Handling:
 
 
 def _called(kind: TaskType, context: Context, payload: Any) -> tuple[Any, BaseException | None]:
-    """Call a plain handler. What it raises is given: not every error passes through a future."""
+    """Call a plain handler. Return what it raises: not every error passes through a future."""
     try:
         return kind.call(context, payload), None
     except BaseException as error:  # noqa: BLE001  the border: a handler may raise anything
@@ -157,8 +159,8 @@ def _called(kind: TaskType, context: Context, payload: Any) -> tuple[Any, BaseEx
 
 
 def limit_of(lease: Lease, kind: TaskType) -> float | None:
-    """Give the time limit of an attempt: the task's own, else that of its type."""
-    return lease.timeout_s or kind.timeout_s
+    """Return the time limit of an attempt: the task's own, else that of its type."""
+    return lease.task.timeout_s or kind.timeout_s
 
 
 def _uncancel() -> None:

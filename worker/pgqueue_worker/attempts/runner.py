@@ -1,9 +1,7 @@
-"""Runs attempts: each from claim to finish, and no longer than it may.
+"""Runs attempts, each from claim to finish.
 
-An attempt ends in exactly one finish, whatever its handler does. Timeouts are enforced by one
-reaper instead of a timer for each attempt: to 50 ms, at no cost a task. A handler that does not
-stop when it is asked to is left behind: its attempt ends, its place is free, and the process asks
-to be replaced.
+An attempt ends in exactly one finish, whatever its handler does. What happens at a timeout, and to
+a handler that does not stop, is in ``timeouts``.
 """
 
 from __future__ import annotations
@@ -11,41 +9,44 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import time
-from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import structlog
 
 from pgqueue import telemetry
-from pgqueue.models.task import Outcome
-from pgqueue_worker.attempts import ending
-from pgqueue_worker.attempts.execution import Handling, limit_of
-from pgqueue_worker.attempts.failure import suspended
-from pgqueue_worker.attempts.log_sampling import Quiet
-from pgqueue_worker.measurements import BUCKETS
+from pgqueue.handlers import ending as endings
+from pgqueue.handlers.ending import COMPLETED, RELEASED, Ending
+from pgqueue.models.task import LeaseId, Outcome
+from pgqueue_worker.attempts.attempt_log import AttemptLog
+from pgqueue_worker.attempts.backlog import Backlog
+from pgqueue_worker.attempts.finisher import Finish
+from pgqueue_worker.attempts.prefetch import Prefetch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
+    from pgqueue.handlers.ending import Cause
     from pgqueue.handlers.task_type import TaskType
     from pgqueue_worker.attempts.deadlines import Deadlines
+    from pgqueue_worker.attempts.execution import Execution
     from pgqueue_worker.attempts.finisher import Finisher
-    from pgqueue_worker.attempts.lease import Cause, Lease
-    from pgqueue_worker.attempts.reporter import Reporter
-    from pgqueue_worker.measurements import Tally
+    from pgqueue_worker.lease import Lease
+    from pgqueue_worker.measurements import Measurements
+    from pgqueue_worker.reports.reporter import Reporter
+
+__all__ = ["MAX_INTERRUPTS", "Runner"]
 
 _log = structlog.get_logger("pgqueue.task")
 
-_STALLED_S = 1.0  # so long nothing started or ended: what waits here goes to others
-_REAP_S = 0.05
-_ASKS = 2  # a handler that swallowed the first request to stop may obey the second
-_PREFETCH_S = 0.02
-_MAX_PREFETCH = 1_000
-_SUSPECT = 2  # crashes after which a task runs alone: one more is its last
+MAX_INTERRUPTS = 2
+"""A handler that swallowed the first interrupt may obey the second."""
+
+_SUSPECT_CRASHES = 2  # after so many a task runs alone: one more is its last
+_AFTER_GRACE_S = 5.0
 
 
 class Runner:
-    """Up to ``concurrency`` attempts at once, and those that wait for a place."""
+    """Up to ``concurrency`` attempts at once, and those that wait for a slot."""
 
     def __init__(
         self,
@@ -53,127 +54,134 @@ class Runner:
         *,
         concurrency: int,
         stop_grace_s: float,
-        handling: Handling,
+        execution: Execution,
         deadlines: Deadlines,
         finisher: Finisher,
         reporter: Reporter,
-        tally: Tally,
+        measurements: Measurements,
         on_room: Callable[[], None],
         on_unwell: Callable[[], None],
     ) -> None:
-        self._types = types
+        self.types = types
         self._concurrency = concurrency
         self._stop_grace_s = stop_grace_s
-        self._handling = handling
+        self._execution = execution
         self._deadlines = deadlines
         self._finisher = finisher
         self._reporter = reporter
-        self._tally = tally
+        self._log = AttemptLog(measurements)
         self._on_room = on_room
         self._on_unwell = on_unwell
         self._loop = asyncio.get_running_loop()
         self._clean = contextvars.copy_context()
-        self._running: dict[int, Lease] = {}
-        self._waiting: deque[Lease] = deque()
+        self._running: dict[LeaseId, Lease] = {}
+        self._backlog = Backlog()
         self._suspect: Lease | None = None
         self._idle = asyncio.Event()
         self._idle.set()
         self.broken: asyncio.Future[None] = self._loop.create_future()
-        """Ends with the error when an attempt could not be ended: the process must die of it."""
-        self._mean_s = 1.0
-        self._moved_at = self._loop.time()
+        """Ends with the error when an attempt could not be ended: the process must end, too."""
+        self._prefetch = Prefetch(concurrency)
         self._ahead = 0
-        self._quiet = Quiet()
+        self._moved_at = self._loop.time()
 
     @property
     def room(self) -> int:
-        """How many attempts to claim now, 0 while it is not worth a round trip.
-
-        Held are those that run and what they use up in some 20 ms: so a slow handler's tasks are
-        not taken from other workers, and a fast one never waits for the round trip of a claim.
-        """
-        ahead = self._ahead = min(
-            int(self._concurrency / self._mean_s * _PREFETCH_S), _MAX_PREFETCH
-        )
+        """How many attempts to claim now: for free slots and ahead of them; 0 if too few to ask."""
+        ahead = self._ahead = self._prefetch.ahead()
         if self._suspect is not None:
             return 0
-        room = self._concurrency + ahead - len(self._running) - len(self._waiting)
+        room = self._concurrency + ahead - len(self._running) - len(self._backlog)
         return room if room * 2 >= ahead else 0
 
     @property
-    def places(self) -> int:
+    def free_slots(self) -> int:
         """How many attempts could start at once."""
         if self._suspect is not None:
             return 0
-        return max(0, self._concurrency - len(self._running) - len(self._waiting))
+        return max(0, self._concurrency - len(self._running) - len(self._backlog))
 
     @property
-    def waiting(self) -> bool:
-        """Whether attempts wait here for a place."""
-        return bool(self._waiting) or self._suspect is not None
+    def has_backlog(self) -> bool:
+        """Whether attempts wait here for a slot."""
+        return bool(self._backlog) or self._suspect is not None
 
     @property
-    def lease_ids(self) -> set[int]:
+    def running(self) -> list[Lease]:
+        """The attempts that run."""
+        return list(self._running.values())
+
+    @property
+    def lease_ids(self) -> set[LeaseId]:
         """The leases of the attempts that run or wait here."""
-        held = {*self._running, *(lease.lease_id for lease in self._waiting)}
+        held = {*self._running, *(lease.lease_id for lease in self._backlog)}
         return held if self._suspect is None else held | {self._suspect.lease_id}
 
-    def take(self, leases: list[Lease]) -> None:
-        """Run attempts, which come by priority and seq, in that order as soon as there is a place.
+    def stalled_s(self, now: float) -> float:
+        """Return for how long nothing has started or ended while attempts wait here."""
+        return now - self._moved_at if self._backlog else 0.0
 
-        One whose task took down its process twice runs alone: if it is the one that kills, nobody
-        else is charged for the third crash.
+    def take(self, leases: list[Lease]) -> None:
+        """Run attempts, which come by priority and seq, in that order as slots become free.
+
+        A task that took down its process twice runs alone: if it is the one that kills, no other
+        task is charged for the third crash.
         """
         self._idle.clear()
         runnable = []
         for lease in leases:
             self._reporter.attach(lease)
-            if lease.expired:
-                self._finish(lease, ending.expired())
-            elif lease.crashes < _SUSPECT or self._isolated(lease.type):
+            if lease.task.expired:
+                self._finish(lease, endings.expired())
+            elif lease.task.crashes < _SUSPECT_CRASHES or self._is_isolated(lease.task.type):
                 runnable.append(lease)
             elif self._suspect is None:
                 self._suspect = lease
             else:
-                self._put_back(lease, Outcome.RELEASED, "waits to run alone after two crashes")
-        if runnable and self._waiting and _order(runnable[0]) < _order(self._waiting[-1]):
-            self._waiting = deque(sorted([*self._waiting, *runnable], key=_order))
-        else:
-            self._waiting.extend(runnable)
-        self._next()
+                reason = "waits to run alone after two crashes"
+                self._finish(lease, Ending(Outcome.RELEASED, reason=reason))
+        self._backlog.add(runnable)
+        self._start_next()
 
-    def interrupt(self, lease_id: int, cause: Cause) -> None:
-        """Ask an attempt to stop, if this process holds it; its finish says why it did."""
-        lease = self._running.get(lease_id)
+    def cancel(self, lease_id: int) -> None:
+        """Ask an attempt to stop, if this process holds it, because its task was cancelled."""
+        lease = self._running.get(LeaseId(lease_id))
         if lease is not None:
             if lease.cause is None:
-                self._interrupt(lease, cause)
+                self.interrupt(lease, "cancel")
             return
-        for lease in self._waiting:
-            if lease.lease_id == lease_id:
-                self._waiting.remove(lease)
-                self._put_back(lease, Outcome.CANCELLED)
-                return  # a suspect that has not started is cancelled when it ends
+        waiting = self._backlog.remove(lease_id)
+        if waiting is not None:  # a suspect that has not started is cancelled when it ends
+            self._finish(waiting, Ending(Outcome.CANCELLED))
+
+    def interrupt(self, lease: Lease, cause: Cause) -> None:
+        """Ask a handler to stop; the ending of its attempt says why."""
+        if lease.interruptible and lease.running is not None:
+            lease.cause = cause
+            lease.interrupts += 1
+            self._deadlines.set(lease, self._loop.time() + self._stop_grace_s / MAX_INTERRUPTS)
+            lease.running.cancel()
 
     def put_back(self, queues: Collection[str]) -> None:
-        """Give back what has not started of queues that are paused."""
-        kept: deque[Lease] = deque()
-        for lease in self._waiting:
-            if lease.queue in queues:
-                self._put_back(lease, Outcome.RELEASED)
-            else:
-                kept.append(lease)
-        self._waiting = kept
+        """Release what has not started of queues that are paused."""
+        for lease in self._backlog.remove_queues(queues):
+            self._finish(lease, RELEASED)
         self._put_suspect_back(queues)
-        self._next()
+        self._start_next()
+
+    def put_backlog_back(self, stalled_s: float) -> None:
+        """Release what was claimed ahead: the handlers before it are slower than they seemed."""
+        self._prefetch.stalled(stalled_s)
+        for lease in self._backlog.remove_all():
+            self._finish(lease, RELEASED)
 
     async def drain(self, grace_s: float, hurry: asyncio.Event) -> None:
-        """Give back what has not started, and let the rest end.
+        """Release what has not started, and let the rest end.
 
-        The grace begins with ``hurry``; what is not done after it is stopped and given back.
+        The grace begins with ``hurry``. What is not done after it is interrupted and released.
         """
-        while self._waiting:
-            self._put_back(self._waiting.popleft(), Outcome.RELEASED)
+        for lease in self._backlog.remove_all():
+            self._finish(lease, RELEASED)
         self._put_suspect_back()
         if not self._running:
             self._idle.set()
@@ -183,67 +191,38 @@ class Runner:
             await asyncio.wait({idle, hurried}, return_when=asyncio.FIRST_COMPLETED)
             await asyncio.wait({idle}, timeout=grace_s)
             if not idle.done():
-                for lease in list(self._running.values()):
-                    self._interrupt(lease, "drain")
-                await asyncio.wait({idle}, timeout=5)
+                for lease in self.running:
+                    self.interrupt(lease, "drain")
+                await asyncio.wait({idle}, timeout=_AFTER_GRACE_S)
             if not idle.done():
                 _log.warning("handlers_ignore_cancel", n=len(self._running))
         finally:
             idle.cancel()
             hurried.cancel()
-        self._handling.close()
+        self._execution.close()
 
-    async def reap(self) -> None:
-        """Enforce timeouts and requests to stop, for ever."""
-        while True:
-            await asyncio.sleep(_REAP_S)
-            now = self._loop.time()
-            if self._waiting and now - self._moved_at > _STALLED_S:
-                self._give_way(now - self._moved_at)
-            for lease in list(self._running.values()):
-                if lease.deadline is not None and now >= lease.deadline:
-                    self._enforce(lease)
+    def end(self, lease: Lease, ending: Ending, took_s: float) -> None:
+        """Log and finish an attempt that ran."""
+        if lease.completed:
+            if ending != COMPLETED:
+                self._log.ended_after_completion(lease, ending)
+            ending = COMPLETED
+        self._log.ended(lease, ending, took_s)
+        self._finish(lease, ending)
 
-    def _give_way(self, stalled_s: float) -> None:
-        """Give back what was claimed ahead: the handlers before it are slower than it seemed."""
-        self._mean_s = max(self._mean_s, self._concurrency * stalled_s)
-        while self._waiting:
-            self._put_back(self._waiting.popleft(), Outcome.RELEASED)
-
-    def _enforce(self, lease: Lease) -> None:
-        if lease.stray is not None:  # the attempt has ended, its thread has not
-            self._handling.replace_threads()
-            self._leave_behind(lease)
-        elif not lease.interruptible:  # it is about to end
-            self._deadlines.set(lease, self._loop.time() + self._stop_grace_s)
-        elif lease.asked < _ASKS:
-            self._interrupt(lease, lease.cause or "timeout")
-        else:
-            kind = self._types[lease.type]
-            where = {"traceback": suspended(lease.running)}
-            result = ending.interrupted(where, lease, limit_of(lease, kind))
-            self._end(lease, result, self._loop.time() - lease.started_at)
-            self._leave_behind(lease)
-
-    def _leave_behind(self, lease: Lease) -> None:
-        _log.warning("handler_does_not_stop", task_id=lease.task_id, type=lease.type)
+    def leave_behind(self, lease: Lease) -> None:
+        """Free the slot of a handler that does not stop, and ask to replace this process."""
+        _log.warning("handler_does_not_stop", task_id=lease.task.id, type=lease.task.type)
         self._deadlines.clear(lease)
         del self._running[lease.lease_id]
         if lease is self._suspect:
             self._suspect = None
         self._on_unwell()
-        self._next()
+        self._start_next()
 
-    def _isolated(self, type: str) -> bool:
-        kind = self._types.get(type)
+    def _is_isolated(self, type: str) -> bool:
+        kind = self.types.get(type)
         return kind is not None and kind.isolation == "process"
-
-    def _interrupt(self, lease: Lease, cause: Cause) -> None:
-        if lease.interruptible and lease.running is not None:
-            lease.cause = cause
-            lease.asked += 1
-            self._deadlines.set(lease, self._loop.time() + self._stop_grace_s / _ASKS)
-            lease.running.cancel()
 
     def _start(self, lease: Lease) -> None:
         self._running[lease.lease_id] = lease
@@ -251,35 +230,29 @@ class Runner:
         # each attempt in a context of its own: nothing one handler sets reaches another
         lease.running = self._loop.create_task(self._attempt(lease), context=self._clean.copy())
 
-    def _next(self) -> None:
-        while self._waiting and len(self._running) < self._concurrency:
-            self._start(self._waiting.popleft())
+    def _start_next(self) -> None:
+        while self._backlog and len(self._running) < self._concurrency:
+            self._start(self._backlog.next())
         if self._suspect is not None:
             if not self._running:
                 self._start(self._suspect)
             return
         if not self._running:
             self._idle.set()
-        if len(self._waiting) * 2 <= self._ahead:
+        if len(self._backlog) * 2 <= self._ahead:
             self._on_room()
 
     async def _attempt(self, lease: Lease) -> None:
         try:
             if lease is self._suspect:
                 await self._finisher.drained()
-            try:
-                result, took = await self._run(lease)
-            except GeneratorExit as error:  # of a future of the handler's: it closed all in between
-                if not self._loop.is_running():
-                    raise
-                result = ending.raised(error, self._types[lease.type])
-                took = self._loop.time() - lease.started_at
+            ending, took_s = await self._run(lease)
             self._deadlines.clear(lease)
             if lease.lease_id not in self._running:
                 return  # left behind, and ended without this
             if lease.unsent_events:
                 await self._reporter.sent(lease)
-            self._end(lease, result, took)
+            self.end(lease, ending, took_s)
             if lease is self._suspect:
                 await self._finisher.drained()
                 self._suspect = None
@@ -287,80 +260,48 @@ class Runner:
                 lease.deadline = self._loop.time() + self._stop_grace_s
                 await asyncio.gather(lease.stray, return_exceptions=True)
             self._running.pop(lease.lease_id, None)
-            self._next()
+            self._start_next()
         except Exception as error:  # noqa: BLE001  ours, not the handler's: nothing may hang
             if not self.broken.done():
                 self.broken.set_exception(error)
 
-    async def _run(self, lease: Lease) -> tuple[dict[str, Any], float]:
+    async def _run(self, lease: Lease) -> tuple[Ending, float]:
         started = lease.started_at = self._loop.time()
-        kind = self._types.get(lease.type)
+        kind = self.types.get(lease.task.type)
         if kind is None:
-            result = ending.unknown(lease)
+            ending = endings.unknown(lease.task.type)
         else:
-            result = await self._handling.run(lease, kind)
+            try:
+                ending = await self._execution.run(lease, kind)
+            except GeneratorExit as error:  # of a future of the handler's: it closed all in between
+                if not self._loop.is_running():
+                    raise
+                return endings.raised(error, kind), self._loop.time() - started
         self._moved_at = self._loop.time()
-        took = self._moved_at - started
-        self._mean_s += (max(took, 1e-5) - self._mean_s) * (0.02 if took < self._mean_s else 0.2)
-        return result, took
-
-    def _end(self, lease: Lease, result: dict[str, Any], took: float) -> None:
-        if lease.completed:
-            result = ending.completed(result, lease)
-        outcome: Outcome = result["outcome"]
-        self._tally.count("finished", lease.type, lease.queue, outcome)
-        self._tally.observe(BUCKETS, took, "run_seconds", lease.type, lease.queue)
-        self._tally.observe(BUCKETS, lease.wait_s, "wait_seconds", lease.type, lease.queue)
-        self._say(lease, result, took)
-        self._finish(lease, result)
-
-    def _put_back(self, lease: Lease, outcome: Outcome, reason: str | None = None) -> None:
-        self._finish(lease, {"outcome": outcome, "reason": reason})
+        took_s = self._moved_at - started
+        self._prefetch.ran(took_s)
+        return ending, took_s
 
     def _put_suspect_back(self, queues: Collection[str] | None = None) -> None:
         suspect = self._suspect
         if suspect is None or suspect.lease_id in self._running:
             return
-        if queues is None or suspect.queue in queues:
-            self._put_back(suspect, Outcome.RELEASED)
+        if queues is None or suspect.task.queue in queues:
+            self._finish(suspect, RELEASED)
             self._suspect = None
 
-    def _finish(self, lease: Lease, result: dict[str, Any]) -> None:
+    def _finish(self, lease: Lease, ending: Ending) -> None:
         self._reporter.detach(lease)
         if lease.completed:
             return
-        result["task_id"] = lease.task_id
-        result["lease_id"] = lease.lease_id
-        if lease.progress is not None:
-            result["progress"] = lease.progress
+        finish = Finish(lease.task.id, lease.lease_id, ending, lease.progress)
         if telemetry.enabled():
             began = time.time_ns()
-            self._finisher.add(result, lambda: _trace_finish(lease, began))
+            self._finisher.add(finish, lambda: _trace_finish(lease, began))
         else:
-            self._finisher.add(result)
-
-    def _say(self, lease: Lease, result: dict[str, Any], took: float) -> None:
-        outcome: Outcome = result["outcome"]
-        if outcome is Outcome.COMPLETED and not self._quiet.may_speak(self._loop.time()):
-            return
-        error = result.get("error") or {}
-        _log.log(
-            20 if outcome in (Outcome.COMPLETED, Outcome.SNOOZED, Outcome.RELEASED) else 30,
-            f"task_{outcome}",
-            task_id=lease.task_id,
-            type=lease.type,
-            attempt=lease.attempt,
-            queue=lease.queue,
-            seconds=round(took, 4),
-            **({"error": f"{error['type']}: {error['message'][:500]}"} if error else {}),
-            **({"not_logged": n} if (n := self._quiet.take()) else {}),
-        )
+            self._finisher.add(finish)
 
 
-def _order(lease: Lease) -> tuple[int, int]:
-    return lease.priority, lease.seq
-
-
-def _trace_finish(lease: Lease, began: int) -> None:
-    with telemetry.span_from(lease.traceparent, f"finish {lease.type}", start_ns=began):
+def _trace_finish(lease: Lease, began_ns: int) -> None:
+    with telemetry.span_from(lease.traceparent, f"finish {lease.task.type}", start_ns=began_ns):
         pass

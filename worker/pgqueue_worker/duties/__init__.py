@@ -1,6 +1,8 @@
-"""The duties of maintenance, in modules by what they mind.
+"""Maintenance: the duties that any supervisor may do, in modules by their subject.
 
-A new one is a function and a line in the ``DUTIES`` of its module, and a module is a line here.
+Rows that are due enter, by way of the database. Out go changes to it, rings for queues that became
+runnable, and samples for metrics. A duty is a function and a line in the ``DUTIES`` of its module;
+a module is a line here.
 """
 
 from __future__ import annotations
@@ -16,9 +18,9 @@ from pgqueue_worker.duties import (
     uploads,
     webhooks,
 )
-from pgqueue_worker.duties.duty import Duty, Tools
+from pgqueue_worker.duties.duty import DeadLetterLevel, Duty, QueueSample, Tools
 
-__all__ = ["DUTIES", "Duty", "Tools"]
+__all__ = ["DUTIES", "DeadLetterLevel", "Duty", "QueueSample", "Tools"]
 
 DUTIES: tuple[Duty, ...] = (
     *tokens.DUTIES,

@@ -1,4 +1,4 @@
-"""Duties about dead letters: their growth is watched."""
+"""The duty that watches the growth of dead letters."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from pgqueue_worker.duties.duty import Duty
+from pgqueue_worker.duties.duty import DeadLetterLevel, Duty
 
 if TYPE_CHECKING:
     from pgqueue_worker.duties.duty import Tools
@@ -16,12 +16,12 @@ __all__ = ["DUTIES"]
 _log = structlog.get_logger("pgqueue.maintenance")
 
 
-async def _letters(tools: Tools) -> None:
+async def _watch(tools: Tools) -> None:
     for kind, queue, message, data in await tools.link.rows("watch_dead_letters"):
-        growing = kind == "dead_letters_growing"
-        say = _log.warning if growing else _log.info
-        say(kind, queue=queue, said=message, last_hour=data["last_hour"])
-    tools.on_letters(await tools.link.rows("read_dead_letter_levels"))
+        log = _log.warning if kind == "dead_letters_growing" else _log.info
+        log(kind, queue=queue, said=message, last_hour=data["last_hour"])
+    levels = await tools.link.rows("read_dead_letter_levels")
+    tools.on_dead_letters([DeadLetterLevel._make(row) for row in levels])
 
 
-DUTIES = (Duty("letters", _letters, interval_s=10.0),)
+DUTIES = (Duty("dead_letters", _watch, interval_s=10.0),)

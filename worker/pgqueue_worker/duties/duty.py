@@ -3,44 +3,62 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from pgqueue_worker.duties.pool import Line
+    from pgqueue_worker.duties.pool import PooledLink
 
-__all__ = ["FULL_STEP", "SOON_S", "Duty", "Tools"]
+__all__ = ["FULL_STEP", "SOON_S", "DeadLetterLevel", "Duty", "QueueSample", "Tools"]
 
 FULL_STEP = 1_000
-"""What one call of a step does at most, where it does not say else: a full one calls for more."""
+"""What one call of a step does at most, where nothing else is said: then there is more to do."""
 
 SOON_S = 0.05
 """The pause before the next step where there is more to do."""
 
 
+class QueueSample(NamedTuple):
+    """How many tasks of a queue had a status, and the age of the oldest; of ``read_samples``."""
+
+    queue: str
+    status: str
+    n: int
+    age_s: float | None
+
+
+class DeadLetterLevel(NamedTuple):
+    """How many dead letters a queue has, and whether they grow; of ``read_dead_letter_levels``."""
+
+    queue: str
+    n: int
+    growing: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What a duty works with: connections that it shares with others, and the supervisor's ears.
+    """What a duty works with: pooled connections, and the supervisor's callbacks.
 
-    Every call on ``link`` is a transaction of its own, bounded by the duty's timeouts.
+    Every call on ``link`` is a transaction of its own, with the duty's timeouts.
     """
 
-    link: Line
+    link: PooledLink
     ring: Callable[[list[str]], None]
-    on_samples: Callable[[list[tuple[Any, ...]]], None]
-    on_letters: Callable[[list[tuple[Any, ...]]], None]
+    on_samples: Callable[[list[QueueSample]], None]
+    on_dead_letters: Callable[[list[DeadLetterLevel]], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Duty:
     """Work that is done again and again, by any number of supervisors at once.
 
-    ``work`` gives the pause until its next run in seconds, or None: ``interval_s``. It raises what
-    its calls raise: it is called again. A statement that takes longer than ``statement_timeout_s``,
-    or waits longer than ``lock_timeout_s`` for a lock, fails. When PostgreSQL was away and is back
-    the duty comes ``settle_s`` later: what others were kept from doing comes first. An ``urgent``
-    one never waits for a connection that another kind of duty has.
+    ``work`` returns the pause until its next run in seconds, or ``None`` for ``interval_s``. It
+    raises what its calls raise, and is called again. A statement that takes longer than
+    ``statement_timeout_s``, or waits longer than ``lock_timeout_s`` for a lock, fails. Once
+    PostgreSQL is back after an outage, the duty waits ``settle_s``, so that others can do first
+    what the outage kept them from. An ``urgent`` duty never waits for a connection that another
+    kind of duty has.
     """
 
     name: str

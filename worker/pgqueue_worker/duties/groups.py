@@ -1,4 +1,4 @@
-"""Duties about what belongs together: counts of batches are folded, large waves of ends go on."""
+"""Duties about what belongs together: fold the counts of batches, and follow up on many endings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["DUTIES"]
 
 _FULL_FOLD = 20_000
-_BUSY_S = 0.25  # what is not folded is added up by whoever ends a task
+_BUSY_S = 0.25  # what is not folded is added up by each call that ends a task
 
 
 async def _fold_batches(tools: Tools) -> float | None:

@@ -1,9 +1,9 @@
-"""Background duties that any supervisor may do, each on its own loop.
+"""Runs the duties of a supervisor, each in a loop of its own.
 
-They share a few connections, and the urgent ones have theirs: one that is stuck, for as long as its
-limits let it be, holds up no other, nor do two of a kind. Two supervisors that meet do no harm: the
-database lets one through or makes them share. What they did is recorded every few seconds, in one
-statement for all of them: the view ``pgqueue.maintenance``.
+They share a few connections; the urgent ones have connections of their own. A duty that is stuck,
+for as long as its limits allow, holds up no other, nor do two of a kind. Two supervisors that meet
+do no harm: the database lets one through or makes them share. What the duties did is recorded every
+few seconds, in one statement for all of them: the view ``pgqueue.maintenance``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import random
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 import structlog
@@ -19,16 +19,18 @@ import structlog
 from pgqueue.database.link import Bounds
 from pgqueue.errors import DatabaseUnavailable, PgQueueError
 from pgqueue_worker.duties import DUTIES, Duty, Tools
-from pgqueue_worker.duties.pool import Line, Lines
+from pgqueue_worker.duties.pool import Pool, PooledLink
 from pgqueue_worker.retrying import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from pgqueue_worker.duties import DeadLetterLevel, QueueSample
+
 _log = structlog.get_logger("pgqueue.maintenance")
 
 _SHARE = 20  # a duty whose calls took t runs again after 20 t at the earliest
-_LINES = 3  # connections of each kind, urgent or not: one or two that are stuck hold up nobody
+_CONNECTIONS = 3  # of each kind, urgent or not: one or two that are stuck hold up nobody
 _FAILED_S = 5.0
 _AWAY_S = 5.0  # for less than that, nobody misses more than a heartbeat
 _RECORD_S = 5.0
@@ -37,7 +39,7 @@ _RECORD_BOUNDS = Bounds(statement_s=10, lock_s=2)
 
 @dataclass(slots=True)
 class _Log:
-    """How a duty has gone since it was recorded last; times are the event loop's."""
+    """How a duty went since it was recorded last. Times are the event loop's."""
 
     started: float | None = None
     finished: float | None = None
@@ -54,22 +56,22 @@ class Maintenance:
         self,
         dsn: str,
         ring: Callable[[list[str]], None],
-        on_samples: Callable[[list[tuple[Any, ...]]], None],
-        on_letters: Callable[[list[tuple[Any, ...]]], None],
+        on_samples: Callable[[list[QueueSample]], None],
+        on_dead_letters: Callable[[list[DeadLetterLevel]], None],
         *,
         name: str = "",
         duties: Sequence[Duty] = DUTIES,
     ) -> None:
-        self._urgent = Lines(dsn, "pgqueue maintenance urgent", _LINES)
-        self._others = Lines(dsn, "pgqueue maintenance", _LINES)
+        self._urgent = Pool(dsn, "pgqueue maintenance urgent", _CONNECTIONS)
+        self._others = Pool(dsn, "pgqueue maintenance", _CONNECTIONS)
         self._ring = ring
         self._on_samples = on_samples
-        self._on_letters = on_letters
+        self._on_dead_letters = on_dead_letters
         self._name = name
         self._logs = {duty: _Log() for duty in duties}
 
     async def run(self) -> None:
-        """Do them all, for ever."""
+        """Run all of them, forever."""
         try:
             async with asyncio.TaskGroup() as group:
                 for duty, log in self._logs.items():
@@ -82,8 +84,8 @@ class Maintenance:
     async def _repeat(self, duty: Duty, log: _Log) -> None:
         loop = asyncio.get_running_loop()
         bounds = Bounds(statement_s=duty.statement_timeout_s, lock_s=duty.lock_timeout_s)
-        link = Line(self._urgent if duty.urgent else self._others, bounds)
-        tools = Tools(link, self._ring, self._on_samples, self._on_letters)
+        link = PooledLink(self._urgent if duty.urgent else self._others, bounds)
+        tools = Tools(link, self._ring, self._on_samples, self._on_dead_letters)
         patience = Patience(duty.name)
         reached: float | None = None  # when it last was, while PostgreSQL cannot be reached
         while True:
@@ -116,12 +118,12 @@ class Maintenance:
 
     async def _record(self) -> None:
         loop = asyncio.get_running_loop()
-        link = Line(self._others, _RECORD_BOUNDS)
+        link = PooledLink(self._others, _RECORD_BOUNDS)
         patience = Patience("record maintenance")
         await asyncio.sleep(_spread(_RECORD_S / 5))  # by then each has run once
         while True:
             now = loop.time()
-            runs = [self._told(duty, log, now) for duty, log in self._logs.items()]
+            runs = [_run(duty, log, now) for duty, log in self._logs.items()]
             try:
                 await link.rows(
                     "record_duties", {"runs": orjson.dumps(runs).decode(), "run_by": self._name}
@@ -135,23 +137,23 @@ class Maintenance:
                 patience.succeeded()
             await asyncio.sleep(_spread(_RECORD_S))
 
-    @staticmethod
-    def _told(duty: Duty, log: _Log, now: float) -> dict[str, Any]:
-        """Give ages, not times: the database's clock makes times of them."""
 
-        def ago(at: float | None) -> float | None:
-            return None if at is None else round(now - at, 3)
+def _run(duty: Duty, log: _Log, now: float) -> dict[str, str | float | None]:
+    """Return a row of ``record_duties``: ages, of which the database's clock makes times."""
 
-        return {
-            "name": duty.name,
-            "interval_s": duty.interval_s,
-            "started_ago_s": ago(log.started),
-            "finished_ago_s": ago(log.finished),
-            "due_ago_s": ago(log.due),
-            "duration_s": None if log.duration_s is None else round(log.duration_s, 6),
-            "error": None if log.error is None else log.error[:500],
-            "error_ago_s": ago(log.error_at),
-        }
+    def ago(at: float | None) -> float | None:
+        return None if at is None else round(now - at, 3)
+
+    return {
+        "name": duty.name,
+        "interval_s": duty.interval_s,
+        "started_ago_s": ago(log.started),
+        "finished_ago_s": ago(log.finished),
+        "due_ago_s": ago(log.due),
+        "duration_s": None if log.duration_s is None else round(log.duration_s, 6),
+        "error": None if log.error is None else log.error[:500],
+        "error_ago_s": ago(log.error_at),
+    }
 
 
 def _spread(seconds: float) -> float:

@@ -1,4 +1,4 @@
-"""The duty that does operations over many tasks, part by part."""
+"""The duty that works on operations over many tasks, part by part."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def _operations(tools: Tools) -> float | None:
         _log.info("operation_completed", id=str(id), kind=kind)
     if next_due_s is None or next_due_s > _INTERVAL_S:
         return None
-    # throttled by itself: its pace is what was asked for, not a share of the time
+    # its pace is what the operation asked for, not a share of the time
     await asyncio.sleep(max(SOON_S, next_due_s))
     return 0
 

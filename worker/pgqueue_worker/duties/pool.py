@@ -13,22 +13,22 @@ if TYPE_CHECKING:
 
     from pgqueue.database.link import Bounds
 
-__all__ = ["Line", "Lines"]
+__all__ = ["Pool", "PooledLink"]
 
-_KEPT_S = 60.0
+_IDLE_S = 60.0
 
 
-class Lines:
-    """At most ``most`` connections: one is made when all others are taken.
+class Pool:
+    """At most ``max_size`` connections: a new one is made when all others are taken.
 
-    What nobody has needed for a minute is closed.
+    One that nobody has needed for a minute is closed.
     """
 
-    def __init__(self, dsn: str, name: str, most: int) -> None:
+    def __init__(self, dsn: str, name: str, max_size: int) -> None:
         self._dsn = dsn
         self._name = name
-        self._turns = asyncio.Semaphore(most)
-        self._idle: list[tuple[float, Link]] = []  # and when each was used last, the latest at last
+        self._turns = asyncio.Semaphore(max_size)
+        self._idle: list[tuple[float, Link]] = []  # with the time of its last use; the latest last
 
     @asynccontextmanager
     async def taken(self, bounds: Bounds) -> AsyncIterator[Link]:
@@ -41,20 +41,20 @@ class Lines:
             finally:
                 now = asyncio.get_running_loop().time()
                 self._idle.append((now, link))
-                while self._idle[0][0] < now - _KEPT_S:
+                while self._idle[0][0] < now - _IDLE_S:
                     await self._idle.pop(0)[1].close()
 
     async def close(self) -> None:
-        """Close those that nobody uses."""
+        """Close the connections that nobody uses."""
         while self._idle:
             await self._idle.pop()[1].close()
 
 
-class Line:
-    """What one loop has of them: its own limits, and whichever connection is free."""
+class PooledLink:
+    """The pool as one loop uses it: with limits of its own, over whichever connection is free."""
 
-    def __init__(self, lines: Lines, bounds: Bounds) -> None:
-        self._lines = lines
+    def __init__(self, pool: Pool, bounds: Bounds) -> None:
+        self._pool = pool
         self._bounds = bounds
         self.took_s = 0.0
         """How long it has had a connection, without the waits for one."""
@@ -62,7 +62,7 @@ class Line:
     async def rows(
         self, name: str, parameters: Mapping[str, Any] | Sequence[Any] = ()
     ) -> list[tuple[Any, ...]]:
-        """Run a named query in a transaction of its own, and give its rows."""
+        """Run a named query in a transaction of its own, and return its rows."""
         async with self._taken() as link:
             return await link.rows(name, parameters)
 
@@ -75,7 +75,7 @@ class Line:
     @asynccontextmanager
     async def _taken(self) -> AsyncIterator[Link]:
         loop = asyncio.get_running_loop()
-        async with self._lines.taken(self._bounds) as link:
+        async with self._pool.taken(self._bounds) as link:
             began = loop.time()
             try:
                 yield link

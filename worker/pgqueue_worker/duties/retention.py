@@ -1,4 +1,4 @@
-"""Duties about days: they are made ahead, and what has had its time goes."""
+"""Duties about days: make partitions ahead, and prune what is past its retention."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _log = structlog.get_logger("pgqueue.maintenance")
 
 _DAYS_AHEAD = 8
 _HOUSEKEEPING_S = 600.0
-_SLOTS_PRUNED = 5_000  # what prune_schedule_slots does at most in one call
+_MAX_SLOTS = 5_000  # that prune_schedule_slots deletes in one call
 _COPY_S = 1800.0
 
 
@@ -27,7 +27,7 @@ async def _make_days(tools: Tools) -> None:
 
 
 async def _prune_days(tools: Tools) -> float | None:
-    """Take a step with the first due day that lets one; days in use are asked again later."""
+    """Take a step with the first due day that allows one; ask again later for days in use."""
     refused: PgQueueError | None = None
     for (day,) in await tools.link.rows("due_days"):
         try:
@@ -53,7 +53,7 @@ async def _prune(tools: Tools) -> None:
         pass
     while (await tools.link.rows("prune_dead_letters"))[0][0]:
         pass
-    while (await tools.link.rows("prune_schedule_slots"))[0][0] >= _SLOTS_PRUNED:
+    while (await tools.link.rows("prune_schedule_slots"))[0][0] >= _MAX_SLOTS:
         pass
     while (await tools.link.rows("prune_dedup"))[0][0] >= FULL_STEP:
         pass

@@ -1,7 +1,7 @@
-"""The scheduler: enqueues what schedules are due. Any number of them at once, and no leader.
+"""The scheduler: enqueues the tasks of due schedules. Any number may run at once; none leads.
 
-A batch is one transaction: the due schedules are locked (each scheduler gets others), their times
-are computed, and one call enqueues and moves them on. Whoever dies in between leaves them due.
+A batch is one transaction: it locks due schedules (each scheduler gets others), computes their
+times, and enqueues and advances them in one call. One that dies in between leaves them due.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from pgqueue.planning import DueSchedule, plan
+from pgqueue.planning import DueSchedule, Plan, plan
 from pgqueue_worker.duties.duty import SOON_S, Duty
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ __all__ = ["DUTIES"]
 
 _INTERVAL_S = 0.5
 _BATCH = 500
-_MOST_SLOTS = 5_000  # of a batch: a schedule may bring a thousand
+_MAX_SLOTS = 5_000  # of a batch: a schedule may bring a thousand
 
 
 async def _schedules(tools: Tools) -> float | None:
@@ -34,10 +34,10 @@ async def _schedules(tools: Tools) -> float | None:
         return min(_INTERVAL_S, wait_s + 0.001)
 
     async with link.transaction() as held:
-        taken = await held.rows("due_schedules", {"most": _BATCH})
+        taken = await held.rows("due_schedules", {"max_schedules": _BATCH})
         if not taken:
-            return SOON_S  # others have them in hand
-        # in a thread: an expression may take a while, and heartbeats are sent from this one
+            return SOON_S  # others have locked them
+        # in a thread: an expression may take a while, and this one sends heartbeats
         plans = await asyncio.to_thread(_plan, taken)
         fired = await held.rows("fire_schedules", {"plans": orjson.dumps(plans).decode()})
     ((_, task_ids, queues),) = fired
@@ -47,13 +47,13 @@ async def _schedules(tools: Tools) -> float | None:
     return 0
 
 
-def _plan(rows: list[tuple[Any, ...]]) -> list[dict[str, Any]]:
-    plans: list[dict[str, Any]] = []
+def _plan(rows: list[tuple[Any, ...]]) -> list[Plan]:
+    plans: list[Plan] = []
     slots = 0
     for row in rows:
         planned = plan(DueSchedule(*row))
         slots += len(planned.get("slots", ()))
-        if plans and slots > _MOST_SLOTS:
+        if plans and slots > _MAX_SLOTS:
             break  # the others stay due
         plans.append(planned)
     return plans

@@ -1,10 +1,10 @@
-"""Duties that keep the figures: roll-ups folded, queues sampled."""
+"""Duties that keep the statistics: they fold roll-ups and sample queues."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pgqueue_worker.duties.duty import SOON_S, Duty
+from pgqueue_worker.duties.duty import SOON_S, Duty, QueueSample
 
 if TYPE_CHECKING:
     from pgqueue_worker.duties.duty import Tools
@@ -21,7 +21,8 @@ async def _fold(tools: Tools) -> float | None:
 
 async def _sample(tools: Tools) -> None:
     await tools.link.rows("sample_queues")
-    tools.on_samples(await tools.link.rows("read_samples"))
+    samples = await tools.link.rows("read_samples")
+    tools.on_samples([QueueSample._make(row) for row in samples])
 
 
 DUTIES = (

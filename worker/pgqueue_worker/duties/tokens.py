@@ -1,4 +1,4 @@
-"""Duties that move tokens: what is due becomes runnable, what was lost runs again."""
+"""Duties that move tokens: what is due becomes runnable, and what was lost runs again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pgqueue_worker.duties.duty import FULL_STEP, SOON_S, Duty
 if TYPE_CHECKING:
     from pgqueue.database.link import Link
     from pgqueue_worker.duties.duty import Tools
-    from pgqueue_worker.duties.pool import Line
+    from pgqueue_worker.duties.pool import PooledLink
 
 __all__ = ["DUTIES", "rescue"]
 
@@ -21,8 +21,8 @@ _PROMOTE_S = 0.25
 _NOTHING_AGES_S = 10.0
 
 
-async def rescue(link: Link | Line, dead: list[int]) -> None:
-    """Take the tasks of dead workers, the named ones and those whose lease ran out."""
+async def rescue(link: Link | PooledLink, dead: list[int]) -> None:
+    """Have the tasks of dead workers run again: of these, and of those whose lease ran out."""
     rescued, queues, task_ids = (await link.rows("rescue", {"dead": dead}))[0]
     if rescued:
         _log.warning("tasks_rescued", n=rescued, queues=queues)
@@ -67,7 +67,7 @@ async def _age(tools: Tools) -> float | None:
 DUTIES = (
     Duty("promote", _promote, interval_s=_PROMOTE_S, urgent=True),
     Duty("unblock", _unblock, interval_s=0.25, urgent=True),
-    # leases that ran out while nobody could renew them say nothing about their workers
+    # a lease that ran out while nobody could renew it says nothing about its worker
     Duty("rescue", _rescue, interval_s=1.0, settle_s=5.0, urgent=True),
     Duty("expire", _expire, interval_s=0.5, urgent=True),
     Duty("age", _age, interval_s=1.0, urgent=True),

@@ -1,4 +1,4 @@
-"""The duty that deletes uploaded files whose time is over."""
+"""The duty that deletes uploaded files that have expired."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 __all__ = ["DUTIES"]
 
-_MOST = 100
+_FULL_STEP = 100
 
 
 async def _prune_uploads(tools: Tools) -> float | None:
     ((done,),) = await tools.link.rows("prune_uploads")
-    return SOON_S if done >= _MOST else None
+    return SOON_S if done >= _FULL_STEP else None
 
 
 DUTIES = (Duty("prune_uploads", _prune_uploads, interval_s=60.0),)

@@ -1,4 +1,4 @@
-"""Duties about webhooks: that somebody sends them, and that their log has an end."""
+"""Duties about webhooks: have them sent, and prune their log."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["DUTIES"]
 
 
 async def _wake(tools: Tools) -> None:
-    """Ring for what waits: the supervisor starts the process that sends when it hears of it."""
+    """Ring when webhooks wait: the supervisor then starts the process that sends them."""
     if (await tools.link.rows("webhooks_wait"))[0][0]:
         tools.ring([QUEUE])
 

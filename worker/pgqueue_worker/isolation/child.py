@@ -14,6 +14,7 @@ import socket
 import sys
 import threading
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -23,13 +24,13 @@ import structlog
 import uvloop
 
 from pgqueue import logs, telemetry
+from pgqueue.handlers import ending as endings
+from pgqueue.handlers.failure import describe
 from pgqueue.settings import Settings
 from pgqueue_worker.apps import load
-from pgqueue_worker.attempts import ending
-from pgqueue_worker.attempts.failure import describe
-from pgqueue_worker.attempts.lease import Lease
 from pgqueue_worker.isolation.remote import Remote
 from pgqueue_worker.isolation.wire import Message, Wire
+from pgqueue_worker.lease import ClaimedTask, Lease
 from pgqueue_worker.parent import die_with_parent
 
 if TYPE_CHECKING:
@@ -114,29 +115,29 @@ class _Handlers:
 
         ``remembered`` is what earlier attempts left, as JSON.
         """
-        lease = Lease.claimed(tuple(message["row"]), 0.0)
-        kind = self._app.types[lease.type]
-        payload, refusal = ending.decoded(lease.payload, kind)
+        lease = Lease.claimed(ClaimedTask._make(message["task"]), 0.0)
+        kind = self._app.types[lease.task.type]
+        payload, refusal = endings.decoded(lease.task.payload, kind)
         if refusal is not None:
-            return {"result": refusal}, b""
+            return {"ending": refusal.as_json()}, b""
         with (
-            telemetry.span_from(message["traceparent"], f"isolated {lease.type}"),
+            telemetry.span_from(message["traceparent"], f"isolated {lease.task.type}"),
             _memory(kind.memory_limit),
         ):
             context = lease.context(self._remote, orjson.loads(remembered or b"null"))
             value, error = self._call(kind, context, payload)
         if error is not None:
-            answer: Message = {"result": ending.raised(error, kind)}
+            ending = endings.raised(error, kind)
+            answer: Message = {"ending": ending.as_json()}
             if isinstance(error, asyncio.CancelledError):
-                answer["interrupted"] = answer["result"]["error"]
+                answer["interrupted"] = ending.error
             answer["spoilt"] = isinstance(error, MemoryError)
             return answer, b""
         try:
-            result = ending.returned(value)
+            ending = endings.returned(value)
         except BaseException as unreadable:  # noqa: BLE001  as are its parts
-            return {"result": ending.raised(unreadable, kind)}, b""
-        encoded = result.pop("result", None)
-        return {"result": result}, b"" if encoded is None else orjson.dumps(encoded)
+            return {"ending": endings.raised(unreadable, kind).as_json()}, b""
+        return {"ending": replace(ending, result=None).as_json()}, ending.result or b""
 
     def _call(
         self, kind: TaskType, context: Context, payload: Any

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 import structlog
 
-from pgqueue.models.task import Outcome
+from pgqueue.handlers.ending import Ending
 from pgqueue_worker.isolation.nursery import Nursery
 from pgqueue_worker.isolation.process import ChildEnded, IsolatedProcess
 
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from asyncio import Future
     from collections.abc import Callable
 
-    from pgqueue_worker.attempts.lease import Lease
-    from pgqueue_worker.attempts.reporter import Reporter
+    from pgqueue.handlers.failure import Failure
     from pgqueue_worker.isolation.process import Answer
+    from pgqueue_worker.lease import Lease
+    from pgqueue_worker.reports.reporter import Reporter
 
 _log = structlog.get_logger("pgqueue.worker")
 
@@ -27,10 +28,10 @@ _TRIES = 3  # children that were gone before they began: the task is not to blam
 
 
 class Ended(NamedTuple):
-    """How an attempt in a child ended: by a result, by its interruption, or with its child."""
+    """How an attempt in a child ended: by itself, by its interruption, or with its child."""
 
-    result: dict[str, Any] | None
-    interrupted: dict[str, Any] | None = None
+    ending: Ending | None
+    interrupted: Failure | None = None
     status: int | None = None
 
 
@@ -81,7 +82,7 @@ class Pool:
             context = lease.context(reporter, None)
             attending = asyncio.create_task(child.attend(context, reporter, begin))
             child.send(
-                {"kind": "run", "row": lease.row, "traceparent": lease.traceparent},
+                {"kind": "run", "task": tuple(lease.task), "traceparent": lease.traceparent},
                 orjson.dumps(remembered) if remembered else b"",
             )
             interrupted = False
@@ -149,8 +150,5 @@ class Pool:
 
 def _read(answer: Answer) -> Ended:
     message, blob = answer
-    result = message["result"]
-    result["outcome"] = Outcome(result["outcome"])
-    if blob:
-        result["result"] = orjson.Fragment(blob)
-    return Ended(result, interrupted=message.get("interrupted"))
+    ending = Ending.from_json(message["ending"], blob or None)
+    return Ended(ending, interrupted=message.get("interrupted"))

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from pgqueue.handlers.context import Context
-    from pgqueue_worker.attempts.completion import Completion
-    from pgqueue_worker.attempts.reporter import Reporter
     from pgqueue_worker.isolation.nursery import Forked, Nursery
+    from pgqueue_worker.reports.completion import Completion
+    from pgqueue_worker.reports.reporter import Reporter
 
 _START_S = 60.0
 _BURIED_S = 5.0
@@ -133,7 +133,7 @@ class IsolatedProcess:
             case {"kind": "not_completed"} if self._completion:
                 self._completion.not_completed()
 
-    async def _settle(self, reporter: Reporter, context: Context) -> dict[str, Any] | None:
+    async def _settle(self, reporter: Reporter, context: Context) -> str | None:
         self._completion = reporter.completion(context)
         return await self._completion.settle()
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from pgqueue.errors import named
 from pgqueue.handlers.context import RECORDED
-from pgqueue_worker.attempts.failure import clean
-from pgqueue_worker.attempts.reporter import storable
-from pgqueue_worker.attempts.transaction import Connections, Transaction
+from pgqueue.handlers.failure import clean
+from pgqueue_worker.reports.outbox import storable
+from pgqueue_worker.reports.transaction import Connections, Transaction
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -120,16 +120,14 @@ class RemoteCompletion:
         self._context = context
         self._remote = remote
 
-    async def settle(self) -> dict[str, Any] | None:
+    async def settle(self) -> str | None:
         """Ask the worker to."""
-        progress: dict[str, Any] | None = await asyncio.wrap_future(
-            self._remote.ask(self._context, "settle")
-        )
+        progress: str | None = await asyncio.wrap_future(self._remote.ask(self._context, "settle"))
         return progress
 
-    def settle_in_thread(self) -> dict[str, Any] | None:
+    def settle_in_thread(self) -> str | None:
         """Ask the worker to, from a plain function."""
-        progress: dict[str, Any] | None = self._remote.ask(self._context, "settle").result()
+        progress: str | None = self._remote.ask(self._context, "settle").result()
         return progress
 
     def completed(self, *, watched: bool) -> None:

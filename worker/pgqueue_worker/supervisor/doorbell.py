@@ -1,6 +1,6 @@
 """The one listener of a supervisor: wake-ups and control messages for all its worker processes.
 
-A notification is a hint. After every connect everyone looks once, and workers poll in any case.
+A notification is a hint. After every connect all of them look once, and workers poll in any case.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def doorbell(
     on_ring: Callable[[list[str]], None],
     on_control: Callable[[str], None],
 ) -> Listener:
-    """Make the listener of a supervisor; ``echo`` notifies a payload over another connection."""
+    """Return the listener of a supervisor; ``echo`` notifies a payload over another connection."""
 
     def hear(channel: str, payload: str) -> None:
         if channel == "pgqueue_ready":

@@ -20,11 +20,17 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from pgqueue.errors import UsageError
-from pgqueue_worker.measurements import Tally
+from pgqueue_worker.measurements import Measurements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from pgqueue.database.readiness import ReadinessReport
+    from pgqueue_worker.duties import DeadLetterLevel, QueueSample
+    from pgqueue_worker.measurements import Snapshot
+
+__all__ = ["Metrics", "serve"]
 
 _log = structlog.get_logger("pgqueue.supervisor")
 
@@ -39,42 +45,42 @@ _COUNTERS = {
 _HISTOGRAMS = {
     "run_seconds": ("pgqueue_run_seconds", "How long handlers ran.", ("type", "queue")),
     "wait_seconds": ("pgqueue_wait_seconds", "How long tasks waited.", ("type", "queue")),
-    "claim_size": ("pgqueue_claim_size", "Tasks a claim gave.", ()),
+    "claim_size": ("pgqueue_claim_size", "Tasks claimed by one call.", ()),
     "flush_size": ("pgqueue_flush_size", "Finishes recorded in one call.", ()),
 }
 
 
 class Metrics(Collector):
-    """Sums up what worker processes tell, and the depth of queues as sampled last."""
+    """The sums of what worker processes counted, and the latest sample of the queues."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._tally = Tally()
-        self._samples: list[tuple[Any, ...]] = []
-        self._letters: list[tuple[Any, ...]] = []
+        self._measurements = Measurements()
+        self._samples: list[QueueSample] = []
+        self._dead_letters: list[DeadLetterLevel] = []
         self._kept = 0
-        self.readiness: Callable[[], dict[str, Any]] = lambda: {"status": "not_ready"}
-        """Says whether tasks can run, from any thread; see readiness.py."""
+        self.readiness: Callable[[], ReadinessReport] = lambda: {"status": "not_ready"}
+        """Returns whether tasks can run, from any thread; see readiness.py."""
 
-    def merge(self, taken: dict[str, Any]) -> None:
+    def merge(self, taken: Snapshot) -> None:
         """Add what a worker process counted."""
         with self._lock:
-            self._tally.merge(taken)
+            self._measurements.merge(taken)
 
     def crashed(self) -> None:
         """Count a worker process that died."""
         with self._lock:
-            self._tally.count("worker_crashes")
+            self._measurements.count("worker_crashes")
 
-    def sampled(self, samples: list[tuple[Any, ...]]) -> None:
+    def sampled(self, samples: list[QueueSample]) -> None:
         """Take the depths and ages of all queues."""
         with self._lock:
             self._samples = samples
 
-    def counted(self, letters: list[tuple[Any, ...]]) -> None:
-        """Take the dead letters of all queues."""
+    def dead_letters_counted(self, levels: list[DeadLetterLevel]) -> None:
+        """Take the numbers of dead letters of all queues."""
         with self._lock:
-            self._letters = letters
+            self._dead_letters = levels
 
     def kept(self, processes: int) -> None:
         """Take how many processes are kept running."""
@@ -82,7 +88,7 @@ class Metrics(Collector):
             self._kept = processes
 
     def collect(self) -> Iterator[Metric]:
-        """Give everything to Prometheus."""
+        """Yield everything, for Prometheus."""
         with self._lock:
             yield from self._counters()
             yield from self._histograms()
@@ -91,7 +97,7 @@ class Metrics(Collector):
     def _counters(self) -> Iterator[Metric]:
         for kind, (name, text, labels) in _COUNTERS.items():
             family = CounterMetricFamily(name, text, labels=labels)
-            for (key, *values), n in self._tally.counters.items():
+            for (key, *values), n in self._measurements.counters.items():
                 if key == kind:
                     family.add_metric(values, n)
             if not labels and not family.samples:
@@ -101,7 +107,7 @@ class Metrics(Collector):
     def _histograms(self) -> Iterator[Metric]:
         for kind, (name, text, labels) in _HISTOGRAMS.items():
             family = HistogramMetricFamily(name, text, labels=labels)
-            for (key, *values), histogram in self._tally.histograms.items():
+            for (key, *values), histogram in self._measurements.histograms.items():
                 if key != kind:
                     continue
                 seen, buckets = 0, []
@@ -130,7 +136,7 @@ class Metrics(Collector):
             "1 while more tasks fail for good than the queue's growth_limit.",
             labels=("queue",),
         )
-        for queue, n, grows in self._letters:
+        for queue, n, grows in self._dead_letters:
             dead.add_metric((queue,), n)
             growing.add_metric((queue,), grows)
         yield dead
@@ -141,7 +147,7 @@ class Metrics(Collector):
 
 
 def serve(metrics: Metrics, port: int, *, explicit: bool) -> None:
-    """Serve on a port; a default port that is taken is left to whoever has it, and said so."""
+    """Serve on a port. If the default port is taken, warn and serve nothing."""
     registry = CollectorRegistry()
     registry.register(metrics)
     try:
@@ -159,23 +165,26 @@ def serve(metrics: Metrics, port: int, *, explicit: bool) -> None:
 
 
 def _routes(metrics: Metrics, exposition: WSGIApplication) -> WSGIApplication:
-    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def respond(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         match environ["PATH_INFO"]:
             case "/metrics":
                 return exposition(environ, start_response)
             case "/healthz":
-                status, said = "200 OK", {"status": "alive"}
+                status, answer = "200 OK", orjson.dumps({"status": "alive"})
             case "/readyz":
-                said = metrics.readiness()
-                status = "503 Service Unavailable" if said["status"] == "not_ready" else "200 OK"
+                report = metrics.readiness()
+                ready = report["status"] != "not_ready"
+                status = "200 OK" if ready else "503 Service Unavailable"
+                answer = orjson.dumps(report)
             case _:
-                status, said = "404 Not Found", {"detail": "see /metrics, /healthz and /readyz"}
+                answer = orjson.dumps({"detail": "see /metrics, /healthz and /readyz"})
+                status = "404 Not Found"
         start_response(
             status, [("Content-Type", "application/json"), ("Cache-Control", "no-store")]
         )
-        return [orjson.dumps(said)]
+        return [answer]
 
-    return answer
+    return respond
 
 
 class _Server(ThreadingMixIn, WSGIServer):

@@ -1,4 +1,4 @@
-"""Settling the attempts of a process that was ended because a handler held it up."""
+"""Ends the attempts of a process that was killed because a handler blocked its event loop."""
 
 from __future__ import annotations
 
@@ -6,32 +6,35 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from pgqueue.handlers.ending import Ending
+from pgqueue.handlers.failure import Failure
 from pgqueue.models.task import Outcome
 
 if TYPE_CHECKING:
     from pgqueue.database.link import Link
 
-_TIMED_OUT = {
-    "outcome": Outcome.TIMED_OUT,
-    "error": {
-        "type": "TimedOut",
-        "message": "not done in time, and its process could not act: a handler blocked it",
-    },
-}
-_GIVEN_BACK = {
-    "outcome": Outcome.RELEASED,
-    "reason": "its process was ended: a handler blocked it past a timeout",
-}
+__all__ = ["settle_overdue"]
+
+_TIMED_OUT = Ending(
+    Outcome.TIMED_OUT,
+    error=Failure(
+        type="TimedOut",
+        message="not done in time, and its process could not act: a handler blocked it",
+    ),
+)
+_RELEASED = Ending(
+    Outcome.RELEASED, reason="its process was ended: a handler blocked it past a timeout"
+)
 
 
 async def settle_overdue(link: Link, worker_id: int, overdue: set[int]) -> None:
-    """End the attempts that a dead worker held: timed out, or given back without a charge."""
+    """End what a dead worker held: the overdue attempts timed out, the others are not charged."""
     held = await link.rows("held_by", {"worker": worker_id})
     results = [
         {
             "task_id": task_id,
             "lease_id": lease_id,
-            **(_TIMED_OUT if lease_id in overdue else _GIVEN_BACK),
+            **(_TIMED_OUT if lease_id in overdue else _RELEASED).as_json(),
         }
         for task_id, lease_id, _ in held
     ]

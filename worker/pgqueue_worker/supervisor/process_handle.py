@@ -1,4 +1,4 @@
-"""A worker process as its supervisor sees it."""
+"""A worker process, as its supervisor sees it."""
 
 from __future__ import annotations
 
@@ -6,56 +6,65 @@ import asyncio
 import os
 import socket
 import sys
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from pgqueue_worker.control import Control
-from pgqueue_worker.deadline_table import Watch
+from pgqueue_worker.deadline_table import DeadlineTable
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
 
-_LATE_S = 1.0  # a process is so late when something holds it up
+    from pgqueue_worker.control import Start
+
+__all__ = ["ProcessHandle"]
+
+_LATE_S = 1.0  # a process that is so late is held up by something
 
 
-class Child:
-    """One worker process, from spawn to exit."""
+class ProcessHandle:
+    """One worker process, from its start to its exit."""
 
-    def __init__(self, process: Process, control: Control, watch: Watch) -> None:
+    def __init__(
+        self, process: Process, control: Control, deadlines: DeadlineTable, start: Start
+    ) -> None:
         self.process = process
         self.control = control
-        self.watch = watch
-        self.late: set[int] = set()  # leases that the last look found past their time
-        self.overdue: set[int] = set()  # those for which it was ended
-        self.unwell = asyncio.Event()  # it asks to be replaced
-        self.predecessor: Child | None = None
+        self.deadlines = deadlines
+        self.queues = start.queues
+        self.concurrency = start.concurrency
+        self.overdue: set[int] = set()
+        """The leases whose missed deadlines it was killed for."""
+        self.unwell = asyncio.Event()
+        """Set when it asks to be replaced."""
+        self.predecessor: ProcessHandle | None = None
         self.worker_id: int | None = None
-        self.queues: list[str] = []
-        self.concurrency = 0
         self.waiting = False
-        self.retiring = False  # it is to claim no more, and to end when its attempts have
+        self.retiring = False
+        """It must claim no more, and end when its attempts have."""
         self.unfit: str | None = None
         self.started_at = asyncio.get_running_loop().time()
+        self._late: set[int] = set()  # leases whose deadline the last look found missed
 
     @classmethod
-    async def spawn(cls, start: dict[str, Any]) -> Child:
-        """Start a process and tell it what to do. It inherits the environment."""
+    async def spawn(cls, start: Start) -> ProcessHandle:
+        """Start a process and tell it what to run. It inherits the environment."""
         ours, theirs = socket.socketpair()
-        watch = Watch.create(start["concurrency"])
+        deadlines = DeadlineTable.create(start.concurrency)
         try:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
                 "pgqueue_worker.worker_process",
                 str(theirs.fileno()),
-                pass_fds=(theirs.fileno(), watch.descriptor),
+                pass_fds=(theirs.fileno(), deadlines.descriptor),
                 env=os.environ,
             )
         finally:
             theirs.close()
-        child = cls(process, await Control.over(ours), watch)
-        child.queues, child.concurrency = start["queues"], start["concurrency"]
-        child.control.send("start", **start, watch=watch.descriptor)
-        return child
+        handle = cls(process, await Control.over(ours), deadlines, start)
+        handle.control.send(replace(start, deadlines=deadlines.descriptor))
+        return handle
 
     @property
     def pid(self) -> int:
@@ -63,17 +72,17 @@ class Child:
         return self.process.pid
 
     def is_stuck(self, now: float) -> bool:
-        """Say whether it has let the same time pass by as at the last look, and note whose."""
-        late = self.watch.passed(now - _LATE_S)
-        stuck, self.late = bool(late & self.late), late
+        """Return whether it has missed the same deadline as at the last look."""
+        late = self.deadlines.passed(now - _LATE_S)
+        stuck, self._late = bool(late & self._late), late
         if stuck:
-            self.overdue = self.watch.passed(now)
+            self.overdue = self.deadlines.passed(now)
         return stuck
 
     def close(self) -> None:
-        """Give back what is held of it."""
+        """Release the line and the table that it shared with this supervisor."""
         self.control.close()
-        self.watch.close()
+        self.deadlines.close()
 
     def kill(self) -> None:
         """End it at once."""

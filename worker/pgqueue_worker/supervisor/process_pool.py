@@ -1,7 +1,7 @@
 """As many worker processes as the load asks for, within their bounds.
 
-One that is too many claims no more, sees its attempts to their end however long they take, gives
-back what it has not started, and ends: no attempt is charged and nothing runs twice.
+A process that is not needed any more claims no more, sees its attempts to their end however long
+they take, releases what it has not started, and ends: no attempt is charged and nothing runs twice.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ import structlog
 from pgqueue.database.link import Link
 from pgqueue.errors import DatabaseUnavailable
 from pgqueue_worker.retrying import Patience
-from pgqueue_worker.supervisor.process_slot import Place
+from pgqueue_worker.supervisor.process_slot import ProcessSlot
 from pgqueue_worker.supervisor.sizing import Advice, Load, advise, decide
 
 if TYPE_CHECKING:
     from pgqueue.settings import Settings
     from pgqueue_worker.supervisor.metrics import Metrics
-    from pgqueue_worker.supervisor.process_slot import Keeper
-    from pgqueue_worker.supervisor.supervisor import Plan
+    from pgqueue_worker.supervisor.plan import Plan
+    from pgqueue_worker.supervisor.worker_processes import WorkerProcesses
 
-__all__ = ["Fleet"]
+__all__ = ["ProcessPool"]
 
 _log = structlog.get_logger("pgqueue.supervisor")
 
@@ -32,18 +32,20 @@ _LOOK_S = 1.0
 _SHARE = 20  # a look that took t comes again after 20 t
 
 
-class Fleet:
-    """The places in which a supervisor keeps processes running."""
+class ProcessPool:
+    """The slots in which a supervisor keeps processes running."""
 
-    def __init__(self, plan: Plan, settings: Settings, keeper: Keeper, metrics: Metrics) -> None:
+    def __init__(
+        self, plan: Plan, settings: Settings, processes: WorkerProcesses, metrics: Metrics
+    ) -> None:
         self._plan = plan
         self._shrink_s = settings.shrink_s
-        self._keeper = keeper
+        self._processes = processes
         self._metrics = metrics
-        self._places: list[Place] = []
+        self._slots: list[ProcessSlot] = []
         self._delivers = False
-        self.keeping: set[asyncio.Task[None]] = set()
-        """One for each process that is kept, and for each that is to end and has not."""
+        self.running: set[asyncio.Task[None]] = set()
+        """A task for each slot, also for those that are closed and whose process has not ended."""
 
     def start(self) -> None:
         """Start the fewest processes that there may be."""
@@ -53,10 +55,10 @@ class Fleet:
         """Keep a process that sends webhooks, too: from the first one on, to the end."""
         if not self._delivers:
             self._delivers = True
-            self._keep(Place(self._plan.delivering()))
+            self._run(ProcessSlot(self._plan.for_deliveries(), self._processes))
 
-    async def mind_load(self) -> None:
-        """Look at the load, for ever, and keep more or fewer processes by it."""
+    async def follow_load(self) -> None:
+        """Look at the load, forever, and keep more or fewer processes by it."""
         loop = asyncio.get_running_loop()
         link = Link(self._plan.dsn, "pgqueue scale")
         patience = Patience("scale")
@@ -68,7 +70,7 @@ class Fleet:
                 await asyncio.sleep(pause)
                 began = loop.time()
                 try:
-                    ((wanted, places, backlog, wait_s),) = await link.rows(
+                    ((wanted, slots, backlog, wait_s),) = await link.rows(
                         "scale", {"queues": queues}
                     )
                 except DatabaseUnavailable as error:
@@ -78,12 +80,12 @@ class Fleet:
                 patience.succeeded()
                 now = loop.time()
                 pause = max(_LOOK_S, _SHARE * (now - began))
-                running = sum(place.works for place in self._places)
-                advice.append(Advice(now, advise(Load(wanted, places), running)))
+                registered = sum(slot.is_registered for slot in self._slots)
+                advice.append(Advice(now, advise(Load(wanted, slots), registered)))
                 while len(advice) > 1 and advice[1].at <= now - self._shrink_s:
                     advice.popleft()
                 self._resize(
-                    decide(advice, now, len(self._places), self._plan.processes, self._shrink_s),
+                    decide(advice, now, len(self._slots), self._plan.processes, self._shrink_s),
                     backlog,
                     wait_s,
                 )
@@ -91,38 +93,38 @@ class Fleet:
             await link.close()
 
     def _resize(self, wanted: int, backlog: int, wait_s: float) -> None:
-        kept = len(self._places)
+        kept = len(self._slots)
         if wanted > kept:
             # those that are about to end are processes, too
-            others = len(self.keeping) - self._delivers
+            others = len(self.running) - self._delivers
             self._grow(min(wanted - kept, self._plan.processes.highest - others))
         elif wanted < kept:
             self._shrink(kept - wanted)
-        if len(self._places) != kept:
+        if len(self._slots) != kept:
             _log.info(
                 "processes_changed",
                 before=kept,
-                now=len(self._places),
+                now=len(self._slots),
                 backlog=backlog,
                 wait_s=round(wait_s, 1),
             )
 
     def _grow(self, n: int) -> None:
         for _ in range(n):
-            place = Place(self._plan)
-            self._places.append(place)
-            self._keep(place)
-        self._metrics.kept(len(self._places))
+            slot = ProcessSlot(self._plan, self._processes)
+            self._slots.append(slot)
+            self._run(slot)
+        self._metrics.kept(len(self._slots))
 
-    def _keep(self, place: Place) -> None:
-        keeping = asyncio.create_task(self._keeper.keep(place))
-        self.keeping.add(keeping)
-        keeping.add_done_callback(self.keeping.discard)
+    def _run(self, slot: ProcessSlot) -> None:
+        running = asyncio.create_task(slot.run())
+        self.running.add(running)
+        running.add_done_callback(self.running.discard)
 
     def _shrink(self, n: int) -> None:
-        """Let go of those that have nothing to do first, and then of the youngest."""
-        youngest_first = [*reversed(self._places)]
-        for place in sorted(youngest_first, key=lambda place: not place.idle)[:n]:
-            place.enough.set()
-            self._places.remove(place)
-        self._metrics.kept(len(self._places))
+        """Close the slots whose processes have nothing to do first, and then the youngest."""
+        youngest_first = [*reversed(self._slots)]
+        for slot in sorted(youngest_first, key=lambda slot: not slot.is_idle)[:n]:
+            slot.close()
+            self._slots.remove(slot)
+        self._metrics.kept(len(self._slots))

@@ -1,7 +1,7 @@
-"""Whether a supervisor can run tasks: looked at all the time, told to whoever asks.
+"""Whether a supervisor can run tasks. It is found out all the time, and answered from memory.
 
-Probes ask in a thread of their own, so what is told was found by the supervisor's loop before; if
-that stands still itself, it is the answer.
+Probes ask in a thread of their own, so they get what the supervisor's loop has found before. If
+that loop itself stands still, the answer says so.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from pgqueue.database.readiness import readiness
+from pgqueue.database.readiness import ReadinessReport, readiness
 from pgqueue.errors import PgQueueError, SchemaMismatch
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
 
     from pgqueue.database.listener import Listener
-    from pgqueue_worker.supervisor.process_handle import Child
+    from pgqueue_worker.supervisor.process_handle import ProcessHandle
 
 __all__ = ["Readiness"]
 
@@ -27,99 +27,97 @@ _log = structlog.get_logger("pgqueue.supervisor")
 
 _LOOK_S = 0.5
 _ASK_S = 5.0  # how often the database is asked
-_OLD_S = 15.0  # what was found so long ago says nothing
+_OLD_S = 15.0  # what was found so long ago is not believed any more
 _STILL_S = 5.0
 _STILL_POLLS = 3
-
-_STARTING: dict[str, Any] = {"status": "not_ready", "detail": "the supervisor is starting"}
 
 
 class Readiness:
     """What is missing before tasks can run: see ``run``.
 
-    ``ask`` runs the query ``readiness``, ``on_unfit`` is called when the schema does not allow this
-    code any more; ``poll_s`` is how long an idle claim loop waits at most.
+    ``ask`` runs the query ``readiness``. ``on_unfit`` is called when the schema no longer allows
+    this code. ``poll_s`` is how long an idle claim loop waits at most.
     """
 
     def __init__(
         self,
-        children: Collection[Child],
+        processes: Collection[ProcessHandle],
         doorbell: Listener,
         ask: Callable[[], Awaitable[list[tuple[Any, ...]]]],
         *,
         on_unfit: Callable[[], None],
         poll_s: float,
     ) -> None:
-        self._children = children
+        self._processes = processes
         self._doorbell = doorbell
         self._ask = ask
         self._on_unfit = on_unfit
-        self._still_s = max(_STILL_S, _STILL_POLLS * poll_s)
-        self._database: dict[str, Any] = _STARTING
-        self._told: tuple[float, dict[str, Any]] | None = None
+        self._max_still_s = max(_STILL_S, _STILL_POLLS * poll_s)
+        self._database = _not_ready("the supervisor is starting")
+        self._found: tuple[float, ReadinessReport] | None = None
         self.draining = False
         self.unfit: str | None = None
-        """Why nothing runs: the schema is not for this code, or has not been seen yet."""
+        """Why nothing runs: the schema does not fit this code, or has not been seen yet."""
 
-    def tell(self) -> dict[str, Any]:
-        """Give the answer, from any thread: ``status`` is ready, degraded or not_ready."""
+    def report(self) -> ReadinessReport:
+        """Return the answer, from any thread: ``status`` is ready, degraded or not_ready."""
         if self.unfit is not None:
-            return _missing(self.unfit)
+            return _not_ready(self.unfit)
         if self.draining:
-            return _missing("draining")
-        if self._told is None:
-            return _STARTING
-        at, told = self._told
+            return _not_ready("draining")
+        if self._found is None:
+            return _not_ready("the supervisor is starting")
+        at, found = self._found
         if (old_s := time.monotonic() - at) > _OLD_S:
-            return _missing(f"the supervisor has stood still for {old_s:.0f} s")
-        return told
+            return _not_ready(f"the supervisor has stood still for {old_s:.0f} s")
+        return found
 
     async def run(self) -> None:
-        """Look for ever: at the processes and the listener, and less often at the database."""
-        asking = asyncio.create_task(self._ask_for_ever())
+        """Look at the processes and the listener, forever, and less often at the database."""
+        asking = asyncio.create_task(self._ask_the_database())
         try:
             while not asking.done():
-                self._told = time.monotonic(), self._look()
+                self._found = time.monotonic(), self._look()
                 await asyncio.sleep(_LOOK_S)
             asking.result()
         finally:
             asking.cancel()
 
-    async def _ask_for_ever(self) -> None:
+    async def _ask_the_database(self) -> None:
         while True:
             try:
                 async with asyncio.timeout(_ASK_S):
                     ((version, min_code, unsafe),) = await self._ask()
                 self._database = readiness(version, min_code, unsafe)
             except TimeoutError:
-                self._database = _missing(f"the database has not answered within {_ASK_S:g} s")
+                self._database = _not_ready(f"the database has not answered within {_ASK_S:g} s")
             except SchemaMismatch as error:  # a migration came that no longer allows this code
                 if self.unfit is None:
                     _log.error("schema_mismatch", error=str(error))
                 self.unfit = str(error)
                 self._on_unfit()
             except PgQueueError as error:
-                self._database = _missing(str(error))
+                self._database = _not_ready(str(error))
             await asyncio.sleep(_ASK_S)
 
-    def _look(self) -> dict[str, Any]:
-        registered = [child for child in self._children if child.worker_id is not None]
+    def _look(self) -> ReadinessReport:
+        registered = [process for process in self._processes if process.worker_id is not None]
         if not registered:
-            return _missing("no worker process is registered")
+            return _not_ready("no worker process is registered")
         if self._database["status"] == "not_ready":
             return self._database
         if self._doorbell.deaf is not None:
-            return _missing(f"notifications cannot arrive: {self._doorbell.deaf}")
+            return _not_ready(f"notifications cannot arrive: {self._doorbell.deaf}")
         now = time.monotonic()
-        for child in registered:
-            still_s = child.watch.still_s(now)
-            if still_s > self._still_s and not child.retiring:
-                return _missing(
-                    f"the claim loop of worker {child.worker_id} (pid {child.pid}) has stood still "
-                    f"for {still_s:.0f} s: the database holds it up, or a handler blocks it"
+        for process in registered:
+            still_s = process.deadlines.still_s(now)
+            if still_s > self._max_still_s and not process.retiring:
+                return _not_ready(
+                    f"the claim loop of worker {process.worker_id} (pid {process.pid}) has stood "
+                    f"still for {still_s:.0f} s: the database holds it up, or a handler blocks it"
                 )
         return self._database
 
 
-def _missing(detail: str) -> dict[str, Any]:
+def _not_ready(detail: str) -> ReadinessReport:
     return {"status": "not_ready", "detail": detail}

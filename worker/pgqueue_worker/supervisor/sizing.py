@@ -16,10 +16,10 @@ _GROWTH = 2
 
 
 class Load(NamedTuple):
-    """What ``pgqueue.scale`` said: the places that are wanted, and those of all live workers."""
+    """What ``pgqueue.scale`` returned: the slots that are wanted, and those of all live workers."""
 
     wanted: int
-    places: int
+    slots: int
 
 
 class Advice(NamedTuple):
@@ -30,23 +30,23 @@ class Advice(NamedTuple):
 
 
 def advise(load: Load, running: int) -> int:
-    """Give how many processes here are this supervisor's share of what is wanted.
+    """Return this supervisor's share of the wanted slots, in processes.
 
-    ``running`` of its processes are among those whose places were counted. Other supervisors that
+    ``running`` of its processes are among those whose slots were counted. Other supervisors that
     serve the same queues take theirs.
     """
-    if load.places == 0:
+    if load.slots == 0:
         return running
-    return math.ceil(load.wanted * running / load.places)
+    return math.ceil(load.wanted * running / load.slots)
 
 
 def decide(
     advice: Sequence[Advice], now: float, kept: int, bounds: Processes, shrink_s: float
 ) -> int:
-    """Give how many processes to keep from now on, by what was advised lately, latest last.
+    """Return how many processes to keep from now on, by what was advised lately, latest last.
 
-    More at once, twice as many at most; fewer only when fewer were enough all through the last
-    ``shrink_s`` seconds: as many as the most that was advised in them.
+    Grow at once, to twice as many at most. Shrink only when fewer were enough all through the last
+    ``shrink_s`` seconds, to the most that was advised in them.
     """
     if not advice:
         return kept
@@ -56,5 +56,5 @@ def decide(
     since = now - shrink_s
     if advice[0].at > since:
         return kept
-    most = max(each.processes for each in advice if each.at >= since)
-    return max(bounds.lowest, min(kept, most))
+    highest = max(each.processes for each in advice if each.at >= since)
+    return max(bounds.lowest, min(kept, highest))

@@ -8,23 +8,25 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pgqueue_worker.attempts.lease import Lease
+    from pgqueue_worker.lease import Lease
 
-_EVERY_S = 0.1
-_MOST = 8_192  # characters of an event, as of a log line
+__all__ = ["TextBuffer"]
+
+_INTERVAL_S = 0.1
+_MAX_TEXT = 8_192  # characters of an event, as of a log line
 
 
-class Texts:
-    """The text of every attempt that is not noted yet; for the event loop only.
+class TextBuffer:
+    """The text of every attempt that is no event yet. For the event loop only.
 
-    The first piece goes at once, what follows within a tenth of a second goes together: ten events
-    a second at most, however fast a model writes.
+    The first piece is sent at once; what follows within a tenth of a second is sent together. So
+    there are at most ten events a second, however fast a model writes.
     """
 
-    def __init__(self, note: Callable[[Lease, str], None]) -> None:
-        self._note = note
+    def __init__(self, send: Callable[[Lease, str], None]) -> None:
+        self._send = send
         self._loop = asyncio.get_running_loop()
-        self._noted_at: dict[int, float] = {}
+        self._sent_at: dict[int, float] = {}
         self._gathered: dict[int, list[str]] = {}
 
     def add(self, lease: Lease, text: str) -> None:
@@ -33,7 +35,7 @@ class Texts:
         if gathered is not None:
             gathered.append(text)
             return
-        due = self._noted_at.get(lease.lease_id, 0.0) + _EVERY_S
+        due = self._sent_at.get(lease.lease_id, 0.0) + _INTERVAL_S
         if self._loop.time() >= due:
             self._write(lease, text)
         else:
@@ -42,7 +44,7 @@ class Texts:
             self._loop.call_at(due, self.flush, lease)
 
     def flush(self, lease: Lease) -> None:
-        """Note what has been gathered: what is logged next comes after it."""
+        """Send what has been gathered: what is logged next comes after it."""
         gathered = self._gathered.pop(lease.lease_id, None)
         if gathered is not None:
             self._write(lease, "".join(gathered))
@@ -51,9 +53,9 @@ class Texts:
     def forget(self, lease: Lease) -> None:
         """Forget an attempt that has ended."""
         self._gathered.pop(lease.lease_id, None)
-        self._noted_at.pop(lease.lease_id, None)
+        self._sent_at.pop(lease.lease_id, None)
 
     def _write(self, lease: Lease, text: str) -> None:
-        self._noted_at[lease.lease_id] = self._loop.time()
-        for start in range(0, len(text), _MOST):
-            self._note(lease, text[start : start + _MOST])
+        self._sent_at[lease.lease_id] = self._loop.time()
+        for start in range(0, len(text), _MAX_TEXT):
+            self._send(lease, text[start : start + _MAX_TEXT])

@@ -1,7 +1,7 @@
 """Transactions that complete their task: what a handler writes and its completion, or neither.
 
-Needs nothing of the worker but an ``Attempt`` to tell, so that handlers in another process have it
-too.
+They need an ``Attempt`` to tell, and nothing else of the worker: handlers in another process use
+them, too.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import threading
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
-import orjson
 import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
@@ -32,14 +31,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Attempt", "Connections", "Transaction"]
 
-_MOST = 10
+_MAX_CONNECTIONS = 10
 _FREE_S = 30.0  # how long an attempt waits for one of them
 _IDLE_S = 60.0
 _PREPARE_AT = 5  # the driver's default: the statements are the handlers' own
 
 
 class Attempt(Protocol):
-    """What a transaction completes. It is told from the event loop, or from a handler's thread."""
+    """What a transaction completes. It is called on the event loop, or in a handler's thread."""
 
     @property
     def task_id(self) -> str:
@@ -53,34 +52,34 @@ class Attempt(Protocol):
     def type(self) -> str:
         """The type, for traces."""
 
-    async def settle(self) -> dict[str, Any] | None:
-        """Return once all that it logged is stored, with its unsent progress.
+    async def settle(self) -> str | None:
+        """Return its unsent progress, as JSON, once all that it logged is stored.
 
         From then on nothing may interrupt it.
         """
 
-    def settle_in_thread(self) -> dict[str, Any] | None:
-        """``settle`` for a handler in a thread."""
+    def settle_in_thread(self) -> str | None:
+        """Do what ``settle`` does, for a handler in a thread."""
 
     def completed(self, *, watched: bool) -> None:
-        """Take note: it has been completed, durably. ``watched``: announce it."""
+        """Note that the attempt is completed, durably. ``watched``: announce it."""
 
     def not_completed(self) -> None:
-        """Take note: it has not been, as far as is known. It may be interrupted again."""
+        """Note that it is not, as far as is known: it may be interrupted again."""
 
 
 class Connections:
-    """The connections that a process's transactions share: a few, made when asked for.
+    """The connections that a process's transactions share: a few, made when they are needed.
 
-    Each is given as if it were new, and closed when nobody has asked for it for a minute.
+    Each one is lent as if it were new, and closed after a minute without use.
     """
 
-    def __init__(self, dsn: str, most: int = _MOST) -> None:
+    def __init__(self, dsn: str, max_size: int = _MAX_CONNECTIONS) -> None:
         self._arguments: dict[str, Any] = {
             "conninfo": dsn,
             "kwargs": connection_arguments("pgqueue worker transaction"),
             "min_size": 0,
-            "max_size": max(1, min(most, _MOST)),
+            "max_size": max(1, min(max_size, _MAX_CONNECTIONS)),
             "timeout": _FREE_S,
             "max_idle": _IDLE_S,
             "num_workers": 1,
@@ -92,7 +91,7 @@ class Connections:
         self._one_thread = threading.Lock()
 
     async def for_loop(self) -> AsyncConnectionPool[psycopg.AsyncConnection[Row]]:
-        """Give the pool for handlers on the event loop."""
+        """Return the pool for handlers on the event loop."""
         async with self._one_task:
             if self._for_loop is None:
                 self._for_loop = AsyncConnectionPool(
@@ -102,7 +101,7 @@ class Connections:
             return self._for_loop
 
     def for_threads(self) -> ConnectionPool[psycopg.Connection[Row]]:
-        """Give the pool for handlers in threads."""
+        """Return the pool for handlers in threads."""
         with self._one_thread:
             if self._for_threads is None:
                 self._for_threads = ConnectionPool(
@@ -125,8 +124,8 @@ class Connections:
 class Transaction:
     """One transaction; see ``pgqueue.Context.transaction``.
 
-    The task's token is locked by the last statement only, so that a long transaction is in nobody's
-    way, and whoever waits for that lock waits for a commit.
+    Only its last statement locks the task's token. So a long transaction holds up nobody, and
+    whoever waits for that lock waits for a commit.
     """
 
     def __init__(self, connections: Connections, attempt: Attempt) -> None:
@@ -220,7 +219,7 @@ class Transaction:
 
     @contextmanager
     def _completing(self) -> Iterator[list[Row | None]]:
-        """Hold the completion and the commit; what is put into the list says who watches."""
+        """Cover the completion and the commit; the row to append says whether someone watches."""
         watch: list[Row | None] = []
         attempt = self._attempt
         try:
@@ -239,15 +238,12 @@ class Transaction:
             raise UsageError(message, hint="async with ctx.transaction() as conn: …")
         self._used = True
 
-    def _key(self) -> dict[str, Any]:
+    def _key(self) -> dict[str, object]:
         return {"task_id": self._attempt.task_id, "lease_id": self._attempt.lease_id}
 
-    def _completion(self, progress: dict[str, Any] | None) -> dict[str, Any]:
-        return {
-            **self._key(),
-            "result": None if self.result is None else self.result.decode(),
-            "progress": None if progress is None else orjson.dumps(progress).decode(),
-        }
+    def _completion(self, progress: str | None) -> dict[str, object]:
+        result = None if self.result is None else self.result.decode()
+        return {**self._key(), "result": result, "progress": progress}
 
     def _check(self, row: Row | None) -> None:
         if not (row and row[0]):
@@ -273,7 +269,7 @@ class Transaction:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Turn what is not about the handler's own statements into pgqueue's errors."""
+    """Raise pgqueue's errors for what is not about the handler's own statements."""
     try:
         yield
     except PoolTimeout as error:

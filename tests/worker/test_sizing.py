@@ -9,7 +9,7 @@ BOUNDS = Processes(1, 8)
 
 
 @pytest.mark.parametrize(
-    ("wanted", "places", "running", "processes"),
+    ("wanted", "slots", "running", "processes"),
     [
         (0, 10, 1, 0),
         (10, 10, 1, 1),
@@ -22,9 +22,9 @@ BOUNDS = Processes(1, 8)
     ],
 )
 def test_a_supervisor_takes_its_share_of_what_is_wanted(
-    wanted: int, places: int, running: int, processes: int
+    wanted: int, slots: int, running: int, processes: int
 ) -> None:
-    assert advise(Load(wanted, places), running) == processes
+    assert advise(Load(wanted, slots), running) == processes
 
 
 @pytest.mark.parametrize(

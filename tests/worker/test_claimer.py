@@ -5,8 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 from pgqueue_worker.attempts.claimer import Claimer
-from pgqueue_worker.attempts.lease import Lease
-from pgqueue_worker.measurements import Tally
+from pgqueue_worker.measurements import Measurements
 
 
 class Link:
@@ -40,10 +39,10 @@ async def claims_after(ring: list[str], *, all_queues: bool = False) -> int:
         all_queues=all_queues,
         poll_s=3600,
         lease_s=60,
-        runner=SimpleNamespace(room=10, places=10, lease_ids=set[Lease]()),
+        runner=SimpleNamespace(room=10, free_slots=10, lease_ids=set()),
         finisher=SimpleNamespace(waiting=0, lease_ids=set()),
-        reporter=None,
-        tally=Tally(),
+        outbox=None,
+        measurements=Measurements(),
         on_waiting=lambda *, waiting: None,
         on_round=lambda at: None,
     )

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 import psycopg
 import pytest
 from pgqueue_worker.duties import pool as module
-from pgqueue_worker.duties.pool import Line, Lines
+from pgqueue_worker.duties.pool import Pool, PooledLink
 
 from pgqueue.database.link import Bounds
 from pgqueue.errors import PgQueueError
@@ -16,14 +16,14 @@ from tests.worker.conftest import Bench, eventually
 
 PATIENCE_S = 45
 BOUNDS = Bounds(statement_s=30, lock_s=2)
-SESSIONS = "select count(*) from pg_stat_activity where application_name = 'test lines'"
+SESSIONS = "select count(*) from pg_stat_activity where application_name = 'test pool'"
 
 
 @pytest.fixture
-async def lines(direct: str) -> AsyncIterator[Lines]:
-    lines = Lines(direct, "test lines", 2)
-    yield lines
-    await lines.close()
+async def pool(direct: str) -> AsyncIterator[Pool]:
+    pool = Pool(direct, "test pool", 2)
+    yield pool
+    await pool.close()
 
 
 @pytest.fixture
@@ -39,9 +39,9 @@ def sessions(connect: Callable[..., psycopg.Connection]) -> Callable[[], int]:
 
 
 async def test_those_who_take_turns_need_one_connection(
-    lines: Lines, sessions: Callable[[], int]
+    pool: Pool, sessions: Callable[[], int]
 ) -> None:
-    first, second = Line(lines, BOUNDS), Line(lines, BOUNDS)
+    first, second = PooledLink(pool, BOUNDS), PooledLink(pool, BOUNDS)
     for _ in range(3):
         assert await first.rows("ping")
         assert await second.rows("ping")
@@ -49,12 +49,12 @@ async def test_those_who_take_turns_need_one_connection(
 
 
 async def test_no_more_are_made_than_allowed_and_who_waits_gets_the_next(
-    lines: Lines, sessions: Callable[[], int]
+    pool: Pool, sessions: Callable[[], int]
 ) -> None:
     async with AsyncExitStack() as stack:
         for _ in range(2):
-            await stack.enter_async_context(Line(lines, BOUNDS).transaction())
-        waiting, began = Line(lines, BOUNDS), time.monotonic()
+            await stack.enter_async_context(PooledLink(pool, BOUNDS).transaction())
+        waiting, began = PooledLink(pool, BOUNDS), time.monotonic()
         call = asyncio.create_task(waiting.rows("ping"))
         await asyncio.sleep(0.2)
         assert not call.done()
@@ -64,39 +64,39 @@ async def test_no_more_are_made_than_allowed_and_who_waits_gets_the_next(
     assert waiting.took_s < time.monotonic() - began - 0.1, "the wait for one is not counted"
 
 
-async def test_what_fails_gives_its_connection_back(lines: Lines) -> None:
-    line = Line(lines, BOUNDS)
+async def test_what_fails_gives_its_connection_back(pool: Pool) -> None:
+    link = PooledLink(pool, BOUNDS)
     for _ in range(3):
         with pytest.raises(PgQueueError):
-            await line.rows("redrive_task", {"id": "no id"})
+            await link.rows("redrive_task", {"id": "no id"})
         with pytest.raises(PgQueueError):
-            async with line.transaction() as held:
+            async with link.transaction() as held:
                 await held.rows("redrive_task", {"id": "no id"})
-    assert await line.rows("ping")
+    assert await link.rows("ping")
 
 
 async def test_each_has_its_own_limits(
-    lines: Lines, connect: Callable[..., psycopg.Connection]
+    pool: Pool, connect: Callable[..., psycopg.Connection]
 ) -> None:
     blocker = connect(session=True, autocommit=False)
     blocker.execute("lock table pgqueue_private.queue_sample in access exclusive mode")
-    assert await Line(lines, BOUNDS).rows("ping")
+    assert await PooledLink(pool, BOUNDS).rows("ping")
     with pytest.raises(PgQueueError, match="lock timeout"):
-        await Line(lines, Bounds(statement_s=30, lock_s=0.05)).rows("sample_queues")
+        await PooledLink(pool, Bounds(statement_s=30, lock_s=0.05)).rows("sample_queues")
     with pytest.raises(PgQueueError, match="statement timeout"):
-        await Line(lines, Bounds(statement_s=0.05, lock_s=30)).rows("sample_queues")
+        await PooledLink(pool, Bounds(statement_s=0.05, lock_s=30)).rows("sample_queues")
     blocker.rollback()
 
 
 async def test_what_nobody_needs_is_closed(
-    lines: Lines, sessions: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+    pool: Pool, sessions: Callable[[], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with Line(lines, BOUNDS).transaction():
-        assert await Line(lines, BOUNDS).rows("ping")
+    async with PooledLink(pool, BOUNDS).transaction():
+        assert await PooledLink(pool, BOUNDS).rows("ping")
     assert sessions() == 2
-    monkeypatch.setattr(module, "_KEPT_S", 0.0)
+    monkeypatch.setattr(module, "_IDLE_S", 0.0)
     await asyncio.sleep(0.01)
-    assert await Line(lines, BOUNDS).rows("ping")
+    assert await PooledLink(pool, BOUNDS).rows("ping")
     await asyncio.to_thread(eventually, lambda: sessions() == 1, "the other is closed")
 
 

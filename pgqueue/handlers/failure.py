@@ -2,34 +2,43 @@
 
 from __future__ import annotations
 
-import itertools
 import sysconfig
 import traceback
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import pgqueue
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 if TYPE_CHECKING:
-    import asyncio
-    from types import TracebackType
+    from types import FrameType, TracebackType
+
+__all__ = ["MAX_TRACEBACK", "Failure", "clean", "describe"]
 
 _MAX_MESSAGE = 8 * 1024
-_MAX_TRACEBACK = 64 * 1024  # bytes, the last of them: what was raised is said at the end
+MAX_TRACEBACK = 64 * 1024
+"""Bytes. The end is kept: it says what was raised."""
+
 _MAX_FRAME = 300
-_OTHERS_CODE = (
-    *{sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")},
-    str(Path(__file__).parent.parent),
-    str(Path(pgqueue.__file__).parent),
+_OWN_PACKAGES = ("pgqueue", "pgqueue_worker")
+_LIBRARIES = tuple(
+    {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
 )
 
 
-def describe(error: BaseException, *, skip_frames: int = 0) -> dict[str, Any]:
-    """Give type, message, frame and traceback, without the first frames: the worker's own.
+class Failure(TypedDict):
+    """An error of an attempt, as it is stored.
 
     ``frame`` is the innermost function of the user's own code that the error came through, without
-    a line number, so that it stays the same from one release to the next.
+    a line number, so that it stays the same from one release to the next. ``errors`` says which
+    places of a payload do not fit.
     """
+
+    type: str
+    message: str
+    frame: NotRequired[str | None]
+    traceback: NotRequired[str]
+    errors: NotRequired[list[dict[str, str]]]
+
+
+def describe(error: BaseException, *, skip_frames: int = 0) -> Failure:
+    """Return an exception as it is stored, without its first frames: those of the worker."""
     frames = error.__traceback__
     for _ in range(skip_frames):
         if frames is not None and frames.tb_next is not None:
@@ -42,21 +51,8 @@ def describe(error: BaseException, *, skip_frames: int = 0) -> dict[str, Any]:
         "type": clean(type(error).__qualname__)[:200],
         "message": clean(_text(error))[:_MAX_MESSAGE],
         "frame": _frame(frames),
-        "traceback": clean(text).encode()[-_MAX_TRACEBACK:].decode(errors="ignore"),
+        "traceback": clean(text).encode()[-MAX_TRACEBACK:].decode(errors="ignore"),
     }
-
-
-def suspended(task: asyncio.Task[Any] | None) -> str:
-    """Give where a task waits, down to the innermost coroutine, without the worker's own frames."""
-    frames = []
-    coroutine: Any = task and task.get_coro()
-    while (frame := getattr(coroutine, "cr_frame", None)) is not None:
-        code = frame.f_code
-        frames.append(traceback.FrameSummary(code.co_filename, frame.f_lineno, code.co_name))
-        coroutine = coroutine.cr_await
-    own = [str(Path(__file__).with_name(name)) for name in ("runner.py", "execution.py")]
-    kept = list(itertools.dropwhile(lambda frame: frame.filename in own, frames))
-    return clean("".join(traceback.format_list(kept)))[-_MAX_TRACEBACK:]
 
 
 def clean(text: str) -> str:
@@ -68,13 +64,20 @@ def _frame(frames: TracebackType | None) -> str | None:
     innermost = own = None
     while frames is not None:
         innermost = frames.tb_frame
-        if not innermost.f_code.co_filename.startswith(_OTHERS_CODE):
+        if _is_users(innermost):
             own = innermost
         frames = frames.tb_next
     found = own or innermost
     if found is None:
         return None
     return clean(f"{found.f_globals.get('__name__')}.{found.f_code.co_qualname}")[:_MAX_FRAME]
+
+
+def _is_users(frame: FrameType) -> bool:
+    module = str(frame.f_globals.get("__name__"))
+    return module.partition(".")[0] not in _OWN_PACKAGES and not (
+        frame.f_code.co_filename.startswith(_LIBRARIES)
+    )
 
 
 def _text(error: BaseException) -> str:

@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 from pgqueue_worker.attempts import finisher as module
-from pgqueue_worker.attempts.finisher import Finisher
-from pgqueue_worker.measurements import Tally
+from pgqueue_worker.attempts.finisher import Finish, Finisher
+from pgqueue_worker.measurements import Measurements
+
+from pgqueue.handlers.ending import COMPLETED
 
 TOOK_S = 0.2
 
@@ -32,8 +34,8 @@ def link() -> Link:
 
 @pytest.fixture
 async def finisher(link: Link, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Finisher]:
-    monkeypatch.setattr(module, "_GATHER_S", 60)
-    finisher = Finisher(link, None, Tally(), lambda: None)
+    monkeypatch.setattr(module, "_MAX_WAIT_S", 60)
+    finisher = Finisher(link, None, Measurements(), lambda: None)
     running = asyncio.create_task(finisher.run())
     yield finisher
     running.cancel()
@@ -42,7 +44,7 @@ async def finisher(link: Link, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
 
 def add(finisher: Finisher, n: int) -> None:
     for lease_id in range(n):
-        finisher.add({"task_id": "t", "lease_id": lease_id, "outcome": "completed"})
+        finisher.add(Finish("t", lease_id, COMPLETED))
 
 
 @pytest.mark.parametrize(

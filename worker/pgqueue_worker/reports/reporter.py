@@ -1,0 +1,127 @@
+"""Takes what the contexts of this process report, from any thread, and passes it on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pgqueue.errors import LeaseLost
+from pgqueue.handlers.context import RECORDED
+from pgqueue.handlers.failure import clean
+from pgqueue_worker.lease import Progress
+from pgqueue_worker.reports.completion import Completion
+from pgqueue_worker.reports.outbox import storable
+from pgqueue_worker.reports.transaction import Transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Coroutine
+    from concurrent.futures import Future
+
+    from pgqueue.handlers.context import Context
+    from pgqueue_worker.lease import Lease
+    from pgqueue_worker.reports.checkpoints import Checkpoints
+    from pgqueue_worker.reports.files import Files
+    from pgqueue_worker.reports.loop_bridge import LoopBridge
+    from pgqueue_worker.reports.outbox import Outbox
+    from pgqueue_worker.reports.transaction import Connections
+
+__all__ = ["Reporter"]
+
+
+class Reporter:
+    """The ``Reporter`` of every context of this process.
+
+    What comes from an attempt that has ended is dropped.
+    """
+
+    def __init__(
+        self,
+        loop: LoopBridge,
+        outbox: Outbox,
+        files: Files,
+        checkpoints: Checkpoints,
+        connections: Connections,
+    ) -> None:
+        self._loop = loop
+        self._outbox = outbox
+        self._files = files
+        self._checkpoints = checkpoints
+        self._connections = connections
+        self._leases: dict[int, Lease] = {}
+
+    def attach(self, lease: Lease) -> None:
+        """Take reports of this attempt from now on."""
+        self._leases[lease.lease_id] = lease
+
+    def detach(self, lease: Lease) -> None:
+        """Take no more reports of an attempt: it has ended."""
+        self._leases.pop(lease.lease_id, None)
+        self._outbox.forget(lease)
+
+    async def sent(self, lease: Lease) -> None:
+        """Return when every log line and all text of the lease is stored."""
+        await self._outbox.sent(lease)
+
+    def progress(self, context: Context, percent: float, message: str | None) -> None:
+        """Take the latest progress."""
+        lease = self._leases.get(context.lease_id)
+        if lease is not None:
+            lease.progress = Progress(percent, None if message is None else clean(message))
+            self._loop.call(self._outbox.add_progress, lease)
+
+    def event(self, context: Context, level: str, message: str, data: dict[str, Any]) -> None:
+        """Take a log line."""
+        lease = self._leases.get(context.lease_id)
+        if lease is not None:
+            text, kept = clean(message), storable(data)
+            self._loop.call(self._outbox.add_log, lease, level, text, kept)
+
+    def text(self, context: Context, text: str) -> None:
+        """Take a piece of text."""
+        lease = self._leases.get(context.lease_id)
+        if lease is not None:
+            self._loop.call(self._outbox.add_text, lease, clean(text))
+
+    def save_artifact(
+        self, context: Context, name: str, data: bytes, content_type: str
+    ) -> Awaitable[None]:
+        """Keep a file. In a thread it is kept when this returns."""
+        return self._saved(
+            self._files.save(context.task_id, context.lease_id, name, data, content_type)
+        )
+
+    def save_checkpoint(self, context: Context, name: str, data: bytes) -> Awaitable[None]:
+        """Remember data. In a thread it is durable when this returns."""
+        return self._saved(self._checkpoints.save(context.task_id, context.lease_id, name, data))
+
+    def load_parents(self, context: Context) -> Any:
+        """Read the results of the task's parents: to be awaited; in a thread, return them."""
+        loading = self._checkpoints.parents(context.task_id)
+        return loading if self._loop.here else self._loop.result(loading)
+
+    def transaction(self, context: Context) -> Transaction:
+        """Return the transaction that completes the attempt."""
+        return Transaction(self._connections, self.completion(context))
+
+    def find_artifact(self, context: Context, key: dict[str, Any]) -> Future[dict[str, Any]]:
+        """Find a file, whoever asks."""
+        del context
+        return self._loop.submit(self._files.find(key))
+
+    def read_artifact(self, context: Context, key: dict[str, Any], n: int) -> Future[bytes]:
+        """Return the n-th MiB of a file."""
+        del context
+        return self._loop.submit(self._files.read(key, n))
+
+    def completion(self, context: Context) -> Completion:
+        """Return the completion of an attempt. Raise ``LeaseLost`` when it has ended here."""
+        lease = self._leases.get(context.lease_id)
+        if lease is None:
+            message = f"the attempt of task {context.task_id} has ended"
+            raise LeaseLost(message, hint="stop working on it")
+        return Completion(lease, self._outbox, self._loop)
+
+    def _saved(self, saving: Coroutine[Any, Any, None]) -> Awaitable[None]:
+        if self._loop.here:
+            return saving
+        self._loop.result(saving)
+        return RECORDED
