@@ -36,6 +36,32 @@ def test_an_argument_is_added_without_making_calls_ambiguous(
     assert queue.value("select pgqueue.twice(4, 3)") == 11
 
 
+def test_a_function_that_gets_an_argument_keeps_its_comment(
+    queue: Queue, database: str, release: Release
+) -> None:
+    says = "; comment on function pgqueue.twice is 'Doubles.'"
+    kept = "(n int) returns int language sql as 'select pgqueue.twice(n, 0)'"
+    release.function("twice", TWICE + says)
+    migrate(database)
+    for old_calls_are_kept in (False, True):
+        default = "" if old_calls_are_kept else " default 1"
+        release.function(
+            "twice", f"(n int, more int{default}) returns int language sql as 'select 2 * n'{says}"
+        )
+        if old_calls_are_kept:
+            release.function("twice", kept, "compat")
+        migrate(database)
+        assert queue.value("select pgqueue.twice(4)") == 8
+        assert queue.values(
+            """select obj_description(oid, 'pg_proc') from pg_proc
+               where pronamespace = 'pgqueue'::regnamespace
+                   and proname = 'twice' and pronargs = 2"""
+        ) == ["Doubles."]
+    queue.rows("update pgqueue_private.code set digest = 'of another release'")
+    migrate(database)
+    assert queue.value("select pgqueue.twice(4)") == 8
+
+
 def test_a_result_gets_a_column_and_prepared_calls_go_on(
     queue: Queue, database: str, release: Release
 ) -> None:

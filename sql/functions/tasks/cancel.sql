@@ -76,3 +76,6 @@ begin
     return ended;
 end
 $$;
+
+comment on function pgqueue.cancel is
+    'Cancels a task, or asks it to stop if it is active, and returns its status; null: there is no such task.';
