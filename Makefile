@@ -63,7 +63,7 @@ failover: $(VENV)/.dev ## fail over to a standby and back, FAILOVERS=10 times, a
 
 # Where a pooler could matter most; `make pgbouncer` runs everything that talks to PostgreSQL.
 POOLED = tests/chaos/test_pooler.py tests/library/test_transactions.py tests/library/test_client.py \
-  tests/worker/test_exactly_once.py tests/database/test_limits.py
+  tests/worker/reports/test_exactly_once.py tests/database/test_limits.py
 
 pgbouncer: $(VENV)/.dev ## run the tests of all parts through PgBouncer in transaction mode (ARGS=…)
 	@case "$(WITHOUT)" in *pgbouncer*) exit 1 ;; esac
