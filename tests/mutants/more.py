@@ -75,9 +75,9 @@ MORE = (
         "crash not counted",
         "a task that kills whatever runs it does so for ever",
         Change(
-            f"{_SQL}/claims/rescue.sql",
-            "f.cancel_requested or f.crashes + 1 >= max_crashes as final",
-            "f.cancel_requested as final",
+            f"{_SQL}/claims/finish.sql",
+            "when i.outcome = 'crashed' then r.crashes + 1 >= 3",
+            "when i.outcome = 'crashed' then false",
         ),
         "test_a_task_that_crashes_its_worker_three_times_fails",
     ),

@@ -16,9 +16,6 @@ begin
         select * into ended from settle_dependents(task_ids, outcomes);
         exit when ended.ids is null;
         batches := batches || count_ended(ended.ids, ended.ended_as);
-        if exists (select from webhook as w where w.disabled_at is null) then
-            perform tell_of_tasks(ended.ids);
-        end if;
         task_ids := ended.ids;
         outcomes := ended.ended_as;
         n := n + cardinality(task_ids);
