@@ -1,4 +1,4 @@
-"""The list of planner settings is what the functions have, and no function that needs some is left out."""
+"""The list of planner settings is what functions have, and none that needs some is missing."""
 
 import re
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""Whatever a task was given and however it becomes runnable again, it is the task that was enqueued.
+"""Whatever a task was given, and however it becomes runnable again, it keeps all of it.
 
 Every pair of options meets every way back. To add an option to the test, add a line to ``OPTIONS``.
 """
@@ -111,7 +111,8 @@ class Cases:
         leases = self.queue.claim(worker, 1000, queues=tuple(self.queues))
         for name in self.queues:
             leases += self.queue.rows(
-                "select * from pgqueue_private.claim_limited(%s, %s, 1000) where task_id is not null",
+                "select * from pgqueue_private.claim_limited(%s, %s, 1000)"
+                " where task_id is not null",
                 worker,
                 name,
             )
@@ -152,7 +153,9 @@ class Cases:
                 "queue": task["queue"],
                 "priority": task["priority"],
                 "limit_key": task.get("limit_key"),
-                "fairness_key": task.get("fairness_key", str(USER)) if "fair" in task["queue"] else None,
+                "fairness_key": (
+                    task.get("fairness_key", str(USER)) if "fair" in task["queue"] else None
+                ),
                 "attempt": start.attempt,
                 "budget": start.budget,
                 "crashes": start.crashes,
@@ -278,7 +281,8 @@ _OF_ITS_OWN = {"id", "created_at", "seq", "dedup_key", "expires_at"}
 
 
 def test_the_options_above_are_all_that_a_task_may_have(queue: Queue) -> None:
-    given = {name for row in Cases(queue).facts() for name, value in row.items() if value is not None}
+    facts = Cases(queue).facts()
+    given = {name for fact in facts for name, value in fact.items() if value is not None}
     columns = set(
         queue.values(
             "select attname from pg_attribute where attrelid = 'pgqueue_private.task'::regclass"
@@ -328,7 +332,8 @@ def test_a_task_that_becomes_runnable_again_has_all_that_it_was_given(
     assert (batch["total"], batch["completed"]) == (in_batch, in_batch)
     assert batch["status"] == "completed"
     called = queue.values(
-        "select url from pgqueue_private.webhook_delivery where event = 'task.completed' order by url"
+        "select url from pgqueue_private.webhook_delivery"
+        " where event = 'task.completed' order by url"
     )
     assert called == sorted(t["callback_url"] for t in cases.given if "callback_url" in t)
 

@@ -1,6 +1,7 @@
--- Raises runnable tasks of queues that ask for it: one step of priority for each ageing_s that a task has waited, from the
--- priority that it was given. A raised one takes its place behind those that are there. Looks at the head of each queue and
--- priority, moves at most max_tasks, and says how many; null: no queue asks for it. One caller at a time does it.
+-- Raises runnable tasks of queues that ask for it: one step of priority for each ageing_s that a task has waited, from
+-- the priority that it was given. A raised task takes its place behind those that are there. Examines the head of each
+-- queue and priority, moves at most max_tasks, and returns how many; null: no queue asks for it. One caller at a time
+-- does it.
 create or replace function pgqueue_private.age_tasks(max_tasks int default 1000) returns int
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -27,7 +28,7 @@ begin
         order by q.name, p
     loop
         exit when moved >= max_tasks;
-        -- in the order of seq they are as old as the time they have spent at this priority: those that are due come first
+        -- In the order of seq they are as old as the time they have spent at this priority: tasks that are due come first.
         with first as materialized (
             select r.ctid as at, r.task_id, r.ready_at
             from ready as r
@@ -48,7 +49,7 @@ begin
             for update skip locked
         ),
         raised as materialized (
-            -- in this order, which is that of their places
+            -- In this order they get their places.
             select r.ctid as at, d.priority, nextval('pgqueue_private.ready_seq') as seq
             from free as f
             cross join lateral (select k.ctid, k.* from ready as k where k.ctid = f.at) as r

@@ -1,7 +1,7 @@
--- Ends tasks that wait, whose tokens the caller has deleted: cancelled, or failed because of a task that they waited for.
--- Records the end of each (outcomes: cancelled or failed) with a message, counts it, keeps a dead letter of those that failed,
--- and tells webhooks. attempts: how often each was started. One place in each array for each task.
--- Returns the tasks that something else follows: call follow() for them.
+-- Ends tasks that wait, whose tokens the caller has deleted. outcomes: cancelled, or failed because of a task that they
+-- waited for. Records each end with its message, counts it, keeps a dead letter of each failure, and tells webhooks.
+-- attempts: how often each task was started. One place in each array for each task.
+-- Returns the tasks whose end concerns others (null: none): call follow() for them.
 create or replace function pgqueue_private.end_waiting(
     task_ids uuid[], attempts smallint[], outcomes text[], messages text[], out followed uuid[]
 )

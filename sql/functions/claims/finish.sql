@@ -1,10 +1,11 @@
--- Records how attempts ended, each exactly once and only by the holder of its lease, and moves their tokens on:
--- completed, cancelled and spent tasks have none any more, failed ones wait in delayed, released ones are ready again (after delay_s, if given).
--- A crashed one, whose own process ended, is ready again without a charge to its attempts, or failed after its third crash: see rescue().
--- Each element: task_id, lease_id, outcome, and optionally result, error, retry (false: a failure is final),
--- progress (the last, if it was not recorded yet), delay_s or run_at (of a retry or after a snooze), reason, slow (queue or
--- key: of that nothing starts for delay_s).
--- A retry without either waits as long as its policy says: see retry_delay().
+-- Records how attempts ended, each exactly once and only for the holder of its lease, and moves their tokens on:
+-- completed, cancelled and finally failed tasks have none any more; failed ones wait in delayed; released ones are
+-- ready again, after delay_s if given.
+-- A crashed attempt, whose process ended, is not charged: the task is ready again, or failed after its third crash.
+-- Each element of results: task_id, lease_id, outcome, and optionally result, error, retry (false: a failure is final),
+-- progress (the last, if it was not recorded yet), delay_s or run_at (of a retry or after a snooze), reason, and slow
+-- (queue or key: nothing of it starts for delay_s). A retry without delay_s and run_at waits as long as its policy
+-- says: see retry_delay().
 -- Attempts that completed with nothing to keep may come as arrays instead: task_ids and lease_ids, of one length.
 -- Returns the lease ids that were refused because they no longer hold, and whether someone watches.
 create or replace function pgqueue_private.finish(

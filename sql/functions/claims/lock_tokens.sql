@@ -1,8 +1,8 @@
--- Finds where tasks are now, and locks their tokens there until this transaction ends. places: ready, delayed or running;
--- tokens: the row in that table. Both are null for a task that has ended, and without running_too for one that runs: locking
--- that would wait for whoever is about to finish it. statuses are those of the view tasks. An id that is unknown is left out,
--- and the order is any.
--- A token may move while this looks, always forward: whoever moved it first, the next look, a new statement, finds it.
+-- Finds where tasks are now, and locks their tokens there until this transaction ends. places: ready, delayed or
+-- running; tokens: the row in that table. Both are null for a task that has ended and, without running_too, for one
+-- that runs: locking that one would wait for whoever is about to finish it. statuses are those of the view tasks. An
+-- unknown id is left out, and the order is arbitrary.
+-- A token may move during the look, always forward: whoever moved it first, the next look, a new statement, finds it.
 -- Raises PQ003 for a task that moves each time.
 create or replace function pgqueue_private.lock_tokens(
     task_ids uuid[], running_too boolean,

@@ -1,8 +1,9 @@
--- Makes waiting tasks runnable: moves their tokens, which the caller has locked, from delayed to ready. This is the only
--- way back into ready, so a task that becomes runnable again always has the keys of its fact, like a new one.
--- A task that already has a place in the order keeps it; the others come behind those that are there, earliest due first.
--- reason: why it runs, in words; null keeps what its token says. Returns how many moved, and their queues (null: none).
--- Rings no doorbell: see ring().
+-- Makes waiting tasks runnable: moves their tokens, which the caller has locked, from delayed to ready. This is the
+-- only way back into ready, so a task that becomes runnable again always gets the keys of its fact, as a new one does.
+-- A task that already has a place in the order keeps it. The others come behind those that are there, earliest due
+-- first.
+-- reason says in words why the tasks run; null keeps what their tokens say. Returns how many moved, and their queues
+-- (null: none). Rings no doorbell: see ring().
 create or replace function pgqueue_private.make_ready(tokens tid[], reason text default null, out moved int, out queues text[])
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp

@@ -1,5 +1,5 @@
--- Takes the tasks of workers that are gone: those named (their supervisor saw them die) and those whose lease ran out.
--- Each such attempt is recorded as crashed; the task is ready again at once, or failed after its third crash.
+-- Takes the tasks of workers that are gone: those named, which their supervisor saw die, and those whose lease ran out.
+-- finish() records each attempt as crashed, and makes the task ready again or, after its third crash, fails it.
 -- A heartbeat that comes first keeps its worker; one that comes later is told that the worker is lost.
 create or replace function pgqueue_private.rescue(
     dead bigint[] default '{}', out rescued int, out queues text[], out task_ids uuid[]

@@ -1,5 +1,6 @@
--- Copies tasks that just failed for good, so that they outlive their day, in the transaction that ends them.
--- options takes every field of the task but those that are no options or have a column here, so it holds a new one, too.
+-- Copies tasks that just failed for good, so that they outlive their day. Called in the transaction that ends them.
+-- options takes every field of the task except those that are no options and those that have a column of their own, so
+-- it keeps a field that is added later, too.
 create or replace function pgqueue_private.keep_dead_letters(ids uuid[]) returns void
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp

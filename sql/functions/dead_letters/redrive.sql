@@ -1,8 +1,8 @@
--- Runs a task that failed for good again and takes it off the dead letters. Returns the id of the task that runs now: the
--- same, or where its day is gone, that of a new one which was given all that the old one was, and takes its place in its batch.
--- The new one has no dedup_key, because a task that holds that key now must not swallow it, and no expires_at: a task that
--- is run again is not asked about its time again.
--- Returns null when there is no such dead letter; of two callers at once, one redrives.
+-- Runs a task that failed for good again and removes its dead letter. Returns the id of the task that runs now: the
+-- same one or, where its day is gone, a new one with the same options, which takes the old one's place in its batch.
+-- The new task has no dedup_key, because a task that holds that key now must not swallow it, and no expires_at, because
+-- a task that runs again is not asked about its time again.
+-- Returns null when there is no such dead letter. Of two callers at once, one redrives.
 create or replace function pgqueue.redrive(id uuid) returns uuid
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp

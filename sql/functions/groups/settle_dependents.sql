@@ -1,9 +1,10 @@
--- One step down the graph: deletes what tasks that ended held up, releases who waits for nothing more, and ends who cannot run any
--- more, which it returns.
--- Parents of one child may end at once, in transactions that do not see each other. Of those, one that finds another blocker
--- which nobody is at locks it, and may leave: whoever comes to delete that one waits for this transaction and sees what it did.
--- Who finds none takes the child's own lock, and looks again in a new statement: the last to get it sees all.
--- Locks are taken in one order: first blockers, by deleting them, then children by their ids, so nobody waits in a circle.
+-- One step down the graph: deletes what tasks that ended held up, releases children that wait for nothing more, and
+-- ends children that cannot run any more, which it returns.
+-- Parents of one child may end at once, in transactions that do not see each other. A transaction that finds another
+-- blocker of the child which nobody has locked locks it, and may leave the child: whoever comes to delete that blocker
+-- waits for this transaction and sees what it did. A transaction that finds none takes the child's own lock and looks
+-- again in a new statement: the last one to get the lock sees everything.
+-- Locks are taken in one order, first blockers, by deleting them, then children by their ids, so there is no deadlock.
 create or replace function pgqueue_private.settle_dependents(
     task_ids uuid[], outcomes text[], out ids uuid[], out ended_as text[]
 )

@@ -1,6 +1,6 @@
--- Makes tasks of a queue that wait for their key runnable, in the order of priority and seq, as many as the key has room for,
--- and says how many; where time makes room, the first of them is due then, and the rest wait for it. Whether one may start is
--- decided by the claim that takes it: what is too much waits again.
+-- Makes tasks of a queue that wait for their key runnable, in the order of priority and seq, as many as the key has
+-- room for, and returns how many. Where time makes room, the first of them becomes due then, and the others wait for
+-- it. The claim that takes a task decides whether it may start: what is too much waits again.
 -- sparing: not while others of the key are runnable in this queue already.
 create or replace function pgqueue_private.unblock(queue text, limit_key text, sparing boolean) returns int
 language plpgsql

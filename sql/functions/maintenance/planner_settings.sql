@@ -1,6 +1,7 @@
--- The settings of the planner under which each function runs, as they must be whatever the statistics say. This list is the
--- only place that has them: `migrate` puts them on the functions in the transaction that replaces these. The settings hold for
--- what a function calls, too, unless that has its own. Why, and the figures: docs/adr/0013. All run with jit off.
+-- The settings of the planner under which each function runs, whatever the statistics say. This list is the only place
+-- that has them: `migrate` applies them in the transaction that replaces the functions. The settings hold for the
+-- functions that one calls, too, unless those have their own. For the reasons and the figures, see docs/adr/0013. All
+-- of them run with jit off.
 create or replace function pgqueue_private.planner_settings() returns table (function_name text, settings text[])
 language sql immutable
 as $$
@@ -8,16 +9,16 @@ as $$
     from (values
         -- The usual: one plan, which goes by an index.
         ('{plan_cache_mode=force_generic_plan, enable_seqscan=off}'::text[], '{
-            batch_tasks, change_task, complete_attempt, dead_letter_states, delivery_states, enqueue_unique, expire, explain,
-            explain_started, fill_slots, fire_planned, group_dead_letters, hold_tasks, join_batches, key_limits, key_room,
-            list_tasks, live_tasks, lock_tokens, open_tasks, parents_of, scan_batch, schedule_states, search_facts, tail_logs,
-            task_changes, task_graph, task_states, tie_tasks
+            batch_tasks, change_task, complete_attempt, dead_letter_states, delivery_states, enqueue_unique, expire,
+            explain, explain_started, fill_slots, fire_planned, group_dead_letters, hold_tasks, join_batches, key_limits,
+            key_room, list_tasks, live_tasks, lock_tokens, open_tasks, parents_of, scan_batch, schedule_states,
+            search_facts, tail_logs, task_changes, task_graph, task_states, tie_tasks
         }'::text[]),
-        -- These read an index in its order and stop. With statistics of an empty table, the backlog was read and sorted whole
-        -- for each batch.
+        -- These read an index in its order and stop. With the statistics of an empty table, the backlog was read and
+        -- sorted whole for each batch.
         ('{plan_cache_mode=force_generic_plan, enable_seqscan=off, enable_bitmapscan=off, enable_sort=off}', '{
-            age_tasks, due_schedules, explain_order, fair_keys, fair_picks, limit_room, limit_state, limited_picks, promote,
-            prune_dedup, prune_schedule_slots, scale, unblock, unblock_waiting
+            age_tasks, due_schedules, explain_order, fair_keys, fair_picks, limit_room, limit_state, limited_picks,
+            promote, prune_dedup, prune_schedule_slots, scale, unblock, unblock_waiting
         }'),
         ('{plan_cache_mode=force_generic_plan, enable_seqscan=off, enable_sort=off}', '{scan_live_tasks}'),
         ('{plan_cache_mode=force_generic_plan, enable_seqscan=off, enable_bitmapscan=off}', '{limit_holders, use_limit}'),
@@ -26,14 +27,15 @@ as $$
             count_ended, end_waiting, keep_dead_letters, make_ready, tell_of_tasks
         }'),
         ('{enable_nestloop=on}', '{send_webhooks}'),
-        -- As the order of an index, and: a lateral is a nested loop all the same, and the facts are read in one pass over their
-        -- index, and hashed.
+        -- Reads an index in its order, too. Its lateral is a nested loop all the same; the facts are read in one pass
+        -- over their index and hashed.
         (
             '{plan_cache_mode=force_generic_plan, enable_seqscan=off, enable_bitmapscan=off, enable_sort=off,
                 enable_nestloop=off, enable_mergejoin=off}',
             '{claim}'
         ),
-        -- Tokens are hashed, so that they are read in one pass over their index. complete() runs under the settings of finish().
+        -- Tokens are hashed, so that they are read in one pass over their index. complete() runs under the settings of
+        -- finish().
         (
             '{plan_cache_mode=force_generic_plan, enable_seqscan=off, enable_nestloop=off, enable_mergejoin=off}',
             '{finish, settle_dependents}'
@@ -48,8 +50,8 @@ as $$
         ('{plan_cache_mode=force_generic_plan}', '{queue_activity}'),
         -- These may have plans of their own for the values they are called with.
         ('{enable_seqscan=off}', '{
-            dead_letter_queues, end_batch, end_batches, fold_batches, follow_up, heartbeat, operate_on_tasks, prune_batches,
-            prune_dead_letters, prune_webhooks, queue_room, reopen_batches, save_checkpoint, watch_dead_letters
+            dead_letter_queues, end_batch, end_batches, fold_batches, follow_up, heartbeat, operate_on_tasks,
+            prune_batches, prune_dead_letters, prune_webhooks, queue_room, reopen_batches, save_checkpoint, watch_dead_letters
         }'),
         ('{enable_seqscan=off, enable_sort=off}', '{list_deliveries, scan_dead_letters}'),
         ('{enable_seqscan=off, enable_bitmapscan=off, enable_sort=off}', '{runnable_queues, waiting_queues}'),

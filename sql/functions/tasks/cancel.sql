@@ -1,6 +1,6 @@
--- Cancels a task and returns its status after the call. One that waits is cancelled at once; one that is active is
--- asked to stop and becomes cancelled when its handler has stopped; a finished one stays what it is.
--- Returns null when there is no such task. unstarted: leave it alone if it has been started.
+-- Cancels a task and returns its status after the call. A waiting task is cancelled at once; an active one is asked to
+-- stop and becomes cancelled when its handler has stopped; a finished one stays what it is. Returns null when there is
+-- no such task. unstarted: leave the task alone if it has been started.
 create or replace function pgqueue.cancel(id uuid, reason text default null, unstarted boolean default false) returns text
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp

@@ -1,7 +1,7 @@
--- Changes what is given of a task, if it waits. status is the one that the task has afterwards (null: there is no such task);
--- changed says whether it waited. A task that becomes runnable, or gets another priority, takes its place behind those that are
--- there; a run_at in the past means at once. A blocked task keeps what it waits for: it has no run_at to change.
--- With if_match, the task changes only where its etag is one of these; otherwise this raises PQ005.
+-- Changes what is given of a task, if it waits. status is the one that the task has afterwards (null: there is no such
+-- task); changed says whether it waited. A task that becomes runnable, or gets another priority, takes its place behind
+-- those that are there; a run_at in the past means at once. A blocked task keeps what it waits for: it has no run_at to
+-- change. With if_match, the task changes only where its etag is one of these; otherwise this raises PQ005.
 -- The fact changes under the lock of the token, which every claim takes first: see docs/adr/0006.
 create or replace function pgqueue_private.change_task(
     id uuid, priority int default null, run_at timestamptz default null, payload jsonb default null,

@@ -1,5 +1,5 @@
--- Runs a failed or cancelled task again, with as many attempts as it had at first, or a retrying one now.
--- Returns its status after the call, null when there is no such task; raises PQ003 for any other status.
+-- Runs a failed or cancelled task again, with its original number of attempts, or a retrying one now. Returns its
+-- status after the call, null when there is no such task; raises PQ003 for any other status.
 create or replace function pgqueue.retry(id uuid) returns text
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
