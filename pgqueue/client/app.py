@@ -27,17 +27,8 @@ from pgqueue.errors import NotFound, PgQueueError, UsageError, missing_task
 from pgqueue.models.batch import Batch
 from pgqueue.models.dead_letter import DeadLetter
 from pgqueue.models.explanation import Explanation
-from pgqueue.models.task import (
-    Enqueued,
-    NewTask,
-    Status,
-    Task,
-    TaskId,
-    check_time,
-    encode,
-    parse_priority,
-    seconds,
-)
+from pgqueue.models.task import Enqueued, NewTask, Status, Task, TaskId
+from pgqueue.models.values import check_time, encode, parse_priority, seconds
 from pgqueue.settings import Settings
 
 if TYPE_CHECKING:

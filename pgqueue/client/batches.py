@@ -12,7 +12,8 @@ from pgqueue.client.watch import Watch
 from pgqueue.database.queries import query
 from pgqueue.errors import NotFound, UsageError
 from pgqueue.models.batch import Batch
-from pgqueue.models.task import NewTask, encode, seconds
+from pgqueue.models.task import NewTask
+from pgqueue.models.values import encode, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

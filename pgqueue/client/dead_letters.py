@@ -9,7 +9,7 @@ from psycopg.rows import dict_row
 from pgqueue.database.queries import query
 from pgqueue.errors import UsageError
 from pgqueue.models.dead_letter import DeadLetter
-from pgqueue.models.task import encode
+from pgqueue.models.values import encode
 
 if TYPE_CHECKING:
     import psycopg

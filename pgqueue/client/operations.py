@@ -12,7 +12,7 @@ from pgqueue.client.watch import Watch
 from pgqueue.database.queries import query
 from pgqueue.errors import NotFound, UsageError
 from pgqueue.models.operation import Operation, Preview
-from pgqueue.models.task import encode, seconds
+from pgqueue.models.values import encode, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -11,7 +11,8 @@ from pgqueue.database.link import fetched
 from pgqueue.database.queries import query
 from pgqueue.errors import Conflict, NotFound, Stale, UsageError
 from pgqueue.models.schedule import NewSchedule, Schedule, Slot, due_times, schedule_settings
-from pgqueue.models.task import TaskId, check_time, encode
+from pgqueue.models.task import TaskId
+from pgqueue.models.values import check_time, encode
 from pgqueue.planning import DueSchedule, plan
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from psycopg.rows import dict_row
 from pgqueue.database.link import fetched
 from pgqueue.database.queries import query
 from pgqueue.errors import NotFound, UsageError
-from pgqueue.models.task import encode, seconds
+from pgqueue.models.values import encode, seconds
 from pgqueue.models.webhook import TASK_EVENTS, Secret, Webhook, WebhookDelivery
 
 if TYPE_CHECKING:
