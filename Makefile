@@ -37,7 +37,7 @@ test-all: test test-rest ## run `make test`, and then everything else (ARGS=…)
 REST = tests/acceptance tests/bench tests/chaos tests/fuzz tests/mutants tests/property tests/upgrades
 # Where a pooler could matter most; `make pgbouncer` runs everything that talks to PostgreSQL.
 POOLED = tests/chaos/test_pooler.py tests/library/test_transactions.py tests/library/test_client.py \
-  tests/worker/test_exactly_once.py tests/database/test_limits.py
+  tests/worker/reports/test_exactly_once.py tests/database/test_limits.py
 OLDEST = tests/database tests/library
 
 # The paths that ARGS names, and what they leave of a pass: nothing, or themselves instead of its own.
