@@ -2,7 +2,8 @@
 
 PYTHON ?= python3
 POSTGRES ?= 18
-JOBS ?= 2
+# Most tests wait more than they compute: four keep two cores busy.
+JOBS ?= 4
 FAILOVERS ?= 10
 VENV := .venv
 BIN := $(VENV)/bin
@@ -47,7 +48,7 @@ covers = $(if $(NAMED),$(filter $(1) $(addsuffix /%,$(1)),$(NAMED)),all)
 
 test-rest: $(VENV)/.dev
 ifeq ($(NAMED),)
-	$(PYTEST) -n $(JOBS) --postgres=$(POSTGRES) $(WITHOUT) $(REST) $(ARGS)
+	$(PYTEST) -n 2 --postgres=$(POSTGRES) $(WITHOUT) $(REST) $(ARGS)
 endif
 ifneq ($(call covers,$(POOLED)),)
 	@case "$(WITHOUT)" in *pgbouncer*) ;; *) \
