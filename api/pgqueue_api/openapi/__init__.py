@@ -7,7 +7,6 @@ from typing import Any
 
 from pgqueue_api.openapi import (
     groups,
-    schedules,
 )
 from pgqueue_api.problems import MEDIA_TYPE, PROBLEM_CODES, RETRY_AFTER_S
 from pgqueue_api.schemas.components import COMPONENTS
@@ -35,7 +34,6 @@ Times are RFC 3339 in UTC. Lists have opaque cursors: pass `next` as `cursor` un
 
 _PATHS = {
     **groups.PATHS,
-    **schedules.PATHS,
 }
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pgqueue_api.schemas import (
     groups,
-    schedules,
 )
 from pgqueue_api.schemas.parts import Schema
 
@@ -12,5 +11,4 @@ __all__ = ["COMPONENTS"]
 
 COMPONENTS: dict[str, Schema] = {
     **groups.COMPONENTS,
-    **schedules.COMPONENTS,
 }
