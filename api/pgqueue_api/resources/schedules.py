@@ -9,7 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody, QueryParameter
 
 from pgqueue.client.schedules import settle
-from pgqueue.database.link import Row
+from pgqueue.database.pool import Row
 from pgqueue.errors import Conflict, NotFound
 from pgqueue.models.schedule import (
     SCHEDULE_NAME,
