@@ -37,7 +37,6 @@ class Bounds:
     """How long a client may take to send them."""
     body: int = 256 * 1024
     bulk_body: int = 4 * 1024 * 1024
-    bulk_tasks: int = 1_000
     payload: int = 256 * 1024
     depth: int = 64
     page: int = 200

@@ -16,13 +16,11 @@ Overloaded, DatabaseBusy (DatabaseUnavailable)  503
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, Any, NotRequired, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 from litestar import Response
 from litestar.exceptions import HTTPException, ValidationException
-from pydantic import Field, with_config
-from typing_extensions import TypedDict
 
 from pgqueue import logs
 from pgqueue.errors import (
@@ -39,7 +37,7 @@ from pgqueue.errors import (
     TaskPruned,
     UsageError,
 )
-from pgqueue.models.base import examples
+from pgqueue.models.problem import Place, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,7 +54,6 @@ __all__ = [
     "KeyInFlight",
     "KeyReused",
     "Overloaded",
-    "Problem",
     "TooLarge",
     "UnknownType",
     "UnsupportedMedia",
@@ -67,44 +64,6 @@ __all__ = [
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 2
-
-
-class Place(TypedDict):
-    """A place that is wrong."""
-
-    pointer: NotRequired[Annotated[str, Field(description="A JSON pointer into the body.")]]
-    parameter: NotRequired[Annotated[str, Field(description="Or the name of a parameter.")]]
-    message: str
-
-
-@with_config(
-    examples(
-        {
-            "type": "/docs#payload_invalid",
-            "title": "Unprocessable Entity",
-            "status": 422,
-            "code": "payload_invalid",
-            "detail": "the payload does not fit the schema of 'sleep'",
-            "hint": "GET /v1/types/sleep shows the schema",
-            "errors": [
-                {"pointer": "/payload/delay_ms", "message": '"soon" is not of type "integer"'}
-            ],
-        }
-    )
-)
-class Problem(TypedDict):
-    """An error (RFC 9457)."""
-
-    type: Annotated[str, Field(description="Where the problem is explained.")]
-    title: str
-    status: int
-    code: Annotated[str, Field(description="What went wrong, for programs. Codes never change.")]
-    detail: Annotated[str, Field(description="What went wrong, for people.")]
-    hint: NotRequired[Annotated[str, Field(description="What to do about it.")]]
-    task_id: NotRequired[
-        Annotated[str, Field(description="The other task, where that is the problem.")]
-    ]
-    errors: NotRequired[list[Place]]
 
 
 _log = logs.get_logger("pgqueue.api")

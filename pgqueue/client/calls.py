@@ -10,7 +10,7 @@ from uuid import UUID
 from pgqueue.client.watch import Watch
 from pgqueue.database.link import Database
 from pgqueue.errors import PgQueueError, UsageError
-from pgqueue.models.task import encode, seconds
+from pgqueue.models.values import encode, seconds
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

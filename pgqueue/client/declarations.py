@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pgqueue.errors import UsageError
 from pgqueue.handlers.task_type import Isolation, TaskType, parse_memory
 from pgqueue.models.schedule import NewSchedule
-from pgqueue.models.task import seconds
+from pgqueue.models.values import seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,8 @@ from pgqueue.client.calls import Part, Row
 from pgqueue.database.gathering import Gatherer
 from pgqueue.database.link import translated
 from pgqueue.database.queries import query
-from pgqueue.models.task import Enqueued, NewTask, TaskId, encode
+from pgqueue.models.task import Enqueued, NewTask, TaskId
+from pgqueue.models.values import encode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

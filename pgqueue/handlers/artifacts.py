@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -18,17 +18,33 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from concurrent.futures import Future
 
-    Find = Callable[[dict[str, Any]], Future[dict[str, Any]]]
-    Read = Callable[[dict[str, Any], int], Future[bytes]]
+    Find = Callable[["ArtifactKey"], Future["ArtifactFacts"]]
+    Read = Callable[["ArtifactKey", int], Future[bytes]]
 
-
-__all__ = ["Artifact", "ArtifactRef", "TaskArtifact", "key_of"]
+__all__ = ["Artifact", "ArtifactFacts", "ArtifactKey", "ArtifactRef", "TaskArtifact", "key_of"]
 
 _MIB = 1024 * 1024
 _MAX_READ = 16 * _MIB
 _UUID = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
 
 Id = Annotated[str, StringConstraints(pattern=_UUID)]
+
+
+class ArtifactKey(TypedDict):
+    """What the database finds a file by: an upload's id, or a task and a name."""
+
+    upload_id: str | None
+    task_id: str | None
+    name: str | None
+
+
+class ArtifactFacts(TypedDict):
+    """What is known of a file before it is read."""
+
+    file_name: str | None
+    content_type: str
+    size: int
+    sha256: str
 
 
 class TaskArtifact(BaseModel):
@@ -51,8 +67,8 @@ ArtifactRef = Annotated[
 """What a payload names a file by."""
 
 
-def key_of(ref: str | UUID | TaskArtifact | dict[str, Any]) -> dict[str, Any]:
-    """Give what the database finds the file by; ``UsageError`` for what names none."""
+def key_of(ref: str | UUID | TaskArtifact | dict[str, Any]) -> ArtifactKey:
+    """Return the key of a file. Raise ``UsageError`` for what names none."""
     try:
         if isinstance(ref, str | UUID):
             return {"upload_id": str(UUID(str(ref))), "task_id": None, "name": None}
@@ -78,7 +94,7 @@ class Artifact:
     content_type: str
     size: int
     sha256: str
-    _key: dict[str, Any] = field(repr=False)
+    _key: ArtifactKey = field(repr=False)
     _read: Read = field(repr=False)
 
     @classmethod
@@ -97,7 +113,7 @@ class Artifact:
         return opened()
 
     @classmethod
-    def _of(cls, found: dict[str, Any], key: dict[str, Any], read: Read) -> Artifact:
+    def _of(cls, found: ArtifactFacts, key: ArtifactKey, read: Read) -> Artifact:
         return cls(
             found["file_name"], found["content_type"], found["size"], found["sha256"], key, read
         )

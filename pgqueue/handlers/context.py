@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import structlog
 
 from pgqueue.errors import UsageError
-from pgqueue.handlers.artifacts import Artifact, TaskArtifact
+from pgqueue.handlers.artifacts import Artifact, ArtifactFacts, ArtifactKey, TaskArtifact
 from pgqueue.handlers.parents import read_parents
 from pgqueue.handlers.steps import Steps, encode_bounded
 
@@ -56,10 +56,10 @@ class Reporter(Protocol):
     def transaction(self, context: Context) -> Transaction:
         """Give what ``Context.transaction`` gives."""
 
-    def find_artifact(self, context: Context, key: dict[str, Any]) -> Future[dict[str, Any]]:
+    def find_artifact(self, context: Context, key: ArtifactKey) -> Future[ArtifactFacts]:
         """Find a file, by what ``pgqueue.artifacts.key_of`` gives."""
 
-    def read_artifact(self, context: Context, key: dict[str, Any], n: int) -> Future[bytes]:
+    def read_artifact(self, context: Context, key: ArtifactKey, n: int) -> Future[bytes]:
         """Give the n-th MiB of a file."""
 
 

@@ -17,7 +17,7 @@ import structlog
 from pgqueue import telemetry
 from pgqueue.errors import UsageError
 from pgqueue.handlers.outcomes import Cancel, Retry, Snooze
-from pgqueue.models.task import encode
+from pgqueue.models.values import encode
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping

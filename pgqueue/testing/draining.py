@@ -14,7 +14,8 @@ from pgqueue_worker.worker_process import WorkerProcess
 
 from pgqueue.client.app import PgQueue
 from pgqueue.database.link import Database
-from pgqueue.models.task import Outcome, encode
+from pgqueue.models.task import Outcome
+from pgqueue.models.values import encode
 from pgqueue.testing.stored import dsn_of
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from pgqueue import logs, telemetry
 from pgqueue.database.connection import ANSWER_S
 from pgqueue.database.link import Link
 from pgqueue.errors import LeaseLost, PgQueueError
-from pgqueue.models.task import encode
+from pgqueue.models.values import encode
 from pgqueue.models.webhook import QUEUE
 from pgqueue.settings import Settings
 from pgqueue_worker.apps import load

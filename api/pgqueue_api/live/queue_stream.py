@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from pgqueue.errors import DatabaseUnavailable
-from pgqueue_api.live.task_stream import EventStream, chained, frame
+from pgqueue_api.live.event_stream import EventStream, chained, frame
 from pgqueue_api.problems import Overloaded
 
 if TYPE_CHECKING:

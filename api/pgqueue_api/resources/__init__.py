@@ -11,12 +11,14 @@ from pgqueue_api.resources import (
     hooks,
     limits,
     operations,
-    overview,
     queues,
     schedules,
+    stats,
     tasks,
+    types,
     uploads,
     webhooks,
+    workers,
 )
 
 __all__ = ["ROUTES"]
@@ -33,7 +35,9 @@ ROUTES = [
     *schedules.ROUTES,
     *limits.ROUTES,
     *webhooks.ROUTES,
-    *overview.ROUTES,
+    *workers.ROUTES,
+    *types.ROUTES,
+    *stats.ROUTES,
     *health.ROUTES,
     *docs.ROUTES,
 ]

@@ -16,8 +16,8 @@ from pgqueue_api.http import bodies
 from pgqueue_api.http.answers import items, json_answer
 from pgqueue_api.http.parameters import decode_id, encode_id, time_of
 from pgqueue_api.http.requests import asker
-from pgqueue_api.live.operation_stream import open_operation_stream
-from pgqueue_api.live.task_stream import EventStream
+from pgqueue_api.live.event_stream import EventStream
+from pgqueue_api.live.state_stream import open_state_stream
 from pgqueue_api.problems import Invalid
 from pgqueue_api.schemas.dead_letters import NEW_OPERATION
 from pgqueue_api.services import Services
@@ -100,7 +100,16 @@ async def cancel_operation(id: FromPath[UUID], services: NamedDependency[Service
 @get("/v1/operations/{id:uuid}/events")
 async def watch_operation(id: FromPath[UUID], services: NamedDependency[Services]) -> EventStream:
     """Send the operation's progress until it has ended."""
-    return await open_operation_stream(services, id)
+    asked = {"id": id, "kind": None, "state": None, "before": None, "most": 1}
+
+    async def read() -> tuple[bytes, bool]:
+        row = await services.reads.row("operation_states", asked)
+        if row is None:
+            raise NotFound(f"there is no operation {id}")
+        return row["item"].encode(), row["state"] in ("queued", "running")
+
+    path = f"/v1/operations/{id}"
+    return await open_state_stream(services, "operation", path, read, lambda ids: str(id) in ids)
 
 
 ROUTES: list[Any] = [

@@ -1,4 +1,4 @@
-"""A link that hears the doorbell itself, between its calls: no other process stands between."""
+"""A link that listens for notifications itself, between its calls: without another process."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ __all__ = ["HearingLink"]
 
 
 class HearingLink(Link):
-    """Calls ``on_ring`` with the queues that hold runnable tasks; none: look at all of them.
+    """Calls ``on_ring`` with the queues that have runnable tasks; with none: look at all of them.
 
-    It does not listen without one, nor behind a transaction pooler, where a session cannot.
+    Without ``on_ring`` it does not listen, nor behind a transaction pooler, where no session can.
     """
 
     def __init__(
@@ -34,13 +34,13 @@ class HearingLink(Link):
     async def _set_up(self, connection: Connection) -> None:
         await super()._set_up(connection)
         if (on_ring := self._on_ring) is not None and not connection.pooled:
-            # for those that come during a call
+            # takes those that arrive during a call
             connection.add_notify_handler(lambda notice: on_ring(notice.payload.split(",")))
             await connection.execute(query("listen_ready"))
 
     @contextmanager
     def hearing(self) -> Iterator[None]:
-        """Hear what comes inside; meanwhile no call may be made."""
+        """Take notifications while the block runs; meanwhile no call may be made."""
         connection, on_ring = self._connection, self._on_ring
         if on_ring is None or connection is None or connection.pooled or connection.closed:
             yield
@@ -56,11 +56,11 @@ class HearingLink(Link):
             try:
                 server.consume_input()
                 take()
-            except psycopg.Error:  # the server has gone: the next call says so
+            except psycopg.Error:  # the connection has ended: the next call raises it
                 loop.remove_reader(socket)
                 on_ring([])
 
-        take()  # what was read with the last answer wakes nobody
+        take()  # for what came with the last answer the socket does not become readable
         loop.add_reader(socket, read)
         try:
             yield

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["FULL_STEP", "SOON_S", "DeadLetterLevel", "Duty", "QueueSample", "Tools"]
 
 FULL_STEP = 1_000
-"""What one call of a step does at most, where nothing else is said: then there is more to do."""
+"""What one call of a step does at most, unless its module has another number."""
 
 SOON_S = 0.05
 """The pause before the next step where there is more to do."""

@@ -16,6 +16,7 @@ from pgqueue_worker.reports.transaction import Connections, Transaction
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
+    from pgqueue.handlers.artifacts import ArtifactFacts, ArtifactKey
     from pgqueue.handlers.context import Context
     from pgqueue_worker.isolation.wire import Message, Wire
 
@@ -67,11 +68,11 @@ class Remote:
         """Give the transaction that completes the attempt, on a connection of this process."""
         return Transaction(self._connections, RemoteCompletion(context, self))
 
-    def find_artifact(self, context: Context, key: dict[str, Any]) -> Future[dict[str, Any]]:
+    def find_artifact(self, context: Context, key: ArtifactKey) -> Future[ArtifactFacts]:
         """Find a file."""
         return self.ask(context, "find_artifact", key=key)
 
-    def read_artifact(self, context: Context, key: dict[str, Any], n: int) -> Future[bytes]:
+    def read_artifact(self, context: Context, key: ArtifactKey, n: int) -> Future[bytes]:
         """Give the n-th MiB of a file."""
         return self.ask(context, "read_artifact", key=key, n=n)
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Coroutine
     from concurrent.futures import Future
 
+    from pgqueue.handlers.artifacts import ArtifactFacts, ArtifactKey
     from pgqueue.handlers.context import Context
     from pgqueue_worker.lease import Lease
     from pgqueue_worker.reports.checkpoints import Checkpoints
@@ -102,12 +103,12 @@ class Reporter:
         """Return the transaction that completes the attempt."""
         return Transaction(self._connections, self.completion(context))
 
-    def find_artifact(self, context: Context, key: dict[str, Any]) -> Future[dict[str, Any]]:
+    def find_artifact(self, context: Context, key: ArtifactKey) -> Future[ArtifactFacts]:
         """Find a file, whoever asks."""
         del context
         return self._loop.submit(self._files.find(key))
 
-    def read_artifact(self, context: Context, key: dict[str, Any], n: int) -> Future[bytes]:
+    def read_artifact(self, context: Context, key: ArtifactKey, n: int) -> Future[bytes]:
         """Return the n-th MiB of a file."""
         del context
         return self._loop.submit(self._files.read(key, n))

@@ -261,7 +261,7 @@ class Supervisor:
     async def _drain(self, slots: list[asyncio.Task[None]]) -> None:
         _log.info("supervisor_draining", grace_s=self._settings.grace_s)
         for process in list(self._living):
-            if process.worker_id is not None:  # one that registers later is told then
+            if process.worker_id is not None:  # to one that registers later, it is sent then
                 process.control.send(Drain())
                 with suppress(PgQueueError):
                     await self._call("set_worker_state", worker=process.worker_id, state="draining")
