@@ -1,4 +1,4 @@
-"""What /metrics tells of this process, and of the queues as they were sampled last."""
+"""What /metrics says of this process, and of the queues as they were sampled last."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class Metrics:
             self._growing.labels(level["queue"]).set(level["growing"])
 
     def expose(self) -> bytes:
-        """Give everything in Prometheus's text format."""
+        """Return everything in Prometheus's text format."""
         return generate_latest(self.registry)
 
 

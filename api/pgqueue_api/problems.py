@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, cast
 import orjson
 from litestar import Response
 from litestar.exceptions import HTTPException, ValidationException
+from litestar.params import ParameterKwarg
 
 from pgqueue import logs
 from pgqueue.errors import (
@@ -217,9 +218,16 @@ def problem_of(error: Exception) -> tuple[int, Problem, dict[str, str]]:
     return 500, _internal(), headers
 
 
-def answer(_: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+def answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Answer a request of Litestar's with the problem that an error is."""
     status, problem, headers = problem_of(error)
+    if isinstance(error, ValidationException):
+        # Litestar names the argument of the handler, and not the parameter of the request
+        fields = request.route_handler.parsed_fn_signature.parameters
+        for place in problem.get("errors", ()):
+            field = fields.get(place.get("parameter", ""))
+            if field is not None and isinstance(field.kwarg_definition, ParameterKwarg):
+                place["parameter"] = field.kwarg_definition.name or place["parameter"]
     return Response(
         orjson.dumps(problem), status_code=status, media_type=MEDIA_TYPE, headers=headers
     )

@@ -45,6 +45,8 @@ def replace_functions(
             connection.execute(text)
     after = connection.execute(query("our_functions")).fetchall()
     _retire(connection, _untouched(before, after))
+    # a replaced function has lost its settings until here, which no other session sees
+    _execute_each(connection, "set_planner")
 
 
 def replace_views(

@@ -6,7 +6,6 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from pgqueue_api.openapi import (
-    dead_letters,
     groups,
     schedules,
 )
@@ -35,7 +34,6 @@ Times are RFC 3339 in UTC. Lists have opaque cursors: pass `next` as `cursor` un
 """
 
 _PATHS = {
-    **dead_letters.PATHS,
     **groups.PATHS,
     **schedules.PATHS,
 }

@@ -27,7 +27,7 @@ class Submitter:
     """Stores tasks, many to a commit."""
 
     def __init__(self, dsn: str, doorbell: Doorbell, bounds: Bounds, metrics: Metrics) -> None:
-        # a statement that waits is cancelled before; this is for a server that is silent
+        # PostgreSQL cancels a statement that waits earlier; this is for a server that is silent
         self._link = Link(dsn, "pgqueue api submit", answer_s=bounds.submit_s + 4)
         self._doorbell = doorbell
         self._bounds = bounds
