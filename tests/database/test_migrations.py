@@ -84,7 +84,8 @@ def test_functions_and_views_are_replaced_when_they_changed(queue: Queue, databa
 
 def test_a_database_of_before_the_first_release_is_refused(empty: str) -> None:
     with psycopg.connect(empty, autocommit=True) as connection:
-        connection.execute("create schema pgqueue; create table pgqueue.migration (version int)")
+        connection.execute("create schema pgqueue; set search_path = pgqueue")
+        connection.execute("create table migration (version int)")
     for call in (migrate, migrations.plan):
         with pytest.raises(SchemaMismatch, match="before the first release") as caught:
             call(empty)
