@@ -10,16 +10,16 @@ import click
 
 from pgqueue.errors import PgQueueError
 
-# name → where its click command lives: imported when called, so the library needs neither side
+# name → module of its click command, imported on use: the library needs neither API nor worker
 _COMMANDS = {
     "api": ("pgqueue_api.cli", "Serve the HTTP API."),
-    "check": ("pgqueue.commands.check", "Say whether all that is stored agrees."),
-    "doctor": ("pgqueue.commands.doctor", "Say what is wrong, and what to do about it."),
-    "migrate": ("pgqueue.commands.migrate", "Bring the database's schema up to date."),
+    "check": ("pgqueue.commands.check", "Check that everything stored is consistent."),
+    "doctor": ("pgqueue.commands.doctor", "Find problems, and say how to fix them."),
+    "migrate": ("pgqueue.commands.migrate", "Bring the schema of the database up to date."),
     "psql": ("pgqueue.commands.psql", "Open psql on the queue's database."),
     "queue": ("pgqueue.commands.queue", "Show a queue; pause, drain or resume it."),
-    "task": ("pgqueue.commands.task", "Show a task; say why it waits."),
-    "up": ("pgqueue.commands.up", "Run everything in one terminal."),
+    "task": ("pgqueue.commands.task", "Show a task, or why it waits."),
+    "up": ("pgqueue.commands.up", "Run PostgreSQL, API and worker in one terminal."),
     "worker": ("pgqueue_worker.cli", "Run tasks."),
 }
 
@@ -48,7 +48,7 @@ class _Commands(click.Group):
 @click.group(cls=_Commands)
 @click.version_option(package_name="pgqueue")
 def group() -> None:
-    """Task queue on PostgreSQL, and nothing else."""
+    """A task queue that needs PostgreSQL and nothing else."""
 
 
 def main() -> Any:

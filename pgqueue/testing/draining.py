@@ -1,4 +1,4 @@
-"""A worker for the time of a test, in the test's own process."""
+"""A worker that runs in the process of a test, for the duration of a call."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ async def drain(
     concurrency: int = 10,
     timeout: float = 30,
 ) -> dict[Outcome, int]:
-    """Run what is runnable in the app's database, what it enqueues included, until none is left.
+    """Run all runnable tasks in the app's database, and those that they enqueue.
 
-    Runs in this process and gives how many attempts ended in which outcome. ``queues`` are those to
-    run (none named: all). With ``advance_clock`` the database's clock moves on to whatever is due
-    next, retries and snoozes included, until nothing waits at all; without, they are left. Handlers
-    with ``isolation="process"`` run in this process, too. Raises ``TimeoutError`` if it takes
-    longer than ``timeout`` seconds.
+    They run in this process; the return value counts attempts by outcome. ``queues`` are the queues
+    to run, by default all. With ``advance_clock`` the database's clock is set to the next due time,
+    retries and snoozes included, until no task waits; without it, those are left. Handlers with
+    ``isolation="process"`` run in this process, too. Raises ``TimeoutError`` if it takes longer
+    than ``timeout`` seconds.
     """
     async with (
         _connected(dsn_of(app)) as database,
         _working(app, database, list(queues), concurrency) as (worker_id, line, work),
     ):
-        chosen = {"queues": list(queues) or None, "webhooks": False}  # a test sends nothing
+        chosen = {"queues": list(queues) or None, "webhooks": False}  # tests send no webhooks
         try:
             async with asyncio.timeout(timeout):
                 while not work.done():
@@ -62,9 +62,10 @@ async def drain(
                     elif not (advance_clock and await _to_next_due(database, chosen)):
                         break
         except TimeoutError:
-            message = f"tasks still run or wait after {timeout:g} s"
-            hint = "does one enqueue itself, or is its queue paused?"
-            raise TimeoutError(f"{message}: {hint}") from None
+            raise TimeoutError(
+                f"tasks still run or wait after {timeout:g} s: "
+                "does one enqueue itself, or is its queue paused?"
+            ) from None
         outcomes = await database.rows("outcomes_of_worker", {"worker": worker_id})
     return {Outcome(row["outcome"]): row["n"] for row in outcomes}
 
@@ -102,7 +103,7 @@ async def _working(
     app: PgQueue, database: Pool, queues: list[str], concurrency: int
 ) -> AsyncIterator[tuple[int, _Line, asyncio.Task[int]]]:
     here = PgQueue()
-    here.types = {name: replace(kind, isolation=None) for name, kind in app.types.items()}
+    here.types.update((name, replace(kind, isolation=None)) for name, kind in app.types.items())
     types = encode([kind.published() for kind in app.types.values()]).decode()
     await database.rows("register_types", {"types": types})
     row = await database.row(
@@ -145,7 +146,7 @@ async def _working(
 
 
 async def _maintain(database: Pool, line: _Line) -> int:
-    """Do what a supervisor would, and give how many tasks that moved."""
+    """Do what a supervisor would, and return how many tasks that made runnable."""
     await database.rows("fold_batches")
     await database.rows("follow_up")
     row = await database.row("promote")
