@@ -12,10 +12,10 @@ WITHOUT = $(shell .ci/packages pgbouncer faketime) $(shell .ci/root)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test faults pgbouncer chaos fuzz failover upgrades property limits mutants check fmt bench psql lock clean
+.PHONY: help setup run demo test test-all test-rest faults pgbouncer chaos fuzz failover upgrades property limits mutants check fmt bench psql lock clean
 
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 setup: $(VENV)/.dev ## make .venv with everything for development
 
@@ -28,16 +28,39 @@ demo: $(VENV)/.run ## submit a batch of all built-in types to `make run`, print 
 # What examples/webhook_processing.py signs with: known to everybody, so it protects nothing.
 DEMO_SECRET := whsec_ZGVtbyBzZWNyZXQgb2YgcGdxdWV1ZQ==
 
-test: $(VENV)/.dev ## run the whole suite, then the database tests on PostgreSQL 15 (ARGS=…)
-	$(PYTEST) -n $(JOBS) --postgres=$(POSTGRES) $(WITHOUT) $(ARGS)
+test: $(VENV)/.dev ## run what every commit must pass, in about five minutes (ARGS=…)
+	$(PYTEST) -n $(JOBS) --postgres=$(POSTGRES) $(ARGS)
+
+test-all: test test-rest ## run `make test`, and then everything else (ARGS=…)
+
+# What `make test-all` adds, one directory a subject; pytest's `testpaths` are those of `make test`.
+REST = tests/acceptance tests/bench tests/chaos tests/fuzz tests/mutants tests/property tests/upgrades
+# Where a pooler could matter most; `make pgbouncer` runs everything that talks to PostgreSQL.
+POOLED = tests/chaos/test_pooler.py tests/library/test_transactions.py tests/library/test_client.py \
+  tests/worker/test_exactly_once.py tests/database/test_limits.py
+OLDEST = tests/database tests/library
+
+# The paths that ARGS names, and what they leave of a pass: nothing, or themselves instead of its own.
+NAMED = $(wildcard $(foreach word,$(ARGS),$(firstword $(subst ::, ,$(word)))))
+paths = $(if $(NAMED),,$(1))
+covers = $(if $(NAMED),$(filter $(1) $(addsuffix /%,$(1)),$(NAMED)),all)
+
+test-rest: $(VENV)/.dev
+ifeq ($(NAMED),)
+	$(PYTEST) -n $(JOBS) --postgres=$(POSTGRES) $(WITHOUT) $(REST) $(ARGS)
+endif
+ifneq ($(call covers,$(POOLED)),)
 	@case "$(WITHOUT)" in *pgbouncer*) ;; *) \
-	  set -x; $(PYTEST) -n $(JOBS) --postgres=$(POSTGRES) --pooler=pgbouncer $(POOLED) $(ARGS) ;; \
+	  set -x; $(PYTEST) -n $(JOBS) --postgres=$(POSTGRES) --pooler=pgbouncer $(call paths,$(POOLED)) $(ARGS) ;; \
 	esac
+endif
+ifneq ($(call covers,$(OLDEST)),)
 	@if [ -x /usr/lib/postgresql/15/bin/initdb ]; then \
-	  set -x; $(PYTEST) -n $(JOBS) --postgres=15 tests/database tests/library $(ARGS); \
+	  set -x; $(PYTEST) -n $(JOBS) --postgres=15 $(call paths,$(OLDEST)) $(ARGS); \
 	else \
 	  echo "PostgreSQL 15 is not installed here, so only $(POSTGRES) was tested (CI tests both)."; \
 	fi
+endif
 
 faults: $(VENV)/.dev ## break everything, one fault at a time, and print what was measured
 	$(BIN)/pytest --postgres=$(POSTGRES) tests/chaos $(WITHOUT) $(ARGS)
@@ -61,10 +84,6 @@ STEPS ?= 50
 failover: $(VENV)/.dev ## fail over to a standby and back, FAILOVERS=10 times, and print what was lost
 	FAILOVERS=$(FAILOVERS) $(BIN)/pytest --postgres=$(POSTGRES) tests/chaos/test_failover.py $(ARGS)
 
-# Where a pooler could matter most; `make pgbouncer` runs everything that talks to PostgreSQL.
-POOLED = tests/chaos/test_pooler.py tests/library/test_transactions.py tests/library/test_client.py \
-  tests/worker/test_exactly_once.py tests/database/test_limits.py
-
 pgbouncer: $(VENV)/.dev ## run the tests of all parts through PgBouncer in transaction mode (ARGS=…)
 	@case "$(WITHOUT)" in *pgbouncer*) exit 1 ;; esac
 	$(BIN)/pytest -n $(JOBS) --postgres=$(POSTGRES) --pooler=pgbouncer tests/chaos/test_pooler.py \
@@ -72,7 +91,7 @@ pgbouncer: $(VENV)/.dev ## run the tests of all parts through PgBouncer in trans
 
 fuzz: $(VENV)/.dev ## make 20,000 calls to the API as schemathesis thinks them up (CALLS=… SEED=…)
 	PGQUEUE_TEST_FUZZ_CALLS=$(CALLS) PGQUEUE_TEST_FUZZ_SEED=$(SEED) \
-	  $(BIN)/pytest --postgres=$(POSTGRES) tests/api/test_fuzz.py $(ARGS)
+	  $(BIN)/pytest --postgres=$(POSTGRES) tests/fuzz $(ARGS)
 
 upgrades: $(VENV)/.dev ## roll releases over each other under load: this and the next, the last and this
 	$(BIN)/pytest --postgres=$(POSTGRES) tests/upgrades $(ARGS)

@@ -4,7 +4,12 @@ from pgqueue.client.app import PgQueue
 from pgqueue.client.batches import Batches, OpenBatch
 from pgqueue.client.operations import Operations
 from pgqueue.client.schedules import Schedules
-from pgqueue.client.sync import SyncClient
+from pgqueue.client.sync.batches import SyncBatches, SyncOpenBatch
+from pgqueue.client.sync.client import SyncClient
+from pgqueue.client.sync.operations import SyncOperations
+from pgqueue.client.sync.schedules import SyncSchedules
+from pgqueue.client.sync.webhooks import SyncWebhooks
+from pgqueue.client.webhooks import Webhooks
 from pgqueue.errors import (
     AnswerLost,
     Conflict,
@@ -34,6 +39,7 @@ from pgqueue.models.queue import Queue
 from pgqueue.models.retention import Retention
 from pgqueue.models.schedule import NewSchedule, Schedule, Slot
 from pgqueue.models.task import Dependency, Enqueued, NewTask, Outcome, Progress, Status, Task
+from pgqueue.models.webhook import Webhook, WebhookDelivery
 from pgqueue.settings import Settings
 
 __all__ = [
@@ -83,10 +89,18 @@ __all__ = [
     "Slot",
     "Snooze",
     "Status",
+    "SyncBatches",
     "SyncClient",
+    "SyncOpenBatch",
+    "SyncOperations",
+    "SyncSchedules",
+    "SyncWebhooks",
     "Task",
     "TaskPruned",
     "UsageError",
+    "Webhook",
+    "WebhookDelivery",
+    "Webhooks",
     "chain",
     "chord",
     "group",

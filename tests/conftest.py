@@ -1,6 +1,7 @@
 """Fixtures for every test: a server for the run, a migrated database for each test."""
 
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -29,6 +30,10 @@ hypothesis.settings.load_profile("pgqueue")
 for _name in [*os.environ]:
     if _name.startswith(("PGQUEUE_", "OTEL_")) and not _name.startswith("PGQUEUE_TEST_"):
         del os.environ[_name]
+
+# Images of containers forbid it: each process that a test starts would compile pgqueue anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -80,6 +80,7 @@ class Api(Litestar):
 
         @asynccontextmanager
         async def running(_: Litestar) -> AsyncIterator[None]:
+            services = self.services
             await services.start()
             try:
                 yield
@@ -89,7 +90,7 @@ class Api(Litestar):
         super().__init__(
             route_handlers=ROUTES,
             dependencies={
-                "services": Provide(lambda: services, sync_to_thread=False),
+                "services": Provide(lambda: self.services, sync_to_thread=False),
                 "document": Provide(_document_text, sync_to_thread=True),
             },
             request_class=TypedRequest.within(services.bounds),

@@ -2,47 +2,38 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any, Self
-from uuid import UUID
 
-from psycopg.rows import dict_row
-
-from pgqueue.client.watch import Watch
-from pgqueue.database.queries import query
+from pgqueue.client.calls import Part, as_uuid, as_uuid_or_none, with_text_ids
+from pgqueue.client.enqueueing import task_rows
 from pgqueue.errors import NotFound, UsageError
 from pgqueue.models.batch import Batch
-from pgqueue.models.task import NewTask, encode, seconds
+from pgqueue.models.task import NewTask, encode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-    from contextlib import AbstractAsyncContextManager
+    from collections.abc import Iterable, Mapping
     from datetime import timedelta
     from types import TracebackType
+    from uuid import UUID
 
-    import psycopg
-
+    from pgqueue.client.calls import Calls
+    from pgqueue.handlers.task_type import TaskType
     from pgqueue.models.task import TaskId
-
-    Connect = Callable[[], AbstractAsyncContextManager[psycopg.AsyncConnection[Any]]]
-    Tasks = Iterable[NewTask | dict[str, Any]]
-    Rows = Callable[[Tasks], list[dict[str, Any]]]
 
 __all__ = ["Batches", "OpenBatch"]
 
 
-class Batches:
+class Batches(Part):
     """``app.batches``: makes, reads, fills, closes, cancels and retries batches."""
 
-    def __init__(self, connect: Connect, listen_dsn: Callable[[], str], rows: Rows) -> None:
-        self._connect = connect
-        self._listen_dsn = listen_dsn
-        self._rows_of = rows
+    def __init__(self, calls: Calls, types: Mapping[str, TaskType]) -> None:
+        super().__init__(calls)
+        self._types = types
 
     async def create(
         self,
         name: str,
-        tasks: Tasks | None = None,
+        tasks: Iterable[NewTask | dict[str, Any]] | None = None,
         *,
         metadata: Mapping[str, Any] | None = None,
         on_success: NewTask | dict[str, Any] | None = None,
@@ -52,93 +43,85 @@ class Batches:
         open: bool | None = None,
         callback_url: str | None = None,
     ) -> Batch:
-        """Make a batch of these tasks and give it: closed, unless it is to stay ``open``.
+        """Make a batch of these tasks and return it: closed, unless it is to stay ``open``.
 
         Without tasks it is open. When all in it has ended, ``on_complete`` is enqueued, and
-        ``on_success`` if everything completed, else ``on_failure``: each once at most, and
+        ``on_success`` if everything completed, else ``on_failure``: each at most once, and
         ``callback_url`` is told by a signed POST. With ``parent`` it is part of another batch,
         which must be open.
         """
-        rows = await self._query(
+        id = await self._calls.value(
             "create_batch",
             name=name,
-            tasks=None if tasks is None else encode(self._rows_of(tasks)).decode(),
+            tasks=None if tasks is None else encode(task_rows(tasks, self._types)).decode(),
             metadata=encode(dict(metadata or {})).decode(),
             on_success=self._callback(on_success),
             on_failure=self._callback(on_failure),
             on_complete=self._callback(on_complete),
-            parent_id=None if parent is None else _uuid(parent),
+            parent_id=as_uuid_or_none(parent, "batch"),
             open=open,
             callback_url=callback_url,
         )
-        return await self.get(rows[0]["id"])
+        return await self.get(id)
 
     async def get(self, id: str | UUID) -> Batch:
-        """Give a batch as it stands; ``NotFound`` if there is none."""
-        rows = await self._query("get_batch", id=_uuid(id))
-        if not rows:
-            message = f"there is no batch {id}"
-            raise NotFound(message)
-        return _batch(rows[0])
+        """Return a batch as it is now; ``NotFound`` if there is none."""
+        row = await self._calls.row("get_batch", id=as_uuid(id, "batch"))
+        if row is None:
+            raise NotFound(f"there is no batch {id}")
+        return Batch(**with_text_ids(row))
 
     async def latest(self, *, limit: int = 50, before: str | UUID | None = None) -> list[Batch]:
-        """Give the latest batches, or those before one."""
-        place = None if before is None else _uuid(before)
-        return [_batch(row) for row in await self._query("find_batches", most=limit, before=place)]
+        """Return the latest batches, or those before one."""
+        place = as_uuid_or_none(before, "batch")
+        rows = await self._calls.rows("find_batches", most=limit, before=place)
+        return [Batch(**with_text_ids(row)) for row in rows]
 
-    async def add(self, id: str | UUID, tasks: Tasks) -> list[TaskId]:
-        """Enqueue tasks as part of an open batch, all or none, and give their ids in order."""
-        added = encode(self._rows_of(tasks)).decode()
-        rows = await self._query("add_to_batch", id=_uuid(id), tasks=added)
-        ids: list[TaskId] = rows[0]["ids"]
+    async def add(self, id: str | UUID, tasks: Iterable[NewTask | dict[str, Any]]) -> list[TaskId]:
+        """Enqueue tasks as part of an open batch, all or none, and return their ids in order."""
+        added = encode(task_rows(tasks, self._types)).decode()
+        ids: list[TaskId] = await self._calls.value(
+            "add_to_batch", id=as_uuid(id, "batch"), tasks=added
+        )
         return ids
 
     async def close(self, id: str | UUID) -> Batch:
-        """Have nothing more added to a batch: it ends when all that is in it has."""
-        await self._query("close_batch", id=_uuid(id))
+        """Let nothing more be added to a batch: it ends when all tasks in it have ended."""
+        await self._calls.rows("close_batch", id=as_uuid(id, "batch"))
         return await self.get(id)
 
     async def cancel(self, id: str | UUID, reason: str | None = None) -> str:
-        """Cancel all of a batch that has not ended, and give the id of the operation doing it."""
+        """Cancel all of a batch that has not ended; return the id of the operation that does it."""
         return await self._operation(id, "cancel_batch", reason=reason)
 
     async def retry(self, id: str | UUID) -> str:
-        """Run all of a batch that failed again, and give the id of the operation that does it."""
+        """Run all of a batch that failed again; return the id of the operation that does it."""
         return await self._operation(id, "retry_batch")
 
     async def wait(self, id: str | UUID, timeout: timedelta | float | None = None) -> Batch:
-        """Give the batch once it has ended, or raise ``TimeoutError``: it goes on."""
-        async with asyncio.timeout(seconds(timeout)), Watch(self._listen_dsn()) as watch:
-            while True:
-                batch = await self.get(id)
-                if batch.status.final:
-                    return batch
-                await watch.changed(batch.id)
+        """Return the batch once it has ended, or raise ``TimeoutError``: it goes on."""
+        wanted = as_uuid(id, "batch")
+        return await self._calls.until(
+            wanted, lambda: self.get(wanted), lambda batch: batch.status.final, timeout
+        )
 
-    async def _operation(self, id: str | UUID, name: str, **more: Any) -> str:
-        rows = await self._query(name, id=_uuid(id), requested_by=None, **more)
-        operation = rows[0]["id"]
+    async def _operation(self, id: str | UUID, name: str, **more: object) -> str:
+        wanted = as_uuid(id, "batch")
+        operation = await self._calls.value(name, id=wanted, requested_by=None, **more)
         if operation is None:
-            message = f"there is no batch {id}"
-            raise NotFound(message)
+            raise NotFound(f"there is no batch {id}")
         return str(operation)
 
     def _callback(self, task: NewTask | dict[str, Any] | None) -> str | None:
         if task is None:
             return None
         new = task if isinstance(task, NewTask) else NewTask(**task)
-        row = new.as_row()
         if new.payload is None:
+            row = new.as_row()
             del row["payload"]  # it gets the batch's
-            return encode(row).decode()
-        (row,) = self._rows_of([new])
+        else:
+            (row,) = task_rows([new], self._types)
         return encode(row).decode()
-
-    async def _query(self, asked: str, /, **parameters: Any) -> list[dict[str, Any]]:
-        async with self._connect() as connection:
-            cursor = connection.cursor(row_factory=dict_row)
-            await cursor.execute(query(asked), parameters)
-            return await cursor.fetchall()
 
 
 class OpenBatch:
@@ -154,7 +137,7 @@ class OpenBatch:
         self._id: str | None = None
 
     async def __aenter__(self) -> Self:
-        """Make it."""
+        """Make the batch."""
         self._id = (await self._batches.create(self._name, **self._options, open=True)).id
         return self
 
@@ -164,7 +147,7 @@ class OpenBatch:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Close it, or cancel it."""
+        """Close the batch, or cancel it after an error."""
         if error is None:
             await self._batches.close(self.id)
         else:
@@ -172,37 +155,27 @@ class OpenBatch:
 
     @property
     def id(self) -> str:
-        """Its id."""
+        """The id of the batch; ``UsageError`` before the block is entered."""
         if self._id is None:
-            message = "the batch has not been made"
-            raise UsageError(message, hint="use it as a context manager: async with app.batch(…)")
+            raise UsageError(
+                "the batch has not been made",
+                hint="enter its block first: `async with`, or `with` a SyncClient",
+            )
         return self._id
 
     async def enqueue(self, type: str, payload: Any = None, **options: Any) -> TaskId:
-        """Enqueue a task as part of it, with the options of ``NewTask``, and give its id."""
+        """Enqueue a task as part of it, with the options of ``NewTask``, and return its id."""
         (id,) = await self.enqueue_many([NewTask(type, payload, **options)])
         return id
 
-    async def enqueue_many(self, tasks: Tasks) -> list[TaskId]:
-        """Enqueue tasks as part of it, all or none, and give their ids in order."""
+    async def enqueue_many(self, tasks: Iterable[NewTask | dict[str, Any]]) -> list[TaskId]:
+        """Enqueue tasks as part of it, all or none, and return their ids in order."""
         return await self._batches.add(self.id, tasks)
 
     async def get(self) -> Batch:
-        """Give it as it stands."""
+        """Return the batch as it is now."""
         return await self._batches.get(self.id)
 
     async def wait(self, timeout: timedelta | float | None = None) -> Batch:
-        """Give it once it has ended: call this after the block, which closes it."""
+        """Return the batch once it has ended: call this after the block, which closes it."""
         return await self._batches.wait(self.id, timeout)
-
-
-def _batch(row: dict[str, Any]) -> Batch:
-    return Batch(**{k: str(v) if isinstance(v, UUID) else v for k, v in row.items()})
-
-
-def _uuid(value: str | UUID) -> UUID:
-    try:
-        return value if isinstance(value, UUID) else UUID(value)
-    except (ValueError, AttributeError, TypeError) as error:
-        message = f"{value!r} is no id of a batch"
-        raise UsageError(message, hint="an id is a UUID, as create gave it") from error

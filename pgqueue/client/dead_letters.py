@@ -2,45 +2,63 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from psycopg.rows import dict_row
-
-from pgqueue.database.queries import query
-from pgqueue.errors import UsageError
+from pgqueue.client.calls import Part, Row, as_uuid, with_text_ids
+from pgqueue.errors import NotFound, UsageError
 from pgqueue.models.dead_letter import DeadLetter
-from pgqueue.models.task import encode
+from pgqueue.models.task import TaskId, encode
 
 if TYPE_CHECKING:
-    import psycopg
+    from datetime import datetime
+    from uuid import UUID
+
+__all__ = ["DeadLetters"]
 
 _PAGE = 200
 
 
-async def find(
-    connection: psycopg.AsyncConnection[Any],
-    wanted: dict[str, Any],
-    limit: int,
-    before: DeadLetter | None,
-) -> list[DeadLetter]:
-    """Give the latest ``limit`` letters that all of ``wanted`` holds for, or fail with it."""
-    if limit < 1:
-        message = f"limit {limit} is none"
-        raise UsageError(message, hint="it is at least 1")
-    found: list[DeadLetter] = []
-    filter = encode({name: value for name, value in wanted.items() if value is not None}).decode()
-    place: dict[str, Any] = {"at": None, "id": None}
-    if before is not None:
-        place = {"at": before.failed_at, "id": before.id}
-    while len(found) < limit:
-        cursor = connection.cursor(row_factory=dict_row)
-        most = min(_PAGE, limit - len(found))
-        await cursor.execute(query("find_dead_letters"), {"filter": filter, "most": most, **place})
-        rows = await cursor.fetchall()
-        found += [
-            DeadLetter(**{**row, "id": str(row["id"])}) for row in rows if row["id"] is not None
-        ]
-        if rows[0]["place_ended"]:
-            break
-        place = {"at": rows[0]["place_at"], "id": rows[0]["place_id"]}
-    return found
+class DeadLetters(Part):
+    """The part of a client that is about dead letters."""
+
+    async def dead_letters(
+        self,
+        *,
+        type: str | None = None,
+        queue: str | None = None,
+        fingerprint: str | None = None,
+        from_: datetime | None = None,
+        to: datetime | None = None,
+        limit: int = 100,
+        before: DeadLetter | None = None,
+    ) -> list[DeadLetter]:
+        """Return tasks that failed for good, latest first; ``before``: the last one of a page."""
+        if limit < 1:
+            raise UsageError(f"limit cannot be {limit}", hint="it is at least 1")
+        wanted = {"type": type, "queue": queue, "fingerprint": fingerprint, "from": from_, "to": to}
+        filter = {name: value for name, value in wanted.items() if value is not None}
+        found: list[DeadLetter] = []
+        place: Row = {"at": None, "id": None}
+        if before is not None:
+            place = {"at": before.failed_at, "id": before.id}
+        while len(found) < limit:
+            rows = await self._calls.rows(
+                "find_dead_letters",
+                filter=encode(filter).decode(),
+                most=min(_PAGE, limit - len(found)),
+                **place,
+            )
+            found += [DeadLetter(**with_text_ids(row)) for row in rows if row["id"] is not None]
+            if rows[0]["place_ended"]:
+                break
+            place = {"at": rows[0]["place_at"], "id": rows[0]["place_id"]}
+        return found
+
+    async def redrive(self, id: str | UUID) -> TaskId:
+        """Run a dead letter's task again and return its id: a new one where its day is gone."""
+        redriven = await self._calls.value("redrive_task", id=as_uuid(id, "dead letter"))
+        if redriven is None:
+            raise NotFound(
+                f"there is no dead letter {id}", hint="it was run again, deleted or pruned"
+            )
+        return TaskId(redriven)

@@ -3,55 +3,42 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
-from uuid import UUID
+from typing import TYPE_CHECKING
 
-from psycopg.rows import dict_row
-
-from pgqueue.database.link import fetched
-from pgqueue.database.queries import query
-from pgqueue.errors import NotFound, UsageError
-from pgqueue.models.task import encode, seconds
-from pgqueue.models.webhook import Secret, Webhook, WebhookDelivery
+from pgqueue.client.calls import Part, as_uuid, as_uuid_or_none, given, with_text_ids
+from pgqueue.errors import NotFound
+from pgqueue.models.task import seconds
+from pgqueue.models.webhook import TASK_EVENTS, Secret, Webhook, WebhookDelivery
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from contextlib import AbstractAsyncContextManager
+    from collections.abc import Sequence
     from types import EllipsisType
-
-    import psycopg
-
-    Connect = Callable[[], AbstractAsyncContextManager[psycopg.AsyncConnection[Any]]]
+    from uuid import UUID
 
 __all__ = ["Webhooks"]
 
-_TASK_EVENTS = ("task.completed", "task.failed", "task.cancelled")
-_DAY = timedelta(days=1)
 _PAGE = 200
 
 
-class Webhooks:
+class Webhooks(Part):
     """``app.webhooks``: subscriptions, their secrets, and the log of what was sent.
 
-    Where an id may be left out, what is meant are the callback URLs of tasks and batches. Raises
-    ``NotFound`` for an id that is not there.
+    Without an id, where it may be left out, a call is about the callback URLs of tasks and batches.
+    Raises ``NotFound`` for an id that does not exist.
     """
-
-    def __init__(self, connect: Connect) -> None:
-        self._connect = connect
 
     async def create(
         self,
         url: str,
         *,
-        events: Sequence[str] = _TASK_EVENTS,
+        events: Sequence[str] = TASK_EVENTS,
         queues: Sequence[str] | None = None,
         types: Sequence[str] | None = None,
         description: str = "",
         enabled: bool = True,
     ) -> Webhook:
-        """Tell a URL of events, of all queues and types or of those given, from now on."""
-        rows = await self._rows(
+        """Tell a URL of events from now on: of all queues and types, or of those given."""
+        id = await self._calls.value(
             "create_webhook",
             url=url,
             events=[*events],
@@ -60,19 +47,19 @@ class Webhooks:
             description=description,
             enabled=enabled,
         )
-        return await self.get(rows[0]["id"])
+        return await self.get(id)
 
     async def get(self, id: str | UUID) -> Webhook:
-        """Give a webhook."""
-        rows = await self._rows("get_webhook", id=_uuid(id))
-        if not rows:
-            raise _none(id)
-        return Webhook(**{**rows[0], "id": str(rows[0]["id"])})
+        """Return a webhook."""
+        row = await self._calls.row("get_webhook", id=as_uuid(id, "webhook"))
+        if row is None:
+            raise _no_webhook(id)
+        return Webhook(**with_text_ids(row))
 
     async def all(self) -> list[Webhook]:
-        """Give every webhook, oldest first."""
-        rows = await self._rows("get_webhook", id=None)
-        return [Webhook(**{**row, "id": str(row["id"])}) for row in rows]
+        """Return every webhook, oldest first."""
+        rows = await self._calls.rows("get_webhook", id=None)
+        return [Webhook(**with_text_ids(row)) for row in rows]
 
     async def update(
         self,
@@ -85,45 +72,48 @@ class Webhooks:
         description: str | EllipsisType = ...,
         enabled: bool | EllipsisType = ...,
     ) -> Webhook:
-        """Change what is given; ``None`` for queues and types stands for all."""
-        given = {
-            "url": url,
-            "events": events,
-            "queues": queues,
-            "types": types,
-            "description": description,
-            "enabled": enabled,
-        }
-        settings = encode({key: value for key, value in given.items() if value is not ...})
-        await self._rows("patch_webhook", id=_uuid(id), settings=settings.decode(), versions=None)
+        """Change what is given; ``None`` for queues or types means all."""
+        settings = given(
+            url=url,
+            events=events,
+            queues=queues,
+            types=types,
+            description=description,
+            enabled=enabled,
+        )
+        wanted = as_uuid(id, "webhook")
+        await self._calls.rows("patch_webhook", id=wanted, settings=settings, versions=None)
         return await self.get(id)
 
     async def delete(self, id: str | UUID) -> None:
         """Delete a webhook; what waits to be sent to it is cancelled."""
-        rows = await self._rows("delete_webhook", id=_uuid(id), versions=None)
-        if not rows[0]["deleted"]:
-            raise _none(id)
+        wanted = as_uuid(id, "webhook")
+        if not await self._calls.value("delete_webhook", id=wanted, versions=None):
+            raise _no_webhook(id)
 
     async def secrets(self, id: str | UUID | None = None) -> list[Secret]:
-        """Give the secrets that sign, newest first."""
+        """Return the secrets that sign, newest first."""
         if id is not None:
             await self.get(id)
-        rows = await self._rows("webhook_secrets", id=_optional(id))
+        rows = await self._calls.rows("webhook_secrets", id=as_uuid_or_none(id, "webhook"))
         return [Secret(**row) for row in rows]
 
     async def rotate_secret(
-        self, id: str | UUID | None = None, *, overlap: timedelta | float = _DAY
+        self, id: str | UUID | None = None, *, overlap: timedelta | float = timedelta(days=1)
     ) -> str:
-        """Give a new secret; for the time of the overlap the old one signs beside it."""
-        parameters = {"id": _optional(id), "overlap_s": seconds(overlap)}
-        rows = await self._rows("rotate_webhook_secret", **parameters)
-        secret: str = rows[0]["secret"]
+        """Make a new secret and return it; during the overlap the old one signs, too."""
+        secret: str = await self._calls.value(
+            "rotate_webhook_secret",
+            id=as_uuid_or_none(id, "webhook"),
+            overlap_s=seconds(overlap),
+        )
         return secret
 
     async def test(self, id: str | UUID) -> WebhookDelivery:
-        """Send the event ``webhook.test``, and give its delivery."""
-        rows = await self._rows("test_webhook", id=_uuid(id))
-        return await self.delivery(rows[0]["id"])
+        """Send the event ``webhook.test``, and return its delivery."""
+        return await self.delivery(
+            await self._calls.value("test_webhook", id=as_uuid(id, "webhook"))
+        )
 
     async def deliveries(
         self,
@@ -133,13 +123,13 @@ class Webhooks:
         limit: int = 50,
         before: str | UUID | None = None,
     ) -> list[WebhookDelivery]:
-        """Give what was sent to a webhook, latest first; ``before``: the last id of a page."""
+        """Return what was sent to a webhook, latest first; ``before``: the last id of a page."""
         found: list[WebhookDelivery] = []
-        place = _optional(before)
+        place = as_uuid_or_none(before, "webhook delivery")
         while len(found) < limit:
-            (page,) = await self._rows(
+            (page,) = await self._calls.rows(
                 "list_deliveries",
-                id=_optional(id),
+                id=as_uuid_or_none(id, "webhook"),
                 status=status,
                 before=place,
                 most=min(limit - len(found), _PAGE),
@@ -151,36 +141,17 @@ class Webhooks:
         return found
 
     async def delivery(self, id: str | UUID) -> WebhookDelivery:
-        """Give one delivery: its id is the ``webhook-id`` that was sent."""
-        rows = await self._rows("get_delivery", id=_uuid(id))
-        if not rows:
-            message = f"there is no delivery {id}"
-            raise NotFound(message, hint="it was pruned")
-        return WebhookDelivery.model_validate_json(rows[0]["state"])
+        """Return one delivery: its id is the ``webhook-id`` that was sent."""
+        row = await self._calls.row("get_delivery", id=as_uuid(id, "webhook delivery"))
+        if row is None:
+            raise NotFound(f"there is no delivery {id}", hint="it was pruned")
+        return WebhookDelivery.model_validate_json(row["state"])
 
     async def redeliver(self, id: str | UUID) -> WebhookDelivery:
         """Send a delivery again, under its id; ``Conflict`` while it is still being tried."""
-        await self._rows("redeliver", id=_uuid(id))
+        await self._calls.rows("redeliver", id=as_uuid(id, "webhook delivery"))
         return await self.delivery(id)
 
-    async def _rows(self, name: str, /, **parameters: Any) -> list[dict[str, Any]]:
-        async with self._connect() as connection:
-            cursor = connection.cursor(row_factory=dict_row)
-            await cursor.execute(query(name), parameters)
-            return await fetched(cursor)
 
-
-def _none(id: str | UUID) -> NotFound:
+def _no_webhook(id: str | UUID) -> NotFound:
     return NotFound(f"there is no webhook {id}", hint="it was deleted")
-
-
-def _optional(id: str | UUID | None) -> UUID | None:
-    return None if id is None else _uuid(id)
-
-
-def _uuid(value: str | UUID) -> UUID:
-    try:
-        return value if isinstance(value, UUID) else UUID(value)
-    except (ValueError, AttributeError, TypeError) as error:
-        message = f"{value!r} is no id of a webhook or a delivery"
-        raise UsageError(message, hint="an id is a UUID") from error

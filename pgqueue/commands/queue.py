@@ -7,7 +7,7 @@ from typing import Literal
 
 import click
 
-from pgqueue.client.sync import SyncClient
+from pgqueue.client.sync.client import SyncClient
 from pgqueue.commands.address import address, data_dir_option
 from pgqueue.commands.output import show
 from pgqueue.errors import UsageError

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pgqueue.client.sync import SyncClient
+from pgqueue.client.sync.client import SyncClient
 from pgqueue.commands.address import address, data_dir_option
 from pgqueue.commands.output import show
 

@@ -13,7 +13,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, W
 __all__ = [
     "EXAMPLE_ID",
     "INPUT",
+    "NULLABLE_UUID_SCHEMA",
     "QUEUE_NAME",
+    "UUID_SCHEMA",
     "Anything",
     "Count",
     "GivenReason",
@@ -22,6 +24,7 @@ __all__ = [
     "Name",
     "Page",
     "Record",
+    "Url",
     "Uuid",
     "Whole",
     "examples",
@@ -84,6 +87,15 @@ Whole = BeforeValidator(_whole)
 Count = Annotated[int, Field(ge=0)]
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 Key = Annotated[str, Field(min_length=1, max_length=255)]
-Uuid = Annotated[str, WithJsonSchema({"type": "string", "format": "uuid"})]
+UUID_SCHEMA = WithJsonSchema({"type": "string", "format": "uuid"})
+NULLABLE_UUID_SCHEMA = WithJsonSchema({"type": ["string", "null"], "format": "uuid"})
+Uuid = Annotated[str, UUID_SCHEMA]
+Url = Annotated[
+    str,
+    Field(
+        max_length=2048,
+        pattern=r"^https?://([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?([/?#][!-~]*)?$",
+    ),
+]
 Anything = Annotated[Any, WithJsonSchema({"description": "Any JSON value."})]
 """A JSON value that pgqueue stores and never looks into."""

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 import orjson
 
+from pgqueue.client.enqueueing import task_rows
 from pgqueue.errors import Conflict, NotFound, PayloadError, UsageError
 from pgqueue.handlers import ending as endings
 from pgqueue.handlers.context import Context
@@ -168,7 +169,7 @@ class Inline:
     ) -> list[TaskId]:
         """Run each, in the order given; one that fails does not keep the others from running."""
         del connection  # there is no transaction to wait for
-        rows = orjson.loads(encode(self._app._rows(tasks)))  # noqa: SLF001  checked as by the app
+        rows = orjson.loads(encode(task_rows(tasks, self._app.types)))
         runs = [self._run(row) for row in rows]
         self.runs += runs
         for run in runs:

@@ -24,7 +24,7 @@ __all__ = ["advance", "dsn_of", "on_database", "stored_tasks"]
 
 def dsn_of(app: PgQueue) -> str:
     """Give the connection string that an app uses."""
-    return app._dsn()  # noqa: SLF001  one library
+    return app._calls.dsn  # noqa: SLF001  one library
 
 
 @contextmanager
@@ -44,8 +44,7 @@ def on_database(app: PgQueue, database_url: str) -> Iterator[PgQueue]:
         with shown(app, lambda: stored_tasks(app)):
             yield app
     finally:
-        if app._database is not None:  # noqa: SLF001
-            app._database.abandon()  # noqa: SLF001
+        app._calls.abandon()  # noqa: SLF001
         vars(app).clear()
         vars(app).update(before)
 

@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator, Callable, Iterator
 
 import httpx
 import pytest
-from pgqueue_api.app import Api, create_app
+from pgqueue_api.app import Api
 from pgqueue_api.bounds import Bounds
 from pgqueue_api.server import Server
 
-from pgqueue.settings import Settings
+from tests.api.application import application
 from tests.api.worker import Worker
 
 SLEEP_SCHEMA = {
@@ -37,9 +37,9 @@ def limits() -> Bounds:
 
 @pytest.fixture
 async def app(database: str, worker: Worker, limits: Bounds) -> AsyncIterator[Api]:
-    app = create_app(Settings(database_url=database), limits)
-    async with app.lifespan():
-        yield app
+    with application(database, limits) as app:
+        async with app.lifespan():
+            yield app
 
 
 @pytest.fixture
@@ -53,13 +53,13 @@ async def client(app: Api) -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture
 async def served(database: str, worker: Worker, limits: Bounds) -> AsyncIterator[Server]:
     """The application behind uvicorn, on a port of its own."""
-    app = create_app(Settings(database_url=database), limits)
-    server = Server(app, "127.0.0.1", 0, grace_s=5)
-    serving = asyncio.create_task(server._serve())
-    await server.ready.wait()
-    yield server
-    server.should_exit = True
-    await serving
+    with application(database, limits) as app:
+        server = Server(app, "127.0.0.1", 0, grace_s=5)
+        serving = asyncio.create_task(server._serve())
+        await server.ready.wait()
+        yield server
+        server.should_exit = True
+        await serving
 
 
 @pytest.fixture

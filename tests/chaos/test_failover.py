@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from pgqueue.client.sync import SyncClient
+from pgqueue.client.sync.client import SyncClient
 from pgqueue.database.migrations import migrate
 from tests.chaos.crashing import check_sound, crash
 from tests.chaos.enqueuing import Enqueuer

@@ -20,6 +20,7 @@ from tests.conftest import assert_nothing_stranded
 from tests.figures import Figure
 from tests.pooler import Pooler, pgbouncer
 from tests.worker.conftest import Bench
+from tests.worker.test_hearing import Ear
 
 ROW = "transaction pooler"
 
@@ -86,3 +87,15 @@ class _api:  # noqa: N801
     async def __aexit__(self, *error: object) -> None:
         await self._client.aclose()
         await self._lifespan.__aexit__(*error)
+
+
+async def test_a_link_that_listens_behind_a_pooler_hears_nothing_and_goes_on(
+    direct: str, pgqueue_server: Server
+) -> None:
+    with pgbouncer(pgqueue_server.admin) as pooler:
+        ear = Ear(pooler.through(direct))
+        await ear.link.rows("ping")
+        with ear.link.hearing():
+            pass
+        assert await ear.link.rows("ping")
+        await ear.link.close()

@@ -4,17 +4,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import httpx
-from pgqueue_api.app import create_app
 
-from pgqueue.settings import Settings
+from tests.api.application import application
 
 
 @asynccontextmanager
 async def calling(database: str) -> AsyncIterator[httpx.AsyncClient]:
     """Run the API on a database, and give a client of it."""
-    app = create_app(Settings(database_url=database))
-    async with (
-        app.lifespan(),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api") as client,
-    ):
-        yield client
+    with application(database) as app:
+        transport = httpx.ASGITransport(app)
+        async with (
+            app.lifespan(),
+            httpx.AsyncClient(transport=transport, base_url="http://api") as client,
+        ):
+            yield client

@@ -177,7 +177,7 @@ async def test_an_unknown_task_is_not_found(app: PgQueue) -> None:
 @pytest.mark.parametrize("id", ["7", "", "'; drop table task", None, 7])
 async def test_what_is_no_id_is_a_usage_error(app: PgQueue, id: object) -> None:
     for call in (app.get, app.cancel, app.retry, app.wait):
-        with pytest.raises(UsageError, match="is no task id"):
+        with pytest.raises(UsageError, match="is not the id of a task"):
             await call(id)
 
 

@@ -192,5 +192,5 @@ def test_plain_functions_have_batches_too(database: str) -> None:
         assert client.get_batch(batch.id).total == 3
         with pytest.raises(TimeoutError):
             batch.wait(0.05)
-        empty = client.create_batch("e", [])
-        assert client.wait_for_batch(empty.id).status == "completed"
+        empty = client.batches.create("e", [])
+        assert client.batches.wait(empty.id).status == "completed"

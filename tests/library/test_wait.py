@@ -7,8 +7,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from pgqueue import DatabaseUnavailable, PgQueue, Settings, Status
-from pgqueue.client import app as app_module
-from pgqueue.client import watch
+from pgqueue.client import calls, watch
 from tests.database.queue import Queue
 
 
@@ -115,7 +114,7 @@ async def test_a_wait_listens_past_the_pooler_where_one_is_named(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     used = []
-    monkeypatch.setattr(app_module, "Watch", lambda dsn: used.append(dsn) or watch.Watch(dsn))
+    monkeypatch.setattr(calls, "Watch", lambda dsn: used.append(dsn) or watch.Watch(dsn))
     direct = make_conninfo(database, keepalives=1)
     async with PgQueue(settings=Settings(database_url=database, listen_url=direct)) as app:
         id = await app.enqueue("t")

@@ -32,27 +32,6 @@ def test_every_public_method_says_what_it_does() -> None:
     assert silent == []
 
 
-def test_the_synchronous_client_has_the_calls_of_the_other() -> None:
-    calls = {
-        "enqueue",
-        "enqueue_many",
-        "get",
-        "explain",
-        "wait",
-        "cancel",
-        "retry",
-        "set_queue",
-        "queue",
-        "pause",
-        "drain",
-        "resume",
-    }
-    for call in calls:
-        one, other = getattr(pgqueue.PgQueue, call), getattr(pgqueue.SyncClient, call)
-        theirs = set(inspect.signature(one).parameters) - {"connection"}
-        assert theirs == set(inspect.signature(other).parameters), call
-
-
 def test_the_package_is_typed() -> None:
     from importlib.resources import files
 

@@ -2,19 +2,21 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import orjson
 import psycopg
 import pytest
 from psycopg.rows import dict_row
 
+from tests import commands
+from tests.commands import Command
+
 PATIENCE_S = 45.0
+_WORKER = ["worker", "--metrics-port", "0", "--app", "tests.worker.handlers:app"]
 
 
 def eventually(probe: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> Any:
@@ -35,7 +37,7 @@ class Bench:
     def __init__(self, dsn: str, folder: Path) -> None:
         self.dsn = dsn
         self.folder = folder
-        self.workers: list[subprocess.Popen[str]] = []
+        self.workers: list[Command] = []
         direct = os.environ.get("PGQUEUE_LISTEN_URL", dsn)  # it only looks on, and must see all
         self.connection = psycopg.connect(direct, autocommit=True, row_factory=dict_row)
 
@@ -44,13 +46,20 @@ class Bench:
         self.connection.close()
         self.connection = psycopg.connect(self.dsn, autocommit=True, row_factory=dict_row)
 
-    def start(
-        self, *arguments: str, wait: bool = True, **environment: str
-    ) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, wait: bool = True, **environment: str) -> Command:
         """Start `pgqueue worker` with the handlers of these tests."""
         before = self.value("select count(*) from pgqueue_private.worker") if wait else 0
-        with (self.folder / f"worker-{len(self.workers)}.log").open("w") as log:
-            worker = self._spawn(arguments, environment, log)
+        worker = commands.start(
+            [*_WORKER, *arguments],
+            {
+                **os.environ,
+                "PGQUEUE_DATABASE_URL": self.dsn,
+                "PGQUEUE_LOG_FORMAT": "json",
+                "TEST_GATES": str(self.folder),
+                **environment,
+            },
+            self.folder / f"worker-{len(self.workers)}.log",
+        )
         self.workers.append(worker)
         if wait:
             eventually(
@@ -63,28 +72,7 @@ class Bench:
             assert worker.poll() is None, self.logs()
         return worker
 
-    def _spawn(
-        self, arguments: tuple[str, ...], environment: dict[str, str], log: IO[str]
-    ) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [
-                *(sys.executable, "-m", "pgqueue", "worker", "--metrics-port", "0"),
-                *("--app", "tests.worker.handlers:app", *arguments),
-            ],
-            env={
-                **os.environ,
-                "PGQUEUE_DATABASE_URL": self.dsn,
-                "PGQUEUE_LOG_FORMAT": "json",
-                "TEST_GATES": str(self.folder),
-                **environment,
-            },
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-
-    def stop(self, worker: subprocess.Popen[str], number: int = signal.SIGTERM) -> int:
+    def stop(self, worker: Command, number: int = signal.SIGTERM) -> int:
         """Signal a worker and give its exit status."""
         worker.send_signal(number)
         return worker.wait(PATIENCE_S)

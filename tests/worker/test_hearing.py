@@ -10,8 +10,6 @@ import pytest
 from pgqueue_worker.attempts.hearing import HearingLink
 
 from pgqueue.errors import DatabaseUnavailable
-from tests.pooler import pgbouncer
-from tests.servers import Server
 from tests.worker.conftest import Bench, eventually
 
 PATIENCE_S = 45
@@ -82,19 +80,6 @@ async def test_it_looks_at_everything_when_the_server_has_ended_it(
     with ear.link.hearing():
         other.execute(RING, ["mail"])
         assert await ear.next() == ["mail"]
-
-
-@pytest.mark.pgbouncer
-async def test_behind_a_pooler_it_hears_nothing_and_goes_on(
-    direct: str, pgqueue_server: Server
-) -> None:
-    with pgbouncer(pgqueue_server.admin) as pooler:
-        ear = Ear(pooler.through(direct))
-        await ear.link.rows("ping")
-        with ear.link.hearing():
-            pass
-        assert await ear.link.rows("ping")
-        await ear.link.close()
 
 
 @pytest.mark.unpooled("behind a pooler its supervisor hears for it")

@@ -2,17 +2,17 @@
 
 import os
 import signal
-import subprocess
 from contextlib import suppress
 
 import psutil
 import pytest
 
+from tests.commands import Command
 from tests.processes import alive
 from tests.worker.conftest import Bench, eventually
 
 
-def start(bench: Bench, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+def start(bench: Bench, *arguments: str, **environment: str) -> Command:
     return bench.start("--app", "tests.worker.isolated:app", *arguments, **environment)
 
 

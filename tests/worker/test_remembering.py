@@ -1,15 +1,15 @@
 """Checkpoints, steps and transactions, as handlers of a real worker use them."""
 
-import subprocess
 from functools import partial
 
 import pytest
 
+from tests.commands import Command
 from tests.worker.conftest import Bench, eventually
 from tests.worker.remembering import WRONG
 
 
-def start(bench: Bench, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+def start(bench: Bench, *arguments: str, **environment: str) -> Command:
     return bench.start("--app", "tests.worker.remembering:app", *arguments, **environment)
 
 

@@ -8,14 +8,11 @@ from typing import Any
 from pgqueue_api.openapi import (
     dead_letters,
     groups,
-    hooks,
     overview,
     queues,
     schedules,
     service,
     tasks,
-    uploads,
-    webhooks,
 )
 from pgqueue_api.problems import MEDIA_TYPE, PROBLEM_CODES, RETRY_AFTER_S
 from pgqueue_api.schemas.components import COMPONENTS
@@ -48,10 +45,7 @@ _PATHS = {
     **service.PATHS,
     **dead_letters.PATHS,
     **groups.PATHS,
-    **hooks.PATHS,
-    **uploads.PATHS,
     **schedules.PATHS,
-    **webhooks.PATHS,
 }
 
 
@@ -97,7 +91,7 @@ def handwritten() -> dict[str, Any]:
         ],
         "paths": paths,
         "components": {
-            "schemas": {**COMPONENTS, **hooks.COMPONENTS, **uploads.COMPONENTS},
+            "schemas": COMPONENTS,
             "responses": responses,
         },
     }

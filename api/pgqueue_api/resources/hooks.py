@@ -1,16 +1,21 @@
-"""/v1/hooks/{source}: webhooks of others, stored as they came and answered at once."""
+"""/v1/hooks/{source}: webhooks of other services, stored as they came and answered at once."""
 
 from __future__ import annotations
 
 import base64
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
-from litestar import Request, Response, post
+from litestar import Request
 from litestar.di import NamedDependency
-from litestar.params import FromPath
+from litestar.openapi.spec import Example
+from litestar.params import PathParameter
+from pydantic import Field
 
+from pgqueue.models.base import Record, Uuid
 from pgqueue_api.http import bodies
+from pgqueue_api.http.answers import Json
+from pgqueue_api.openapi.operation import Answer, operation
 from pgqueue_api.problems import TooLarge
 from pgqueue_api.services import Services
 from pgqueue_api.submit.submission import check
@@ -26,16 +31,41 @@ _KEPT = frozenset(
         "stripe-signature",
     )
 )
-"""No cookies and no authorization: payloads can be read by whoever reads tasks."""
+"""No cookies and no authorization: everyone who reads tasks can read payloads."""
+
+Source = Annotated[
+    str,
+    PathParameter(
+        description="Who sends it: it names settings of the worker.",
+        pattern="^[a-z0-9][a-z0-9-]{0,49}$",
+        examples=[Example(value="github")],
+    ),
+]
 
 
-@post("/v1/hooks/{source:str}", status_code=202)
+class HookTaken(Record):
+    """A webhook that was stored."""
+
+    id: Uuid = Field(description="The id of the task.")
+
+
+@operation(
+    "POST /v1/hooks/{source:str}",
+    Answer(202, "Stored.", {"Location": "The path of the task."}),
+    tag="tasks",
+    problems=(413, 422),
+    body={"*/*": {"type": "string"}},
+    body_required=False,
+)
 async def receive_hook(
-    source: FromPath[str],
-    request: Request[Any, Any, Any],
-    services: NamedDependency[Services],
-) -> Response[bytes]:
-    """Store a webhook for the type that verifies it."""
+    source: Source, request: Request[Any, Any, Any], services: NamedDependency[Services]
+) -> Json[HookTaken]:
+    """Receive a webhook of another service.
+
+    It is stored as a task of the type `webhook_processing`, with the exact body and the headers of
+    its signature, and answered at once. The worker verifies the signature (Standard Webhooks,
+    GitHub, Stripe), maps its fields and forwards them.
+    """
     bounds = services.bounds
     headers = dict(request.scope["headers"])
     content = await bodies.read(request.receive, headers, bounds.hook_body, bounds.body_s)
@@ -53,24 +83,19 @@ async def receive_hook(
     }
     kind = services.registry.known(_TYPE) or await services.registry.find(_TYPE)
     if len(orjson.dumps(payload)) > bounds.payload:
-        raise TooLarge("the webhook does not fit into a payload")
+        raise TooLarge(f"the webhook does not fit into a payload of {bounds.payload:,} bytes")
     submission = check(
         {"type": _TYPE, "payload": payload}, kind, services.registry.budgets, None, bounds.payload
     )
     id, _ = await services.submitter.submit(submission.element)
-    return Response(
-        orjson.dumps({"id": id}),
-        status_code=202,
-        media_type="application/json",
-        headers={"Location": f"/v1/tasks/{id}"},
-    )
+    return Json(orjson.dumps({"id": id}), Location=f"/v1/tasks/{id}")
 
 
-ROUTES: list[Any] = [receive_hook]
+ROUTES = [receive_hook]
 
 
 def _text(content: bytes) -> dict[str, str]:
-    """Give the body as text where it can be stored as such: byte for byte the same."""
+    """Return the body as text if text can hold it byte for byte, else in base64."""
     if b"\0" not in content:
         try:
             return {"body": content.decode()}

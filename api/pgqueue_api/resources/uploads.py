@@ -6,57 +6,78 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 from uuid import UUID
 
-from litestar import Request, Response, delete, get, post
+from litestar import Request, Response
 from litestar.di import NamedDependency
-from litestar.params import FromPath, QueryParameter
+from litestar.params import QueryParameter
 from litestar.response import Stream
 
 from pgqueue.errors import NotFound
-from pgqueue_api.http.answers import json_answer
+from pgqueue.models.upload import FILE_NAME, Upload
+from pgqueue_api.http.answers import Json
+from pgqueue_api.http.parameters import id_in_path
+from pgqueue_api.openapi.operation import Answer, operation
 from pgqueue_api.services import Services
 
 __all__ = ["ROUTES"]
 
 AnyRequest = Request[Any, Any, Any]
-Json = Response[bytes]
+UploadId = Annotated[UUID, id_in_path("The id of the file.")]
+FileName = Annotated[
+    str | None,
+    QueryParameter(name="name", pattern=FILE_NAME, description="The name of the file."),
+]
 
 _PIECE = 1024 * 1024
+_BINARY = {"type": "string", "format": "binary"}
 
 
-@post("/v1/artifacts", status_code=201)
+@operation(
+    "POST /v1/artifacts",
+    Answer(201, "Stored.", {"Location": "The path of the file."}),
+    tag="artifacts",
+    problems=(413, 415, 422),
+    body={"*/*": _BINARY},
+)
 async def upload(
-    *,
-    request: AnyRequest,
-    services: NamedDependency[Services],
-    name: Annotated[str | None, QueryParameter(name="name", max_length=100)] = None,
-) -> Json:
-    """Store a file; its type is the request's Content-Type."""
+    request: AnyRequest, services: NamedDependency[Services], name: FileName = None
+) -> Json[Upload]:
+    """Upload a file.
+
+    The body is the file and `Content-Type` is its type. The file is streamed into the database, so
+    it may be large; it is stored when the answer arrives, and a broken upload leaves nothing.
+    Payloads name it by its `id`.
+    """
     headers = dict(request.scope["headers"])
     id = await services.uploads.take(headers, name, request.receive)
-    # on the writing side: a replica for reads may be a moment behind
-    row = await services.files.row("upload_state", {"id": id})
-    if row is None:
-        raise _none(id)
-    answer = json_answer(row["item"].encode())
-    answer.status_code = 201
-    answer.headers["Location"] = f"/v1/artifacts/{id}"
-    return answer
+    return await _state(services, id, status=201, Location=f"/v1/artifacts/{id}")
 
 
-@get("/v1/artifacts/{id:uuid}")
-async def get_upload(id: FromPath[UUID], services: NamedDependency[Services]) -> Json:
-    """Say what a file is."""
-    row = await services.files.row("upload_state", {"id": id})
-    if row is None:
-        raise _none(id)
-    return json_answer(row["item"].encode())
+@operation(
+    "GET /v1/artifacts/{id:uuid}", Answer(200, "The file."), tag="artifacts", problems=(404,)
+)
+async def get_upload(id: UploadId, services: NamedDependency[Services]) -> Json[Upload]:
+    """Read about a file.
+
+    Its type, its size, and how long it is kept.
+    """
+    return await _state(services, id)
 
 
-@get("/v1/artifacts/{id:uuid}/content")
-async def get_content(
-    id: FromPath[UUID], request: AnyRequest, services: NamedDependency[Services]
+@operation(
+    "GET /v1/artifacts/{id:uuid}/content",
+    Answer(200, "The file.", schema=_BINARY, media_type="*/*"),
+    Answer(304, "Unchanged since `If-None-Match`."),
+    tag="artifacts",
+    problems=(404,),
+)
+async def get_upload_content(
+    id: UploadId, request: AnyRequest, services: NamedDependency[Services]
 ) -> Response[Any]:
-    """Give a file a piece at a time, to be saved but never to run as a page of this site."""
+    """Download a file.
+
+    With its own content type; the ETag is its SHA-256. Browsers save it and never run it as a page
+    of this site.
+    """
     key = {"upload_id": id, "task_id": None, "name": None}
     (found,) = await services.files.rows("find_artifact", key)
     headers = {
@@ -78,16 +99,31 @@ async def get_content(
     return Stream(pieces(), headers=headers, media_type=found["content_type"])
 
 
-@delete("/v1/artifacts/{id:uuid}", status_code=204)
-async def delete_upload(id: FromPath[UUID], services: NamedDependency[Services]) -> None:
-    """Delete a file."""
+@operation(
+    "DELETE /v1/artifacts/{id:uuid}", Answer(204, "Deleted."), tag="artifacts", problems=(404,)
+)
+async def delete_upload(id: UploadId, services: NamedDependency[Services]) -> None:
+    """Delete a file.
+
+    Tasks that name it fail from now on.
+    """
     row = await services.files.row("delete_upload", {"id": id})
     if row is None or not row["deleted"]:
-        raise _none(id)
+        raise _not_found(id)
 
 
-ROUTES: list[Any] = [upload, get_upload, get_content, delete_upload]
+ROUTES = [upload, get_upload, get_upload_content, delete_upload]
 
 
-def _none(id: object) -> NotFound:
-    return NotFound(f"there is no artifact {id}", hint="it expired or was deleted")
+async def _state(
+    services: Services, id: object, *, status: int | None = None, **headers: str
+) -> Json[Upload]:
+    # on the writing side: a replica for reads may be a moment behind
+    row = await services.files.row("upload_state", {"id": id})
+    if row is None:
+        raise _not_found(id)
+    return Json(row["item"], status=status, **headers)
+
+
+def _not_found(id: object) -> NotFound:
+    return NotFound(f"there is no artifact {id}", hint="it has expired or was deleted")

@@ -5,194 +5,277 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated
 from uuid import UUID
 
-import jsonschema_rs
-import orjson
-from litestar import Request, Response, delete, get, patch, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, QueryParameter
+from litestar.params import JSONBody, QueryParameter
 
 from pgqueue.errors import NotFound
-from pgqueue_api.http import bodies
-from pgqueue_api.http.answers import items, json_answer
-from pgqueue_api.http.parameters import decode_id, encode_id
-from pgqueue_api.http.preconditions import etag, if_match, needed, stale
-from pgqueue_api.problems import Invalid
-from pgqueue_api.schemas.webhooks import NEW_WEBHOOK, ROTATION, WEBHOOK_SETTINGS
+from pgqueue.models.webhook import (
+    DeliveryStatus,
+    NewWebhook,
+    SecretRotation,
+    Webhook,
+    WebhookDeliveries,
+    WebhookDelivery,
+    Webhooks,
+    WebhookSecrets,
+    WebhookSettings,
+)
+from pgqueue_api.http.answers import Json, items
+from pgqueue_api.http.parameters import (
+    Cursor,
+    IfMatch,
+    PageSize,
+    decode_id,
+    encode_id,
+    id_in_path,
+)
+from pgqueue_api.openapi.operation import Answer, operation
+from pgqueue_api.resources.editable import Editable
 from pgqueue_api.services import Services
-from pgqueue_api.submit.types import explain
 
 __all__ = ["ROUTES"]
 
-AnyRequest = Request[Any, Any, Any]
-Json = Response[bytes]
-DeliveryStatus = Literal["pending", "delivered", "failed", "cancelled"]
-Status = Annotated[DeliveryStatus | None, QueryParameter(name="status")]
-Cursor = Annotated[str | None, QueryParameter(name="cursor", max_length=200)]
-Limit = Annotated[int, QueryParameter(name="limit", ge=1, le=200)]
+WebhookId = Annotated[UUID, id_in_path("The id of the webhook.")]
+DeliveryId = Annotated[UUID, id_in_path("The id of the delivery: the `webhook-id` that was sent.")]
+Status = Annotated[
+    DeliveryStatus | None,
+    QueryParameter(name="status", description="Return only deliveries with this status."),
+]
 
-_NEW = jsonschema_rs.validator_for(NEW_WEBHOOK, offline=True)
-_SETTINGS = jsonschema_rs.validator_for(WEBHOOK_SETTINGS, offline=True)
-_ROTATION = jsonschema_rs.validator_for(ROTATION, offline=True)
-_MOST_BYTES = 100_000
-_DAY_S = 86_400
-_USUAL = {
-    "events": ["task.completed", "task.failed", "task.cancelled"],
-    "queues": None,
-    "types": None,
-    "description": "",
-    "enabled": True,
-}
+_TAG = "webhooks"
+_ETAG = {"ETag": "The version of the webhook."}
+_AFTERWARDS = Answer(200, "The webhook afterwards.", _ETAG)
+_SECRETS = Answer(200, "The secrets.")
+_NEW_SECRETS = Answer(200, "The secrets afterwards.")
+_DELIVERIES = Answer(200, "A page of deliveries.")
+_DELIVERY = Answer(200, "The delivery.")
+_ON_ITS_WAY = Answer(200, "The delivery, on its way.")
+_WEBHOOKS = Editable(
+    "webhook", "/v1/webhooks", "list_webhooks", "patch_webhook", "delete_webhook", key="id"
+)
 
 
-@get("/v1/webhooks")
-async def list_webhooks(services: NamedDependency[Services]) -> Json:
-    """Give every webhook."""
+@operation("GET /v1/webhooks", Answer(200, "All webhooks."), tag=_TAG)
+async def list_webhooks(services: NamedDependency[Services]) -> Json[Webhooks]:
+    """List webhooks.
+
+    Oldest first.
+    """
     rows = await services.reads.rows("list_webhooks", {"id": None})
-    return items([row["item"] for row in rows])
+    return items(row["item"] for row in rows)
 
 
-@post("/v1/webhooks", status_code=201)
-async def create_webhook(request: AnyRequest, services: NamedDependency[Services]) -> Json:
-    """Make a webhook."""
-    given = await _given(request, services, _NEW, "this is no webhook")
-    row = await services.writes.row("create_webhook", {**_USUAL, **given})
+@operation(
+    "POST /v1/webhooks",
+    Answer(201, "Created.", {**_ETAG, "Location": "The path of the webhook."}),
+    tag=_TAG,
+    problems=(409,),
+)
+async def create_webhook(
+    data: JSONBody[NewWebhook], services: NamedDependency[Services]
+) -> Json[Webhook]:
+    """Create a webhook.
+
+    It is sent the events that happen from now on; by default those of tasks. Read its secret at
+    `/secret`.
+    """
+    row = await services.writes.row("create_webhook", data.model_dump())
     assert row is not None
-    answer = await _webhook(services, UUID(row["id"]))
-    answer.status_code = 201
-    answer.headers["Location"] = f"/v1/webhooks/{row['id']}"
-    return answer
+    found = await services.writes.row("list_webhooks", {"id": row["id"]})
+    assert found is not None
+    return _WEBHOOKS.answer(found, status=201, Location=f"/v1/webhooks/{row['id']}")
 
 
-@get("/v1/webhooks/{id:uuid}")
-async def get_webhook(id: FromPath[UUID], services: NamedDependency[Services]) -> Json:
-    """Give one webhook; the ETag names its version."""
-    return await _webhook(services, id)
+@operation(
+    "GET /v1/webhooks/{id:uuid}", Answer(200, "The webhook.", _ETAG), tag=_TAG, problems=(404,)
+)
+async def get_webhook(id: WebhookId, services: NamedDependency[Services]) -> Json[Webhook]:
+    """Read a webhook.
+
+    Without its secrets.
+    """
+    return await _WEBHOOKS.get(services, id)
 
 
-@patch("/v1/webhooks/{id:uuid}")
+@operation("PATCH /v1/webhooks/{id:uuid}", _AFTERWARDS, tag=_TAG, problems=(404,))
 async def patch_webhook(
-    id: FromPath[UUID], request: AnyRequest, services: NamedDependency[Services]
-) -> Json:
-    """Change what is given of a webhook."""
-    given = await _given(request, services, _SETTINGS, "these are not the settings of a webhook")
-    versions = await _versions(request, services, id)
-    row = await services.writes.row(
-        "patch_webhook",
-        {"id": id, "settings": orjson.dumps(given).decode(), "versions": versions},
-    )
-    assert row is not None
-    if row["version"] is None:
-        raise stale(f"webhook {id}")
-    return await _webhook(services, id)
+    id: WebhookId,
+    data: JSONBody[WebhookSettings],
+    services: NamedDependency[Services],
+    if_match: IfMatch = None,
+) -> Json[Webhook]:
+    """Change a webhook.
+
+    What you leave out stays. Deliveries that still wait go to the new URL.
+    """
+    return await _WEBHOOKS.patch(services, id, data, if_match)
 
 
-@delete("/v1/webhooks/{id:uuid}", status_code=204)
+@operation("DELETE /v1/webhooks/{id:uuid}", Answer(204, "Deleted."), tag=_TAG, problems=(404,))
 async def delete_webhook(
-    id: FromPath[UUID], request: AnyRequest, services: NamedDependency[Services]
+    id: WebhookId, services: NamedDependency[Services], if_match: IfMatch = None
 ) -> None:
-    """Delete a webhook and its secrets."""
-    versions = await _versions(request, services, id)
-    row = await services.writes.row("delete_webhook", {"id": id, "versions": versions})
-    assert row is not None
-    if not row["deleted"]:
-        raise stale(f"webhook {id}")
+    """Delete a webhook.
+
+    Its secrets are deleted, too, and deliveries that still wait are cancelled.
+    """
+    await _WEBHOOKS.delete(services, id, if_match)
 
 
-@post("/v1/webhooks/{id:uuid}/test", status_code=200)
-async def test_webhook(id: FromPath[UUID], services: NamedDependency[Services]) -> Json:
-    """Send the event webhook.test."""
+@operation("POST /v1/webhooks/{id:uuid}/test", _ON_ITS_WAY, tag=_TAG, problems=(404, 409))
+async def test_webhook(id: WebhookId, services: NamedDependency[Services]) -> Json[WebhookDelivery]:
+    """Send the event webhook.test.
+
+    It is sent whatever the webhook subscribes to.
+    """
     row = await services.writes.row("test_webhook", {"id": id})
     assert row is not None
     return await _delivery(services, id, UUID(row["id"]))
 
 
-@get("/v1/webhooks/{id:uuid}/secret")
-async def get_webhook_secrets(id: FromPath[UUID], services: NamedDependency[Services]) -> Json:
-    """Give the secrets of a webhook."""
-    await _webhook(services, id)
+@operation("GET /v1/webhooks/{id:uuid}/secret", _SECRETS, tag=_TAG, problems=(404,))
+async def get_webhook_secrets(
+    id: WebhookId, services: NamedDependency[Services]
+) -> Json[WebhookSecrets]:
+    """Read the secrets of a webhook.
+
+    Each event is signed with all of them: the current one and, until it expires, the one before.
+    """
+    await _WEBHOOKS.get(services, id)
     return await _secrets(services, id)
 
 
-@get("/v1/webhooks/callbacks/secret")
-async def get_callback_secrets(services: NamedDependency[Services]) -> Json:
-    """Give the secrets of callback URLs."""
+@operation("GET /v1/webhooks/callbacks/secret", _SECRETS, tag=_TAG)
+async def get_callback_secrets(services: NamedDependency[Services]) -> Json[WebhookSecrets]:
+    """Read the secrets of callback URLs.
+
+    Each event is signed with all of them: the current one and, until it expires, the one before.
+    """
     return await _secrets(services, None)
 
 
-@post("/v1/webhooks/{id:uuid}/secret/rotate", status_code=200)
+@operation("POST /v1/webhooks/{id:uuid}/secret/rotate", _NEW_SECRETS, tag=_TAG, problems=(404,))
 async def rotate_webhook_secret(
-    id: FromPath[UUID], request: AnyRequest, services: NamedDependency[Services]
-) -> Json:
-    """Replace the secret of a webhook."""
-    return await _rotate(request, services, id)
+    id: WebhookId, data: JSONBody[SecretRotation], services: NamedDependency[Services]
+) -> Json[WebhookSecrets]:
+    """Replace the secret of a webhook.
+
+    Both secrets sign for `overlap_s` seconds (by default a day), so that the receiver can change
+    over without a gap.
+    """
+    return await _rotate(services, id, data)
 
 
-@post("/v1/webhooks/callbacks/secret/rotate", status_code=200)
-async def rotate_callback_secret(request: AnyRequest, services: NamedDependency[Services]) -> Json:
-    """Replace the secret of callback URLs."""
-    return await _rotate(request, services, None)
+@operation("POST /v1/webhooks/callbacks/secret/rotate", _NEW_SECRETS, tag=_TAG)
+async def rotate_callback_secret(
+    data: JSONBody[SecretRotation], services: NamedDependency[Services]
+) -> Json[WebhookSecrets]:
+    """Replace the secret of callback URLs.
+
+    Both secrets sign for `overlap_s` seconds (by default a day), so that the receivers can change
+    over without a gap.
+    """
+    return await _rotate(services, None, data)
 
 
-@get("/v1/webhooks/{id:uuid}/deliveries")
+@operation("GET /v1/webhooks/{id:uuid}/deliveries", _DELIVERIES, tag=_TAG, problems=(404,))
 async def list_webhook_deliveries(
-    id: FromPath[UUID],
+    id: WebhookId,
     services: NamedDependency[Services],
     status: Status = None,
     cursor: Cursor = None,
-    limit: Limit = 50,
-) -> Json:
-    """Give what was sent to a webhook."""
-    await _webhook(services, id)
+    limit: PageSize = 50,
+) -> Json[WebhookDeliveries]:
+    """List the deliveries of a webhook.
+
+    Latest first, with the responses.
+    """
+    await _WEBHOOKS.get(services, id)
     return await _deliveries(services, id, status, cursor, limit)
 
 
-@get("/v1/webhooks/callbacks/deliveries")
+@operation("GET /v1/webhooks/callbacks/deliveries", _DELIVERIES, tag=_TAG)
 async def list_callback_deliveries(
     services: NamedDependency[Services],
     status: Status = None,
     cursor: Cursor = None,
-    limit: Limit = 50,
-) -> Json:
-    """Give what was sent to callback URLs."""
+    limit: PageSize = 50,
+) -> Json[WebhookDeliveries]:
+    """List the deliveries to callback URLs.
+
+    Latest first, with the responses.
+    """
     return await _deliveries(services, None, status, cursor, limit)
 
 
-@get("/v1/webhooks/{id:uuid}/deliveries/{delivery_id:uuid}")
+@operation(
+    "GET /v1/webhooks/{id:uuid}/deliveries/{delivery_id:uuid}",
+    _DELIVERY,
+    tag=_TAG,
+    problems=(404,),
+)
 async def get_webhook_delivery(
-    id: FromPath[UUID], delivery_id: FromPath[UUID], services: NamedDependency[Services]
-) -> Json:
-    """Give one delivery."""
+    id: WebhookId, delivery_id: DeliveryId, services: NamedDependency[Services]
+) -> Json[WebhookDelivery]:
+    """Read a delivery.
+
+    With its newest tries.
+    """
     return await _delivery(services, id, delivery_id)
 
 
-@get("/v1/webhooks/callbacks/deliveries/{delivery_id:uuid}")
+@operation(
+    "GET /v1/webhooks/callbacks/deliveries/{delivery_id:uuid}",
+    _DELIVERY,
+    tag=_TAG,
+    problems=(404,),
+)
 async def get_callback_delivery(
-    delivery_id: FromPath[UUID], services: NamedDependency[Services]
-) -> Json:
-    """Give one delivery to a callback URL."""
+    delivery_id: DeliveryId, services: NamedDependency[Services]
+) -> Json[WebhookDelivery]:
+    """Read a delivery to a callback URL.
+
+    With its newest tries.
+    """
     return await _delivery(services, None, delivery_id)
 
 
-@post("/v1/webhooks/{id:uuid}/deliveries/{delivery_id:uuid}/redeliver", status_code=200)
+@operation(
+    "POST /v1/webhooks/{id:uuid}/deliveries/{delivery_id:uuid}/redeliver",
+    _ON_ITS_WAY,
+    tag=_TAG,
+    problems=(404, 409),
+)
 async def redeliver_webhook(
-    id: FromPath[UUID], delivery_id: FromPath[UUID], services: NamedDependency[Services]
-) -> Json:
-    """Send a delivery again."""
+    id: WebhookId, delivery_id: DeliveryId, services: NamedDependency[Services]
+) -> Json[WebhookDelivery]:
+    """Send a delivery again.
+
+    It keeps its `webhook-id`. While it is still being tried, the answer is 409.
+    """
     return await _redeliver(services, id, delivery_id)
 
 
-@post("/v1/webhooks/callbacks/deliveries/{delivery_id:uuid}/redeliver", status_code=200)
+@operation(
+    "POST /v1/webhooks/callbacks/deliveries/{delivery_id:uuid}/redeliver",
+    _ON_ITS_WAY,
+    tag=_TAG,
+    problems=(404, 409),
+)
 async def redeliver_callback(
-    delivery_id: FromPath[UUID], services: NamedDependency[Services]
-) -> Json:
-    """Send a delivery to a callback URL again."""
+    delivery_id: DeliveryId, services: NamedDependency[Services]
+) -> Json[WebhookDelivery]:
+    """Send a delivery to a callback URL again.
+
+    It keeps its `webhook-id`. While it is still being tried, the answer is 409.
+    """
     return await _redeliver(services, None, delivery_id)
 
 
-ROUTES: list[Any] = [
+ROUTES = [
     list_webhooks,
     create_webhook,
     get_webhook,
@@ -212,53 +295,25 @@ ROUTES: list[Any] = [
 ]
 
 
-async def _given(
-    request: AnyRequest, services: Services, validator: jsonschema_rs.Validator, wrong: str
-) -> dict[str, Any]:
-    headers = dict(request.scope["headers"])
-    bodies.require_json(headers)
-    content = await bodies.read(request.receive, headers, _MOST_BYTES, services.bounds.body_s)
-    given: dict[str, Any] = bodies.parse(content, 3)
-    if not validator.is_valid(given):
-        raise Invalid(wrong, errors=explain(validator, given), hint="see /docs")
-    return given
-
-
-async def _versions(request: AnyRequest, services: Services, id: UUID) -> list[int] | None:
-    await _webhook(services, id)
-    versions = if_match(request)
-    if versions is None:
-        raise needed(f"webhook {id}")
-    return None if versions == "*" else versions
-
-
-async def _webhook(services: Services, id: UUID) -> Json:
-    # on the writing side: a replica for reads may be a moment behind
-    row = await services.writes.row("list_webhooks", {"id": id})
-    if row is None:
-        raise NotFound(f"there is no webhook {id}", hint="GET /v1/webhooks lists them")
-    answer = json_answer(row["item"].encode())
-    answer.headers.update(etag(row["version"]))
-    return answer
-
-
-async def _secrets(services: Services, id: UUID | None) -> Json:
+async def _secrets(services: Services, id: UUID | None) -> Json[WebhookSecrets]:
     rows = await services.writes.rows("list_webhook_secrets", {"id": id})
-    answer = items([row["item"] for row in rows])
+    answer = items(row["item"] for row in rows)
     answer.headers["Cache-Control"] = "no-store"
     return answer
 
 
-async def _rotate(request: AnyRequest, services: Services, id: UUID | None) -> Json:
-    given = await _given(request, services, _ROTATION, "this is no rotation")
-    overlap_s = given.get("overlap_s", _DAY_S)
-    await services.writes.row("rotate_webhook_secret", {"id": id, "overlap_s": float(overlap_s)})
+async def _rotate(
+    services: Services, id: UUID | None, rotation: SecretRotation
+) -> Json[WebhookSecrets]:
+    await services.writes.row(
+        "rotate_webhook_secret", {"id": id, "overlap_s": float(rotation.overlap_s)}
+    )
     return await _secrets(services, id)
 
 
 async def _deliveries(
     services: Services, id: UUID | None, status: str | None, cursor: str | None, limit: int
-) -> Json:
+) -> Json[WebhookDeliveries]:
     row = await services.reads.row(
         "list_deliveries",
         {"id": id, "status": status, "before": decode_id(cursor), "most": limit},
@@ -267,14 +322,21 @@ async def _deliveries(
     return items(row["items"], next=encode_id(row["next"]))
 
 
-async def _delivery(services: Services, id: UUID | None, delivery_id: UUID) -> Json:
+async def _delivery(
+    services: Services, id: UUID | None, delivery_id: UUID
+) -> Json[WebhookDelivery]:
     row = await services.writes.row("get_delivery", {"id": delivery_id})
     if row is None or row["webhook_id"] != (None if id is None else str(id)):
-        raise NotFound(f"there is no delivery {delivery_id}", hint="it was pruned, or is another's")
-    return json_answer(row["state"].encode())
+        raise NotFound(
+            f"there is no delivery {delivery_id}",
+            hint="it was pruned, or belongs to another webhook",
+        )
+    return Json(row["state"])
 
 
-async def _redeliver(services: Services, id: UUID | None, delivery_id: UUID) -> Json:
+async def _redeliver(
+    services: Services, id: UUID | None, delivery_id: UUID
+) -> Json[WebhookDelivery]:
     await _delivery(services, id, delivery_id)
     await services.writes.rows("redeliver", {"id": delivery_id})
     return await _delivery(services, id, delivery_id)

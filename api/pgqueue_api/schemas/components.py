@@ -11,7 +11,6 @@ from pgqueue_api.schemas import (
     schedules,
     streams,
     tasks,
-    webhooks,
 )
 from pgqueue_api.schemas.parts import Schema
 
@@ -25,6 +24,5 @@ COMPONENTS: dict[str, Schema] = {
     **groups.COMPONENTS,
     **explain.COMPONENTS,
     **schedules.COMPONENTS,
-    **webhooks.COMPONENTS,
     **streams.COMPONENTS,
 }

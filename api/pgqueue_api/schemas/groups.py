@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pgqueue_api.schemas.parts import Schema, items, nullable, object_of, ref, time
-from pgqueue_api.schemas.webhooks import URL
+from pgqueue_api.schemas.parts import URL, Schema, items, nullable, object_of, ref, time
 
 __all__ = ["BATCH_STATUSES", "COMPONENTS", "NEW_BATCH", "NEW_BATCH_TASKS", "TIES"]
 

@@ -12,6 +12,7 @@ __all__ = [
     "QUEUE_NAME",
     "STATUSES",
     "TYPE_NAME",
+    "URL",
     "Schema",
     "items",
     "nullable",
@@ -66,3 +67,10 @@ def nullable(schema: Schema, description: str = "") -> Schema:
 def time(description: str) -> Schema:
     """Give a point in time."""
     return {"type": "string", "format": "date-time", "description": description}
+
+
+URL: dict[str, Any] = {
+    "type": "string",
+    "maxLength": 2048,
+    "pattern": r"^https?://([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?([/?#][!-~]*)?$",
+}

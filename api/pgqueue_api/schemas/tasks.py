@@ -11,6 +11,7 @@ from pgqueue_api.schemas.parts import (
     QUEUE_NAME,
     STATUSES,
     TYPE_NAME,
+    URL,
     Schema,
     items,
     nullable,
@@ -20,7 +21,6 @@ from pgqueue_api.schemas.parts import (
 )
 from pgqueue_api.schemas.queues import RETRY
 from pgqueue_api.schemas.unique import DEDUP, task_change
-from pgqueue_api.schemas.webhooks import URL
 
 __all__ = ["BULK", "COMPONENTS", "NEW_TASK", "TASK_CHANGE"]
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pgqueue.database.link import Link
     from pgqueue.models.task import TaskId
-    from pgqueue_worker.lease import Lease, Progress
+    from pgqueue_worker.lease import Lease
     from pgqueue_worker.measurements import Measurements
 
 __all__ = ["Outbox", "storable"]
@@ -134,11 +134,8 @@ class Outbox:
 
     async def _send_progress(self) -> None:
         moved, self._moved = self._moved, {}
-        sent: list[tuple[Lease, Progress]] = []
-        for lease in moved.values():
-            if lease.progress is not None:
-                sent.append((lease, lease.progress))
-                lease.progress = None
+        # It stays the lease's until it is recorded: a finish may overtake this call, and take it.
+        sent = [(lease, lease.progress) for lease in moved.values() if lease.progress is not None]
         if not sent:
             return
         updates = [
@@ -155,14 +152,15 @@ class Outbox:
                 "record_progress", {"updates": orjson.dumps(updates).decode()}
             )
         except DatabaseUnavailable:
-            for lease, progress in sent:
-                if lease.progress is None:  # else a later one has come meanwhile
-                    lease.progress = progress
+            for lease, _ in sent:
                 self._moved.setdefault(lease.lease_id, lease)
             raise
         except PgQueueError as error:
             _log.error("progress_not_stored", n=len(updates), error=str(error))
-            return
+            watched = False
+        for lease, progress in sent:
+            if lease.progress is progress:
+                lease.progress = None
         if watched:
             self.announce([lease.task.id for lease, _ in sent])
 

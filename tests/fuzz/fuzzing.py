@@ -17,7 +17,7 @@ from schemathesis import engine
 from schemathesis.config import InferenceAlgorithm
 from schemathesis.engine import events
 
-from tests.api import fuzzed
+from tests.fuzz import fuzzed
 
 __all__ = ["Fuzzed", "fuzz"]
 

@@ -13,9 +13,9 @@ import httpx
 import psycopg
 import pytest
 
-from tests.api.fuzzing import fuzz
 from tests.api.worker import Worker
 from tests.figures import Figure
+from tests.fuzz.fuzzing import fuzz
 from tests.processes import free_port, wait_until
 from tests.soundness import assert_sound
 
@@ -105,7 +105,7 @@ def test_no_call_breaks_the_api_and_the_queue_drains_afterwards(
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     api, api_log = start("api", "--port", str(port))
-    worker, _ = start(*("worker", "--app", "tests.api.fuzzed:app", "--metrics-port", "0"))
+    worker, _ = start(*("worker", "--app", "tests.fuzz.fuzzed:app", "--metrics-port", "0"))
 
     http = httpx.Client(base_url=url, timeout=30)
 

@@ -1,0 +1,140 @@
+"""What the parts of a client share: its connections, and named queries on them."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import UUID
+
+from pgqueue.client.watch import Watch
+from pgqueue.database.link import Database
+from pgqueue.errors import PgQueueError, UsageError
+from pgqueue.models.task import encode, seconds
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from datetime import timedelta
+
+    import psycopg
+
+    from pgqueue.settings import Settings
+
+__all__ = ["Calls", "Part", "Row", "as_uuid", "as_uuid_or_none", "given", "with_text_ids"]
+
+Row = dict[str, Any]
+Answer = TypeVar("Answer")
+
+
+class Calls:
+    """Runs named queries on connections that are opened on first use."""
+
+    def __init__(self, database_url: str | None, settings: Settings) -> None:
+        self._url = database_url
+        self._settings = settings
+        self._database: Database | None = None
+        self._opening = asyncio.Lock()
+
+    @property
+    def dsn(self) -> str:
+        """The connection string: the one given, else that of the settings."""
+        return self._url or self._settings.dsn()
+
+    @property
+    def listen_dsn(self) -> str:
+        """The connection string to listen on, which must not lead to a transaction pooler."""
+        return self._settings.listen_url or self.dsn
+
+    async def open(self) -> Database:
+        """Open the connections if need be; ``DatabaseUnavailable`` if none can be made."""
+        if self._database is not None:
+            return self._database
+        async with self._opening:
+            if self._database is None:
+                database = Database(self.dsn, application_name="pgqueue client")
+                try:
+                    await database.open()
+                except PgQueueError:
+                    await database.close()
+                    raise
+                self._database = database
+            return self._database
+
+    async def close(self) -> None:
+        """Close the connections; the next call opens them again, on whatever loop it runs."""
+        database, self._database, self._opening = self._database, None, asyncio.Lock()
+        if database is not None:
+            await database.close()
+
+    def abandon(self) -> None:
+        """Drop the connections where the event loop that could close them is gone."""
+        database, self._database, self._opening = self._database, None, asyncio.Lock()
+        if database is not None:
+            database.abandon()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+        """Lend a connection in autocommit mode."""
+        async with (await self.open()).connection() as connection:
+            yield connection
+
+    async def rows(self, name: str, /, **parameters: object) -> list[Row]:
+        """Run a named query and return its rows."""
+        return await (await self.open()).rows(name, parameters)
+
+    async def row(self, name: str, /, **parameters: object) -> Row | None:
+        """Run a named query and return its first row, if any."""
+        return await (await self.open()).row(name, parameters)
+
+    async def value(self, name: str, /, **parameters: object) -> Any:
+        """Run a named query and return the first column of its first row, ``None`` without one."""
+        row = await self.row(name, **parameters)
+        return None if row is None else next(iter(row.values()))
+
+    async def until(
+        self,
+        id: UUID,
+        read: Callable[[], Awaitable[Answer]],
+        ended: Callable[[Answer], bool],
+        timeout: timedelta | float | None,
+    ) -> Answer:
+        """Return what ``read`` returns once it has ended, or raise ``TimeoutError``.
+
+        It is read again whenever a notification names ``id``, and once a second anyway.
+        """
+        async with asyncio.timeout(seconds(timeout)), Watch(self.listen_dsn) as watch:
+            while not ended(answer := await read()):
+                await watch.changed(str(id))
+            return answer
+
+
+class Part:
+    """A part of a client: the calls that are about one noun."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+
+def as_uuid(value: str | UUID, noun: str) -> UUID:
+    """Return an id as a UUID, or raise ``UsageError``."""
+    try:
+        return value if isinstance(value, UUID) else UUID(value)
+    except (ValueError, AttributeError, TypeError) as error:
+        raise UsageError(
+            f"{value!r} is not the id of a {noun}", hint="an id is a UUID, as pgqueue returned it"
+        ) from error
+
+
+def as_uuid_or_none(value: str | UUID | None, noun: str) -> UUID | None:
+    """Return an id as a UUID, and ``None`` as it is."""
+    return None if value is None else as_uuid(value, noun)
+
+
+def with_text_ids(row: Row) -> Row:
+    """Return a row with its UUIDs as text, as models hold them."""
+    return {name: str(one) if isinstance(one, UUID) else one for name, one in row.items()}
+
+
+def given(**settings: object) -> str:
+    """Return those settings that a caller gave, as JSON: what is ``...`` was left out."""
+    return encode({name: one for name, one in settings.items() if one is not ...}).decode()

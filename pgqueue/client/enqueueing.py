@@ -1,0 +1,171 @@
+"""The way into the queue: one task, many, or one unless another has its key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from psycopg.rows import dict_row
+
+from pgqueue import telemetry
+from pgqueue.client.calls import Part, Row
+from pgqueue.database.gathering import Gatherer
+from pgqueue.database.link import translated
+from pgqueue.database.queries import query
+from pgqueue.models.task import Enqueued, NewTask, TaskId, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import psycopg
+
+    from pgqueue.client.calls import Calls
+    from pgqueue.handlers.task_type import TaskType
+
+__all__ = ["Enqueueing", "task_rows"]
+
+_CHUNK = 5_000
+
+
+class Enqueueing(Part):
+    """The part of a client that enqueues tasks, as their declared types say."""
+
+    def __init__(self, calls: Calls, types: Mapping[str, TaskType]) -> None:
+        super().__init__(calls)
+        self._types = types
+        self._gatherer = Gatherer(self._store_gathered)
+
+    async def enqueue(
+        self,
+        type: str,
+        payload: Any = None,
+        *,
+        connection: psycopg.AsyncConnection[Any] | None = None,
+        **options: Any,
+    ) -> TaskId:
+        """Enqueue a task and return its id; once this returns, it survives any crash.
+
+        ``options`` are those of ``NewTask``: queue, priority, run_at, delay, max_attempts, timeout,
+        retry, expires_at, expires_in, limit_key, cost, fairness_key, depends_on, batch_id,
+        callback_url, dedup_key and what goes with it. With a ``dedup_key`` the id may be another
+        task's, and ``Duplicate`` is raised where ``on_conflict`` is "reject".
+        With ``connection`` the task is enqueued inside the caller's transaction, and only if that
+        commits. Calls that are made while others are on their way to the database share a commit.
+        """
+        task = NewTask(type, payload, **options)
+        if connection is not None:
+            (id,) = await self.enqueue_many([task], connection=connection)
+            return id
+        (row,) = task_rows([task], self._types)
+        if "dedup_key" in row:  # what waits for a key shares its commit with nobody
+            (one,) = await self._store_unique([row], None)
+            return one.id
+        if "depends_on" in row:  # nor does what waits for others
+            (id,) = await self.enqueue_many([task])
+            return id
+        return await self._gatherer.add(encode(row))
+
+    async def enqueue_unique(
+        self,
+        type: str,
+        payload: Any = None,
+        *,
+        dedup_key: str,
+        connection: psycopg.AsyncConnection[Any] | None = None,
+        **options: Any,
+    ) -> Enqueued:
+        """Enqueue a task unless another one has its key; return ``(id, deduplicated)``.
+
+        Otherwise like ``enqueue``. Others that use the key wait until this is committed.
+        """
+        task = NewTask(type, payload, dedup_key=dedup_key, **options)
+        (one,) = await self._store_unique(task_rows([task], self._types), connection)
+        return one
+
+    async def enqueue_many(
+        self,
+        tasks: Iterable[NewTask | dict[str, Any]],
+        *,
+        connection: psycopg.AsyncConnection[Any] | None = None,
+    ) -> list[TaskId]:
+        """Enqueue many tasks, all or none, and return their ids in the same order."""
+        rows = task_rows(tasks, self._types)
+        if not rows:
+            return []
+        if any("dedup_key" in row for row in rows):
+            return [one.id for one in await self._store_unique(rows, connection)]
+        if connection is not None:
+            with translated():
+                ids, _ = await _store(connection, "enqueue_and_ring", rows)
+            return ids
+        async with self._calls.connection() as own:
+            async with own.transaction():
+                ids, queues = await _store(own, "enqueue_tasks", rows)
+            await own.execute(query("ring"), {"queues": sorted(queues)})
+        return ids
+
+    async def _store_gathered(self, elements: list[bytes]) -> list[TaskId]:
+        """Store what single calls gave and ring in one transaction: only one runs at a time."""
+        tasks = (b"[" + b",".join(elements) + b"]").decode()
+        ids: list[TaskId] = await self._calls.value("enqueue_and_ring", tasks=tasks)
+        return ids
+
+    async def _store_unique(
+        self, rows: list[Row], connection: psycopg.AsyncConnection[Any] | None
+    ) -> list[Enqueued]:
+        """Store in one statement, whatever the number: it locks all keys in one order."""
+        if connection is None:
+            async with self._calls.connection() as own:
+                return await self._store_unique(rows, own)
+        with translated():
+            stored = await _stored(connection, "enqueue_unique_and_ring", rows)
+        return [
+            Enqueued(id, deduplicated=verdict != "stored")
+            for id, verdict in zip(stored["ids"], stored["verdicts"], strict=True)
+        ]
+
+
+def task_rows(
+    tasks: Iterable[NewTask | dict[str, Any]], types: Mapping[str, TaskType]
+) -> list[Row]:
+    """Return tasks as ``pgqueue.enqueue_many`` takes them, with what their types say.
+
+    Raises ``UsageError`` for what cannot be right, ``PayloadError`` for a payload that its type
+    refuses.
+    """
+    traceparent = telemetry.current_traceparent()
+    rows = []
+    for item in tasks:
+        task = item if isinstance(item, NewTask) else NewTask(**item)
+        kind = types.get(task.type)
+        row = task.as_row(traceparent)
+        if kind is not None:
+            row.setdefault("queue", kind.queue)
+            if kind.max_attempts is not None:
+                row.setdefault("max_attempts", kind.max_attempts)
+            if kind.payload is not None:
+                kind.decode(encode(row["payload"]).decode())
+        rows.append(row)
+    return rows
+
+
+async def _store(
+    connection: psycopg.AsyncConnection[Any], name: str, rows: list[Row]
+) -> tuple[list[TaskId], set[str]]:
+    ids: list[TaskId] = []
+    queues: set[str] = set()
+    # those that name each other by place stay together
+    chunk = len(rows) if any("depends_on" in row for row in rows) else _CHUNK
+    for start in range(0, len(rows), chunk):
+        stored = await _stored(connection, name, rows[start : start + chunk])
+        ids.extend(stored["ids"])
+        queues.update(stored["queues"] or ())
+    return ids, queues
+
+
+async def _stored(connection: psycopg.AsyncConnection[Any], name: str, rows: list[Row]) -> Row:
+    cursor = connection.cursor(row_factory=dict_row)  # the caller's own may return something else
+    await cursor.execute(query(name), {"tasks": encode(rows).decode()})
+    stored = await cursor.fetchone()
+    assert stored is not None  # a function call returns a row
+    return stored
