@@ -251,7 +251,7 @@ _COUNTED_LATE = Mutant(
                 Change(
                     f"{_SQL}/claims/finish.sql",
                     "attempt - (outcome in ('snoozed', 'released'))::int",
-                    "attempt + (outcome not in ('snoozed', 'released'))::int",
+                    "attempt + (outcome in ('failed', 'timed_out'))::int",
                 ),
                 Change(
                     f"{_SQL}/claims/finish.sql",

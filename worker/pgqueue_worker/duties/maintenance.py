@@ -98,7 +98,7 @@ class Maintenance:
                     await asyncio.sleep(duty.settle_s)
                 reached = None
                 link.took_s = 0.0
-                asked = await duty.work(tools)
+                pause = await duty.work(tools)
             except PgQueueError as error:
                 if is_away(error):
                     if reached is None:
