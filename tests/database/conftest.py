@@ -14,5 +14,6 @@ def queue(connect: Callable[..., psycopg.Connection]) -> Iterator[Queue]:
     """A queue of this test's own. However the test left it, facts and tokens must agree."""
     with ThreadPoolExecutor(16) as threads:
         queue = Queue(connect, threads)
+        queue.stop_clock()
         yield queue
         assert queue.session().broken_rules() == []

@@ -5,12 +5,14 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
 import psycopg
 from psycopg.rows import dict_row
 
+NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
 _PATIENCE_S = 45
 _NUMBERS = itertools.count()
 
@@ -37,6 +39,7 @@ class Queue:
         self.name = f"session {next(_NUMBERS)}"  # the pid would be the pooler's idea
         self.connection = connect(application_name=self.name)
         self._threads = threads
+        self._still = False
 
     def on(self, connection: psycopg.Connection) -> "Queue":
         """The same queue through another session."""
@@ -178,10 +181,28 @@ class Queue:
             orjson.dumps(updates).decode(),
         )
 
-    def shift_clock(self, seconds: float) -> None:
-        self.value(
-            "select pgqueue_private.shift_clock(make_interval(secs => %s))::text", float(seconds)
+    def stop_clock(self, at: datetime = NOON) -> None:
+        """Let the service's clock stand still: only ``shift_clock`` moves it from there."""
+        self.rows(
+            "create or replace function pgqueue.clock() returns timestamptz"
+            f" language sql volatile parallel safe as $$ select timestamptz '{at.isoformat()}' $$"
         )
+        self._still = True
+
+    def start_clock(self) -> None:
+        """Let it run, as it does for users."""
+        self._still = False
+        self.shift_clock(0)
+
+    def shift_clock(self, seconds: float) -> None:
+        """Set the clock to so long after its start: ``NOON`` where it stands still, else now."""
+        if self._still:
+            self.stop_clock(NOON + timedelta(seconds=seconds))
+        else:
+            self.value(
+                "select pgqueue_private.shift_clock(make_interval(secs => %s))::text",
+                float(seconds),
+            )
 
     # looks
 

@@ -43,8 +43,9 @@ async def nap(ctx: Context, payload: dict) -> None:
 @app.task("told")
 async def told(ctx: Context, payload: dict) -> object:
     """Hear that a service wants to be left alone, the first time."""
-    slow = payload["slow"]
-    return Retry(after=3, slow=slow, reason="429") if ctx.attempt == 1 else "sent"
+    if ctx.attempt > 1:
+        return "sent"
+    return Retry(after=payload.get("after", 1), slow=payload["slow"], reason="429")
 
 
 @app.task("plain")
