@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import Metric
 
-    from pgqueue.database.link import Row
+    from pgqueue.database.pool import Row
 
 __all__ = ["CONTENT_TYPE", "Metrics"]
 

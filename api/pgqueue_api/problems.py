@@ -10,7 +10,7 @@ PgQueueError (pgqueue.errors)
     ├── TooLarge             413
     └── UnsupportedMedia     415
 KeyInFlight (Conflict)       409  the first request with this Idempotency-Key still runs
-Overloaded, DatabaseBusy (DatabaseUnavailable)  503
+Overloaded (DatabaseUnavailable)  503
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from pgqueue import logs
 from pgqueue.errors import (
     AnswerLost,
     Conflict,
+    DatabaseBusy,
     DatabaseFull,
     DatabaseUnavailable,
     Duplicate,
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
 __all__ = [
     "MEDIA_TYPE",
     "PROBLEM_CODES",
-    "DatabaseBusy",
     "Invalid",
     "InvalidBody",
     "InvalidJson",
@@ -131,12 +131,6 @@ class Overloaded(DatabaseUnavailable):
     """More work waits than will be done in time."""
 
     code = "overloaded"
-
-
-class DatabaseBusy(DatabaseUnavailable):
-    """The database did not answer in time."""
-
-    code = "database_busy"
 
 
 PROBLEM_CODES: dict[str, dict[str, Any]] = {

@@ -9,7 +9,7 @@ from pgqueue.errors import NotFound, missing_task
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from pgqueue_api.pool import Pool
+    from pgqueue.database.pool import Pool
 
 __all__ = ["missing"]
 

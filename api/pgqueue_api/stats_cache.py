@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pgqueue_api.pool import Pool
+    from pgqueue.database.pool import Pool
 
 __all__ = ["Stats"]
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from litestar.types import Receive
 
+    from pgqueue.database.pool import Pool
     from pgqueue_api.bounds import Bounds
-    from pgqueue_api.pool import Pool
 
 __all__ = ["Uploads"]
 

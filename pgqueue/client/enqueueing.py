@@ -9,8 +9,8 @@ from psycopg.rows import dict_row
 
 from pgqueue import telemetry
 from pgqueue.client.calls import Part, Row
+from pgqueue.database.connection import translated
 from pgqueue.database.gathering import Gatherer
-from pgqueue.database.link import translated
 from pgqueue.database.queries import query
 from pgqueue.models.task import Enqueued, NewTask, TaskId
 from pgqueue.models.values import encode

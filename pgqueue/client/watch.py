@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 import psycopg
 
-from pgqueue.database.link import Connection, translated
+from pgqueue.database.connection import Connection, translated
 from pgqueue.database.queries import query
 
 if TYPE_CHECKING:

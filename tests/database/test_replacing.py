@@ -4,10 +4,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from pgqueue_api.pool import Pool
 
-from pgqueue.database.link import Database, Link
+from pgqueue.database.link import Link
 from pgqueue.database.migrations import migrate, migrate_async
+from pgqueue.database.options import Options, Timeouts
+from pgqueue.database.pool import Pool
 from pgqueue.errors import UsageError
 from tests.database.queue import Queue
 from tests.database.releases import Release
@@ -160,10 +161,11 @@ async def test_who_reads_all_columns_of_a_view_goes_on_when_it_got_one(
 ) -> None:
     """Their statements are prepared, and PostgreSQL refuses those once."""
     wanted = {"id": queue.enqueue()}
-    one, two = Database(database, max_size=1), Pool(database, "test", size=1, timeout_s=20)
-    three = Link(database, "test")
+    plain = Options("test")
+    one = Pool(database, plain, size=1)
+    two = Pool(database, Options("test", Timeouts(statement_s=20)), size=1)
+    three = Link(database, plain)
     try:
-        await one.open()
         for reader in (one, two, three):
             assert len(await reader.rows("get_task", wanted)) == 1
         release.change("views/tasks.sql", r"\nfrom ", ",\n    'new' as news\nfrom ")

@@ -26,10 +26,9 @@ from pgqueue_api.pruned import missing
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
 
-    from pgqueue.database.link import Row
+    from pgqueue.database.pool import Pool, Row
     from pgqueue_api.bounds import Bounds
     from pgqueue_api.metrics import Metrics
-    from pgqueue_api.pool import Pool
 
 __all__ = ["START", "Hub", "Line", "Position", "WatchedTask"]
 

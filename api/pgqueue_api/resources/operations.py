@@ -9,7 +9,7 @@ from litestar import Request
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, QueryParameter
 
-from pgqueue.database.link import Row
+from pgqueue.database.pool import Row
 from pgqueue.errors import NotFound
 from pgqueue.models.operation import (
     NewOperation,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pgqueue import logs
 from pgqueue.database.link import Link
+from pgqueue.database.options import Options
 from pgqueue.errors import PgQueueError
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class Doorbell:
     """Tells idle workers and watchers of new tasks. It is a hint: failures are ignored."""
 
     def __init__(self, dsn: str) -> None:
-        self._link = Link(dsn, "pgqueue api doorbell")
+        self._link = Link(dsn, Options("pgqueue api doorbell"))
         self._queues: set[str] = set()
         self._ids: list[str] = []
         self._ringing: asyncio.Task[None] | None = None

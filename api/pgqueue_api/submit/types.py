@@ -21,7 +21,7 @@ from pgqueue_api.problems import UnknownType
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pgqueue_api.pool import Pool
+    from pgqueue.database.pool import Pool
 
 __all__ = ["Registry", "TaskType", "explain"]
 
