@@ -1,7 +1,7 @@
 """The pytest plugin of pgqueue: a migrated database for each test, and an app that works on it.
 
-A module beside the package and not in it, and imports that wait until a fixture is used: every run
-of pytest loads it, most of them have no use for it.
+It is a module beside the package, and imports on use, because every run of pytest loads it and most
+do not need it.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let a project name its app."""
-    parser.addini("pgqueue_app", "the app that the fixture pgqueue_app lends, as module:name")
+    """Add the setting that names a project's app."""
+    parser.addini("pgqueue_app", "the app of the fixture pgqueue_app, as module:name")
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +33,7 @@ def pgqueue_server() -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def pgqueue_template(pgqueue_server: Server) -> Iterator[str]:
-    """The name of a migrated database, for cloning; nobody may be connected to it."""
+    """The name of a migrated database to clone; nobody may be connected to it."""
     from pgqueue.database.migrations import migrate
 
     name = pgqueue_server.create()
@@ -44,7 +44,7 @@ def pgqueue_template(pgqueue_server: Server) -> Iterator[str]:
 
 @pytest.fixture
 def pgqueue_database(pgqueue_server: Server, pgqueue_template: str) -> Iterator[str]:
-    """The connection string of a migrated database of this test's own."""
+    """The connection string of a migrated database for this test alone."""
     name = pgqueue_server.create(pgqueue_template)
     yield pgqueue_server.dsn(name)
     pgqueue_server.drop(name)
@@ -52,9 +52,9 @@ def pgqueue_database(pgqueue_server: Server, pgqueue_template: str) -> Iterator[
 
 @pytest.fixture
 def pgqueue_app(request: pytest.FixtureRequest) -> Iterator[PgQueue]:
-    """The app that ``pgqueue_app`` in pytest's settings names, on a database of this test's own.
+    """The app that the pytest setting ``pgqueue_app`` names, on a database for this test alone.
 
-    Without the setting it is an app without types, to declare some in the test.
+    Without the setting it is an app without types; declare them in the test.
     """
     import pkgutil
 
@@ -64,7 +64,8 @@ def pgqueue_app(request: pytest.FixtureRequest) -> Iterator[PgQueue]:
     named = request.config.getini("pgqueue_app")
     app = pkgutil.resolve_name(named) if named else PgQueue()
     if not isinstance(app, PgQueue):
-        message = f"pgqueue_app = {named} is no PgQueue"
-        raise pytest.UsageError(message)
+        raise pytest.UsageError(
+            f"pgqueue_app = {named} is not a PgQueue: name an app as module:name"
+        )
     with on_database(app, request.getfixturevalue("pgqueue_database")):
         yield app

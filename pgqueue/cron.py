@@ -1,12 +1,12 @@
 """Due times of cron expressions: five fields, read as wall-clock time in an IANA zone.
 
-croniter walks the wall clock, which knows nothing of zones; this module puts its times on the time
-line. The rule for the hours that a change of the clocks skips or repeats:
+croniter steps through wall-clock times, without zones; this module maps them to moments. When the
+clocks change, an hour is skipped or repeated:
 
-- An expression for every hour (the hour field matches all 24) is due whenever the wall clock shows
-  a matching minute: not in a skipped hour, and both times in a repeated one.
-- Any other is due once for each matching wall-clock time: one that is skipped at the moment the
-  clocks jump, one that is repeated the first time. Times that fall on one moment are one.
+- An expression for every hour (its hour field matches all 24) is due whenever the wall clock shows
+  a matching minute: never in a skipped hour, twice in a repeated one.
+- Any other expression is due once for each matching wall-clock time: a skipped time at the moment
+  the clocks jump, a repeated one the first time. Times that map to the same moment count once.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Cron", "zone"]
 
-_LONGEST = 100
-_MOST_KNOWN = 1_000
-_MOST_YEARS = 8  # between two leap days, over the year 2100
+_MAX_LENGTH = 100
+_MAX_KNOWN = 1_000
+_MAX_YEARS = 8  # between two leap days, over the year 2100
 _MINUTE = timedelta(minutes=1)
 _TICK = timedelta(microseconds=1)
 _LAST = datetime(9990, 1, 1, tzinfo=UTC)
-_REPEATED = timedelta(hours=3)  # more than any clock goes back, but for changes of the date line
+_REPEATED = timedelta(hours=3)  # no clock goes back further, except where the date line moves
 
 _NAMES = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|sun|mon|tue|wed|thu|fri|sat"
 _FIELD = re.compile(rf"(?:[0-9*/,#-]|{_NAMES}|[lw](?![a-z]))+", re.ASCII | re.IGNORECASE)
@@ -41,7 +41,7 @@ _PLAIN_ZONE = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*", re.ASCII)
 
 
 class Cron:
-    """A checked expression in a checked zone. Making one raises ``UsageError``, in ≤ 5 ms."""
+    """A valid expression in a valid zone; others raise ``UsageError``, within 5 ms."""
 
     __slots__ = ("_every_hour", "_known", "_walk", "_zone", "expression", "timezone")
 
@@ -55,30 +55,30 @@ class Cron:
         try:
             self._step(datetime(2000, 3, 1))  # noqa: DTZ001  the wall clock
         except CroniterError as error:
-            raise _wrong(expression, f"no date in {_MOST_YEARS} years fits it") from error
+            raise _wrong(expression, f"no date within {_MAX_YEARS} years matches") from error
 
     def after(self, moment: datetime) -> datetime | None:
-        """Give the first due time after a moment, in UTC; None where 8 years have none."""
+        """Return the first due time after a moment, in UTC; None if 8 years have none."""
         if moment >= _LAST:
             return None
         minute = moment.astimezone(UTC).replace(second=0, microsecond=0)
-        if minute not in self._known:  # many schedules say the same, and are looked at together
-            if len(self._known) >= _MOST_KNOWN:
+        if minute not in self._known:  # many schedules share an expression
+            if len(self._known) >= _MAX_KNOWN:
                 self._known.clear()
             self._known[minute] = self._find(minute)
         return self._known[minute]
 
     def between(self, start: datetime, end: datetime) -> Iterator[datetime]:
-        """Give the due times after ``start`` up to and with ``end``, in order."""
+        """Yield the due times after ``start``, up to and including ``end``, in order."""
         due = self.after(start)
         while due is not None and due <= end:
             yield due
             due = self.after(due)
 
     def latest(self, start: datetime, end: datetime, most: int) -> list[datetime]:
-        """Give the last ``most`` due times after ``start`` up to and with ``end``, in order.
+        """Return the last ``most`` due times after ``start`` up to and including ``end``, in order.
 
-        Looks at a few times as many at most, however long ago ``start`` is.
+        Computes at most a few times as many, however long ago ``start`` is.
         """
         reach = most * _MINUTE
         while True:
@@ -113,7 +113,7 @@ class Cron:
             moment, wall = change, self._wall(change) - _TICK
 
     def _change(self, start: datetime, end: datetime) -> datetime | None:
-        """Give when the clocks change after one moment and up to another, or soon."""
+        """Return when the clocks change between two moments or within 3 hours of the first."""
         offset = self._offset(start)
         for high in (start + _REPEATED, end):
             if self._offset(high) != offset:
@@ -125,14 +125,16 @@ class Cron:
         return stepped
 
     def _first(self, wall: datetime) -> datetime:
-        """Give the moment a wall-clock time is shown first, or the clocks jump over it."""
+        """Return the moment when a wall-clock time is first shown, or when the clocks skip it."""
         due = self._instant(wall, 0)
         if self._wall(due) == wall:
             return due
-        return self._jump(self._instant(wall, 1), due)  # from before the jump to after it
+        return self._jump(
+            self._instant(wall, 1), due
+        )  # the search is from before the jump to after it
 
     def _jump(self, low: datetime, high: datetime) -> datetime:
-        """Give the moment, a whole second, at which the offset of ``low`` no longer holds."""
+        """Return the moment, a whole second, from which the offset differs from that of ``low``."""
         before = self._offset(low)
         while high - low > timedelta(seconds=1):
             middle = low + (high - low) / 2
@@ -151,33 +153,35 @@ class Cron:
 
 @lru_cache(maxsize=1_000)
 def zone(name: str) -> ZoneInfo:
-    """Give an IANA zone, or raise ``UsageError``."""
-    if len(name) <= _LONGEST and _PLAIN_ZONE.fullmatch(name):
+    """Return an IANA zone, or raise ``UsageError``."""
+    if len(name) <= _MAX_LENGTH and _PLAIN_ZONE.fullmatch(name):
         try:
             return ZoneInfo(name)
         except (ZoneInfoNotFoundError, ValueError, OSError):
             pass
-    message = f"there is no time zone {name[:_LONGEST]!r}"
-    raise UsageError(message, hint="name one of the IANA database, such as Europe/Berlin")
+    raise UsageError(
+        f"there is no time zone {name[:_MAX_LENGTH]!r}",
+        hint="use a name of the IANA database, such as Europe/Berlin",
+    )
 
 
 def _checked(expression: str) -> croniter:
-    if len(expression) > _LONGEST:
-        raise _wrong(expression, f"it has more than {_LONGEST} characters")
+    if len(expression) > _MAX_LENGTH:
+        raise _wrong(expression, f"it has more than {_MAX_LENGTH} characters")
     fields = expression.split(" ")
     if len(fields) != _FIELDS:
-        raise _wrong(expression, "it has other than five fields with a space between them")
+        raise _wrong(expression, "it must be five fields, separated by single spaces")
     for field in fields:
         if not _FIELD.fullmatch(field):
-            raise _wrong(expression, f"{field!r} cannot be read")
+            raise _wrong(expression, f"{field!r} is not a valid field")
     try:
-        return croniter(expression, 0, max_years_between_matches=_MOST_YEARS)
+        return croniter(expression, 0, max_years_between_matches=_MAX_YEARS)
     except (CroniterError, ValueError, TypeError, KeyError, IndexError) as error:
         raise _wrong(expression, str(error)) from error
 
 
 def _wrong(expression: str, why: str) -> UsageError:
     return UsageError(
-        f"cron {expression[:_LONGEST]!r} is no expression: {why}",
+        f"cron {expression[:_MAX_LENGTH]!r} is not a valid expression: {why}",
         hint='five fields: minute hour day-of-month month day-of-week, such as "30 9 * * 1-5"',
     )

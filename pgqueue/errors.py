@@ -1,18 +1,19 @@
 """The error tree.
 
 PgQueueError
-├── UsageError            a call that cannot be right: fix the call; ``errors`` points at places
-│   └── PayloadError      a payload that its type refuses
-├── NotFound              no such task, artifact or type
-│   └── TaskPruned        the task was there and had its time
+├── UsageError            the call is invalid: fix it; ``errors`` points at the places
+│   └── PayloadError      the payload does not fit its type
+├── NotFound              there is no such task, artifact or type
+│   └── TaskPruned        the task existed, and was deleted when its retention ended
 ├── Conflict              the state of the thing forbids it
 │   ├── Duplicate         another task has the key: ``task_id`` is its id
-│   └── Stale             it was changed since it was read
-├── LeaseLost             the attempt's lease went to another: stop working on the task
-└── DatabaseUnavailable   PostgreSQL cannot be reached, is stopping or takes no writes: try again
-    ├── DatabaseFull      its disk is full: make room there
-    ├── AnswerLost        it broke off before it answered: it may have done it, or not
-    └── SchemaMismatch    the schema and this code do not fit yet, or no more: migrate or upgrade
+│   └── Stale             the thing was changed since it was read
+├── LeaseLost             the attempt no longer holds its lease: stop working on the task
+└── DatabaseUnavailable   PostgreSQL cannot be reached, is stopping or refuses writes: try again
+    ├── DatabaseFull      its disk is full: free some space
+    ├── DatabaseBusy      it did not answer in time, or no connection became free
+    ├── AnswerLost        the connection broke before the answer: it may have been done, or not
+    └── SchemaMismatch    the schema and this code do not fit each other: migrate or upgrade
 
 Every error has a ``code`` (stable, for programs) and a ``hint`` (what to do, for people).
 """
@@ -38,7 +39,7 @@ class PgQueueError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        """Give the message, and the hint behind it."""
+        """Return the message, followed by the hint."""
         message = super().__str__()
         return f"{message} ({self.hint})" if self.hint else message
 
@@ -49,7 +50,7 @@ class PgQueueError(Exception):
 
 
 class UsageError(PgQueueError):
-    """The call cannot be right."""
+    """The call is invalid."""
 
     code = "usage"
     status = 422
@@ -79,7 +80,7 @@ class NotFound(PgQueueError):
 
 
 class TaskPruned(NotFound):
-    """The task had its time: it, or what else there was of its day, was pruned."""
+    """The task was pruned, or it never existed and tasks of its day were pruned."""
 
     code = "task_pruned"
     status = 410
@@ -105,14 +106,14 @@ class Duplicate(Conflict):
 
 
 class Stale(Conflict):
-    """It was changed since it was read."""
+    """The thing was changed since it was read."""
 
     code = "precondition_failed"
     status = 412
 
 
 class LeaseLost(PgQueueError):
-    """The lease no longer holds: the task was rescued, cancelled or finished meanwhile."""
+    """The lease is lost: the task was rescued, cancelled or finished in the meantime."""
 
     code = "lease_lost"
     status = 409
@@ -131,8 +132,14 @@ class DatabaseFull(DatabaseUnavailable):
     code = "database_full"
 
 
+class DatabaseBusy(DatabaseUnavailable):
+    """The database did not answer in time."""
+
+    code = "database_busy"
+
+
 class AnswerLost(DatabaseUnavailable):
-    """The connection broke before the answer came: what was asked may have been done, or not."""
+    """The connection broke before the answer: what was asked may have been done, or not."""
 
     code = "answer_lost"
 
@@ -150,7 +157,7 @@ _BY_SQLSTATE: dict[str, type[PgQueueError]] = {
     "PQ003": Conflict,
     "PQ004": UsageError,
     "PQ005": Stale,
-    "23502": UsageError,  # not_null_violation: what must be given was not
+    "23502": UsageError,  # not_null_violation: a required value is missing
     "23514": UsageError,  # check_violation: a bound of the schema
     "22003": UsageError,  # numeric_value_out_of_range
     "22P02": UsageError,  # invalid_text_representation
@@ -165,7 +172,7 @@ _BY_SQLSTATE: dict[str, type[PgQueueError]] = {
     "3F000": SchemaMismatch,  # invalid_schema_name
 }
 
-# connection, read-only, deadlock, resources, shutdown, files
+# connection, read-only, deadlock, resources, shutdown, file system
 _UNAVAILABLE_CLASSES = ("08", "25006", "40", "53", "57P", "58")
 
 _Away = tuple[type[DatabaseUnavailable], str, str]
@@ -178,16 +185,16 @@ _AWAY_BY_SQLSTATE: dict[str, _Away] = {
     "53100": (
         DatabaseFull,
         "PostgreSQL's disk is full",
-        "make room on it; pgqueue tries again",
+        "free some space; pgqueue tries again",
     ),
-    "25006": (  # a standby, or a server that was told to take no writes any more
+    "25006": (  # a standby, or a server that was made read-only
         DatabaseUnavailable,
-        "PostgreSQL takes no writes",
+        "PostgreSQL refuses writes",
         "name each server in PGQUEUE_DATABASE_URL, with target_session_attrs=read-write",
     ),
 }
 
-# connection failures, completion unknown, and the ends of a session: the commit may have been made
+# connection failure, completion unknown, end of the session: it may have committed
 _UNANSWERED = ("08", "40003", "57P01", "57P02")
 
 _CHECKS = {
@@ -198,7 +205,7 @@ _CHECKS = {
     "queue_name_length": "the name of a queue is 1 to 100 characters long",
     "task_payload_bounds": "a payload is at most 256 KiB and 64 levels deep",
     "schedule_payload_bounds": "a payload is at most 256 KiB and 64 levels deep",
-    "checkpoint_data_bounds": "what a task remembers is at most 256 KiB and 64 levels deep",
+    "checkpoint_data_bounds": "a checkpoint or step result is at most 256 KiB and 64 levels deep",
     "checkpoint_name_length": "the name of a step is at most 100 characters long",
     "artifact_name_plain": "an artifact's name is 1 to 100 of A-Z a-z 0-9 . _ -",
     "artifact_size_bound": "an artifact is at most 16 MiB",
@@ -212,7 +219,7 @@ _CHECKS = {
 
 
 def named(code: str, message: str, hint: str | None) -> PgQueueError:
-    """Give the error of this tree with this code: one that came from another process."""
+    """Return the error of this tree with this code, such as one from another process."""
     kinds: list[type[PgQueueError]] = [PgQueueError]
     for kind in kinds:
         kinds += kind.__subclasses__()
@@ -221,25 +228,25 @@ def named(code: str, message: str, hint: str | None) -> PgQueueError:
 
 
 def missing_task(id: object, *, pruned: bool) -> NotFound:
-    """Give the error for a task that is not there."""
+    """Return the error for a task that does not exist."""
     if pruned:
         return TaskPruned(
             f"there is no task {id} any more",
-            hint="tasks of that day have been pruned; how long its queue keeps what ended is its "
-            "setting `retention`, and what failed is among the dead letters for longer",
+            hint="tasks of that day were pruned: a queue's setting `retention` says how long ended "
+            "tasks are kept; tasks that failed stay longer, among the dead letters",
         )
     return NotFound(f"there is no task {id}")
 
 
 def translate(error: psycopg.Error) -> PgQueueError:
-    """Give the error of this tree that a database error stands for.
+    """Return the error of this tree for an error of the database.
 
-    An error without a SQLSTATE came from the driver: a value that it cannot send, or the
+    An error without a SQLSTATE comes from the driver: about a value that it cannot send, or the
     connection.
     """
     state = error.sqlstate
     if state is None and isinstance(error, psycopg.DataError):
-        return UsageError(_first_line(error), hint="PostgreSQL has no such value")
+        return UsageError(_first_line(error), hint="PostgreSQL cannot store this value")
     if unavailable := _unavailable(error, state):
         return unavailable
     kind = _BY_SQLSTATE.get(state or "", PgQueueError)
@@ -262,9 +269,9 @@ def _unavailable(error: psycopg.Error, state: str | None) -> DatabaseUnavailable
     connecting = error.pgconn is not None or isinstance(error, psycopg.errors.ConnectionTimeout)
     if not connecting and (lost or (state or "").startswith(_UNANSWERED)):
         return AnswerLost(
-            f"PostgreSQL broke off before it answered: {_first_line(error)}",
-            hint="what was asked may have been done, or not: look before you ask again, or enqueue "
-            "with a dedup_key (over HTTP an Idempotency-Key), which makes asking again safe",
+            f"the connection to PostgreSQL broke before it answered: {_first_line(error)}",
+            hint="the call may have taken effect, or not: check before you repeat it, or enqueue "
+            "with a dedup_key (over HTTP an Idempotency-Key), which makes repeating safe",
         )
     if lost or (state or "").startswith(_UNAVAILABLE_CLASSES):
         away, what, hint = _AWAY_BY_SQLSTATE.get(state or "", _AWAY)

@@ -1,8 +1,8 @@
 """Structured logs: JSON in production, readable on a terminal, on standard error.
 
-Every process of pgqueue calls ``configure`` once. What other libraries log through ``logging``
-comes out in the same form. Fields that hold for a while are bound with ``structlog.contextvars``
-(``task_id``, ``type``, ``attempt``, ``worker``) and appear on every line meanwhile.
+Every process of pgqueue calls ``configure`` once. What other libraries log through ``logging`` is
+written in the same form. Fields bound with ``structlog.contextvars`` (``task_id``, ``type``,
+``attempt``, ``worker``) appear on every line while they are bound.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Level = Literal["debug", "info", "warning", "error"]
 def configure(format: Format = "auto", level: Level = "info") -> None:
     """Send all logs of this process to standard error; ``auto`` is text on a terminal, else JSON.
 
-    May be called again; the last call holds.
+    It may be called again; the last call counts.
     """
     as_text = format == "text" or (format == "auto" and sys.stderr.isatty())
     threshold = logging.getLevelNamesMapping()[level.upper()]
@@ -60,18 +60,18 @@ def configure(format: Format = "auto", level: Level = "info") -> None:
 
 
 def get_logger(name: str) -> structlog.typing.FilteringBoundLogger:
-    """Give a logger whose lines carry the name of the part of pgqueue that wrote them."""
+    """Return a logger whose lines name the part of pgqueue that wrote them."""
     logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(logger_name=name)
     return logger
 
 
 def _standard_error(*_: object) -> WrappedLogger:
-    # looked up each time: a process that redirects its standard error keeps its logs
+    # looked up each time, so that logs follow a redirected standard error
     return structlog.WriteLogger(sys.stderr)
 
 
 def _name_logger(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    # the key that stdlib loggers have; structlog keeps `logger` for an argument of its own
+    # the key of stdlib loggers; structlog reserves `logger` for an argument of its own
     event["logger"] = event.pop("logger_name", "pgqueue")
     return event
 

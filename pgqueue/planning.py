@@ -1,7 +1,7 @@
-"""What is to become of a schedule that a scheduler looks at: which of its times have come.
+"""Plans of schedules: which of their times have come, and when the next one does.
 
-Only times are computed here, by the database's clock. Whether they are enqueued, and that this
-happens once, is for ``pgqueue_private.fire_schedules`` to say, which the plan is handed to.
+Only times are computed here, by the database's clock. ``pgqueue_private.fire_schedules`` takes the
+plan, decides whether tasks are enqueued, and makes sure that this happens once.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ __all__ = ["DueSchedule", "Plan", "plan"]
 Plan = dict[str, Any]
 
 _TICK = timedelta(microseconds=1)
-_SHOWN = 100  # missed times that get a row each, at least
-_FILLED = 500  # times of a backfill that are dealt with at once
+_SHOWN = 100  # at least this many missed times get a row each
+_FILLED = 500  # times of a backfill in one plan
 
 
 class DueSchedule(NamedTuple):
@@ -47,7 +47,7 @@ class DueSchedule(NamedTuple):
 
 
 def plan(row: DueSchedule) -> Plan:
-    """Give the plan of a schedule, as ``pgqueue_private.fire_schedules`` takes it. Never raises."""
+    """Return the plan of a schedule for ``pgqueue_private.fire_schedules``. Never raises."""
     plan: Plan = {"id": str(row.id), "version": row.version, "due_at": _text(row.next_due_at)}
     if row.cron is None:
         due = row.next_due_at
@@ -61,7 +61,7 @@ def plan(row: DueSchedule) -> Plan:
             plan |= _backfill(cron, row.backfill_from, row.backfill_to)
     except UsageError as error:
         plan |= {"error": str(error)}
-    except Exception as error:  # noqa: BLE001  whatever a row holds, it stops no other
+    except Exception as error:  # noqa: BLE001  one bad row must not stop the others
         plan |= {"error": f"cron cannot be read: {type(error).__name__}: {error}"}
     return plan
 
@@ -100,7 +100,7 @@ def _backfill(cron: Cron, start: datetime, end: datetime) -> Plan:
 
 
 def _jitter(row: DueSchedule, due: datetime) -> timedelta:
-    """Give how much later than it is due a time comes: the same for whoever asks."""
+    """Return the delay of a due time: random, but the same in every process."""
     if not row.jitter_s:
         return timedelta()
     drawn = hashlib.sha256(f"{row.id} {due.astimezone(UTC).isoformat()}".encode()).digest()

@@ -1,4 +1,4 @@
-"""Processes that live and die together, and the signals that end them."""
+"""Processes that end together, and the signals that end them."""
 
 import contextlib
 import math
@@ -18,8 +18,8 @@ __all__ = ["Family", "Signals", "Stopped", "undisturbed"]
 _AT_ONCE_S = 0.5
 _STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-# Waits for our end, which closes its input, however we end; then it ends the others. `kill 0` is
-# for its own process group, whose number nobody else can get while it lives.
+# Waits until we end, which closes its input however we end; then it ends the others. `kill 0` means
+# its own process group, whose number no other group can get while it runs.
 _GUARD = """
 while read -r pid; do outsider=$pid; done
 [ -n "$outsider" ] && kill -INT "$outsider"
@@ -28,15 +28,16 @@ kill -KILL 0
 
 
 class Stopped(BaseException):
-    """A signal to stop came inside `Signals.interrupting`."""
+    """A stop signal arrived inside `Signals.interrupting`."""
 
 
 @contextlib.contextmanager
 def undisturbed() -> Iterator[None]:
-    """Put the signals to stop off until what runs inside is done.
+    """Delay stop signals until the block is done.
 
-    For what an exception in its midst would leave behind: a process that is started, for one, and
-    that nobody knows of. Handlers run in the main thread only, so in others there is nothing to do.
+    For code that must not be interrupted by an exception, for example between starting a process
+    and storing it: the process would be lost. Handlers run in the main thread only, so in other
+    threads this does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -57,10 +58,10 @@ def undisturbed() -> Iterator[None]:
 
 
 class Signals:
-    """Counts the signals to stop, and wakes `wait` for them and for the end of a child.
+    """Counts stop signals, and wakes `wait` when one arrives or a child ends.
 
-    Those within half a second count as one: `make`, `timeout` and the like send to a process and
-    to its group, which is nobody's wish to hurry.
+    Signals within half a second count as one: `make` and `timeout` signal a process and its group,
+    which does not mean that anyone asked twice.
     """
 
     def __init__(self) -> None:
@@ -77,7 +78,7 @@ class Signals:
         self._wakeup_before = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
         for number in _STOP:
             self._before[number] = signal.signal(number, self._on_stop)
-        # Only a signal with a handler wakes.
+        # Only a signal that has a handler wakes.
         self._before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)
         return self
 
@@ -95,7 +96,7 @@ class Signals:
 
     @contextlib.contextmanager
     def interrupting(self) -> Iterator[None]:
-        """Let a signal to stop interrupt what runs inside, by raising `Stopped` there."""
+        """Let a stop signal interrupt the block by raising `Stopped` in it."""
         self._interrupting = True
         try:
             if self.count:
@@ -105,7 +106,7 @@ class Signals:
             self._interrupting = False
 
     def wait(self, seconds: float | None = None) -> None:
-        """Return at the next signal, or at once if one came since the last call."""
+        """Return at the next signal, or immediately if one arrived since the last call."""
         select.select([self._reader], [], [], seconds)
         with contextlib.suppress(BlockingIOError):
             while self._reader.recv(4096):
@@ -125,8 +126,8 @@ class Signals:
 class Family:
     """Child processes in a process group of their own.
 
-    None of them, nor of their descendants in the group, outlives the ``with`` block, nor us if we
-    are killed outright. Ctrl-C in a terminal does not reach them: ending them is ours to do.
+    They and their descendants in the group end with the ``with`` block, and if this process is
+    killed. Ctrl-C in a terminal does not reach them: this process decides when they end.
     """
 
     def __init__(self) -> None:
@@ -154,7 +155,7 @@ class Family:
             process.wait()
         if self._guard.stdin:
             self._guard.stdin.close()
-        # What is left are descendants that nobody waits for; they were killed with the rest.
+        # Only descendants that nobody waits for are left; they were killed with the rest.
         deadline = time.monotonic() + 1
         with contextlib.suppress(ProcessLookupError):
             while time.monotonic() < deadline:
@@ -162,27 +163,27 @@ class Family:
                 time.sleep(0.01)
 
     def start(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> int:
-        """Start a member, whose output is ours; return its process id."""
+        """Start a member that shares our output; return its process id."""
         self._members[name] = process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, env=environment, process_group=self._guard.pid
         )
         return process.pid
 
     def adopt(self, pid: int) -> None:
-        """Have the process ``pid``, outside the group, interrupted too if we are killed."""
+        """Have ``pid``, a process outside the group, interrupted too if this process is killed."""
         assert self._guard.stdin
         self._guard.stdin.write(f"{pid}\n".encode())
         self._guard.stdin.flush()
 
     def ended(self) -> tuple[str, int] | None:
-        """Return the name and exit status of a member that ended, negative for a signal."""
+        """Return the name and exit status of a member that ended; negative for a signal."""
         for name, process in self._members.items():
             if (status := process.poll()) is not None:
                 return name, status
         return None
 
     def running(self) -> bool:
-        """Tell whether a member runs."""
+        """Return whether a member is still running."""
         return any(process.poll() is None for process in self._members.values())
 
     def terminate(self) -> None:

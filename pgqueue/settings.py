@@ -1,4 +1,4 @@
-"""Settings, from the environment: every one is ``PGQUEUE_`` and its name in capitals."""
+"""Settings, from environment variables: ``PGQUEUE_`` and the name of a field in capitals."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from pgqueue.errors import UsageError
 
 
 class Settings(BaseSettings):
-    """What a process of pgqueue may be told. Durations are in seconds."""
+    """The settings of a process of pgqueue. Durations are in seconds."""
 
     model_config = SettingsConfigDict(env_prefix="PGQUEUE_", extra="ignore", frozen=True)
 
     database_url: str | None = Field(
         default=None,
-        description="libpq connection string; `pgqueue up` does without one",
+        description="libpq connection string; without one `pgqueue up` runs its own PostgreSQL",
     )
     listen_url: str | None = Field(
         default=None,
-        description="a direct connection for LISTEN, where database_url is a transaction pooler's",
+        description="a direct connection for LISTEN, if database_url leads to a transaction pooler",
     )
     data_dir: str = Field(
-        default=".pgqueue", description="where the embedded server keeps its data"
+        default=".pgqueue", description="data directory of the embedded PostgreSQL"
     )
 
     log_format: Literal["json", "text", "auto"] = Field(
@@ -32,11 +32,15 @@ class Settings(BaseSettings):
     )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
-    lease_s: float = Field(default=15, gt=0, description="how long a silent worker keeps its tasks")
+    lease_s: float = Field(
+        default=15, gt=0, description="how long a worker that stopped reporting keeps its tasks"
+    )
     heartbeat_s: float = Field(
         default=5, gt=0, description="how often a supervisor renews its leases"
     )
-    poll_s: float = Field(default=1, gt=0, description="an idle worker looks at least this often")
+    poll_s: float = Field(
+        default=1, gt=0, description="how often an idle worker looks for tasks, at least"
+    )
     grace_s: float = Field(
         default=30, ge=0, description="how long a drain waits for running handlers"
     )
@@ -45,21 +49,21 @@ class Settings(BaseSettings):
     )
     outbound_allow_hosts: str = Field(
         default="",
-        description="hosts by name, and networks, that requests to the outside may reach though "
-        "they are not public: hooks.internal, 10.1.0.0/16",
+        description="hosts and networks that outbound requests may reach although they are not "
+        "public, such as: hooks.internal, 10.1.0.0/16",
     )
     shrink_s: float = Field(
         default=30,
         gt=0,
-        description="how long fewer processes must have been enough before one ends",
+        description="how long fewer processes must have sufficed before one is stopped",
     )
 
     upload_bytes: int = Field(
-        default=2 * 1024**3, gt=0, description="the most that an uploaded file may have"
+        default=2 * 1024**3, gt=0, description="maximum size of an uploaded file, in bytes"
     )
     upload_types: str = Field(
         default="",
-        description="the media types of files that may be uploaded, separated by commas; empty: "
+        description="media types of files that may be uploaded, separated by commas; empty: "
         "CSV, Parquet, JSON, text, gzip, PDF and images",
     )
     upload_keep_s: float = Field(
@@ -67,11 +71,10 @@ class Settings(BaseSettings):
     )
 
     def dsn(self) -> str:
-        """Give the connection string, or say how to set one."""
+        """Return the connection string, or raise ``UsageError``."""
         if self.database_url is None:
-            message = "no database is named"
             raise UsageError(
-                message,
+                "no database is named",
                 hint="set PGQUEUE_DATABASE_URL, or start everything with `pgqueue up`",
             )
         return self.database_url

@@ -1,8 +1,8 @@
-"""OpenTelemetry: one trace from submit over claim and run to finish.
+"""OpenTelemetry: one trace from submitting a task over claiming and running it to its finish.
 
-A task carries a W3C ``traceparent``; each side continues the trace from it. Nothing of
-OpenTelemetry is imported, and a span costs one call, until ``configure`` finds an exporter named by
-the standard variables or a tracer provider that the process has set up already.
+A task carries a W3C ``traceparent``; each side continues the trace from it. OpenTelemetry
+is not imported, and a span costs one call, until ``configure`` finds an exporter in the standard
+environment variables or a tracer provider that the process has set up.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ _TRACEPARENT = re.compile(
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 
 _tracer: Tracer | None = None
-_provider: TracerProvider | None = None  # one of our own, to flush and close
+_provider: TracerProvider | None = None  # our own, to be flushed and closed
 
 
 class Span:
-    """A span that may not be there: when telemetry is off, every call does nothing."""
+    """A span, or none: when telemetry is off, every call does nothing."""
 
     __slots__ = ("_span", "traceparent")
 
@@ -47,7 +47,7 @@ class Span:
         self.traceparent = traceparent
 
     def set(self, name: str, value: str | float | bool) -> None:  # noqa: FBT001  a value, no flag
-        """Give the span an attribute."""
+        """Set an attribute of the span."""
         if self._span is not None:
             self._span.set_attribute(name, value)
 
@@ -66,14 +66,14 @@ _OFF = Span()
 
 
 def configure(service: str, *, exporter: SpanExporter | None = None) -> bool:
-    """Turn tracing on if something is there to send spans to; say whether it is on.
+    """Turn tracing on if there is somewhere to send spans; return whether it is on.
 
-    In order: the ``exporter`` given (each span is sent at once), the process's own tracer provider,
+    It uses, in this order: ``exporter`` (spans are sent one by one), the process's tracer provider,
     OTLP over HTTP when ``OTEL_EXPORTER_OTLP_ENDPOINT`` or its traces variant is set.
     ``OTEL_SDK_DISABLED=true`` and ``OTEL_TRACES_EXPORTER=none`` turn it off. Raises ``UsageError``
     when OTLP is asked for and ``pgqueue[otlp]`` is not installed.
     """
-    global _provider, _tracer  # noqa: PLW0603  tracing is a matter of the process
+    global _provider, _tracer  # noqa: PLW0603  the tracer belongs to the process
     shutdown()
     if exporter is None and _is_disabled():
         return False
@@ -88,7 +88,7 @@ def configure(service: str, *, exporter: SpanExporter | None = None) -> bool:
 
 
 def shutdown() -> None:
-    """Send what spans are left and turn tracing off; blocks up to a few seconds."""
+    """Send the remaining spans and turn tracing off; blocks up to a few seconds."""
     global _provider, _tracer
     provider, _provider, _tracer = _provider, None, None
     if provider is not None:
@@ -96,19 +96,19 @@ def shutdown() -> None:
 
 
 def enabled() -> bool:
-    """Say whether spans are recorded."""
+    """Return whether spans are recorded."""
     return _tracer is not None
 
 
 def parse(traceparent: str | None) -> str | None:
-    """Give a traceparent back if it is a valid one of version 00 or one that starts like it."""
+    """Return a traceparent if it is valid: one of version 00, or one that starts like it."""
     if traceparent is None or not _TRACEPARENT.match(traceparent):
         return None
     return traceparent[:55]
 
 
 def current_traceparent() -> str | None:
-    """Give the traceparent of the span that is current here, if one is."""
+    """Return the traceparent of the current span, if there is one."""
     if _tracer is None:
         return None
     from opentelemetry import trace  # noqa: PLC0415  only when on
@@ -128,9 +128,9 @@ def span_from(
 ) -> Iterator[Span]:
     """Record a span over the block, as a child of ``traceparent`` or else of the current span.
 
-    ``links`` are the traceparents of other traces that it serves, ``start_ns`` a start earlier than
-    now, in nanoseconds since 1970. An exception that leaves the block marks the span as failed.
-    When telemetry is off the span carries ``traceparent`` on unchanged.
+    ``links`` are the traceparents of other traces that it belongs to, ``start_ns`` is a start
+    before now, in nanoseconds since 1970. An exception that leaves the block marks the span as
+    failed. When telemetry is off, the span passes ``traceparent`` on unchanged.
     """
     if _tracer is None:
         yield Span(None, traceparent) if traceparent else _OFF
@@ -159,7 +159,7 @@ def _is_disabled() -> bool:
 def _existing_provider() -> TracerProvider | None:
     if "opentelemetry.sdk.trace" not in sys.modules:
         return None
-    from opentelemetry import trace  # noqa: PLC0415  imported by the process already
+    from opentelemetry import trace  # noqa: PLC0415  the process has imported it
     from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
 
     provider = trace.get_tracer_provider()
@@ -194,7 +194,7 @@ def _new_provider(service: str, exporter: SpanExporter | None) -> TracerProvider
             hint="pip install 'pgqueue[otlp]'",
         ) from error
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    # spans that handlers make with OpenTelemetry's own API join the task's trace
+    # so that spans made with OpenTelemetry's own API in a handler join the trace of its task
     from opentelemetry import trace  # noqa: PLC0415
 
     trace.set_tracer_provider(provider)

@@ -15,15 +15,15 @@ __all__ = ["address", "data_dir_option"]
 data_dir_option = click.option(
     "--data-dir",
     type=click.Path(path_type=Path, file_okay=False),
-    help="where the embedded PostgreSQL keeps its data  [default: .pgqueue]",
+    help="data directory of the embedded PostgreSQL  [default: .pgqueue]",
 )
 
 
 def address(data_dir: Path | None) -> str:
-    """Give the address of ``PGQUEUE_DATABASE_URL``, else of the embedded server that runs.
+    """Return ``PGQUEUE_DATABASE_URL``, else the address of the running embedded server.
 
     Raises:
-        UsageError: no database is named, and no server runs over the data directory.
+        UsageError: no database is named, and no server runs on the data directory.
     """
     settings = Settings()
     if data_dir is None and settings.database_url is not None:
@@ -31,9 +31,8 @@ def address(data_dir: Path | None) -> str:
     folder = data_dir or Path(settings.data_dir)
     url = EmbeddedServer(folder).running()
     if url is None:
-        message = f"no database is named, and none runs in {folder}"
         raise UsageError(
-            message,
-            hint="set PGQUEUE_DATABASE_URL, name the --data-dir, or start it with `pgqueue up`",
+            f"no database is named, and none runs in {folder}",
+            hint="set PGQUEUE_DATABASE_URL, pass --data-dir, or start one with `pgqueue up`",
         )
     return url

@@ -1,4 +1,4 @@
-"""``pgqueue check``: whether all that is stored agrees."""
+"""``pgqueue check``: whether everything that is stored is consistent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import psycopg
 
 from pgqueue.commands.address import address, data_dir_option
 from pgqueue.database import migrations
-from pgqueue.database.link import connection_arguments, translated
+from pgqueue.database.connection import connection_arguments, translated
 from pgqueue.database.queries import query
 
 __all__ = ["Violation", "command", "violations"]
@@ -19,7 +19,7 @@ __all__ = ["Violation", "command", "violations"]
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """Something stored that does not agree with the rest: its kind, its id or name, and how."""
+    """An inconsistency: the kind of thing, its id or name, and what is wrong with it."""
 
     topic: str
     subject: str
@@ -27,13 +27,13 @@ class Violation:
 
 
 def violations(dsn: str) -> list[Violation]:
-    """Read everything, in one snapshot, and give what does not agree; nothing when all is sound.
+    """Read everything in one snapshot and return every inconsistency found.
 
-    Takes ten to twenty seconds for each million of tasks that is kept; nobody waits for it.
+    Takes ten to twenty seconds for each million stored tasks, and blocks nobody.
 
     Raises:
         DatabaseUnavailable: the database does not answer.
-        SchemaMismatch: it has another schema than that of this code.
+        SchemaMismatch: its schema is not that of this code.
     """
     with (
         translated(),
@@ -49,9 +49,9 @@ def violations(dsn: str) -> list[Violation]:
 @click.option("--json", "as_json", is_flag=True, help="print the violations as JSON")
 @data_dir_option
 def command(*, as_json: bool, data_dir: Path | None) -> None:
-    """Say whether all that is stored agrees: each task in one place, nothing lost, counts right.
+    """Check that what is stored is consistent: each task in one place, none lost, counts right.
 
-    Ends with status 0 when the queue is sound, 1 when something does not agree: a line for each.
+    Prints a line for each violation. The exit status is 0 if there is none, else 1.
     """
     found = violations(address(data_dir))
     if as_json:

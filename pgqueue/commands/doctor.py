@@ -1,4 +1,4 @@
-"""``pgqueue doctor``: what is wrong with the service, and what to do about it."""
+"""``pgqueue doctor``: finds problems of the service, and says how to fix them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import psycopg
 
 from pgqueue.commands.address import address, data_dir_option
 from pgqueue.database import migrations
-from pgqueue.database.link import connection_arguments, translated
+from pgqueue.database.connection import connection_arguments, translated
 from pgqueue.database.queries import query
 from pgqueue.errors import DatabaseUnavailable, PgQueueError, SchemaMismatch
 
@@ -24,10 +24,10 @@ __all__ = ["Finding", "command", "examine"]
 
 _LOOKS = 5
 _SKEW_S = 1.0
-_BOUNDS = {"statement_ms": "10000", "lock_ms": "1000"}
+_LIMITS = {"statement_ms": "10000", "lock_ms": "1000", "read_only": False}
 _MARKS = {"ok": "ok", "warning": "warn", "error": "ERROR"}
 
-# name of the query → what it looks at
+# name of the query → the topics it examines
 _CONCERNS: dict[str, tuple[str, ...]] = {
     "examine_settings": ("settings",),
     "examine_days": ("partitions", "retention"),
@@ -42,7 +42,7 @@ Level = Literal["ok", "warning", "error"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found about a topic, and what to do; both are None where all is well."""
+    """What was found about a topic, and how to fix it; both are None if all is well."""
 
     topic: str
     level: Level
@@ -51,10 +51,10 @@ class Finding:
 
 
 def examine(dsn: str, *, now: Callable[[], float] = time.time) -> list[Finding]:
-    """Look at everything, in bounded time; each topic has one finding or more.
+    """Examine every topic, in bounded time, and return one or more findings for each.
 
-    ``now`` is this machine's clock, in seconds since 1970. A database that does not answer, or has
-    no schema of ours, is a finding, too.
+    ``now`` is this machine's clock, in seconds since 1970. A database that does not answer, or
+    lacks our schema, is a finding, too.
     """
     try:
         with (
@@ -70,9 +70,9 @@ def examine(dsn: str, *, now: Callable[[], float] = time.time) -> list[Finding]:
 @click.option("--json", "as_json", is_flag=True, help="print the findings as JSON")
 @data_dir_option
 def command(*, as_json: bool, data_dir: Path | None) -> None:
-    """Say what is wrong, and what to do about it.
+    """Find problems of the service, and say how to fix them.
 
-    Ends with status 0 when all is well, 1 when there are warnings, 2 when there are errors.
+    The exit status is 0 if all is well, 1 if there are warnings, 2 if there are errors.
     """
     findings = examine(address(data_dir))
     if as_json:
@@ -102,20 +102,20 @@ def _examine(connection: psycopg.Connection[Any], now: Callable[[], float]) -> l
 
 
 def _look(connection: psycopg.Connection[Any], name: str, topics: tuple[str, ...]) -> list[Finding]:
-    """Look at one concern; that it cannot be looked at is a finding and holds up no other."""
+    """Examine one concern; a failure to do so is a finding and does not stop the others."""
     try:
         with translated(), connection.transaction():
-            connection.execute(query("bound_duty"), _BOUNDS)
+            connection.execute(query("bound_call"), _LIMITS)
             return [Finding(*row) for row in connection.execute(query(name)).fetchall()]
     except PgQueueError as error:
         if isinstance(error, DatabaseUnavailable) and not isinstance(error, SchemaMismatch):
             raise
-        advice = "see who holds locks, and whether PostgreSQL is overloaded"
-        return [Finding(topics[0], "error", f"it cannot be looked at: {error.message}", advice)]
+        advice = "check who holds locks, and whether PostgreSQL is overloaded"
+        return [Finding(topics[0], "error", f"it cannot be examined: {error.message}", advice)]
 
 
 def _schema(connection: psycopg.Connection[Any]) -> Finding:
-    """Compare versions, and the functions and views with those that this code brings."""
+    """Compare the version of the schema, its functions and its views with those of this code."""
     try:
         with translated():
             row = connection.execute(query("schema_version")).fetchone()
@@ -135,7 +135,7 @@ def _schema(connection: psycopg.Connection[Any]) -> Finding:
 
 
 def _clocks(connection: psycopg.Connection[Any], now: Callable[[], float]) -> Finding:
-    """Compare this machine's clock with the server's, by the quickest of some looks."""
+    """Compare this machine's clock with the server's, by the fastest of several round trips."""
     looks = []
     for _ in range(_LOOKS):
         before, started = now(), time.monotonic()
@@ -151,5 +151,5 @@ def _clocks(connection: psycopg.Connection[Any], now: Callable[[], float]) -> Fi
         "clock",
         "warning",
         f"this machine's clock is {abs(skew):.1f} s {ahead} the server's",
-        "run NTP on both: the server's clock decides all times of tasks, this one those of logs",
+        "run NTP on both: times of tasks come from the server's clock, times of logs from this one",
     )

@@ -9,11 +9,16 @@ from pgqueue.settings import Settings
 
 
 @click.command("migrate")
-@click.option("--dry-run", is_flag=True, help="only say what would be done")
+@click.option("--dry-run", is_flag=True, help="print what would be done, and do nothing")
 def command(*, dry_run: bool) -> None:
-    """Bring the database's schema up to date; safe at any time, by any number of callers."""
+    """Bring the schema of the database up to date.
+
+    Safe at any time, and when several run at once.
+    """
     settings = Settings()
-    dsn = settings.listen_url or settings.dsn()  # past a pooler: some migrations need a session
+    dsn = (
+        settings.listen_url or settings.dsn()
+    )  # not through a pooler: some migrations need a session
     if dry_run:
         _show(plan(dsn))
         return
@@ -22,7 +27,7 @@ def command(*, dry_run: bool) -> None:
 
 
 def _show(found: Plan) -> None:
-    click.echo(f"the schema is at version {found.version}, this code brings {code_version()}")
+    click.echo(f"the schema is at version {found.version}, this code has {code_version()}")
     for name in found.waiting:
         click.echo(f"would apply {name}")
     if found.replaces:

@@ -1,4 +1,4 @@
-"""How the commands show things: a line for each word that says something, or JSON."""
+"""How the commands show things: a line for each field that has a value, or JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["show"]
 
 
 def show(thing: BaseModel, *, as_json: bool) -> None:
-    """Print what there is to say of a thing."""
+    """Print the fields of a thing that have a value, or all of them as JSON."""
     if as_json:
         click.echo(thing.model_dump_json(indent=2))
         return

@@ -1,4 +1,4 @@
-"""How many processes a worker may have: a number, or the bounds between which the load decides."""
+"""How many processes a worker has: a number, or a range within which the load decides."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["METAVAR", "ONE", "Processes", "parse"]
 
 METAVAR = "N|MIN..MAX"
 
-_MOST = 256
+_MAX = 256
 _WORDS = re.compile(r"(\d{1,3})(?:\.\.(\d{1,3}))?")
 
 
@@ -23,12 +23,12 @@ class Processes:
     highest: int = 1
 
     def __str__(self) -> str:
-        """Give it as it is written on the command line."""
+        """Return it as it is written on the command line."""
         return str(self.lowest) if self.fixed else f"{self.lowest}..{self.highest}"
 
     @property
     def fixed(self) -> bool:
-        """Whether the load decides nothing."""
+        """Whether the number does not depend on the load."""
         return self.lowest == self.highest
 
 
@@ -36,12 +36,16 @@ ONE = Processes()
 
 
 def parse(value: str) -> Processes:
-    """Read ``4``, or ``1..8``, from a command line."""
+    """Return what ``4`` or ``1..8`` on a command line means."""
     found = _WORDS.fullmatch(value)
     if found is None:
-        raise click.BadParameter("this is neither a number, such as 4, nor bounds, such as 1..8")
+        raise click.BadParameter(
+            f"{value!r} is neither a number, such as 4, nor a range, such as 1..8"
+        )
     lowest = int(found[1])
     highest = int(found[2] or lowest)
-    if not 1 <= lowest <= highest <= _MOST:
-        raise click.BadParameter(f"it is 1 to {_MOST} processes, the fewer first")
+    if not 1 <= lowest <= highest <= _MAX:
+        raise click.BadParameter(
+            f"{value!r} is not within 1 and {_MAX} processes, the smaller number first"
+        )
     return Processes(lowest, highest)

@@ -1,7 +1,7 @@
 """``pgqueue psql``: psql on the queue's database, with the ad-hoc queries of ``sql/inspect``.
 
-Connects to ``PGQUEUE_DATABASE_URL``, else to the embedded server over the data directory; if that
-does not run, it is started for the time of the call.
+Connects to ``PGQUEUE_DATABASE_URL``, else to the embedded server of the data directory, which is
+started for the duration of the call if it does not run.
 """
 
 import os
@@ -24,7 +24,7 @@ from pgqueue.settings import Settings
 
 __all__ = ["command", "psql"]
 
-# Options of psql that take no argument may stand before the -f that does: -Atf name.sql
+# psql takes options without an argument in front of -f, as in -Atf name.sql
 _FILE_OPTION = re.compile(r"-[AEHLSXabelnqstwx01]*f|--file")
 _FILE_ARGUMENT = re.compile(r"(-f|--file=)(.+)", re.DOTALL)
 
@@ -44,15 +44,17 @@ def psql(data_dir: Path, arguments: Sequence[str]) -> int:
         url = server.running()
     if url is not None:
         command, environment = _command(program, url, options)
-        os.execve(program, command, environment)  # noqa: S606  we become psql: signals are its own
+        os.execve(program, command, environment)  # noqa: S606  this process becomes psql, which gets the signals
     if server is None or not (data_dir / "postgresql").exists():
         raise UsageError(
-            f"There is no database in {data_dir}.",
-            hint="Run pgqueue up once, name its --data-dir, or set PGQUEUE_DATABASE_URL.",
+            f"there is no database in {data_dir}",
+            hint="run `pgqueue up` once, pass its --data-dir, or set PGQUEUE_DATABASE_URL",
         )
     with server:
         command, environment = _command(program, server.dsn(), options)
-        before = signal.signal(signal.SIGINT, lambda *_: None)  # for psql: it cancels the query
+        before = signal.signal(
+            signal.SIGINT, lambda *_: None
+        )  # psql gets it, too, and cancels the query
         try:
             return subprocess.run(command, env=environment, check=False).returncode
         finally:
@@ -60,7 +62,7 @@ def psql(data_dir: Path, arguments: Sequence[str]) -> int:
 
 
 def _command(program: Path, url: str, options: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-    """Return psql's arguments and environment, with the password in the latter."""
+    """Return psql's arguments and its environment, which holds the password."""
     parts = {name: str(value) for name, value in conninfo_to_dict(url).items()}
     password = parts.pop("password", None)
     environment = {"PGAPPNAME": "pgqueue psql", **os.environ}
@@ -70,7 +72,7 @@ def _command(program: Path, url: str, options: Sequence[str]) -> tuple[list[str]
 
 
 def _program(*, interactive: bool) -> Path:
-    """Return the psql to use: the embedded one, or the system's, which can edit lines."""
+    """Return the psql to use: the embedded one, or in a terminal the system's: it edits lines."""
     system = shutil.which("psql")
     if interactive and system:
         return Path(system)
@@ -83,7 +85,7 @@ def _program(*, interactive: bool) -> Path:
 
 
 def _find_files(arguments: Sequence[str]) -> list[str]:
-    """Return the arguments with the bare names of files of ``sql/inspect`` made paths."""
+    """Return the arguments, with names of files in ``sql/inspect`` replaced by their paths."""
     found: list[str] = []
     for argument in arguments:
         if found and _FILE_OPTION.fullmatch(found[-1]):
@@ -108,8 +110,8 @@ def _find_file(name: str) -> str:
 @data_dir_option
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def command(*, data_dir: Path | None, arguments: tuple[str, ...]) -> None:
-    """Open psql on the queue's database; ARGUMENTS are psql's own.
+    """Open psql on the queue's database; ARGUMENTS are passed to psql.
 
-    Files of sql/inspect are found by their name: pgqueue psql -f queue_health
+    Files of sql/inspect are found by name: pgqueue psql -f queue_health
     """
     sys.exit(psql(data_dir or Path(Settings().data_dir), arguments))

@@ -17,17 +17,17 @@ Action = Literal["pause", "drain", "resume"]
 
 @click.command("queue")
 @click.argument("name")
-@click.option("--pause", "action", flag_value="pause", help="let no task of it start")
-@click.option("--drain", "action", flag_value="drain", help="pause it, and wait until none runs")
-@click.option("--resume", "action", flag_value="resume", help="let its tasks start again")
-@click.option("--reason", help="why, for everyone to see")
-@click.option("--by", help="who asks  [default: the user of this shell]")
+@click.option("--pause", "action", flag_value="pause", help="start no more of its tasks")
+@click.option("--drain", "action", flag_value="drain", help="pause it, and wait until no task runs")
+@click.option("--resume", "action", flag_value="resume", help="start its tasks again")
+@click.option("--reason", help="why it is paused, for everyone to read")
+@click.option("--by", help="who pauses it  [default: the user of this shell]")
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0),
-    help="how long a drain is waited for, in seconds  [default: until it is done]",
+    help="how many seconds a drain waits  [default: until it is done]",
 )
-@click.option("--json", "as_json", is_flag=True, help="show it as JSON")
+@click.option("--json", "as_json", is_flag=True, help="print JSON")
 @data_dir_option
 def command(
     *,
@@ -39,14 +39,14 @@ def command(
     as_json: bool,
     data_dir: Path | None,
 ) -> None:
-    """Show the queue NAME; pause, drain or resume it first, if asked to.
+    """Show the queue NAME, after pausing, draining or resuming it if asked to.
 
-    A drain that takes longer than its timeout leaves the queue paused and ends with status 1.
+    A drain that exceeds its timeout leaves the queue paused, and the exit status is 1.
     """
     if action not in ("pause", "drain") and (reason or by):
-        raise UsageError("a reason and a name go with --pause or --drain")
+        raise UsageError("--reason and --by need --pause or --drain")
     if action != "drain" and timeout is not None:
-        raise UsageError("a timeout goes with --drain")
+        raise UsageError("--timeout needs --drain")
     with SyncClient(address(data_dir)) as client:
         drained = True
         match action:

@@ -13,11 +13,11 @@ from pgqueue.commands.output import show
 
 @click.command("task")
 @click.argument("id")
-@click.option("--why", is_flag=True, help="say what keeps it from starting, and until when")
-@click.option("--json", "as_json", is_flag=True, help="show it as JSON")
+@click.option("--why", is_flag=True, help="show what keeps it from starting, and until when")
+@click.option("--json", "as_json", is_flag=True, help="print JSON")
 @data_dir_option
 def command(*, id: str, why: bool, as_json: bool, data_dir: Path | None) -> None:
-    """Show the task ID, or why it is where it is."""
+    """Show the task ID, or why it has not started."""
     with SyncClient(address(data_dir)) as client:
         if not why:
             show(client.get(id), as_json=as_json)

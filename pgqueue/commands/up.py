@@ -1,9 +1,9 @@
 """``pgqueue up``: PostgreSQL, API and worker in one terminal, started and stopped as one.
 
-Guaranteed: nothing starts if the port is taken; when it returns, every process that it started is
-gone; if it is killed outright they go too, within a second or two. The first SIGINT, SIGTERM or
-SIGHUP drains, the second hurries. An API or a worker that ends by itself ends all, and its exit
-code is ours; a PostgreSQL of ours that ends is started again, which API and worker ride out.
+Guarantees: nothing starts if the port is taken. When this returns, every process that it started
+has ended; if it is killed, they end within a second or two. The first SIGINT, SIGTERM or SIGHUP
+drains, the second ends at once. If the API or the worker ends by itself, everything ends with its
+exit code. If the embedded PostgreSQL ends, it is started again; API and worker wait for it.
 """
 
 import http.client
@@ -22,7 +22,7 @@ import click
 import psycopg
 
 from pgqueue.commands.process_count import METAVAR, ONE, Processes, parse
-from pgqueue.database.link import connection_arguments
+from pgqueue.database.connection import connection_arguments
 from pgqueue.database.migrations import migrate
 from pgqueue.database.queries import query
 from pgqueue.embedded import EmbeddedServer
@@ -34,7 +34,7 @@ __all__ = ["Options", "command", "up"]
 
 _PGQUEUE = (sys.executable, "-m", "pgqueue")
 _METRICS_PORT = 9100
-_KILL_AFTER_S = 10  # beyond the grace that the worker gives its handlers
+_KILL_AFTER_S = 10  # after the grace period of the worker's handlers
 _PATIENCE_S = 15
 _RESTARTS, _RESTARTS_WITHIN_S = 3, 60
 
@@ -47,7 +47,7 @@ _TASK = '{"type": "sleep", "payload": {"delay_ms": 2000}}'
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line said."""
+    """The options of the command line."""
 
     host: str = "127.0.0.1"
     port: int = 8000
@@ -78,7 +78,7 @@ def up(options: Options) -> int:
 
 
 class _Run:
-    """One run; `supervise` is its life."""
+    """One run, from the start of `supervise` to its end."""
 
     def __init__(self, options: Options, port: int, signals: Signals) -> None:
         settings = Settings()
@@ -94,7 +94,7 @@ class _Run:
         self._supervisor = ""
 
     def supervise(self, family: Family) -> int:
-        """Start everything, watch over it, and drain it; return the exit code."""
+        """Start everything, watch it, and drain it; return the exit code."""
         with self._signals.interrupting():
             self._dsn = self._database(family)
             for name in migrate(self._dsn):
@@ -144,14 +144,14 @@ class _Run:
                     click.echo(f"ready {self._url}")
                     click.echo(_TRY.format(url=self._url, task=_TASK))
                 elif not patience_lost and time.monotonic() - begin > _PATIENCE_S:
-                    _say(f"still waits for {waits_for}")
+                    _say(f"still waiting for {waits_for}")
                     patience_lost = True
             self._signals.wait(None if ready else 0.1)
         return 0
 
     def _waits_for(self) -> str | None:
-        """Return what is not ready yet, and why; None if all is."""
-        # http.client and not urllib, which would ask the proxies of the environment.
+        """Return what is not ready yet, and why; None if everything is."""
+        # http.client, because urllib would use the proxies of the environment
         api = http.client.HTTPConnection(_reachable(self._options.host), self._port, timeout=2)
         try:
             api.request("GET", "/readyz")
@@ -170,7 +170,11 @@ class _Run:
             return f"PostgreSQL: {error}"
         running = row[0] if row else 0
         wanted = self._options.processes.lowest
-        return None if running >= wanted else f"the worker: {running} of {wanted} processes run"
+        return (
+            None
+            if running >= wanted
+            else f"the worker: {running} of {wanted} processes are running"
+        )
 
     def _keep_server(self, family: Family) -> None:
         """Start PostgreSQL again if it ended, unless it keeps ending."""
@@ -179,10 +183,11 @@ class _Run:
         now = time.monotonic()
         if len(self._restarts) == _RESTARTS and now - self._restarts[0] < _RESTARTS_WITHIN_S:
             raise DatabaseUnavailable(
-                "PostgreSQL ended again and again.", hint=f"its log is {self.server.log}"
+                f"PostgreSQL ended {_RESTARTS + 1} times within {_RESTARTS_WITHIN_S} s",
+                hint=f"see its log: {self.server.log}",
             )
         self._restarts.append(now)
-        _say("PostgreSQL ended; it is started again")
+        _say("PostgreSQL ended; starting it again")
         try:
             with self._signals.interrupting():
                 self._dsn = self._database(family)
@@ -190,9 +195,9 @@ class _Run:
             return
 
     def _drain(self, family: Family) -> None:
-        """Let everything come to its end, for as long as that may take and nobody hurries."""
-        hurry_at = min(self._signals.count, 1) + 1  # the first is not about hurry, if there was one
-        _say("stopping (once more to hurry)")
+        """Let everything end, until the grace period is over or another signal comes."""
+        hurry_at = min(self._signals.count, 1) + 1  # a first signal only drains
+        _say("stopping (signal again to stop at once)")
         family.terminate()
         deadline = time.monotonic() + self._settings.grace_s + _KILL_AFTER_S
         while family.running():
@@ -202,7 +207,7 @@ class _Run:
 
 
 def _free_port(host: str, port: int, *, or_any: bool = False) -> int:
-    """Return ``port`` if it is free on ``host`` (0: any that is), or raise UsageError."""
+    """Return ``port`` if it is free on ``host``, for 0 any free one, or raise UsageError."""
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind) as probe:
@@ -213,21 +218,21 @@ def _free_port(host: str, port: int, *, or_any: bool = False) -> int:
         if or_any and port:
             return _free_port(host, 0)
         raise UsageError(
-            f"Port {port} on {host} cannot be used: {error.strerror or error}.",
-            hint="Stop what uses it, or name another with --port.",
+            f"port {port} on {host} cannot be used: {error.strerror or error}",
+            hint="stop the process that uses it, or choose another with --port",
         ) from error
 
 
 def _reachable(host: str) -> str:
-    """Return how this machine reaches a server that listens on ``host``."""
+    """Return the address at which this machine reaches a server that listens on ``host``."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  not bound here
 
 
 def _tell_end(name: str, status: int) -> int:
     if status < 0:
-        _say(f"the {name} was killed by {signal.Signals(-status).name}: everything stops")
+        _say(f"the {name} was killed by {signal.Signals(-status).name}; stopping everything")
         return 128 - status
-    _say(f"the {name} ended by itself with exit code {status}: everything stops")
+    _say(f"the {name} ended by itself with exit code {status}; stopping everything")
     return status or 1
 
 
@@ -236,12 +241,18 @@ def _say(text: str) -> None:
 
 
 @click.command("up")
-@click.option("--host", default="127.0.0.1", show_default=True, help="where the API listens")
-@click.option("--port", type=click.IntRange(0, 65_535), default=8000, show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True, help="address of the API")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=8000,
+    show_default=True,
+    help="port of the API; 0: any free one",
+)
 @click.option(
     "--data-dir",
     type=click.Path(path_type=Path, file_okay=False),
-    help="where the embedded PostgreSQL keeps its data  [default: .pgqueue]",
+    help="data directory of the embedded PostgreSQL  [default: .pgqueue]",
 )
 @click.option(
     "--processes",
@@ -249,12 +260,12 @@ def _say(text: str) -> None:
     metavar=METAVAR,
     default="1",
     show_default=True,
-    help="of the worker: how many, such as 4; or by the load, such as 1..8",
+    help="of the worker: a number, such as 4, or a range for the load to decide, such as 1..8",
 )
-@click.option("--app", help="an app whose types to run beside the built-in ones: module:name")
+@click.option("--app", help="app (module:name) whose types run beside the built-in ones")
 def command(*, data_dir: Path | None, **options: Any) -> None:
-    """Run PostgreSQL, API and worker in one terminal; Ctrl-C drains and stops all.
+    """Run PostgreSQL, API and worker in one terminal; Ctrl-C drains and stops them.
 
-    PostgreSQL is the embedded one, unless PGQUEUE_DATABASE_URL names another.
+    PostgreSQL is the embedded one unless PGQUEUE_DATABASE_URL names another.
     """
     sys.exit(up(Options(data_dir=data_dir or Path(Settings().data_dir), **options)))

@@ -36,13 +36,17 @@ def replace_functions(
         try:
             with connection.transaction():
                 connection.execute(text)
-        except psycopg.errors.InvalidFunctionDefinition:
-            # its result, or the names of its arguments, differ: another function of the same name
+        except (
+            psycopg.errors.InvalidFunctionDefinition,  # its result, or its arguments' names, differ
+            psycopg.errors.AmbiguousFunction,  # its arguments differ: its comment is for two
+        ):
             named = connection.execute(query("functions_named"), {"name": name}).fetchall()
             _retire(connection, _untouched(before, named))
             connection.execute(text)
     after = connection.execute(query("our_functions")).fetchall()
     _retire(connection, _untouched(before, after))
+    # a replaced function has lost its settings until here, which no other session sees
+    _execute_each(connection, "set_planner")
 
 
 def replace_views(

@@ -1,6 +1,6 @@
-"""For the tests of those who use pgqueue: see docs/testing.md.
+"""Tools for the tests of code that uses pgqueue: see docs/testing.md.
 
-The fixtures are in the pytest plugin ``pytest_pgqueue``, which is there once pgqueue is installed.
+The fixtures are in the pytest plugin ``pytest_pgqueue``, which is installed with pgqueue.
 """
 
 from pgqueue.testing.assertions import assert_enqueued

@@ -1,4 +1,4 @@
-"""Was it enqueued? If not, what was?"""
+"""The assertion that a task was enqueued; it fails with what was enqueued instead."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["assert_enqueued"]
 
-_MOST_LISTED = 20
-_LONGEST = 200
+_MAX_LISTED = 20
+_MAX_LENGTH = 200
 
 
 def assert_enqueued(
@@ -29,17 +29,19 @@ def assert_enqueued(
     app: PgQueue | None = None,
     **fields: Any,
 ) -> list[Task]:
-    """Assert that such a task was enqueued, and give those that were, oldest first.
+    """Assert that a matching task was enqueued, and return all that match, oldest first.
 
-    ``payload`` need only be a part: each of its keys must be there with its value, and so on within
-    objects; lists and other values must be equal. ``fields`` are those of ``Task``, such as queue,
-    status, priority or max_attempts, and must be equal. With ``count`` there must be exactly so
-    many, 0 for none; else at least one. ``app`` may be left out inside ``inline`` and
-    ``on_database``. Only what is committed is seen.
+    ``payload`` may be a part of the task's: each of its keys must be present with its value, also
+    within nested objects; lists and other values must be equal. ``fields`` are fields of ``Task``,
+    such as queue, status, priority or max_attempts, and must be equal. With ``count`` exactly that
+    many tasks must match, otherwise at least one. ``app`` may be left out inside ``inline`` and
+    ``on_database``. Only committed tasks are seen.
     """
     if unknown := sorted(set(fields) - set(Task.model_fields)):
-        message = f"a task has no {unknown[0]!r}"
-        raise UsageError(message, hint=f"it has {', '.join(Task.model_fields)}")
+        raise UsageError(
+            f"a task has no field {unknown[0]!r}",
+            hint=f"its fields are {', '.join(Task.model_fields)}",
+        )
     if "priority" in fields:
         fields["priority"] = parse_priority(fields["priority"])
     wanted = {"type": type, **fields}
@@ -66,7 +68,7 @@ def _missing(part: Any, whole: Any, path: str) -> list[str]:
     missing = []
     for key, value in part.items():
         place = f"{path}/{key}"
-        missing += _missing(value, whole[key], place) if key in whole else [f"{place} is not there"]
+        missing += _missing(value, whole[key], place) if key in whole else [f"{place} is missing"]
     return missing
 
 
@@ -77,19 +79,19 @@ def _report(
     asked += "" if part is None else f", payload with {_short(part)}"
     many = "no task" if count is None else f"{len(found)} instead of {count} tasks"
     if not tasks:
-        return f"{many} with {asked} enqueued: none was at all"
+        return f"{many} with {asked} enqueued: no task was enqueued at all"
     same_type = [task for task in tasks if task.type == wanted["type"]]
     near = same_type or tasks
     lines = [f"{many} with {asked} enqueued. There {'is' if len(near) == 1 else 'are'}:"]
-    for task in near[:_MOST_LISTED]:
+    for task in near[:_MAX_LISTED]:
         lines.append(
             f"  {task.type}  queue={task.queue} status={task.status} priority={task.priority} "
             f"payload={_short(task.payload)}"
         )
         if same_type:
             lines += [f"      {difference}" for difference in _differences(task, wanted, part)]
-    if len(near) > _MOST_LISTED:
-        lines.append(f"  and {len(near) - _MOST_LISTED} more")
+    if len(near) > _MAX_LISTED:
+        lines.append(f"  and {len(near) - _MAX_LISTED} more")
     return "\n".join(lines)
 
 
@@ -98,4 +100,4 @@ def _short(value: Any) -> str:
         text = orjson.dumps(value, default=str).decode()
     except TypeError:
         text = repr(value)
-    return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
+    return text if len(text) <= _MAX_LENGTH else text[:_MAX_LENGTH] + "…"

@@ -1,4 +1,4 @@
-"""A worker for the time of a test, in the test's own process."""
+"""A worker that runs in the process of a test, for the duration of a call."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from pgqueue_worker.control import Drain, Ring, Start
 from pgqueue_worker.deadline_table import DeadlineTable
-from pgqueue_worker.isolation.pool import Pool
+from pgqueue_worker.isolation import pool as isolation
 from pgqueue_worker.worker_process import WorkerProcess
 
 from pgqueue.client.app import PgQueue
-from pgqueue.database.link import Database
+from pgqueue.database.pool import Pool
 from pgqueue.models.task import Outcome
 from pgqueue.models.values import encode
 from pgqueue.testing.stored import dsn_of
@@ -37,19 +37,19 @@ async def drain(
     concurrency: int = 10,
     timeout: float = 30,
 ) -> dict[Outcome, int]:
-    """Run what is runnable in the app's database, what it enqueues included, until none is left.
+    """Run all runnable tasks in the app's database, and those that they enqueue.
 
-    Runs in this process and gives how many attempts ended in which outcome. ``queues`` are those to
-    run (none named: all). With ``advance_clock`` the database's clock moves on to whatever is due
-    next, retries and snoozes included, until nothing waits at all; without, they are left. Handlers
-    with ``isolation="process"`` run in this process, too. Raises ``TimeoutError`` if it takes
-    longer than ``timeout`` seconds.
+    They run in this process; the return value counts attempts by outcome. ``queues`` are the queues
+    to run, by default all. With ``advance_clock`` the database's clock is set to the next due time,
+    retries and snoozes included, until no task waits; without it, those are left. Handlers with
+    ``isolation="process"`` run in this process, too. Raises ``TimeoutError`` if it takes longer
+    than ``timeout`` seconds.
     """
     async with (
         _connected(dsn_of(app)) as database,
         _working(app, database, list(queues), concurrency) as (worker_id, line, work),
     ):
-        chosen = {"queues": list(queues) or None, "webhooks": False}  # a test sends nothing
+        chosen = {"queues": list(queues) or None, "webhooks": False}  # tests send no webhooks
         try:
             async with asyncio.timeout(timeout):
                 while not work.done():
@@ -62,9 +62,10 @@ async def drain(
                     elif not (advance_clock and await _to_next_due(database, chosen)):
                         break
         except TimeoutError:
-            message = f"tasks still run or wait after {timeout:g} s"
-            hint = "does one enqueue itself, or is its queue paused?"
-            raise TimeoutError(f"{message}: {hint}") from None
+            raise TimeoutError(
+                f"tasks still run or wait after {timeout:g} s: "
+                "does one enqueue itself, or is its queue paused?"
+            ) from None
         outcomes = await database.rows("outcomes_of_worker", {"worker": worker_id})
     return {Outcome(row["outcome"]): row["n"] for row in outcomes}
 
@@ -88,8 +89,8 @@ class _Line:
 
 
 @asynccontextmanager
-async def _connected(dsn: str) -> AsyncIterator[Database]:
-    database = Database(dsn, application_name="pgqueue drain", max_size=1)
+async def _connected(dsn: str) -> AsyncIterator[Pool]:
+    database = Pool.patient(dsn, "pgqueue drain", size=1)
     try:
         await database.open()
         yield database
@@ -99,10 +100,10 @@ async def _connected(dsn: str) -> AsyncIterator[Database]:
 
 @asynccontextmanager
 async def _working(
-    app: PgQueue, database: Database, queues: list[str], concurrency: int
+    app: PgQueue, database: Pool, queues: list[str], concurrency: int
 ) -> AsyncIterator[tuple[int, _Line, asyncio.Task[int]]]:
     here = PgQueue()
-    here.types = {name: replace(kind, isolation=None) for name, kind in app.types.items()}
+    here.types.update((name, replace(kind, isolation=None)) for name, kind in app.types.items())
     types = encode([kind.published() for kind in app.types.values()]).decode()
     await database.rows("register_types", {"types": types})
     row = await database.row(
@@ -132,7 +133,7 @@ async def _working(
         deadlines=table.descriptor,
     )
     line = _Line()
-    pool = Pool(None, builtin=False, dsn=database.dsn, grace_s=0)
+    pool = isolation.Pool(None, builtin=False, dsn=database.dsn, grace_s=0)
     process = WorkerProcess(line, start, worker_id, here, pool)
     work = asyncio.create_task(process.run())
     try:
@@ -144,8 +145,8 @@ async def _working(
         await database.rows("set_worker_state", {"worker": worker_id, "state": "stopped"})
 
 
-async def _maintain(database: Database, line: _Line) -> int:
-    """Do what a supervisor would, and give how many tasks that moved."""
+async def _maintain(database: Pool, line: _Line) -> int:
+    """Do what a supervisor would, and return how many tasks that made runnable."""
     await database.rows("fold_batches")
     await database.rows("follow_up")
     row = await database.row("promote")
@@ -156,7 +157,7 @@ async def _maintain(database: Database, line: _Line) -> int:
     return moved
 
 
-async def _to_next_due(database: Database, chosen: dict[str, Any]) -> bool:
+async def _to_next_due(database: Pool, chosen: dict[str, Any]) -> bool:
     row = await database.row("next_due", chosen)
     if row is None or row["due_s"] is None:
         return False

@@ -54,13 +54,13 @@ class Run:
     payload: Any
     max_attempts: int
     options: dict[str, Any]
-    """What else it was enqueued with, by the words of SQL: priority, run_at, timeout_s, …"""
+    """Its other options, named as in SQL: priority, run_at, timeout_s, …"""
     status: Status = Status.QUEUED
     attempt: int = 0
     outcomes: list[Outcome] = field(default_factory=list)
     result: Any = None
     error: Failure | None = None
-    """How the last attempt failed, as it would be stored: type, message, traceback."""
+    """The error of the last attempt, as it would be stored: type, message, traceback."""
     exception: Exception | None = None
     """What the last attempt raised."""
     recorder: Recorder = field(default_factory=Recorder, repr=False)
@@ -68,26 +68,26 @@ class Run:
 
     @property
     def progress(self) -> list[tuple[float, str | None]]:
-        """Each progress reported, as (percent, message)."""
+        """All progress reports, as (percent, message)."""
         return self.recorder.progress_calls
 
     @property
     def logs(self) -> list[tuple[str, str, dict[str, Any]]]:
-        """Each line logged, as (level, message, data)."""
+        """All log lines, as (level, message, data)."""
         return self.recorder.logs
 
     @property
     def text(self) -> str:
-        """All that was streamed."""
+        """All streamed text."""
         return "".join(self.recorder.text_pieces)
 
     @property
     def artifacts(self) -> dict[str, tuple[bytes, str]]:
-        """Each file saved, as (data, content type) by name."""
+        """All saved files, as (data, content type) by name."""
         return self.recorder.artifacts
 
     def as_task(self) -> Task:
-        """Return it as ``app.get`` would."""
+        """Return the task as ``app.get`` would."""
         latest = self.progress[-1] if self.progress else None
         state = {
             "id": self.id,
@@ -110,7 +110,7 @@ class Run:
 
 
 class Inline:
-    """What ran inline: ``runs``, in the order enqueued."""
+    """What ran inline: ``runs``, in the order of enqueueing."""
 
     def __init__(self, app: PgQueue, *, raise_errors: bool) -> None:
         self.runs: list[Run] = []
@@ -118,27 +118,28 @@ class Inline:
         self._raise_errors = raise_errors
 
     def __getitem__(self, id: str) -> Run:
-        """Give the run of a task."""
+        """Return the run of a task."""
         for run in self.runs:
             if run.id == str(id):
                 return run
-        message = f"there is no task {id}"
-        raise NotFound(message)
+        raise NotFound(f"there is no task {id}")
 
     async def again(self, id: str) -> Run:
-        """Run the next attempt of a task that is retrying or snoozed: its time has come."""
+        """Run the next attempt of a retrying or snoozed task now."""
         run = self[id]
         if run.status not in (Status.RETRYING, Status.SCHEDULED):
-            message = f"task {id} is {run.status}"
-            raise Conflict(message, hint="only a retrying or a snoozed one has another attempt")
+            raise Conflict(
+                f"task {id} is {run.status}",
+                hint="only a retrying or snoozed task has another attempt",
+            )
         await self._attempt(run)
         return run
 
     def tasks(self) -> list[Task]:
-        """Give them as ``app.get`` would."""
+        """Return the tasks as ``app.get`` would."""
         return [run.as_task() for run in self.runs]
 
-    # in place of those of the app
+    # these replace the methods of the app
 
     async def enqueue(
         self, type: str, payload: Any = None, *, connection: object = None, **options: Any
@@ -156,7 +157,7 @@ class Inline:
         connection: object = None,
         **options: Any,
     ) -> Enqueued:
-        """Run a task: it has ended before another could come, so its key is always free."""
+        """Run a task; it ends before another can be enqueued, so its key is always free."""
         id = await self.enqueue(
             type, payload, dedup_key=dedup_key, connection=connection, **options
         )
@@ -165,8 +166,8 @@ class Inline:
     async def enqueue_many(
         self, tasks: Iterable[NewTask | dict[str, Any]], *, connection: object = None
     ) -> list[TaskId]:
-        """Run each, in the order given; one that fails does not keep the others from running."""
-        del connection  # there is no transaction to wait for
+        """Run each task, in the given order; one that fails does not stop the others."""
+        del connection  # there is no transaction to take part in
         rows = orjson.loads(encode(task_rows(tasks, self._app.types)))
         runs = [self._run(row) for row in rows]
         self.runs += runs
@@ -175,26 +176,27 @@ class Inline:
         return [run.id for run in runs]
 
     async def get(self, id: str | UUID) -> Task:
-        """Give a task as it stands."""
+        """Return a task as it is now."""
         return self[str(id)].as_task()
 
     async def wait(self, id: str | UUID, timeout: object = None) -> Task:
-        """Give a task that has ended; one that has not never will by itself."""
+        """Return a task that has ended; ``TimeoutError`` for one that has not: it never will."""
         del timeout
         task = await self.get(id)
         if not task.status.final:
-            message = f"task {id} is {task.status}: run its next attempt with again()"
-            raise TimeoutError(message)
+            raise TimeoutError(f"task {id} is {task.status}: run its next attempt with again()")
         return task
 
     async def retry(self, id: str | UUID) -> Status:
-        """Run a task again; one that has ended, with as many attempts as it had at first."""
+        """Run a task again; one that has ended gets as many attempts as it had at first."""
         run = self[str(id)]
         if run.status in (Status.FAILED, Status.CANCELLED):
             run.max_attempts += run.attempt
         elif run.status is not Status.RETRYING:
-            message = f"task {id} is {run.status}"
-            raise Conflict(message, hint="only a failed, cancelled or retrying task can be retried")
+            raise Conflict(
+                f"task {id} is {run.status}",
+                hint="only a failed, cancelled or retrying task can be retried",
+            )
         await self._attempt(run)
         return run.status
 
@@ -220,8 +222,10 @@ class Inline:
     def _kind(self, name: str) -> TaskType:
         if name not in self._app.types:
             known = ", ".join(sorted(self._app.types)) or "none"
-            message = f"the app has no handler for {name!r}, so it cannot run inline"
-            raise UsageError(message, hint=f"its types: {known}")
+            raise UsageError(
+                f"the app has no handler for type {name!r}, so it cannot run inline",
+                hint=f"its types are: {known}",
+            )
         return self._app.types[name]
 
     async def _attempt(self, run: Run) -> None:

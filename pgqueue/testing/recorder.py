@@ -1,4 +1,4 @@
-"""What a handler reports while it runs without a database, kept for the test to look at."""
+"""Keeps what a handler reports while it runs without a database, for the test to check."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["Recorder"]
 
 @dataclass
 class Recorder:
-    """The reporting side of a context: lists instead of tables."""
+    """The ``Reporter`` of a context, with lists instead of tables."""
 
     progress_calls: list[tuple[float, str | None]] = field(default_factory=list)
     logs: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
@@ -30,11 +30,11 @@ class Recorder:
     artifacts: dict[str, tuple[bytes, str]] = field(default_factory=dict)
     remembered: dict[str, bytes] = field(default_factory=dict)
     files: dict[str, tuple[bytes, str]] = field(default_factory=dict)
-    """What handlers may open, by the id of an upload or by ``task_id/name``: data, content type."""
+    """Files that handlers may open, as (data, content type), by upload id or ``task_id/name``."""
     parents: list[str] = field(default_factory=list)
 
     def progress(self, context: Context, percent: float, message: str | None) -> None:
-        """Keep a progress."""
+        """Keep a progress report."""
         del context
         self.progress_calls.append((percent, message))
 
@@ -56,7 +56,7 @@ class Recorder:
         return _saved(lambda: self.artifacts.update({name: (data, content_type)}))
 
     def save_checkpoint(self, context: Context, name: str, data: bytes) -> Awaitable[None]:
-        """Keep what the next attempt is to know."""
+        """Keep a checkpoint or step result for the next attempt."""
         del context
         return _saved(lambda: self.remembered.update({name: data}))
 
@@ -90,23 +90,24 @@ class Recorder:
             return self.artifacts[key["name"]]
         name = key["upload_id"] or f"{key['task_id']}/{key['name']}"
         if name not in self.files:
-            message = f"there is no artifact {name}"
-            raise NotFound(message, hint="put it into the recorder's files")
+            raise NotFound(f"there is no artifact {name}", hint="add it to the recorder's `files`")
         return self.files[name]
 
     def load_parents(self, context: Context) -> Any:
-        """Give what was put in ``parents``: those it waited for have run before it."""
+        """Return what the test put into ``parents``."""
         del context
         return _given(self.parents) if on_loop() else self.parents
 
     def transaction(self, context: Context) -> Transaction:
         """Refuse: there is no database to write to."""
-        message = f"{context.type!r} opens a transaction, and inline there is no database"
-        raise UsageError(message, hint="run it with testing.drain on a database")
+        raise UsageError(
+            f"{context.type!r} opens a transaction, but inline there is no database",
+            hint="run it with testing.drain on a database",
+        )
 
 
 def _saved(save: Callable[[], None]) -> Awaitable[None]:
-    """Save as a worker does: on a loop when it is awaited, in a thread at once."""
+    """Save as a worker does: on a loop when this is awaited, in a thread immediately."""
     if on_loop():
         return _later(save)
     save()

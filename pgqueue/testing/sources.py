@@ -1,4 +1,4 @@
-"""Which app a test means when it names none, and where its tasks are."""
+"""The app that a test means when it names none, and its tasks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _shown: list[tuple[PgQueue, Tasks]] = []
 
 @contextmanager
 def shown(app: PgQueue, tasks: Tasks) -> Iterator[None]:
-    """Look for the tasks of this app here."""
+    """Have ``tasks_of`` find the tasks of this app with a function, for the time of a block."""
     entry = (app, tasks)
     _shown.append(entry)
     try:
@@ -32,11 +32,13 @@ def shown(app: PgQueue, tasks: Tasks) -> Iterator[None]:
 
 
 def tasks_of(app: PgQueue | None, otherwise: Callable[[PgQueue], list[Task]]) -> list[Task]:
-    """Give the tasks of an app (None: the one that is shown last), oldest first."""
+    """Return the tasks of an app, by default the one shown last, oldest first."""
     for known, tasks in reversed(_shown):
         if app is None or known is app:
             return tasks()
     if app is None:
-        message = "which app is meant?"
-        raise UsageError(message, hint="name it: assert_enqueued(…, app=app)")
+        raise UsageError(
+            "no app is given, and none runs inline or on_database",
+            hint="pass it: assert_enqueued(…, app=app)",
+        )
     return otherwise(app)

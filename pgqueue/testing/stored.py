@@ -1,4 +1,4 @@
-"""The database behind an app, as a test looks at it: from outside, with calls that do not wait."""
+"""The database of an app as tests read it: with a connection and blocking calls of their own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from psycopg.rows import dict_row
 from psycopg.types.json import set_json_loads
 
 from pgqueue.client.app import PgQueue
-from pgqueue.database.link import connection_arguments, decode, translated
+from pgqueue.client.calls import with_text_ids
+from pgqueue.database.connection import connection_arguments, decode, translated
 from pgqueue.database.queries import query
 from pgqueue.models.task import Task
 from pgqueue.models.values import encode, seconds
@@ -24,20 +25,22 @@ __all__ = ["advance", "dsn_of", "on_database", "stored_tasks"]
 
 
 def dsn_of(app: PgQueue) -> str:
-    """Give the connection string that an app uses."""
+    """Return the connection string that an app uses."""
     return app._calls.dsn  # noqa: SLF001  one library
 
 
 @contextmanager
 def on_database(app: PgQueue, database_url: str) -> Iterator[PgQueue]:
-    """Have an app work on this database, with its types published there, for the time of a test.
+    """Have an app work on this database, with its types published there, inside the block.
 
-    Types that are declared meanwhile are forgotten at the end, and connections that are still open
-    are dropped: the loop they belong to may be gone.
+    Types that are declared inside it are forgotten at its end, and connections that are still open
+    are dropped: the loop that they belong to may be gone.
     """
     before, types, declared = dict(vars(app)), dict(app.types), dict(app.declared)
     settings = app.settings.model_copy(update={"database_url": database_url, "listen_url": None})
-    PgQueue.__init__(app, database_url, settings=settings)  # nothing of another test's loop is left
+    PgQueue.__init__(
+        app, database_url, settings=settings
+    )  # so that nothing of another test's loop is left
     app.types.update(types)
     app.declared.update(declared)
     try:
@@ -51,17 +54,17 @@ def on_database(app: PgQueue, database_url: str) -> Iterator[PgQueue]:
 
 
 def advance(app: PgQueue, by: timedelta | float) -> None:
-    """Set the clock of the app's database forward, in seconds or by a ``timedelta``, for everyone.
+    """Set the clock of the app's database forward by seconds or a ``timedelta``, for everyone.
 
-    It stays there until ``pgqueue_private.shift_clock('0')``. What is due by then waits for
+    It stays so until ``pgqueue_private.shift_clock('0')``. Tasks that become due wait for
     ``drain``.
     """
     _rows(app, "advance_clock", {"seconds": seconds(by)})
 
 
 def stored_tasks(app: PgQueue) -> list[Task]:
-    """Give the tasks in the app's database, oldest first, at most 10,000."""
-    return [Task(**{**row, "id": str(row["id"])}) for row in _rows(app, "stored_tasks", {})]
+    """Return the tasks in the app's database, oldest first, at most 10,000."""
+    return [Task(**with_text_ids(row)) for row in _rows(app, "stored_tasks", {})]
 
 
 def _published(app: PgQueue) -> str:

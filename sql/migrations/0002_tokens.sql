@@ -25,7 +25,7 @@ create table ready (
     requeued boolean not null default false,        -- not at the seq that the task fact names
     queue text not null,
     reason text,
-    limit_key text,                                 -- a hint: tasks that were requeued may leave it out
+    limit_key text,                                 -- whose limit it counts against
     fairness_key text                               -- whose turn it is part of; null: its queue is not fair
 ) with (autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0);
 

@@ -8,10 +8,7 @@ create table dead_letter (
     failed_at timestamptz not null,
     created_at timestamptz not null,
     user_id bigint not null default 0,
-    timeout_s real,
-    priority smallint not null,
     attempt smallint not null,
-    max_attempts smallint not null,
     crash_count smallint not null,
     queue text not null,
     type text not null,
@@ -19,10 +16,7 @@ create table dead_letter (
     fingerprint text not null,
     payload jsonb not null,
     error jsonb,
-    retry jsonb,
-    traceparent text,
-    limit_key text,
-    cost smallint,
+    options jsonb not null,                         -- all else that the task was given, by the names of enqueue_many()
     constraint dead_letter_outcome_known check (outcome in ('failed', 'timed_out', 'crashed'))
 );
 

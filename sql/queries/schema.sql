@@ -83,6 +83,20 @@ select p.oid::int8, p.xmin::text
 from pg_proc as p
 where p.pronamespace in ('pgqueue'::regnamespace, 'pgqueue_private'::regnamespace) and p.prokind in ('f', 'p');
 
+-- name: set_planner
+-- a statement for each function of the list: sql/compat may hold a second one of the same name
+select
+    format(
+        'alter routine %%s %%s', p.oid::regprocedure,
+        (
+            select string_agg(format('set %%I to %%L', split_part(s, '=', 1), split_part(s, '=', 2)), ' ')
+            from unnest(l.settings) as s
+        )
+    )
+from pgqueue_private.planner_settings() as l
+join pg_proc as p
+    on p.proname = l.function_name and p.pronamespace in ('pgqueue'::regnamespace, 'pgqueue_private'::regnamespace);
+
 -- name: drop_retired
 -- one that something still uses (a check, a view of the user's) stays
 select format('drop routine %%s', p.oid::regprocedure)

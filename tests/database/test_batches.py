@@ -266,6 +266,18 @@ def test_a_retried_task_takes_the_end_of_its_batch_back(queue: Queue) -> None:
     assert queue.broken_rules() == []
 
 
+def test_a_retried_task_whose_batch_was_pruned_leaves_no_counts_behind(queue: Queue) -> None:
+    id = create(queue, 1)
+    (lease,) = queue.claim(queue.worker())
+    queue.finish(lease, "failed", retry=False)
+    queue.rows("delete from pgqueue_private.batch_delta")
+    queue.rows("delete from pgqueue_private.batch where id = %s", id)  # what prune_batches() does
+    assert queue.retry(lease["task_id"]) == "queued"
+    assert queue.count("batch_delta") == 0
+    # or check() would miss the batch
+    queue.rows("update pgqueue_private.task set batch_id = null")
+
+
 def test_a_retry_and_the_last_end_take_turns(queue: Queue) -> None:
     worker = queue.worker()
     id = create(queue, 2, **CALLBACKS)

@@ -170,7 +170,7 @@ def test_who_waits_for_a_lock_is_named_with_who_holds_it(well: Queue, database: 
         look = "pgqueue_private.doctor_locks('-1 s')"
         assert any("sits idle in a transaction" in one for one in findings(well, "locks", look))
         (days,) = [one for one in examine(database) if one.topic == "partitions"]
-        assert days.finding == "it cannot be looked at: canceling statement due to lock timeout"
+        assert days.finding == "it cannot be examined: canceling statement due to lock timeout"
     waiting.result(10)
 
 

@@ -209,7 +209,7 @@ def test_the_command_says_what_it_would_do_and_does_it(
         assert result.exit_code == 0, result.output
         return result.output.splitlines()
 
-    head = f"the schema is at version {version}, this code brings"
+    head = f"the schema is at version {version}, this code has"
     assert run("--dry-run") == [f"{head} {version}", "nothing to do"]
     name = release.migration(ADD)
     release.function("twice", "(n int) returns int language sql as 'select 2 * n'")

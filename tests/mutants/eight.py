@@ -208,10 +208,8 @@ _NO_RE_CHECK = Mutant(
                 Change(
                     f"{_SQL}/claims/rescue.sql",
                     "    update worker as w set state = 'lost'\n",
-                    "    leases := array(select r.lease_id from running as r join worker as w on"
+                    "    task_ids := array(select r.task_id from running as r join worker as w on"
                     " w.id = r.worker_id where w.id = any (dead) or w.expires_at < now);\n"
-                    "    ended := array(select r.task_id from running as r"
-                    " where r.lease_id = any (leases));\n"
                     "    update worker as w set state = 'lost'\n",
                 ),
                 Change(
@@ -220,7 +218,7 @@ _NO_RE_CHECK = Mutant(
                     "            select from worker as w where w.id = r.worker_id"
                     " and w.state in ('active', 'draining')\n"
                     "        )\n",
-                    "        where r.task_id = any (ended)\n",
+                    "        where r.task_id = any (task_ids)\n",
                 ),
             ),
             ("test_a_task_that_went_on_elsewhere_while_a_rescue_waited_is_left_alone",),
@@ -233,7 +231,7 @@ _COUNTED_LATE = Mutant(
     "a start counts when it has failed: one whose worker died never was",
     (
         Variant(
-            "claim, finish and rescue",
+            "claim and finish",
             (
                 Change(
                     f"{_SQL}/claims/claim.sql",
@@ -253,19 +251,13 @@ _COUNTED_LATE = Mutant(
                 Change(
                     f"{_SQL}/claims/finish.sql",
                     "attempt - (outcome in ('snoozed', 'released'))::int",
-                    "attempt + (outcome not in ('snoozed', 'released'))::int",
-                ),
-                Change(
-                    f"{_SQL}/claims/finish.sql",
-                    "attempt - (outcome = 'released')::int",
-                    "attempt",
+                    "attempt + (outcome in ('failed', 'timed_out'))::int",
                 ),
                 Change(
                     f"{_SQL}/claims/finish.sql",
                     "least(budget + (outcome = 'crashed')::int, 32767)",
                     "budget",
                 ),
-                Change(f"{_SQL}/claims/rescue.sql", "least(budget + 1, 32767)", "budget"),
                 Change(
                     f"{_SQL}/claims/complete.sql",
                     "worker_id, started_at, now, attempt, true,",

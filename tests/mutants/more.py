@@ -46,6 +46,27 @@ MORE = (
         "test_one_claim_of_many_gives_each_key_its_share_and_all_that_is_left_to_others",
     ),
     _one(
+        "key forgotten on the way back",
+        "a task that becomes runnable again in a fair queue takes its turn with its user's others",
+        Change(
+            f"{_SQL}/claims/make_ready.sql",
+            "coalesce(t.fairness_key, t.user_id::text)",
+            "t.user_id::text",
+        ),
+        "test_a_task_that_becomes_runnable_again_has_all_that_it_was_given[nothing]",
+        "test_a_task_that_becomes_runnable_again_has_all_that_it_was_given[release]",
+    ),
+    _one(
+        "option lost by a dead letter",
+        "a task that is redriven after its day tells nobody when it ends",
+        Change(
+            f"{_SQL}/dead_letters/keep_dead_letters.sql",
+            "'{id, created_at,",
+            "'{callback_url, id, created_at,",
+        ),
+        "test_a_task_that_becomes_runnable_again_has_all_that_it_was_given[redrive_after_its_day]",
+    ),
+    _one(
         "batch without a door",
         "two who end the last two tasks of a batch do not see each other's",
         Change(
@@ -75,9 +96,9 @@ MORE = (
         "crash not counted",
         "a task that kills whatever runs it does so for ever",
         Change(
-            f"{_SQL}/claims/rescue.sql",
-            "f.cancel_requested or f.crashes + 1 >= max_crashes as final",
-            "f.cancel_requested as final",
+            f"{_SQL}/claims/finish.sql",
+            "when i.outcome = 'crashed' then r.crashes + 1 >= 3",
+            "when i.outcome = 'crashed' then false",
         ),
         "test_a_task_that_crashes_its_worker_three_times_fails",
     ),

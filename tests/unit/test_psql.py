@@ -83,7 +83,7 @@ def test_the_exit_code_is_that_of_psql(database: str, tmp_path: Path) -> None:
 def test_without_any_database_it_says_how_to_get_one(tmp_path: Path) -> None:
     ran = psql(tmp_path / "none", "-c", "select 1")
     assert ran.returncode == 1
-    assert "Run pgqueue up once" in ran.stderr
+    assert "run `pgqueue up` once" in ran.stderr
     assert not (tmp_path / "none").exists()
 
 

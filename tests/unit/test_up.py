@@ -220,7 +220,7 @@ def test_a_child_that_was_killed_ends_everything_with_its_exit_code(
     pids = running.pids()
     os.kill(pids[index * 2], signal.SIGKILL)
     said = running.rest()
-    assert f"the {name} was killed by SIGKILL: everything stops" in said
+    assert f"the {name} was killed by SIGKILL; stopping everything" in said
     assert running.process.returncode == 128 + signal.SIGKILL
     assert not [pid for pid in pids if alive(pid)]
 
@@ -238,7 +238,7 @@ def test_a_postgresql_that_was_killed_is_started_again(start: Start) -> None:
     running.until("ready ")
     first = running.postgres()
     os.kill(first, signal.SIGKILL)
-    running.until("pgqueue up: PostgreSQL ended; it is started again")
+    running.until("pgqueue up: PostgreSQL ended; starting it again")
     running.until("pgqueue up: PostgreSQL runs")
     assert running.postgres() != first
     dsn = EmbeddedServer(running.data_dir).running()
@@ -253,7 +253,7 @@ def test_a_postgresql_that_was_killed_is_started_again(start: Start) -> None:
 def test_a_port_in_use_is_told_before_anything_starts(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(UsageError, match=f"Port {port} on 127.0.0.1 cannot be used") as raised:
+        with pytest.raises(UsageError, match=f"port {port} on 127.0.0.1 cannot be used") as raised:
             up(Options(port=port, data_dir=tmp_path / "data"))
     assert "--port" in str(raised.value.hint)
     assert not (tmp_path / "data").exists()

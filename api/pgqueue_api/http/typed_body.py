@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TypedRequest", "validate"]
 
+_AROUND = 3  # levels of a body around a payload
 _MAX_ERRORS = 20
 _MAX_MESSAGE = 300
 
@@ -60,7 +61,7 @@ class TypedRequest(Request[Any, Any, Any]):
             inner = [one.annotation for one in field.inner_types]
             [model] = [one for one in inner if one is not NoneType]
         assert isinstance(self._body, bytes)
-        return validate(model, self._body, self.bounds.depth)
+        return validate(model, self._body, self.bounds.depth + _AROUND)
 
     @property
     def _field(self) -> FieldDefinition:

@@ -6,9 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from pgqueue_api.openapi import (
-    dead_letters,
     groups,
-    schedules,
 )
 from pgqueue_api.problems import MEDIA_TYPE, PROBLEM_CODES, RETRY_AFTER_S
 from pgqueue_api.schemas.components import COMPONENTS
@@ -35,9 +33,7 @@ Times are RFC 3339 in UTC. Lists have opaque cursors: pass `next` as `cursor` un
 """
 
 _PATHS = {
-    **dead_letters.PATHS,
     **groups.PATHS,
-    **schedules.PATHS,
 }
 
 

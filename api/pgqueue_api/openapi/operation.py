@@ -69,12 +69,14 @@ def operation(
     problems: tuple[int, ...] = (),
     body: Mapping[str, Any] | None = None,
     body_required: bool = True,
+    max_body: int | None = None,
 ) -> Callable[[Handler], HTTPRouteHandler]:
     """Make a route of a handler, and document it.
 
     ``route`` is such as ``GET /v1/limits/{name:str}``. ``problems`` are the statuses of errors
     beside those that follow from the signature (see ``document``). ``body`` describes a body that
-    the handler reads by itself: by media type, a schema or a model.
+    the handler reads by itself: by media type, a schema or a model. ``max_body`` is the largest
+    body in bytes, where it is not that of most operations (``Bounds.body``).
     """
     method, path = route.split(" ", 1)
     first = answers[0]
@@ -91,6 +93,7 @@ def operation(
             tags=[tag],
             response_description=first.description,
             include_in_schema=True,
+            **({} if max_body is None else {"request_max_body_size": max_body}),
             opt={KEY: declared},
         )(handler)
         return made

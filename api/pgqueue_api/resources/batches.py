@@ -248,7 +248,7 @@ async def _operation(services: Services, id: UUID, operation_id: str | None) -> 
     if operation_id is None:
         raise NotFound(f"there is no batch {id}")
     item = await operation_item(services, operation_id, written=True)
-    return _answered(item, 201, Location=f"/v1/operations/{operation_id}")
+    return _answered(item.encode(), 201, Location=f"/v1/operations/{operation_id}")
 
 
 def _answered(content: bytes, status: int, **headers: str) -> Json:

@@ -1,221 +1,314 @@
-"""/v1/schedules: tasks at the times that a cron expression names, or once."""
+"""/v1/schedules: tasks at the times of a cron expression, or once."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
 from typing import Annotated, Any, Literal
 
 import orjson
-from litestar import Request, Response, delete, get, patch, post, put
 from litestar.di import NamedDependency
-from litestar.params import FromPath, QueryParameter
+from litestar.params import JSONBody, QueryParameter
 
 from pgqueue.client.schedules import settle
+from pgqueue.database.pool import Row
 from pgqueue.errors import Conflict, NotFound
-from pgqueue_api.http.answers import items, json_answer
-from pgqueue_api.http.parameters import plain, wrong
-from pgqueue_api.http.preconditions import etag, if_match, needed, stale
-from pgqueue_api.resources.schedule_body import (
-    check_task,
-    check_times,
-    read_body,
-    settings_of,
-    times_of,
-    validator,
+from pgqueue.models.schedule import (
+    SCHEDULE_NAME,
+    Backfill,
+    DueTimes,
+    Fate,
+    Schedule,
+    ScheduleChange,
+    ScheduleInput,
+    SchedulePage,
+    SchedulePreview,
+    ScheduleSettings,
+    SlotPage,
 )
-from pgqueue_api.schemas import schedules
+from pgqueue.models.task import Task
+from pgqueue_api.http.answers import Json, items
+from pgqueue_api.http.parameters import (
+    Cursor,
+    IfMatch,
+    PageSize,
+    QueueFilter,
+    TypeFilter,
+    decode_name,
+    encode_name,
+    name_in_path,
+    plain,
+    wrong,
+)
+from pgqueue_api.http.preconditions import needed, stale, versions_in
+from pgqueue_api.openapi.operation import Answer, operation
+from pgqueue_api.resources.schedule_checks import check_task, check_times, settings_of, times_of
 from pgqueue_api.services import Services
-from pgqueue_api.submit.submission import json_time, parse_time
+from pgqueue_api.submit.submission import json_time
 
 __all__ = ["ROUTES"]
 
-AnyRequest = Request[Any, Any, Any]
-Json = Response[bytes]
-Fate = Literal["enqueued", "waiting", "skipped", "missed"]
+Which = Annotated[str, name_in_path("The name or id of the schedule.", "workdays")]
+NewName = Annotated[
+    str, name_in_path("The name or id of the schedule.", "workdays", pattern=SCHEDULE_NAME)
+]
+Before = Annotated[
+    str | None,
+    QueryParameter(
+        name="cursor", pattern="^-?[0-9]{1,18}$", description="`next` of the previous page."
+    ),
+]
+OfFate = Annotated[
+    Fate | None, QueryParameter(name="fate", description="Return only due times of this fate.")
+]
 
-_NEW = validator(schedules.NEW_SCHEDULE)
-_ALL = validator(schedules.SCHEDULE_SETTINGS)
-_CHANGE = validator(schedules.SCHEDULE_CHANGE)
-_PREVIEW = validator(schedules.PREVIEW)
-_BACKFILL = validator(schedules.BACKFILL)
-_NOT_SET = dict.fromkeys(schedules.SCHEDULE_CHANGE["properties"])
-_NAME = re.compile(schedules.NAME["pattern"])
-_CURSOR = re.compile(r"-?\d{1,18}")
+_TAG = "schedules"
+_BODY = 300_000  # a payload as large as can be, and the settings beside it
 _SHOWN = 5
 _NOT_THERE = 0
 _TIMING = ("cron", "run_at", "timezone", "starts_at", "ends_at")
+_ETAG = {"ETag": "The version of its settings."}
+_AFTERWARDS = Answer(200, "The schedule afterwards.", _ETAG)
+_CREATED = Answer(201, "Created.", {**_ETAG, "Location": "The path of the schedule."}, Schedule)
 
 
-@post("/v1/schedules", status_code=201)
-async def create_schedule(request: AnyRequest, services: NamedDependency[Services]) -> Json:
-    """Make a schedule."""
-    given = await read_body(request, services, _NEW)
-    name = given.pop("name")
-    settings = await _checked(services, given)
-    if not await _patch(services, name, settings, [_NOT_THERE]):
-        raise Conflict(f"there is a schedule {name!r} already", hint="PATCH or PUT changes it")
-    return await _schedule(services, name, status=201)
+@operation("POST /v1/schedules", _CREATED, tag=_TAG, problems=(409,), max_body=_BODY)
+async def create_schedule(
+    data: JSONBody[ScheduleInput], services: NamedDependency[Services]
+) -> Json[Schedule]:
+    """Create a schedule.
+
+    By `cron`, or for one time. The type and the payload are checked as for a task.
+    """
+    settings = await _checked(services, data)
+    if not await _patch(services, data.name, settings, [_NOT_THERE]):
+        raise Conflict(f"there is already a schedule {data.name!r}", hint="PATCH or PUT changes it")
+    return await _schedule(services, data.name, status=201)
 
 
-@get("/v1/schedules")
+@operation("GET /v1/schedules", Answer(200, "A page of schedules."), tag=_TAG)
 async def list_schedules(
     *,
     services: NamedDependency[Services],
-    type: Annotated[str | None, QueryParameter(name="type", max_length=100)] = None,
-    queue: Annotated[str | None, QueryParameter(name="queue", max_length=100)] = None,
-    cursor: Annotated[str | None, QueryParameter(name="cursor", max_length=200)] = None,
-    limit: Annotated[int, QueryParameter(name="limit", ge=1, le=200)] = 50,
-) -> Json:
-    """Give a page of schedules by name."""
+    type: TypeFilter = None,
+    queue: QueueFilter = None,
+    cursor: Cursor = None,
+    limit: PageSize = 50,
+) -> Json[SchedulePage]:
+    """List schedules.
+
+    By name, with their settings and their next due time. `queue` finds those that name the queue.
+    """
     filters = {"type": plain(type, "type"), "queue": plain(queue, "queue")}
+    after = plain(decode_name(cursor), "cursor") or None
     rows = await services.reads.rows(
-        "list_schedules", {**filters, "after": _after(cursor), "most": limit + 1}
+        "list_schedules", {**filters, "after": after, "most": limit + 1}
     )
-    more = None
-    if len(rows) > limit:
-        more = base64.urlsafe_b64encode(rows[limit - 1]["name"].encode()).decode()
+    more = encode_name(rows[limit - 1]["name"]) if len(rows) > limit else None
     return items([row["state"] for row in rows[:limit]], next=more)
 
 
-@post("/v1/schedules/preview", status_code=200)
-async def preview_schedule(request: AnyRequest, services: NamedDependency[Services]) -> Json:
-    """Give the next five times at which such a schedule is due."""
-    settings = settings_of(await read_body(request, services, _PREVIEW))
+@operation("POST /v1/schedules/preview", Answer(200, "The due times."), tag=_TAG, max_body=_BODY)
+async def preview_schedule(
+    data: JSONBody[SchedulePreview], services: NamedDependency[Services]
+) -> Json[DueTimes]:
+    """Preview a schedule.
+
+    Returns its next five due times. Nothing is stored.
+    """
     row = await services.reads.row("clock")
     assert row is not None
-    times = times_of(settings, row["now"], _SHOWN)
+    times = times_of(settings_of(data), row["now"], _SHOWN)
     found = [{"due_at": json_time(due), "local": due.isoformat()} for due in times]
-    return json_answer(orjson.dumps({"due_times": found}))
+    return Json(orjson.dumps({"due_times": found}))
 
 
-@get("/v1/schedules/{schedule:str}")
-async def get_schedule(schedule: FromPath[str], services: NamedDependency[Services]) -> Json:
-    """Give a schedule."""
+@operation(
+    "GET /v1/schedules/{schedule:str}",
+    Answer(200, "The schedule.", _ETAG),
+    tag=_TAG,
+    problems=(404, 405, 422),
+)
+async def get_schedule(schedule: Which, services: NamedDependency[Services]) -> Json[Schedule]:
+    """Read a schedule.
+
+    By its name or id.
+    """
     return await _schedule(services, schedule, written=False)
 
 
-@put("/v1/schedules/{schedule:str}")
+@operation(
+    "PUT /v1/schedules/{schedule:str}",
+    _AFTERWARDS,
+    _CREATED,
+    tag=_TAG,
+    problems=(405, 409),
+    max_body=_BODY,
+)
 async def put_schedule(
-    schedule: FromPath[str], request: AnyRequest, services: NamedDependency[Services]
-) -> Json:
-    """Make a schedule, or replace all that it says."""
-    settings = await _checked(services, {**_NOT_SET, **await read_body(request, services, _ALL)})
-    known = await _read(services, schedule)
-    versions = if_match(request)
+    schedule: NewName,
+    data: JSONBody[ScheduleSettings],
+    services: NamedDependency[Services],
+    if_match: IfMatch = None,
+) -> Json[Schedule]:
+    """Create a schedule or replace its settings.
+
+    To replace an existing schedule, send `If-Match`.
+    """
+    settings = await _checked(services, data, partial=False)
+    known = await _find(services, schedule)
+    versions = versions_in(if_match)
     if known is None:
         if versions is not None:
-            raise stale(f"schedule {schedule!r}")
-        if not _NAME.fullmatch(schedule) or schedule == "preview":
-            raise wrong("schedule", f"a new schedule's name fits {_NAME.pattern}")
+            raise stale(_named(schedule))
+        if schedule == "preview":
+            raise wrong("schedule", "'preview' is a path of its own: use another name")
         versions = [_NOT_THERE]
     if versions is None:
-        raise needed(f"schedule {schedule!r}")
+        raise needed(_named(schedule))
     if not await _patch(services, schedule, settings, versions):
-        raise stale(f"schedule {schedule!r}")
+        raise stale(_named(schedule))
     return await _schedule(services, schedule, status=201 if known is None else 200)
 
 
-@patch("/v1/schedules/{schedule:str}")
+@operation(
+    "PATCH /v1/schedules/{schedule:str}",
+    _AFTERWARDS,
+    tag=_TAG,
+    problems=(404, 405, 409),
+    max_body=_BODY,
+)
 async def patch_schedule(
-    schedule: FromPath[str], request: AnyRequest, services: NamedDependency[Services]
-) -> Json:
-    """Change what is given of a schedule."""
-    change = await read_body(request, services, _CHANGE)
-    known = await _read(services, schedule)
+    schedule: Which,
+    data: JSONBody[ScheduleChange],
+    services: NamedDependency[Services],
+    if_match: IfMatch = None,
+) -> Json[Schedule]:
+    """Change settings of a schedule.
+
+    What you leave out stays. A schedule that code declares can only be paused and resumed: any
+    other change answers 409.
+    """
+    known = await _find(services, schedule)
     if known is None:
-        raise _none(schedule)
-    versions = if_match(request)
+        raise _not_found(schedule)
+    versions = versions_in(if_match)
     if versions is None:
-        raise needed(f"schedule {schedule!r}")
-    change = settings_of(change)
-    before = orjson.loads(known["state"])
+        raise needed(_named(schedule))
+    change = settings_of(data)
+    merged = {**orjson.loads(known["state"]), **change}
     if not change.keys().isdisjoint(_TIMING):
-        check_times({**before, **change})
+        check_times(merged)
     if "type" in change or "payload" in change:
-        merged = {**before, **change}
         await check_task(services, merged["type"], merged["payload"])
     if not await _patch(services, schedule, change, versions):
-        raise stale(f"schedule {schedule!r}")
+        raise stale(_named(schedule))
     return await _schedule(services, schedule)
 
 
-@delete("/v1/schedules/{schedule:str}", status_code=204)
+@operation(
+    "DELETE /v1/schedules/{schedule:str}",
+    Answer(204, "Deleted."),
+    tag=_TAG,
+    problems=(404, 405, 409),
+)
 async def delete_schedule(
-    schedule: FromPath[str], request: AnyRequest, services: NamedDependency[Services]
+    schedule: Which, services: NamedDependency[Services], if_match: IfMatch = None
 ) -> None:
-    """Delete a schedule."""
-    versions = if_match(request)
-    if versions is not None and await _read(services, schedule) is None:
-        raise _none(schedule)
+    """Delete a schedule.
+
+    The record of its due times is deleted, too; its tasks stay. `If-Match` is optional: with it the
+    schedule is deleted only in the version that you read.
+    """
+    versions = versions_in(if_match)
+    if versions is not None and await _find(services, schedule) is None:
+        raise _not_found(schedule)
     row = await services.writes.row(
         "delete_schedule",
         {"name": plain(schedule, "schedule"), "versions": None if versions == "*" else versions},
     )
     assert row is not None
     if not row["deleted"]:
-        raise _none(schedule) if versions is None else stale(f"schedule {schedule!r}")
+        raise _not_found(schedule) if versions is None else stale(_named(schedule))
 
 
-@post("/v1/schedules/{schedule:str}/pause", status_code=200)
-async def pause_schedule(schedule: FromPath[str], services: NamedDependency[Services]) -> Json:
-    """Pause a schedule."""
+@operation("POST /v1/schedules/{schedule:str}/pause", _AFTERWARDS, tag=_TAG, problems=(404, 422))
+async def pause_schedule(schedule: Which, services: NamedDependency[Services]) -> Json[Schedule]:
+    """Pause a schedule.
+
+    It enqueues nothing until you resume it. Due times that pass meanwhile are not enqueued later.
+    """
     await services.writes.row("pause_schedule", {"name": plain(schedule, "schedule")})
     return await _schedule(services, schedule)
 
 
-@post("/v1/schedules/{schedule:str}/resume", status_code=200)
-async def resume_schedule(schedule: FromPath[str], services: NamedDependency[Services]) -> Json:
-    """Resume a schedule."""
+@operation("POST /v1/schedules/{schedule:str}/resume", _AFTERWARDS, tag=_TAG, problems=(404, 422))
+async def resume_schedule(schedule: Which, services: NamedDependency[Services]) -> Json[Schedule]:
+    """Resume a schedule.
+
+    It continues with the next due time from now.
+    """
     await services.writes.row("resume_schedule", {"name": plain(schedule, "schedule")})
     await settle(services.writes.rows, schedule)
     return await _schedule(services, schedule)
 
 
-@post("/v1/schedules/{schedule:str}/trigger", status_code=201)
-async def trigger_schedule(schedule: FromPath[str], services: NamedDependency[Services]) -> Json:
-    """Enqueue the task of a schedule now."""
+@operation(
+    "POST /v1/schedules/{schedule:str}/trigger",
+    Answer(201, "The task.", {"Location": "The path of the task."}),
+    tag=_TAG,
+    problems=(404, 422),
+)
+async def trigger_schedule(schedule: Which, services: NamedDependency[Services]) -> Json[Task]:
+    """Run a schedule now.
+
+    Enqueues its task, even if the schedule is paused and whatever its `overlap`.
+    """
     row = await services.writes.row("trigger_schedule", {"name": plain(schedule, "schedule")})
     assert row is not None
     [task] = await services.writes.rows("task_states", {"ids": [row["task_id"]]})
-    answer = json_answer(task["state"].encode())
-    answer.status_code = 201
-    answer.headers["Location"] = f"/v1/tasks/{row['task_id']}"
-    return answer
+    return Json(task["state"], Location=f"/v1/tasks/{row['task_id']}")
 
 
-@post("/v1/schedules/{schedule:str}/backfill", status_code=202)
+@operation(
+    "POST /v1/schedules/{schedule:str}/backfill",
+    Answer(202, "The schedule, with its backfill.", _ETAG),
+    tag=_TAG,
+    problems=(404, 409),
+)
 async def backfill_schedule(
-    schedule: FromPath[str], request: AnyRequest, services: NamedDependency[Services]
-) -> Json:
-    """Make up for a range of the past."""
-    given = await read_body(request, services, _BACKFILL)
+    schedule: Which, data: JSONBody[Backfill], services: NamedDependency[Services]
+) -> Json[Schedule]:
+    """Backfill a schedule.
+
+    Schedulers enqueue a task for each due time of the range that has none, oldest first.
+    """
     await services.writes.row(
         "backfill_schedule",
-        {
-            "name": plain(schedule, "schedule"),
-            "from_at": parse_time(given["from"], "/from"),
-            "to_at": parse_time(given["to"], "/to"),
-        },
+        {"name": plain(schedule, "schedule"), "from_at": data.from_, "to_at": data.to},
     )
     return await _schedule(services, schedule, status=202)
 
 
-@get("/v1/schedules/{schedule:str}/slots")
-async def list_slots(
+@operation(
+    "GET /v1/schedules/{schedule:str}/slots",
+    Answer(200, "A page of due times."),
+    tag=_TAG,
+    problems=(404,),
+)
+async def list_schedule_slots(
     *,
-    schedule: FromPath[str],
+    schedule: Which,
     services: NamedDependency[Services],
-    fate: Annotated[Fate | None, QueryParameter(name="fate")] = None,
-    cursor: Annotated[str | None, QueryParameter(name="cursor", max_length=200)] = None,
-    limit: Annotated[int, QueryParameter(name="limit", ge=1, le=200)] = 50,
-) -> Json:
-    """Give a page of what became of a schedule's times, latest first."""
-    if cursor is not None and not _CURSOR.fullmatch(cursor):
-        raise wrong("cursor", "this is no cursor that a page gave as next")
-    if await _read(services, schedule) is None:
-        raise _none(schedule)
+    fate: OfFate = None,
+    cursor: Before = None,
+    limit: PageSize = 50,
+) -> Json[SlotPage]:
+    """List the due times of a schedule.
+
+    What became of each, latest first: enqueued (as which task), waiting, skipped or missed, and
+    why.
+    """
+    if await _find(services, schedule) is None:
+        raise _not_found(schedule)
     rows = await services.reads.rows(
         "list_schedule_slots",
         {
@@ -229,7 +322,7 @@ async def list_slots(
     return items([row["item"] for row in rows[:limit]], next=more)
 
 
-ROUTES: list[Any] = [
+ROUTES = [
     create_schedule,
     list_schedules,
     preview_schedule,
@@ -241,20 +334,22 @@ ROUTES: list[Any] = [
     resume_schedule,
     trigger_schedule,
     backfill_schedule,
-    list_slots,
+    list_schedule_slots,
 ]
 
 
-async def _checked(services: Services, given: dict[str, Any]) -> dict[str, Any]:
-    """Give the settings of a whole schedule, once it is known that they can be right."""
-    settings = settings_of(given)
+async def _checked(
+    services: Services, given: ScheduleSettings, *, partial: bool = True
+) -> dict[str, Any]:
+    """Return the settings of a whole schedule, once it is known that they can be right."""
+    settings = settings_of(given, partial=partial)
     check_times(settings)
-    await check_task(services, settings["type"], settings.get("payload"))
+    await check_task(services, given.type, given.payload)
     return settings
 
 
 async def _patch(
-    services: Services, name: str, settings: dict[str, Any], versions: list[int] | str
+    services: Services, name: str, settings: dict[str, Any], versions: list[int] | Literal["*"]
 ) -> bool:
     row = await services.writes.row(
         "patch_schedule",
@@ -271,34 +366,25 @@ async def _patch(
     return True
 
 
-async def _read(services: Services, schedule: str) -> dict[str, Any] | None:
+async def _find(services: Services, schedule: str) -> Row | None:
     # on the writing side: a replica for reads may be a moment behind
     return await services.writes.row("schedule_state", {"which": plain(schedule, "schedule")})
 
 
 async def _schedule(
     services: Services, schedule: str, *, status: int = 200, written: bool = True
-) -> Json:
-    links = services.writes if written else services.reads
-    row = await links.row("schedule_state", {"which": plain(schedule, "schedule")})
+) -> Json[Schedule]:
+    pool = services.writes if written else services.reads
+    row = await pool.row("schedule_state", {"which": plain(schedule, "schedule")})
     if row is None:
-        raise _none(schedule)
-    answer = json_answer(row["state"].encode())
-    answer.status_code = status
-    answer.headers.update(etag(row["version"]))
-    if status == 201:
-        answer.headers["Location"] = f"/v1/schedules/{row['name']}"
-    return answer
+        raise _not_found(schedule)
+    location = f"/v1/schedules/{row['name']}" if status == 201 else None
+    return Json(row["state"], status=status, ETag=f'"{row["version"]}"', Location=location)
 
 
-def _after(cursor: str | None) -> str | None:
-    if cursor is None:
-        return None
-    try:
-        return plain(base64.urlsafe_b64decode(cursor).decode(), "cursor")
-    except (ValueError, binascii.Error) as error:
-        raise wrong("cursor", "this is no cursor that a page gave as next") from error
+def _named(schedule: str) -> str:
+    return f"schedule {schedule[:100]!r}"
 
 
-def _none(schedule: str) -> NotFound:
-    return NotFound(f"there is no schedule {schedule[:100]!r}", hint="GET /v1/schedules lists them")
+def _not_found(schedule: str) -> NotFound:
+    return NotFound(f"there is no {_named(schedule)}", hint="GET /v1/schedules lists them")

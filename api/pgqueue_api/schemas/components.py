@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from pgqueue_api.schemas import (
-    dead_letters,
     groups,
-    schedules,
 )
 from pgqueue_api.schemas.parts import Schema
 
 __all__ = ["COMPONENTS"]
 
 COMPONENTS: dict[str, Schema] = {
-    **dead_letters.COMPONENTS,
     **groups.COMPONENTS,
-    **schedules.COMPONENTS,
 }

@@ -129,7 +129,7 @@ async def submit_bulk(services: Services, headers: Headers, receive: Receive) ->
                     extra["Idempotent-Replayed"] = "true"
             else:
                 stored = await store(services, good)
-    # what is wrong with a task now says more than that it was refused before
+    # what is wrong with a task now tells more than that it was refused before
     outcomes = [
         one if isinstance(one, PgQueueError) and not isinstance(outcome, Kept) else outcome
         for one, outcome in zip(checked, stored, strict=True)
@@ -162,7 +162,7 @@ def _tasks_of(raw: Any) -> list[Any]:
 async def check_one(
     services: Services, raw: Any, prefix: str, traceparent: str | None
 ) -> Submission | PgQueueError:
-    """Give the submission that a value is, or what is wrong with it."""
+    """Return the submission that a value is, or what is wrong with it."""
     try:
         check_shape(raw, prefix)
         kind = services.registry.known(raw["type"]) or await services.registry.find(raw["type"])
@@ -196,7 +196,12 @@ def _key(headers: Mapping[bytes, bytes]) -> str:
     key = headers[b"idempotency-key"].decode("latin-1")
     if not _KEY.fullmatch(key):
         raise Invalid(
-            "this is not an Idempotency-Key",
-            errors=[{"parameter": "Idempotency-Key", "message": "1 to 255 printable characters"}],
+            "the Idempotency-Key is not valid",
+            errors=[
+                {
+                    "parameter": "Idempotency-Key",
+                    "message": "use 1 to 255 ASCII characters",
+                }
+            ],
         )
     return key

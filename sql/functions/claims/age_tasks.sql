@@ -1,14 +1,10 @@
--- Raises runnable tasks of queues that ask for it: one step of priority for each ageing_s that a task has waited, from the
--- priority that it was given. A raised one takes its place behind those that are there. Looks at the head of each queue and
--- priority, moves at most max_tasks, and says how many; null: no queue asks for it. One caller at a time does it.
+-- Raises runnable tasks of queues that ask for it: one step of priority for each ageing_s that a task has waited, from
+-- the priority that it was given. A raised task takes its place behind those that are there. Examines the head of each
+-- queue and priority, moves at most max_tasks, and returns how many; null: no queue asks for it. One caller at a time
+-- does it.
 create or replace function pgqueue_private.age_tasks(max_tasks int default 1000) returns int
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan
-set enable_seqscan = off
-set enable_bitmapscan = off
-set enable_sort = off
-set jit = off  -- before 18 a plan that must do what is set off "costs" 10¹⁰, so every call would be compiled: 3 s
 as $$
 #variable_conflict use_column
 declare
@@ -32,7 +28,7 @@ begin
         order by q.name, p
     loop
         exit when moved >= max_tasks;
-        -- in the order of seq they are as old as the time they have spent at this priority: those that are due come first
+        -- In the order of seq they are as old as the time they have spent at this priority: tasks that are due come first.
         with first as materialized (
             select r.ctid as at, r.task_id, r.ready_at
             from ready as r
@@ -52,18 +48,18 @@ begin
             where r.ctid = any (array(select d.at from due as d where d.priority < head.priority))
             for update skip locked
         ),
-        taken as (
-            delete from ready as r using due as d
-            where r.ctid = any (array(select f.at from free as f)) and d.at = r.ctid
-            returning r.*, d.priority as raised
-        ),
-        placed as (
-            insert into ready (task_id, ready_at, priority, attempt, budget, crashes, requeued, queue, reason, fairness_key)
-            select task_id, ready_at, raised, attempt, budget, crashes, true, queue, reason, fairness_key
-            from taken
-            order by raised, seq
+        raised as materialized (
+            -- In this order they get their places.
+            select r.ctid as at, d.priority, nextval('pgqueue_private.ready_seq') as seq
+            from free as f
+            cross join lateral (select k.ctid, k.* from ready as k where k.ctid = f.at) as r
+            join due as d on d.at = r.ctid
+            order by d.priority, r.seq
         )
-        select count(*) into n from taken;
+        update ready as r set priority = m.priority, seq = m.seq, requeued = true
+        from raised as m
+        where r.ctid = any (array(select m.at from raised as m)) and r.ctid = m.at;
+        get diagnostics n = row_count;
         moved := moved + n;
     end loop;
     return moved;

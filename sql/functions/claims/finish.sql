@@ -1,10 +1,11 @@
--- Records how attempts ended, each exactly once and only by the holder of its lease, and moves their tokens on:
--- completed, cancelled and spent tasks have none any more, failed ones wait in delayed, released ones are ready again (after delay_s, if given).
--- A crashed one, whose own process ended, is ready again without a charge to its attempts, or failed after its third crash: see rescue().
--- Each element: task_id, lease_id, outcome, and optionally result, error, retry (false: a failure is final),
--- progress (the last, if it was not recorded yet), delay_s or run_at (of a retry or after a snooze), reason, slow (queue or
--- key: of that nothing starts for delay_s).
--- A retry without either waits as long as its policy says: see retry_delay().
+-- Records how attempts ended, each exactly once and only for the holder of its lease, and moves their tokens on:
+-- completed, cancelled and finally failed tasks have none any more; failed ones wait in delayed; released ones are
+-- ready again, after delay_s if given.
+-- A crashed attempt, whose process ended, is not charged: the task is ready again, or failed after its third crash.
+-- Each element of results: task_id, lease_id, outcome, and optionally result, error, retry (false: a failure is final),
+-- progress (the last, if it was not recorded yet), delay_s or run_at (of a retry or after a snooze), reason, and slow
+-- (queue or key: nothing of it starts for delay_s). A retry without delay_s and run_at waits as long as its policy
+-- says: see retry_delay().
 -- Attempts that completed with nothing to keep may come as arrays instead: task_ids and lease_ids, of one length.
 -- Returns the lease ids that were refused because they no longer hold, and whether someone watches.
 create or replace function pgqueue_private.finish(
@@ -12,11 +13,6 @@ create or replace function pgqueue_private.finish(
 )
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan
-set enable_seqscan = off
-set jit = off  -- before 18 a plan that must do what is set off "costs" 10¹⁰, so every call would be compiled: 3 s
-set enable_nestloop = off  -- hashed, so that the tokens are read in one pass over their index
-set enable_mergejoin = off
 as $$
 #variable_conflict use_column
 declare
@@ -31,6 +27,7 @@ declare
     plain bigint[];                                 -- recorded by complete()
     told boolean;
     failed uuid[];
+    runnable tid[];
     freed_queues text[];
     freed_keys text[];
     slowed jsonb;
@@ -87,22 +84,20 @@ begin
         waiting as (
             insert into delayed (task_id, run_at, priority, attempt, budget, crashes, queue, status, reason)
             select
-                task_id, coalesce(run_at, now + interval '1 second' * coalesce(
-                    delay_s, case when outcome in ('failed', 'timed_out') then retry_delay(task_id, type, queue, attempt) end, 0
-                )), priority,
-                attempt - (outcome in ('snoozed', 'released'))::int, budget, crashes, queue,
-                case outcome when 'snoozed' then 'scheduled' when 'released' then 'queued' else 'retrying' end, reason
+                task_id,
+                case
+                    when outcome = 'crashed' then now
+                    else coalesce(run_at, now + interval '1 second' * coalesce(
+                        delay_s, case when outcome in ('failed', 'timed_out') then retry_delay(task_id, type, queue, attempt) end, 0
+                    ))
+                end,
+                priority, attempt - (outcome in ('snoozed', 'released'))::int,
+                least(budget + (outcome = 'crashed')::int, 32767), crashes + (outcome = 'crashed')::int, queue,
+                case when outcome = 'snoozed' then 'scheduled' when outcome in ('released', 'crashed') then 'queued' else 'retrying' end,
+                reason
             from settled
-            where not final and outcome <> 'crashed' and (outcome <> 'released' or delay_s is not null)
-        ),
-        again as (
-            insert into ready (task_id, ready_at, priority, attempt, budget, crashes, requeued, queue, reason, fairness_key)
-            select
-                task_id, now, priority, attempt - (outcome = 'released')::int,
-                least(budget + (outcome = 'crashed')::int, 32767), crashes + (outcome = 'crashed')::int, true, queue, reason,
-                fair_key(queue, task_id)
-            from settled
-            where not final and (outcome = 'crashed' or (outcome = 'released' and delay_s is null))
+            where not final
+            returning ctid as at, status, run_at
         ),
         counted as (
             insert into rollup_flush (minute, created_minute, n, final, queue, type, outcome, waits, runs)
@@ -117,9 +112,13 @@ begin
             array_agg(task_id) filter (where outcome <> 'completed' and final and outcome <> 'cancelled'),
             array_agg(queue) filter (where limited), array_agg(limit_key) filter (where limited),
             jsonb_agg(jsonb_build_array(queue, limit_key, delay_s, slow, reason)) filter (where slow is not null),
-            array_agg(task_id) filter (where followed and final), array_agg(outcome) filter (where followed and final)
-        into accepted, failed, freed_queues, freed_keys, slowed, more, more_outcomes
+            array_agg(task_id) filter (where followed and final), array_agg(outcome) filter (where followed and final),
+            (select array_agg(w.at) from waiting as w where w.status = 'queued' and w.run_at <= now)
+        into accepted, failed, freed_queues, freed_keys, slowed, more, more_outcomes, runnable
         from settled;
+        if runnable is not null then
+            perform make_ready(runnable);
+        end if;
         if slowed is not null then
             perform slow_down(s ->> 0, case when s ->> 3 = 'key' then s ->> 1 end, (s ->> 2)::float8, s ->> 4)
             from jsonb_array_elements(slowed) as s

@@ -1,10 +1,6 @@
 -- The queues that hold runnable tasks: one index descent each, however long they are.
 create or replace function pgqueue_private.runnable_queues() returns setof text
 language sql stable
-set enable_seqscan = off
-set enable_bitmapscan = off
-set enable_sort = off
-set jit = off
 as $$
     with recursive held as (
         (select r.queue from pgqueue_private.ready as r order by r.queue limit 1)

@@ -3,8 +3,6 @@ create or replace function pgqueue_private.dead_letter_queues()
 returns table (queue text, retention interval, growth_limit int, alert_type text)
 language sql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
-set enable_seqscan = off
-set jit = off  -- before 18 a plan that must do what is set off "costs" 10¹⁰, so every call would be compiled: 3 s
 as $$
     with recursive found as (
         (select d.queue from dead_letter as d order by d.queue limit 1)

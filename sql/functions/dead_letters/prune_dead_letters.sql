@@ -2,8 +2,6 @@
 create or replace function pgqueue_private.prune_dead_letters(max_letters int default 5000) returns bigint
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
-set enable_seqscan = off
-set jit = off  -- before 18 a plan that must do what is set off "costs" 10¹⁰, so every call would be compiled: 3 s
 as $$
 #variable_conflict use_column
 declare

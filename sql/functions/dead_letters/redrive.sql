@@ -1,7 +1,8 @@
--- Runs a task that failed for good again and takes it off the dead letters. Returns the id of the task that runs now: the
--- same, or where its day is gone, a new one with the same type, queue, priority, payload, attempts, timeout, retry policy,
--- limit_key and cost.
--- Returns null when there is no such dead letter; of two callers at once, one redrives.
+-- Runs a task that failed for good again and removes its dead letter. Returns the id of the task that runs now: the
+-- same one or, where its day is gone, a new one with the same options, which takes the old one's place in its batch.
+-- The new task has no dedup_key, because a task that holds that key now must not swallow it, and no expires_at, because
+-- a task that runs again is not asked about its time again.
+-- Returns null when there is no such dead letter. Of two callers at once, one redrives.
 create or replace function pgqueue.redrive(id uuid) returns uuid
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -22,17 +23,27 @@ begin
     end if;
 
     delete from dead_letter as d where d.task_id = redrive.id;
-    -- without its uniqueness key: what holds that now must not swallow it
+    if (letter.options ->> 'run_at')::timestamptz > pgqueue.clock() then  -- it runs now, as retry() has it
+        letter.options := letter.options - 'run_at';
+    end if;
     select * into stored
     from enqueue_many(
-        jsonb_build_array(jsonb_build_object(
-            'type', letter.type, 'queue', letter.queue, 'priority', letter.priority, 'payload', letter.payload,
-            'max_attempts', letter.max_attempts, 'timeout_s', letter.timeout_s, 'retry', letter.retry,
-            'traceparent', letter.traceparent, 'limit_key', letter.limit_key, 'cost', letter.cost
+        jsonb_build_array(letter.options - '{batch_id, dedup_key, expires_at}'::text[] || jsonb_build_object(
+            'type', letter.type, 'queue', letter.queue, 'payload', letter.payload
         )),
         letter.user_id
     );
+    update task as t set batch_id = b.id
+    from batch as b
+    where t.id = stored.ids[1] and b.id = (letter.options ->> 'batch_id')::uuid;
+    if found then
+        perform reopen_batches((letter.options ->> 'batch_id')::uuid, letter.outcome);
+    end if;
     perform ring(stored.queues);
     return stored.ids[1];
 end
 $$;
+
+comment on function pgqueue.redrive is
+    'Runs a dead letter again and returns the id of the task: the same, or a new one where its day is gone; null:'
+    ' there is no such dead letter.';

@@ -7,9 +7,6 @@ create or replace function pgqueue_private.scan_dead_letters(
 )
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
-set enable_seqscan = off
-set enable_sort = off
-set jit = off  -- before 18 a plan that must do what is set off "costs" 10¹⁰, so every call would be compiled: 3 s
 as $$
 declare
     from_at constant timestamptz := coalesce((filter ->> 'from')::timestamptz, '-infinity');

@@ -6,8 +6,6 @@ create or replace function pgqueue_private.watch_dead_letters()
 returns table (kind text, queue text, message text, data jsonb)
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
-set enable_seqscan = off
-set jit = off  -- before 18 a plan that must do what is set off "costs" 10¹⁰, so every call would be compiled: 3 s
 as $$
 #variable_conflict use_column
 declare

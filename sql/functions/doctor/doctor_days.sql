@@ -3,7 +3,6 @@ create or replace function pgqueue_private.doctor_days()
 returns table (topic text, level text, finding text, advice text)
 language sql stable
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
-set jit = off
 as $$
     with today as (
         select (pgqueue.clock() at time zone 'utc')::date as day

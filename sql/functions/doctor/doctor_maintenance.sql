@@ -3,7 +3,6 @@ create or replace function pgqueue_private.doctor_maintenance()
 returns table (topic text, level text, finding text, advice text)
 language sql stable
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
-set jit = off
 as $$
     select
         'maintenance', 'error',

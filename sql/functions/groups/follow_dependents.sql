@@ -1,6 +1,6 @@
--- Tells those who wait for tasks that these have ended. Who waits for nothing more is released; who cannot run any more ends
--- too, and so on down the graph. Returns the batches of those that ended.
--- After 5,000 of these the rest is left to maintenance (follow_later), so that no transaction grows without bound.
+-- Tells tasks that wait for these that they have ended. A task that waits for nothing more is released; one that cannot
+-- run any more ends too, and so on down the graph. Returns the batches of the tasks that ended.
+-- After 5,000 of these, the rest is left to maintenance (follow_later), so that no transaction grows without bound.
 create or replace function pgqueue_private.follow_dependents(task_ids uuid[], outcomes text[]) returns uuid[]
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -16,9 +16,6 @@ begin
         select * into ended from settle_dependents(task_ids, outcomes);
         exit when ended.ids is null;
         batches := batches || count_ended(ended.ids, ended.ended_as);
-        if exists (select from webhook as w where w.disabled_at is null) then
-            perform tell_of_tasks(ended.ids);
-        end if;
         task_ids := ended.ids;
         outcomes := ended.ended_as;
         n := n + cardinality(task_ids);

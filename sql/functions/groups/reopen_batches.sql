@@ -3,13 +3,14 @@
 create or replace function pgqueue_private.reopen_batches(id uuid, outcome text) returns void
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
-set enable_seqscan = off
-set jit = off  -- before 18 a plan that must do what is set off "costs" 10¹⁰, so every call would be compiled: 3 s
 as $$
 #variable_conflict use_variable
 declare
     ended batch;
 begin
+    if not exists (select from batch as b where b.id = reopen_batches.id) then
+        return;  -- it was pruned
+    end if;
     perform pg_advisory_xact_lock(hashtextextended('pgqueue:batch:end:' || id, 0));
     insert into batch_delta (batch_id, completed, failed, cancelled)
     values (

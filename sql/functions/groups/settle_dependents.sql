@@ -1,19 +1,15 @@
--- One step down the graph: deletes what tasks that ended held up, releases who waits for nothing more, and ends who cannot run any
--- more, which it returns.
--- Parents of one child may end at once, in transactions that do not see each other. Of those, one that finds another blocker
--- which nobody is at locks it, and may leave: whoever comes to delete that one waits for this transaction and sees what it did.
--- Who finds none takes the child's own lock, and looks again in a new statement: the last to get it sees all.
--- Locks are taken in one order: first blockers, by deleting them, then children by their ids, so nobody waits in a circle.
+-- One step down the graph: deletes what tasks that ended held up, releases children that wait for nothing more, and
+-- ends children that cannot run any more, which it returns.
+-- Parents of one child may end at once, in transactions that do not see each other. A transaction that finds another
+-- blocker of the child which nobody has locked locks it, and may leave the child: whoever comes to delete that blocker
+-- waits for this transaction and sees what it did. A transaction that finds none takes the child's own lock and looks
+-- again in a new statement: the last one to get the lock sees everything.
+-- Locks are taken in one order, first blockers, by deleting them, then children by their ids, so there is no deadlock.
 create or replace function pgqueue_private.settle_dependents(
     task_ids uuid[], outcomes text[], out ids uuid[], out ended_as text[]
 )
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan
-set enable_seqscan = off
-set enable_nestloop = off  -- a lateral has no other way; whatever else meets is hashed, however many
-set enable_mergejoin = off
-set jit = off  -- before 18 a plan that must do what is set off "costs" 10¹⁰, so every call would be compiled: 3 s
 as $$
 #variable_conflict use_column
 declare
@@ -25,7 +21,7 @@ declare
     reasons text[];
     released uuid[];
     rung text[];
-    failed uuid[];
+    attempts smallint[];
 begin
     with gone as materialized (
         delete from blocker as b
@@ -73,14 +69,10 @@ begin
         from unnest(released) as r (id)
         cross join lateral (select f.run_at from task as f where f.id = r.id limit 1) as t
         where d.task_id = any (released) and d.task_id = r.id and t.run_at > now;
-        with freed as (
-            delete from delayed as d where d.task_id = any (released) and d.status = 'blocked' returning d.*
-        ),
-        runnable as (
-            insert into ready (task_id, ready_at, priority, attempt, budget, crashes, requeued, queue)
-            select task_id, now, priority, attempt, budget, crashes, true, queue from freed order by task_id
-        )
-        select array_agg(distinct queue) into rung from freed;
+        select m.queues into rung
+        from make_ready(array(
+            select d.ctid from delayed as d where d.task_id = any (released) and d.status = 'blocked'
+        )) as m;
         perform ring(rung);
     end if;
 
@@ -89,33 +81,13 @@ begin
             delete from delayed as d
             using unnest(doomed, fates, reasons) as e (id, fate, reason)
             where d.task_id = any (doomed) and d.task_id = e.id and d.status = 'blocked'
-            returning d.task_id, d.attempt, d.queue, e.fate, e.reason
-        ),
-        known as materialized (
-            select e.*, t.user_id, t.type, t.created_at
-            from ended as e
-            cross join lateral (select f.user_id, f.type, f.created_at from task as f where f.id = e.task_id limit 1) as t
-        ),
-        fact as (
-            insert into attempt (task_id, lease_id, user_id, finished_at, attempt, final, outcome, error)
-            select
-                task_id, nextval('pgqueue_private.lease_seq'), user_id, now, attempt, true, fate,
-                jsonb_build_object('type', case fate when 'failed' then 'ParentFailed' else 'Cancelled' end, 'message', reason)
-            from known
-        ),
-        counted as (
-            insert into rollup_flush (minute, created_minute, n, final, queue, type, outcome, waits, runs)
-            select
-                date_bin('1 minute', now, 'epoch'), date_bin('1 minute', created_at, 'epoch') as created_minute, count(*), true,
-                queue, type, fate, '{}', '{}'
-            from known
-            group by created_minute, queue, type, fate
+            returning d.task_id, d.attempt, e.fate, e.reason
         )
-        select array_agg(task_id), array_agg(fate), array_agg(task_id) filter (where fate = 'failed')
-        into ids, ended_as, failed
-        from known;
-        if failed is not null then
-            perform keep_dead_letters(failed);
+        select array_agg(task_id), array_agg(attempt), array_agg(fate), array_agg(reason)
+        into ids, attempts, ended_as, reasons
+        from ended;
+        if ids is not null then
+            perform end_waiting(ids, attempts, ended_as, reasons);
         end if;
     end if;
 

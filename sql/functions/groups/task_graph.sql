@@ -3,9 +3,6 @@
 create or replace function pgqueue.task_graph(id uuid, most int default 1000) returns text
 language plpgsql stable
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan
-set enable_seqscan = off
-set jit = off  -- before 18 a plan that must do what is set off "costs" 10¹⁰, so every call would be compiled: 3 s
 as $$
 #variable_conflict use_column
 declare
@@ -69,3 +66,7 @@ begin
     return graph;
 end
 $$;
+
+comment on function pgqueue.task_graph is
+    'Returns the tasks that a task waits for and that wait for it, near and far, at most as many as given, as '
+    'JSON text of nodes and edges; null: there is no such task.';

@@ -1,15 +1,10 @@
--- Makes tasks of a queue that wait for their key runnable, in the order of priority and seq, as many as the key has room for,
--- and says how many; where time makes room, the first of them is due then, and the rest wait for it. Whether one may start is
--- decided by the claim that takes it: what is too much waits again.
+-- Makes tasks of a queue that wait for their key runnable, in the order of priority and seq, as many as the key has
+-- room for, and returns how many. Where time makes room, the first of them becomes due then, and the others wait for
+-- it. The claim that takes a task decides whether it may start: what is too much waits again.
 -- sparing: not while others of the key are runnable in this queue already.
 create or replace function pgqueue_private.unblock(queue text, limit_key text, sparing boolean) returns int
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan
-set enable_seqscan = off
-set enable_bitmapscan = off
-set enable_sort = off
-set jit = off  -- before 18 a plan that must do what is set off "costs" 10¹⁰, so every call would be compiled: 3 s
 as $$
 #variable_conflict use_column
 declare
@@ -19,7 +14,6 @@ declare
     room record;
     most int := 1000;                               -- of a key whose limit is gone
     too_much boolean;
-    moved int;
 begin
     select h.task_id, (select coalesce(t.cost, 1) from task as t where t.id = h.task_id) as cost into head
     from (
@@ -38,7 +32,7 @@ begin
         from limit_room(held.scope, limit_key, held.concurrency, held.rate, held.slowed_until, head.cost);
         too_much := head.cost > greatest(room.n, room.first);
         if too_much and room.again_s is not null then
-            -- whoever has it locked sees to it; to wait could be for one who waits for another key's
+            -- Skip it where it is locked: waiting here could deadlock with a caller that holds another key.
             update delayed as d set run_at = now + room.again_s * interval '1 second'
             where d.ctid = any (array(
                 select f.ctid from delayed as f
@@ -55,22 +49,16 @@ begin
         most := greatest(least(most, room.n), 1);
     end if;
 
-    with first as materialized (
-        select d.ctid as at
-        from delayed as d
-        where d.limit_key = unblock.limit_key and d.queue = unblock.queue
-        order by d.priority, d.seq
-        limit most
-        for update skip locked
-    ),
-    taken as (
-        delete from delayed as d where d.ctid = any (array(select f.at from first as f)) returning d.*
-    ),
-    runnable as (
-        insert into ready (seq, task_id, ready_at, priority, attempt, budget, crashes, requeued, queue, limit_key, fairness_key)
-        select seq, task_id, now, priority, attempt, budget, crashes, true, queue, limit_key, fair_key(queue, task_id) from taken
-    )
-    select count(*) into moved from taken;
-    return moved;
+    return (
+        select m.moved
+        from make_ready(array(
+            select d.ctid
+            from delayed as d
+            where d.limit_key = unblock.limit_key and d.queue = unblock.queue
+            order by d.priority, d.seq
+            limit most
+            for update skip locked
+        )) as m
+    );
 end
 $$;

@@ -1,10 +1,6 @@
 -- The queues in which tasks wait for this key: one descent of the index each, however many wait.
 create or replace function pgqueue_private.waiting_queues(limit_key text) returns setof text
 language sql stable
-set enable_seqscan = off
-set enable_bitmapscan = off
-set enable_sort = off
-set jit = off
 as $$
     with recursive held as (
         (select d.queue from pgqueue_private.delayed as d where d.limit_key = waiting_queues.limit_key order by d.queue limit 1)

@@ -4,8 +4,6 @@
 create or replace function pgqueue_private.forget_day(day date) returns bigint
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
-set plan_cache_mode = force_custom_plan  -- with the ids known, only the day's own partition is opened
-set jit = off
 as $$
 #variable_conflict use_column
 declare

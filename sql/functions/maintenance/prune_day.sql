@@ -12,8 +12,6 @@ create or replace function pgqueue_private.prune_day(
 )
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
-set plan_cache_mode = force_custom_plan
-set jit = off
 as $$
 #variable_conflict use_column
 declare

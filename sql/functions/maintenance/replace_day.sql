@@ -7,8 +7,6 @@
 create or replace function pgqueue_private.replace_day(day date, usual boolean, others text[]) returns bigint
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
-set plan_cache_mode = force_custom_plan  -- with the ids known, only the day's own partitions are opened
-set jit = off
 as $$
 #variable_conflict use_column
 declare

@@ -6,9 +6,6 @@ create or replace function pgqueue.explain(id uuid)
 returns table (code text, message text, earliest_start_at timestamptz, details jsonb)
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan
-set enable_seqscan = off
-set jit = off  -- before 18 a plan that must do what is set off "costs" 10¹⁰, so every call would be compiled: 3 s
 as $$
 #variable_conflict use_column
 declare
@@ -126,3 +123,7 @@ begin
     order by t.earliest_start_at desc nulls first, t.rank;
 end
 $$;
+
+comment on function pgqueue.explain is
+    'Says why a task does not start, or that it runs or has ended: a row for each reason, what holds longest '
+    'first; no row: there is no such task.';

@@ -3,7 +3,6 @@
 create or replace function pgqueue_private.queue_activity(queue text, type text, max_tasks int, out snapshot text, out active text[])
 language plpgsql stable
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan
 as $$
 #variable_conflict use_column
 begin

@@ -3,9 +3,6 @@ create or replace function pgqueue_private.schedule_states(ids uuid[])
 returns table (id uuid, name text, version bigint, state text)
 language plpgsql stable
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan
-set enable_seqscan = off
-set jit = off  -- before 18 a plan that must do what is set off "costs" 10¹⁰, so every call would be compiled: 3 s
 as $$
 #variable_conflict use_column
 begin

@@ -8,9 +8,6 @@ create or replace function pgqueue.complete_attempt(
 ) returns boolean
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan
-set enable_seqscan = off
-set jit = off  -- before 18 a plan that must do what is set off "costs" 10¹⁰, so every call would be compiled: 3 s
 as $$
 #variable_conflict use_column
 declare
@@ -38,3 +35,7 @@ begin
     return finished.watched;
 end
 $$;
+
+comment on function pgqueue.complete_attempt is
+    'Completes a task in the caller''s own transaction and returns whether somebody watches it; raises PQ001 if '
+    'the lease no longer holds or the task was cancelled.';

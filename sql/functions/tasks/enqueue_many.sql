@@ -10,10 +10,6 @@ create or replace function pgqueue.enqueue_many(
 )
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan
-set enable_seqscan = off
-set enable_nestloop = off  -- the types are few: one hash of them instead of a look at the index for each task
-set jit = off  -- before 18 a plan that must do what is set off "costs" 10¹⁰, so every call would be compiled: 3 s
 as $$
 #variable_conflict use_column
 declare
@@ -151,3 +147,7 @@ begin
     end if;
 end
 $$;
+
+comment on function pgqueue.enqueue_many is
+    'Enqueues tasks, all or none, in the caller''s transaction, given as a JSON array of objects with the words of'
+    ' enqueue(), and returns their ids in the order given; dedup_key is not looked at.';

@@ -14,9 +14,6 @@ create or replace function pgqueue.enqueue_unique(
 )
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan
-set enable_seqscan = off
-set jit = off  -- before 18 a plan that must do what is set off "costs" 10¹⁰, so every call would be compiled: 3 s
 as $$
 #variable_conflict use_column
 declare
@@ -202,3 +199,7 @@ begin
     end if;
 end
 $$;
+
+comment on function pgqueue.enqueue_unique is
+    'Enqueues tasks as enqueue_many() does unless their dedup_key is taken, and returns for each its id, or that '
+    'of the task that has the key, and what happened: stored, returned, replaced or rejected.';

@@ -1,5 +1,5 @@
--- Runs a failed or cancelled task again, with as many attempts as it had at first, or a retrying one now.
--- Returns its status after the call, null when there is no such task; raises PQ003 for any other status.
+-- Runs a failed or cancelled task again, with its original number of attempts, or a retrying one now. Returns its
+-- status after the call, null when there is no such task; raises PQ003 for any other status.
 create or replace function pgqueue.retry(id uuid) returns text
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -9,6 +9,7 @@ declare
     now constant timestamptz := pgqueue.clock();
     found_task task;
     ended attempt;
+    token tid;
     status text;
 begin
     -- while its day is being pruned, what ended stays so; then it is there or it is not
@@ -20,12 +21,7 @@ begin
     -- two retries of one task take turns
     perform pg_advisory_xact_lock(hashtextextended('pgqueue:retry:' || found_task.id, 0));
 
-    with waiting as (
-        delete from delayed as d where d.task_id = found_task.id and d.status = 'retrying' returning d.*
-    )
-    insert into ready (task_id, ready_at, priority, attempt, budget, crashes, requeued, queue, reason, fairness_key)
-    select task_id, now, priority, attempt, budget, crashes, true, queue, 'retried by hand', fair_key(queue, task_id) from waiting;
-
+    select d.ctid into token from delayed as d where d.task_id = found_task.id and d.status = 'retrying' for update;
     if not found then
         select t.status into status from tasks as t where t.id = found_task.id;
         if status not in ('failed', 'cancelled') then
@@ -36,11 +32,12 @@ begin
         if found_task.expires_at is not null and ended.attempt = 0 then
             ended.attempt := 1;  -- counts as started: its time is not asked about again
         end if;
-        insert into ready (task_id, ready_at, priority, attempt, budget, requeued, queue, reason, fairness_key)
+        insert into delayed (task_id, run_at, priority, attempt, budget, queue, status)
         values (
             found_task.id, now, found_task.priority, ended.attempt, least(ended.attempt + found_task.max_attempts, 32767),
-            true, found_task.queue, 'retried by hand', fair_key(found_task.queue, found_task.id)
-        );
+            found_task.queue, 'queued'
+        )
+        returning ctid into token;
         -- nobody is to release it any more: it runs
         delete from blocker as b where b.child_id = found_task.id;
         -- it is no longer among what ended
@@ -54,8 +51,13 @@ begin
             perform reopen_batches(found_task.batch_id, ended.outcome);
         end if;
     end if;
+    perform make_ready(array[token], 'retried by hand');
     perform ring(array[found_task.queue]);
     perform announce(array[found_task.id]);
     return 'queued';
 end
 $$;
+
+comment on function pgqueue.retry is
+    'Runs a failed or cancelled task again, with as many attempts as at first, or a retrying one now, and returns'
+    ' its status; null: there is no such task.';

@@ -4,8 +4,6 @@
 create or replace function pgqueue.save_checkpoint(task_id uuid, lease_id bigint, name text, data jsonb) returns void
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
-set enable_seqscan = off
-set jit = off  -- before 18 a plan that must do what is set off "costs" 10¹⁰, so every call would be compiled: 3 s
 as $$
 #variable_conflict use_column
 declare
@@ -36,3 +34,7 @@ begin
         lease_id = excluded.lease_id, attempt = excluded.attempt, at = excluded.at, size = excluded.size, data = excluded.data;
 end
 $$;
+
+comment on function pgqueue.save_checkpoint is
+    'Remembers data for the next attempt of a task under a name (empty: its last checkpoint); raises PQ001 if the'
+    ' lease no longer holds.';

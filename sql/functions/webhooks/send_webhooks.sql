@@ -5,7 +5,6 @@
 create or replace function pgqueue_private.send_webhooks(messages jsonb, user_id bigint default 0) returns uuid[]
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
-set enable_nestloop = on  -- finish() sets it off for itself and whom it calls
 as $$
 #variable_conflict use_variable
 declare

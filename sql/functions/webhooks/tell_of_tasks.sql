@@ -6,10 +6,6 @@ create or replace function pgqueue_private.tell_of_tasks(
 ) returns void
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan
-set enable_seqscan = off
-set enable_nestloop = on  -- finish() sets it off for itself and whom it calls
-set jit = off  -- before 18 a plan that must do what is set off "costs" 10¹⁰, so every call would be compiled: 3 s
 as $$
 #variable_conflict use_column
 declare

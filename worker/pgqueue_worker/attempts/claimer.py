@@ -30,8 +30,8 @@ from pgqueue_worker.retrying import Patience
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from pgqueue.database.link import Link
     from pgqueue_worker.attempts.finisher import Finisher
-    from pgqueue_worker.attempts.hearing import HearingLink
     from pgqueue_worker.attempts.runner import Runner
     from pgqueue_worker.measurements import Measurements
     from pgqueue_worker.reports.outbox import Outbox
@@ -60,7 +60,7 @@ class Claimer:
 
     def __init__(
         self,
-        link: HearingLink,
+        link: Link,
         worker_id: int,
         queues: Iterable[str],
         *,
@@ -279,7 +279,7 @@ class Claimer:
         return claimed
 
     def _take(self, tasks: list[ClaimedTask], now: float) -> None:
-        if not self._limited:  # else the doorbell is to ring for a slot that is free again
+        if not self._limited:  # with limits, the doorbell rings for slots that become free again
             self._on_waiting(waiting=False)
         self._measurements.observe(SIZES, len(tasks), "claim_size")
         tasks.sort(key=attrgetter("priority", "seq"))

@@ -15,6 +15,7 @@ import structlog
 
 from pgqueue.database import migrations
 from pgqueue.database.link import Link
+from pgqueue.database.options import Options
 from pgqueue.errors import DatabaseUnavailable, PgQueueError, SchemaMismatch, UsageError
 from pgqueue.models.webhook import QUEUE
 from pgqueue_worker.control import Cancel, Drain, Ring
@@ -53,7 +54,7 @@ class Supervisor:
     def __init__(self, plan: Plan, settings: Settings, metrics: Metrics) -> None:
         self._plan = plan
         self._settings = settings
-        self._link = Link(plan.dsn, "pgqueue supervisor")
+        self._link = Link(plan.dsn, Options("pgqueue supervisor"))
         self._turn = asyncio.Lock()
         self._stop = asyncio.Event()
         self._beat = asyncio.Event()
@@ -209,7 +210,7 @@ class Supervisor:
         if QUEUE in queues:
             self._deliver()
         for process in self._living:
-            if process.worker_id is not None:  # a new one looks by itself
+            if process.worker_id is not None:  # a new one looks as it starts
                 process.control.send(Ring(queues))
 
     def _deliver(self) -> None:

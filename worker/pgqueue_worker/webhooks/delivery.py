@@ -15,7 +15,7 @@ import orjson
 from pydantic import BaseModel
 
 from pgqueue import Backoff, Cancel, Context, PgQueue, Retry
-from pgqueue.database.link import Database
+from pgqueue.database.pool import Pool
 from pgqueue.models.webhook import DELIVERY_TYPE, QUEUE
 from pgqueue_worker.outbound import Allowed, Answer, Outbound, OutboundError
 from pgqueue_worker.webhooks.signing import signed
@@ -94,11 +94,7 @@ class Deliverer:
 
     def __init__(self, dsn: str, outbound: Outbound) -> None:
         self._outbound = outbound
-        self._database = Database(
-            dsn, application_name="pgqueue webhooks", max_size=_MAX_CONNECTIONS
-        )
-        self._opening = asyncio.Lock()
-        self._opened = False
+        self._database = Pool.patient(dsn, "pgqueue webhooks", size=_MAX_CONNECTIONS)
         self._agent = f"pgqueue/{version('pgqueue')}"
 
     async def deliver(self, ctx: Context, payload: Delivery) -> Delivered | Retry | Cancel:
@@ -162,10 +158,6 @@ class Deliverer:
         await self._row("record_delivery", id=id, status=status, try_=text, gone=gone)
 
     async def _row(self, name: str, /, **parameters: object) -> dict[str, Any] | None:
-        async with self._opening:
-            if not self._opened:
-                await self._database.open()
-                self._opened = True
         return await self._database.row(name, parameters)
 
 
