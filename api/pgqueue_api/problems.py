@@ -71,7 +71,7 @@ _log = logs.get_logger("pgqueue.api")
 
 
 class Invalid(UsageError):
-    """The request cannot be right."""
+    """The request is not valid."""
 
     code = "invalid"
 
@@ -83,7 +83,7 @@ class InvalidJson(Invalid):
 
 
 class InvalidBody(Invalid):
-    """The body did not arrive whole, or is not what it is said to be."""
+    """The body did not arrive whole, or is not what its type says."""
 
     code = "body_invalid"
 
@@ -107,7 +107,7 @@ class KeyInFlight(Conflict):
 
 
 class VersionNeeded(UsageError):
-    """There is one already: say which version of it you have seen."""
+    """It exists, and the request does not say which version of it was read."""
 
     code = "precondition_required"
     status = 428
@@ -128,44 +128,51 @@ class UnsupportedMedia(UsageError):
 
 
 class Overloaded(DatabaseUnavailable):
-    """More work waits than will be done in time."""
+    """More requests wait than can be answered in time."""
 
     code = "overloaded"
 
 
-PROBLEM_CODES: dict[str, dict[str, Any]] = {
-    kind.code: {"status": kind.status, "description": description}
-    for kind, description in (
-        (NotFound, "There is no such thing, or no such path. Ids are kept as long as their day."),
-        (TaskPruned, "The task was there and had its time. What never was, of such a day, too."),
-        (Invalid, "The request cannot be right: `errors` points at each place."),
-        (InvalidJson, "The body is not JSON, or holds what PostgreSQL cannot store."),
-        (InvalidBody, "The file did not arrive whole, or is not what its Content-Type says."),
-        (PayloadError, "The payload does not fit the schema that the type's workers published."),
-        (UnknownType, "No worker has published the type: start one, or mind the spelling."),
-        (UsageError, "PostgreSQL refused a value: the detail says which bound it broke."),
-        (KeyReused, "The Idempotency-Key came with another body within 24 hours: use a new one."),
-        (KeyInFlight, "The first request with this key still runs: ask again in a moment."),
-        (Conflict, "The state of the task forbids it, such as the retry of a completed one."),
-        (VersionNeeded, "Send `If-Match` with the ETag that you read: no change is lost that way."),
-        (Duplicate, "Another task has the dedup_key and counts: `task_id` is its id."),
-        (Stale, "It was changed since you read it: read it again, and decide again."),
-        (TooLarge, "256 KiB is the most for one task, 4 MiB for many: upload a file and name it."),
-        (UnsupportedMedia, "Send `Content-Type: application/json`."),
-        (DatabaseUnavailable, "PostgreSQL cannot be reached: try again after `Retry-After`."),
-        (DatabaseFull, "PostgreSQL's disk is full: try again after `Retry-After`."),
-        (AnswerLost, "PostgreSQL broke off: it may be done. An `Idempotency-Key` asks safely."),
-        (DatabaseBusy, "PostgreSQL did not answer in time: try again after `Retry-After`."),
-        (Overloaded, "More waits than can be done in time: try again after `Retry-After`."),
-        (SchemaMismatch, "The database has another version of the schema: `pgqueue migrate`."),
-    )
-} | {
-    "bad_request": {"status": 400, "description": "The request is not HTTP as it should be."},
-    "head_late": {"status": 408, "description": "The head of the request did not come in time."},
-    "head_too_large": {"status": 431, "description": "Its first line and headers: 64 KiB at most."},
-    "method_not_allowed": {"status": 405, "description": "The `Allow` header names the methods."},
-    "internal": {"status": 500, "description": "A bug of ours: the log says what happened."},
+_EXPLAINED: dict[type[PgQueueError], str] = {
+    NotFound: "The thing or the path does not exist. Tasks are kept until their retention is over.",
+    TaskPruned: "The task, if it ever existed, is from a day that has been pruned.",
+    Invalid: "The request is not valid: `errors` points at each place.",
+    InvalidJson: "The body is not JSON, or it holds something that PostgreSQL cannot store.",
+    InvalidBody: "The file did not arrive whole, or is not what its `Content-Type` says.",
+    PayloadError: "The payload does not fit the schema that the type's workers published.",
+    UnknownType: "No worker has published the type: start one that has it, or check the spelling.",
+    UsageError: "PostgreSQL refused a value: `detail` says which bound it exceeds.",
+    KeyReused: "The `Idempotency-Key` came with another body within 24 hours: use a new key.",
+    KeyInFlight: "The first request with this key is still running: ask again in a moment.",
+    Conflict: "The state of the task does not allow it, such as a retry of a completed task.",
+    VersionNeeded: "Send `If-Match` with the ETag that you read, so that no change is lost.",
+    Duplicate: "Another task has the `dedup_key`: `task_id` is its id.",
+    Stale: "It was changed since you read it: read it again, then decide again.",
+    TooLarge: "A task has at most 256 KiB, many have 4 MiB: upload a file and send its id instead.",
+    UnsupportedMedia: "Send `Content-Type: application/json`.",
+    DatabaseUnavailable: "PostgreSQL cannot be reached: try again after `Retry-After`.",
+    DatabaseFull: "PostgreSQL's disk is full: try again after `Retry-After`.",
+    AnswerLost: "The connection broke, and the change may have been made. With an "
+    "`Idempotency-Key` you can safely ask again.",
+    DatabaseBusy: "PostgreSQL did not answer in time: try again after `Retry-After`.",
+    Overloaded: "More requests wait than can be answered in time: try again after `Retry-After`.",
+    SchemaMismatch: "The schema of the database has another version: run `pgqueue migrate`.",
 }
+_OF_HTTP = {
+    "bad_request": (400, "The request is not valid HTTP."),
+    "head_late": (408, "The head of the request did not arrive in time."),
+    "head_too_large": (431, "The first line and the headers may have 64 KiB."),
+    "method_not_allowed": (405, "The path has other methods: see `Allow`."),
+    "internal": (500, "A bug in pgqueue: the log of the API says what happened."),
+}
+
+PROBLEM_CODES: dict[str, dict[str, Any]] = {
+    code: {"status": status, "description": text}
+    for code, (status, text) in (
+        {kind.code: (kind.status, text) for kind, text in _EXPLAINED.items()} | _OF_HTTP
+    ).items()
+}
+"""All codes of problems, as the documentation lists them."""
 
 _HTTP_CODES = {
     400: ("bad_request", None),
@@ -174,7 +181,7 @@ _HTTP_CODES = {
     408: ("head_late", None),
     413: ("body_too_large", None),
     415: ("unsupported_media_type", "send application/json"),
-    431: ("head_too_large", "cookies and the like are not needed here"),
+    431: ("head_too_large", "send fewer headers: cookies are not needed"),
 }
 
 
@@ -228,7 +235,7 @@ def answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]
 
 
 def _internal() -> Problem:
-    return _problem(500, "internal", "something went wrong here", "the log says what", None)
+    return _problem(500, "internal", "something went wrong", "the log of the API says what", None)
 
 
 def _problem(

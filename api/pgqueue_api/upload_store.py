@@ -43,7 +43,7 @@ _TEXTS = ("text/", "application/json", "application/x-ndjson")
 
 
 class Uploads:
-    """What one process takes in at the same time, within its limits."""
+    """The files that one process receives at the same time, within its bounds."""
 
     def __init__(self, files: Pool, bounds: Bounds) -> None:
         self._files = files
@@ -59,14 +59,14 @@ class Uploads:
         content_type = self._type(headers)
         if name is not None and not _NAME.fullmatch(name):
             raise Invalid(
-                "this is no name of a file",
-                errors=[{"parameter": "name", "message": "1 to 100 of A-Z a-z 0-9 . _ -"}],
+                "the name of the file is not valid",
+                errors=[{"parameter": "name", "message": "use 1 to 100 of A-Z a-z 0-9 . _ -"}],
             )
         declared = headers.get(b"content-length", b"")
         if declared.isdigit() and int(declared[:20]) > self._bounds.upload:
             raise self._too_large()
         if self._under_way >= self._bounds.uploads:
-            raise Overloaded("as many uploads arrive already as are taken at once")
+            raise Overloaded("too many uploads are arriving at once")
         self._under_way += 1
         try:
             async with asyncio.timeout(self._bounds.upload_s):
@@ -84,13 +84,13 @@ class Uploads:
         kind = kind.strip().lower()
         if kind not in self._bounds.upload_types:
             raise UnsupportedMedia(
-                f"files of type {kind[:100] or 'nothing'} are not taken",
+                f"files of type {kind[:100] or 'nothing'} are not accepted",
                 hint=f"send one of {', '.join(sorted(self._bounds.upload_types))}",
             )
         if kind.startswith("text/") and "charset" in rest.lower():
             charset = rest.lower().partition("charset=")[2].strip(' "')
             if charset not in ("utf-8", "utf8", "us-ascii"):
-                raise UnsupportedMedia("text is taken in UTF-8 only")
+                raise UnsupportedMedia("text must be in UTF-8")
         return kind
 
     async def _store(self, name: str | None, content_type: str, receive: Receive) -> str:
@@ -133,10 +133,10 @@ class Uploads:
                     message: Any = await receive()
             except TimeoutError as error:
                 raise InvalidBody(
-                    f"nothing of the body came for {self._bounds.body_s:g} s"
+                    f"nothing of the body arrived for {self._bounds.body_s:g} s"
                 ) from error
             if message["type"] != "http.request":
-                raise InvalidBody("the client went away in the middle of the body")
+                raise InvalidBody("the client disconnected in the middle of the body")
             body = message.get("body", b"")
             size += len(body)
             if size > limit:
@@ -153,7 +153,7 @@ class Uploads:
     def _too_large(self) -> TooLarge:
         return TooLarge(
             f"the file has more than {self._bounds.upload:,} bytes",
-            hint="an operator sets the limit: PGQUEUE_UPLOAD_BYTES",
+            hint="PGQUEUE_UPLOAD_BYTES sets the limit",
         )
 
 
@@ -169,7 +169,7 @@ def _look(piece: bytes, content_type: str) -> None:
     if not fits:
         raise InvalidBody(
             f"the file is not what its type says: {content_type}",
-            hint="send it with the Content-Type that it has",
+            hint="send it with its own Content-Type",
         )
 
 

@@ -37,7 +37,7 @@ def require_json(headers: Mapping[bytes, bytes]) -> None:
             hint="send it with Content-Type: application/json",
         )
     if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
-        raise UnsupportedMedia("the body is compressed", hint="send it as it is")
+        raise UnsupportedMedia("the body is compressed", hint="send it uncompressed")
 
 
 async def read(
@@ -63,7 +63,7 @@ async def read(
                 message = await receive()
     except TimeoutError as error:
         raise InvalidJson(f"the body did not arrive within {within_s:g} s") from error
-    raise InvalidJson("the client went away in the middle of the body")
+    raise InvalidJson("the client disconnected in the middle of the body")
 
 
 def parse(body: bytes, depth: int) -> Any:
@@ -106,7 +106,9 @@ def _bound(content: bytes | bytearray, limit: int) -> None:
 
 
 def _too_large(limit: int) -> TooLarge:
-    return TooLarge(f"the body has more than {limit:,} bytes", hint="send a reference to the data")
+    return TooLarge(
+        f"the body has more than {limit:,} bytes", hint="upload the data as a file, and send its id"
+    )
 
 
 def _check_depth(value: Any, depth: int) -> None:

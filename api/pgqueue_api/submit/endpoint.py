@@ -196,7 +196,12 @@ def _key(headers: Mapping[bytes, bytes]) -> str:
     key = headers[b"idempotency-key"].decode("latin-1")
     if not _KEY.fullmatch(key):
         raise Invalid(
-            "this is not an Idempotency-Key",
-            errors=[{"parameter": "Idempotency-Key", "message": "1 to 255 printable characters"}],
+            "the Idempotency-Key is not valid",
+            errors=[
+                {
+                    "parameter": "Idempotency-Key",
+                    "message": "use 1 to 255 ASCII characters",
+                }
+            ],
         )
     return key

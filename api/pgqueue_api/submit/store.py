@@ -154,7 +154,7 @@ async def store_once(
     outcomes: list[Outcome] = []
     for one, id, verdict in zip(checked, ids, verdicts, strict=True):
         if id is None:
-            outcomes.append(Invalid("it was refused when this Idempotency-Key came first"))
+            outcomes.append(Invalid("the first request with this Idempotency-Key refused it"))
         else:
             outcomes.append(_outcome(one, id, row["created_at"], verdict, states))
     return outcomes, replayed
@@ -169,7 +169,7 @@ def _outcome(
 ) -> Outcome:
     if verdict == "rejected":
         return Duplicate(
-            f"task {id} has the dedup_key and counts",
+            f"task {id} has this dedup_key already",
             task_id=id,
             hint=f"GET /v1/tasks/{id} shows it",
         )
@@ -204,5 +204,5 @@ async def _states(services: Services, ids: Sequence[str]) -> dict[str, bytes]:
     rows = await services.writes.rows("task_states", {"ids": ids})
     states = {row["id"]: row["state"].encode() for row in rows}
     if len(states) < len(set(ids)):
-        raise NotFound("the tasks of this Idempotency-Key are no longer kept")
+        raise NotFound("the tasks of this Idempotency-Key have been pruned")
     return states
