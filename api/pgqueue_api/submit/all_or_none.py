@@ -39,5 +39,5 @@ def all_or_none(checked: Sequence[Submission | PgQueueError]) -> list[Submission
             found = getattr(one, "errors", None)
             places += found or [{"pointer": f"/tasks/{n}", "message": one.message}]
     if places:
-        raise Invalid("nothing was stored: these tasks are stored together", errors=places[:100])
+        raise Invalid("nothing was stored: these tasks are stored all or none", errors=places[:100])
     return [one for one in checked if not isinstance(one, PgQueueError)]
