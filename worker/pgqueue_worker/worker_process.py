@@ -32,7 +32,7 @@ from pgqueue_worker.attempts.deadlines import Deadlines
 from pgqueue_worker.attempts.execution import Execution
 from pgqueue_worker.attempts.finisher import Finisher
 from pgqueue_worker.attempts.runner import Runner
-from pgqueue_worker.attempts.timeouts import Timeouts
+from pgqueue_worker.attempts.timeouts import TimeoutEnforcer
 from pgqueue_worker.control import (
     LEASE_LOST,
     Cancel,
@@ -152,7 +152,7 @@ class WorkerProcess:
             on_room=self._make_room,
             on_unwell=self._ask_to_be_replaced,
         )
-        self._timeouts = Timeouts(
+        self._timeouts = TimeoutEnforcer(
             self._runner, execution, deadlines, stop_grace_s=start.stop_grace_s
         )
 

@@ -7,7 +7,7 @@ from pgqueue_worker.attempts.deadlines import Deadlines
 from pgqueue_worker.attempts.execution import Execution
 from pgqueue_worker.attempts.finisher import Finish
 from pgqueue_worker.attempts.runner import Runner
-from pgqueue_worker.attempts.timeouts import Timeouts
+from pgqueue_worker.attempts.timeouts import TimeoutEnforcer
 from pgqueue_worker.deadline_table import DeadlineTable
 from pgqueue_worker.isolation.pool import Pool
 from pgqueue_worker.lease import ClaimedTask, Lease
@@ -44,7 +44,7 @@ class Reporter:
         return
 
 
-def runner_of(app: PgQueue, finisher: Finisher) -> tuple[Runner, Timeouts]:
+def runner_of(app: PgQueue, finisher: Finisher) -> tuple[Runner, TimeoutEnforcer]:
     pool = Pool(None, builtin=False, dsn="", grace_s=1)
     deadlines = Deadlines(DeadlineTable.create(1))
     execution = Execution(
@@ -62,7 +62,7 @@ def runner_of(app: PgQueue, finisher: Finisher) -> tuple[Runner, Timeouts]:
         on_room=lambda: None,
         on_unwell=lambda: None,
     )
-    return runner, Timeouts(runner, execution, deadlines, stop_grace_s=1)
+    return runner, TimeoutEnforcer(runner, execution, deadlines, stop_grace_s=1)
 
 
 def lease(id: int, priority: int = 5, *, expired: bool = False) -> Lease:

@@ -279,7 +279,7 @@ class Claimer:
         return claimed
 
     def _take(self, tasks: list[ClaimedTask], now: float) -> None:
-        if not self._limited:  # else the doorbell is to ring for a slot that is free again
+        if not self._limited:  # with limits, the doorbell rings for slots that become free again
             self._on_waiting(waiting=False)
         self._measurements.observe(SIZES, len(tasks), "claim_size")
         tasks.sort(key=attrgetter("priority", "seq"))

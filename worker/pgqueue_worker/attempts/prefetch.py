@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = ["Prefetch"]
 
-_AHEAD_S = 0.02  # what runs in so long a time is claimed ahead
+_AHEAD_S = 0.02  # claim ahead what the handlers use up in this time
 _MAX_AHEAD = 1_000
 _MIN_TOOK_S = 1e-5
 _WEIGHT_FASTER = 0.02

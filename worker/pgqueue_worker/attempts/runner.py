@@ -41,7 +41,7 @@ _log = structlog.get_logger("pgqueue.task")
 MAX_INTERRUPTS = 2
 """A handler that swallowed the first interrupt may obey the second."""
 
-_SUSPECT_CRASHES = 2  # after so many a task runs alone: one more is its last
+_SUSPECT_CRASHES = 2  # after these a task runs alone: the third crash is its last
 _AFTER_GRACE_S = 5.0
 
 

@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from pgqueue_worker.attempts.runner import Runner
     from pgqueue_worker.lease import Lease
 
-__all__ = ["Timeouts"]
+__all__ = ["TimeoutEnforcer"]
 
 _LOOK_S = 0.05
-_STALLED_S = 1.0  # if nothing started or ended for so long, what waits here goes to others
+_STALLED_S = 1.0  # after so long without a start or an end, the backlog goes to other workers
 
 
-class Timeouts:
+class TimeoutEnforcer:
     """Acts on the deadlines of a runner's attempts."""
 
     def __init__(

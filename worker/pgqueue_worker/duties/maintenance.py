@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 _log = structlog.get_logger("pgqueue.maintenance")
 
 _SHARE = 20  # a duty whose calls took t runs again after 20 t at the earliest
-_CONNECTIONS = 3  # of each kind, urgent or not: one or two that are stuck hold up nobody
+_CONNECTIONS = 3  # for urgent duties, and for the others: one or two stuck ones hold up nobody
 _FAILED_S = 5.0
-_AWAY_S = 5.0  # for less than that, nobody misses more than a heartbeat
+_AWAY_S = 5.0  # a shorter outage costs nobody more than one heartbeat
 _RECORD_S = 5.0
 _RECORD_TIMEOUTS = Timeouts(statement_s=10, lock_s=2)
 
@@ -89,7 +89,7 @@ class Maintenance:
         link = PooledLink(self._urgent if duty.urgent else self._others, timeouts)
         tools = Tools(link, self._ring, self._on_samples, self._on_dead_letters)
         patience = Patience(duty.name)
-        reached: float | None = None  # when it last was, while PostgreSQL cannot be reached
+        reached: float | None = None  # during an outage: when PostgreSQL was reached last
         while True:
             began = log.started = loop.time()
             try:
@@ -98,7 +98,7 @@ class Maintenance:
                     await asyncio.sleep(duty.settle_s)
                 reached = None
                 link.took_s = 0.0
-                asked = await duty.work(tools)
+                pause = await duty.work(tools)
             except PgQueueError as error:
                 if is_away(error):
                     if reached is None:
@@ -112,7 +112,8 @@ class Maintenance:
             patience.succeeded()
             log.finished = loop.time()
             log.duration_s = log.finished - began
-            pause = duty.interval_s if asked is None else asked
+            if pause is None:
+                pause = duty.interval_s
             if pause:
                 pause = _spread(max(pause, _SHARE * link.took_s))
             log.due = log.finished + pause

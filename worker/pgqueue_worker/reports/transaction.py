@@ -64,8 +64,8 @@ class Attempt(Protocol):
 class Transaction:
     """One transaction; see ``pgqueue.Context.transaction``.
 
-    Only its last statement locks the task's token. So a long transaction holds up nobody, and
-    whoever waits for that lock waits for a commit.
+    Only its last statement locks the task's token. So a long transaction holds up nobody, and a
+    wait for that lock is a wait for a commit.
     """
 
     def __init__(self, pools: TransactionPools, attempt: Attempt) -> None:

@@ -41,8 +41,8 @@ class ProcessSlot:
     async def run(self) -> None:
         """Keep a process running; replace one that asks for it.
 
-        The one that is replaced ends by itself, when its attempts have. If the next one is replaced
-        before that, the older one is told to drain.
+        A process that is replaced ends when its attempts have. If the next one is replaced before
+        that, the older one gets a drain.
         """
         closed = asyncio.create_task(self._closed.wait())
         living: dict[asyncio.Task[None], ProcessHandle] = {}

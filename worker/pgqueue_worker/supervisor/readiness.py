@@ -27,7 +27,7 @@ _log = structlog.get_logger("pgqueue.supervisor")
 
 _LOOK_S = 0.5
 _ASK_S = 5.0  # how often the database is asked
-_OLD_S = 15.0  # what was found so long ago is not believed any more
+_OLD_S = 15.0  # an older finding is not believed any more
 _STILL_S = 5.0
 _STILL_POLLS = 3
 

@@ -210,7 +210,7 @@ class Supervisor:
         if QUEUE in queues:
             self._deliver()
         for process in self._living:
-            if process.worker_id is not None:  # a new one looks by itself
+            if process.worker_id is not None:  # a new one looks as it starts
                 process.control.send(Ring(queues))
 
     def _deliver(self) -> None:

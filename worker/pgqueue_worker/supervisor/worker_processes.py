@@ -66,7 +66,7 @@ class WorkerProcesses:
         self._settings = settings
         self._metrics = metrics
         self._link = link
-        self._turn = turn  # whoever holds it may use the link
+        self._turn = turn  # to be held while the link is used
         self._on_waiting = on_waiting
         self._on_webhooks = on_webhooks
         self._each_listens = each_listens
@@ -174,7 +174,7 @@ class WorkerProcesses:
                     self._metrics.crashed()
             except DatabaseUnavailable as error:
                 if self.stop.is_set():
-                    return  # the lease runs out by itself
+                    return  # the lease will run out
                 await patience.failed(error)
             else:
                 return
