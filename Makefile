@@ -2,7 +2,8 @@
 
 PYTHON ?= python3
 POSTGRES ?= 18
-JOBS ?= 2
+# Most tests wait more than they compute: four keep two cores busy.
+JOBS ?= 4
 FAILOVERS ?= 10
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,7 +13,7 @@ WITHOUT = $(shell .ci/packages pgbouncer faketime) $(shell .ci/root)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-all test-rest faults pgbouncer chaos fuzz failover upgrades property limits mutants check fmt bench psql lock clean
+.PHONY: help setup run demo test test-all test-rest faults pgbouncer chaos fuzz failover upgrades property limits mutants check fmt docs-sql bench psql lock clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -37,7 +38,7 @@ test-all: test test-rest ## run `make test`, and then everything else (ARGS=…)
 REST = tests/acceptance tests/bench tests/chaos tests/fuzz tests/mutants tests/property tests/upgrades
 # Where a pooler could matter most; `make pgbouncer` runs everything that talks to PostgreSQL.
 POOLED = tests/chaos/test_pooler.py tests/library/test_transactions.py tests/library/test_client.py \
-  tests/worker/test_exactly_once.py tests/database/test_limits.py
+  tests/worker/reports/test_exactly_once.py tests/database/test_limits.py
 OLDEST = tests/database tests/library
 
 # The paths that ARGS names, and what they leave of a pass: nothing, or themselves instead of its own.
@@ -47,7 +48,7 @@ covers = $(if $(NAMED),$(filter $(1) $(addsuffix /%,$(1)),$(NAMED)),all)
 
 test-rest: $(VENV)/.dev
 ifeq ($(NAMED),)
-	$(PYTEST) -n $(JOBS) --postgres=$(POSTGRES) $(WITHOUT) $(REST) $(ARGS)
+	$(PYTEST) -n 2 --postgres=$(POSTGRES) $(WITHOUT) $(REST) $(ARGS)
 endif
 ifneq ($(call covers,$(POOLED)),)
 	@case "$(WITHOUT)" in *pgbouncer*) ;; *) \
@@ -114,6 +115,9 @@ fmt: $(VENV)/.dev ## format, and mend what can be mended
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 	$(BIN)/sqlfluff fix --processes 0 sql
+
+docs-sql: $(VENV)/.dev ## write docs/sql.md from the comments in sql/
+	$(BIN)/python -m tests.docs.sql_reference
 
 bench: $(VENV)/.dev ## measure, and print the figures beside PgQueuer's (ARGS=…)
 	$(BIN)/python -m bench $(ARGS)

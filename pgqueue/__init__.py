@@ -13,6 +13,7 @@ from pgqueue.client.webhooks import Webhooks
 from pgqueue.errors import (
     AnswerLost,
     Conflict,
+    DatabaseBusy,
     DatabaseFull,
     DatabaseUnavailable,
     Duplicate,
@@ -53,6 +54,7 @@ __all__ = [
     "Cancel",
     "Conflict",
     "Context",
+    "DatabaseBusy",
     "DatabaseFull",
     "DatabaseUnavailable",
     "DeadLetter",

@@ -11,6 +11,7 @@ PgQueueError
 ├── LeaseLost             the attempt's lease went to another: stop working on the task
 └── DatabaseUnavailable   PostgreSQL cannot be reached, is stopping or takes no writes: try again
     ├── DatabaseFull      its disk is full: make room there
+    ├── DatabaseBusy      it did not answer within the limits of the call, or no connection is free
     ├── AnswerLost        it broke off before it answered: it may have done it, or not
     └── SchemaMismatch    the schema and this code do not fit yet, or no more: migrate or upgrade
 
@@ -129,6 +130,12 @@ class DatabaseFull(DatabaseUnavailable):
     """PostgreSQL's disk is full."""
 
     code = "database_full"
+
+
+class DatabaseBusy(DatabaseUnavailable):
+    """The database did not answer in time."""
+
+    code = "database_busy"
 
 
 class AnswerLost(DatabaseUnavailable):

@@ -37,20 +37,19 @@ class Bounds:
     """How long a client may take to send them."""
     body: int = 256 * 1024
     bulk_body: int = 4 * 1024 * 1024
-    bulk_tasks: int = 1_000
     payload: int = 256 * 1024
     depth: int = 64
     page: int = 200
     hook_body: int = 160 * 1024
-    """Of a webhook that comes in: it must fit into a payload."""
+    """Of an incoming webhook: it must fit into a payload."""
     upload: int = 2 * 1024**3
-    """The most that one file may have."""
+    """The largest file."""
     upload_types: frozenset[str] = UPLOAD_TYPES
     upload_s: float = 3600
     """How long a file may take to arrive."""
     upload_keep_s: float = 7 * 86_400
     uploads: int = 8
-    """How many files a process takes at once."""
+    """How many files a process receives at once."""
     wait_s: float = 60
     """The longest ``Prefer: wait``."""
     body_s: float = 30
@@ -62,15 +61,15 @@ class Bounds:
     queue_streams: int = 100
     heartbeat_s: float = 15
     stalled_s: float = 30
-    """A stream whose client takes nothing for so long is cut."""
+    """A stream whose client reads nothing for so long is cut off."""
     poll_s: float = 1
-    """How often watched tasks are looked at, whatever the notifications say."""
+    """How often watched tasks are read, whatever the notifications say."""
     types_s: float = 15
     """How often the published types are read again."""
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """Give the bounds with those that an operator sets."""
+        """Return the bounds, with those that an operator sets."""
         types = {part.strip().lower() for part in settings.upload_types.split(",")} - {""}
         return cls(
             upload=settings.upload_bytes,

@@ -1,4 +1,4 @@
-"""What /metrics tells of this process, and of the queues as they were sampled last."""
+"""What /metrics says of this process, and of the queues as they were sampled last."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import Metric
 
-    from pgqueue.database.link import Row
+    from pgqueue.database.pool import Row
 
 __all__ = ["CONTENT_TYPE", "Metrics"]
 
@@ -95,7 +95,7 @@ class Metrics:
             self._growing.labels(level["queue"]).set(level["growing"])
 
     def expose(self) -> bytes:
-        """Give everything in Prometheus's text format."""
+        """Return everything in Prometheus's text format."""
         return generate_latest(self.registry)
 
 

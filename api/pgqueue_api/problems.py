@@ -10,24 +10,24 @@ PgQueueError (pgqueue.errors)
     ├── TooLarge             413
     └── UnsupportedMedia     415
 KeyInFlight (Conflict)       409  the first request with this Idempotency-Key still runs
-Overloaded, DatabaseBusy (DatabaseUnavailable)  503
+Overloaded (DatabaseUnavailable)  503
 """
 
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, Any, NotRequired, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 from litestar import Response
 from litestar.exceptions import HTTPException, ValidationException
-from pydantic import Field, with_config
-from typing_extensions import TypedDict
+from litestar.params import ParameterKwarg
 
 from pgqueue import logs
 from pgqueue.errors import (
     AnswerLost,
     Conflict,
+    DatabaseBusy,
     DatabaseFull,
     DatabaseUnavailable,
     Duplicate,
@@ -39,7 +39,7 @@ from pgqueue.errors import (
     TaskPruned,
     UsageError,
 )
-from pgqueue.models.base import examples
+from pgqueue.models.problem import Place, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,14 +49,12 @@ if TYPE_CHECKING:
 __all__ = [
     "MEDIA_TYPE",
     "PROBLEM_CODES",
-    "DatabaseBusy",
     "Invalid",
     "InvalidBody",
     "InvalidJson",
     "KeyInFlight",
     "KeyReused",
     "Overloaded",
-    "Problem",
     "TooLarge",
     "UnknownType",
     "UnsupportedMedia",
@@ -67,44 +65,6 @@ __all__ = [
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 2
-
-
-class Place(TypedDict):
-    """A place that is wrong."""
-
-    pointer: NotRequired[Annotated[str, Field(description="A JSON pointer into the body.")]]
-    parameter: NotRequired[Annotated[str, Field(description="Or the name of a parameter.")]]
-    message: str
-
-
-@with_config(
-    examples(
-        {
-            "type": "/docs#payload_invalid",
-            "title": "Unprocessable Entity",
-            "status": 422,
-            "code": "payload_invalid",
-            "detail": "the payload does not fit the schema of 'sleep'",
-            "hint": "GET /v1/types/sleep shows the schema",
-            "errors": [
-                {"pointer": "/payload/delay_ms", "message": '"soon" is not of type "integer"'}
-            ],
-        }
-    )
-)
-class Problem(TypedDict):
-    """An error (RFC 9457)."""
-
-    type: Annotated[str, Field(description="Where the problem is explained.")]
-    title: str
-    status: int
-    code: Annotated[str, Field(description="What went wrong, for programs. Codes never change.")]
-    detail: Annotated[str, Field(description="What went wrong, for people.")]
-    hint: NotRequired[Annotated[str, Field(description="What to do about it.")]]
-    task_id: NotRequired[
-        Annotated[str, Field(description="The other task, where that is the problem.")]
-    ]
-    errors: NotRequired[list[Place]]
 
 
 _log = logs.get_logger("pgqueue.api")
@@ -171,12 +131,6 @@ class Overloaded(DatabaseUnavailable):
     """More work waits than will be done in time."""
 
     code = "overloaded"
-
-
-class DatabaseBusy(DatabaseUnavailable):
-    """The database did not answer in time."""
-
-    code = "database_busy"
 
 
 PROBLEM_CODES: dict[str, dict[str, Any]] = {
@@ -258,9 +212,16 @@ def problem_of(error: Exception) -> tuple[int, Problem, dict[str, str]]:
     return 500, _internal(), headers
 
 
-def answer(_: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+def answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Answer a request of Litestar's with the problem that an error is."""
     status, problem, headers = problem_of(error)
+    if isinstance(error, ValidationException):
+        # Litestar names the argument of the handler, and not the parameter of the request
+        fields = request.route_handler.parsed_fn_signature.parameters
+        for place in problem.get("errors", ()):
+            field = fields.get(place.get("parameter", ""))
+            if field is not None and isinstance(field.kwarg_definition, ParameterKwarg):
+                place["parameter"] = field.kwarg_definition.name or place["parameter"]
     return Response(
         orjson.dumps(problem), status_code=status, media_type=MEDIA_TYPE, headers=headers
     )

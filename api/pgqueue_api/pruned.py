@@ -1,4 +1,4 @@
-"""Why a task is not there: it never was, or it had its time."""
+"""Why a task does not exist: it never did, or it was pruned."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pgqueue.errors import NotFound, missing_task
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from pgqueue_api.pool import Pool
+    from pgqueue.database.pool import Pool
 
 __all__ = ["missing"]
 
 
 async def missing(reads: Pool, id: UUID | str) -> NotFound:
-    """Give the error for a task that was not found: 404, or 410 if its day was pruned."""
+    """Return the error for a task that was not found: 404, or 410 if its day was pruned."""
     row = await reads.row("is_pruned", {"id": id})
     return missing_task(id, pruned=row is not None and row["pruned"])

@@ -6,10 +6,11 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from pgqueue.database.options import Options, Timeouts
+from pgqueue.database.pool import Pool
 from pgqueue_api.bounds import Bounds
 from pgqueue_api.live.hub import Hub
 from pgqueue_api.metrics import Metrics
-from pgqueue_api.pool import Pool
 from pgqueue_api.stats_cache import Stats
 from pgqueue_api.submit.doorbell import Doorbell
 from pgqueue_api.submit.group_commit import Submitter
@@ -30,21 +31,21 @@ class Services:
         self.bounds = bounds or Bounds.of(settings)
         self.metrics = Metrics()
         # reads never wait behind writes, nor health behind either
-        self.reads = Pool(dsn, "pgqueue api reads", size=4, timeout_s=2, read_only=True)
-        self.writes = Pool(dsn, "pgqueue api writes", size=4, timeout_s=10)
+        self.reads = _pool(dsn, "pgqueue api reads", timeout_s=2, read_only=True)
+        self.writes = _pool(dsn, "pgqueue api writes")
         # a task with a key may wait for another transaction that uses it: nobody else waits with it
-        self.keyed = Pool(dsn, "pgqueue api keyed", size=4, timeout_s=10)
+        self.keyed = _pool(dsn, "pgqueue api keyed")
         # a large file keeps one of them busy again and again
-        self.files = Pool(dsn, "pgqueue api files", size=4, timeout_s=10)
+        self.files = _pool(dsn, "pgqueue api files")
         self.uploads = Uploads(self.files, self.bounds)
-        self.health = Pool(dsn, "pgqueue api health", size=1, timeout_s=2, read_only=True)
+        self.health = _pool(dsn, "pgqueue api health", size=1, timeout_s=2, read_only=True)
         self.doorbell = Doorbell(dsn)
         self.submitter = Submitter(dsn, self.doorbell, self.bounds, self.metrics)
         self.registry = Registry(self.reads, self.bounds.types_s)
         self.stats = Stats(self.reads)
         self.hub = Hub(
             settings.listen_url or dsn,
-            Pool(dsn, "pgqueue api hub", size=2, timeout_s=5),
+            _pool(dsn, "pgqueue api hub", size=2, timeout_s=5),
             self.bounds,
             self.metrics,
             on_types=self.registry.expire,
@@ -70,5 +71,17 @@ class Services:
             with suppress(asyncio.CancelledError):
                 await task
         await self.hub.close()
-        for links in (self.reads, self.writes, self.keyed, self.files, self.health):
-            await links.close()
+        for pool in (self.reads, self.writes, self.keyed, self.files, self.health):
+            await pool.close()
+
+
+def _pool(
+    dsn: str, name: str, *, size: int = 4, timeout_s: float = 10, read_only: bool = False
+) -> Pool:
+    """Return a pool whose statements take ``timeout_s``, after a wait that is little longer.
+
+    It connects when a call needs it and fails at once where it cannot, so that a request need not
+    wait for a server that is down.
+    """
+    options = Options(name, Timeouts(statement_s=timeout_s), read_only=read_only)
+    return Pool(dsn, options, size=size, wait_s=timeout_s + 3)

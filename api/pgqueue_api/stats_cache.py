@@ -1,4 +1,4 @@
-"""The figures of the service, read at most once a second for each set of filters."""
+"""The statistics of the service, read at most once a second for each set of filters."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pgqueue_api.pool import Pool
+    from pgqueue.database.pool import Pool
 
 __all__ = ["Stats"]
 
@@ -27,7 +27,7 @@ class Stats:
         self._reading = asyncio.Lock()
 
     async def get(self, window_s: int, type: str | None, queue: str | None) -> bytes:
-        """Give the figures as JSON, at most a second old."""
+        """Return the statistics as JSON, at most a second old."""
         key = (window_s, type, queue)
         async with self._reading:
             kept = self._kept.get(key)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from litestar.types import Receive
 
+    from pgqueue.database.pool import Pool
     from pgqueue_api.bounds import Bounds
-    from pgqueue_api.pool import Pool
 
 __all__ = ["Uploads"]
 
@@ -125,7 +125,7 @@ class Uploads:
         return size, digest.digest()
 
     async def _pieces(self, receive: Receive) -> AsyncIterator[bytes]:
-        """Give the body in pieces of 1 MiB; the last one is shorter."""
+        """Yield the body in pieces of 1 MiB; the last one is shorter."""
         limit, size, gathered = self._bounds.upload, 0, bytearray()
         while True:
             try:

@@ -28,10 +28,10 @@ __all__ = ["Client", "PgQueue"]
 
 
 class Client(Enqueueing, Tasks, Queues, DeadLetters):
-    """All that can be asked of the service.
+    """The calls of the service.
 
-    Connects on first use; use it as an async context manager, or ``close`` it, to give the
-    connections back.
+    Connects on first use; use it as an async context manager, or call ``close``, to close the
+    connections.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Client(Enqueueing, Tasks, Queues, DeadLetters):
 
     @property
     def webhooks(self) -> Webhooks:
-        """Tell others of what happens, by HTTP."""
+        """Send events to URLs by signed HTTP requests."""
         return Webhooks(self._calls)
 
     @property
@@ -97,10 +97,10 @@ class Client(Enqueueing, Tasks, Queues, DeadLetters):
 
 
 class PgQueue(Declarations, Client):
-    """Task types, and the way to the queue.
+    """Declares task types and schedules, and calls the service.
 
     Connects on first use with ``PGQUEUE_DATABASE_URL`` or the connection string given; use it as an
-    async context manager, or ``close`` it, to give the connections back.
+    async context manager, or call ``close``, to close the connections.
     """
 
     def __init__(

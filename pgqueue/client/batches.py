@@ -8,7 +8,8 @@ from pgqueue.client.calls import Part, as_uuid, as_uuid_or_none, with_text_ids
 from pgqueue.client.enqueueing import task_rows
 from pgqueue.errors import NotFound, UsageError
 from pgqueue.models.batch import Batch
-from pgqueue.models.task import NewTask, encode
+from pgqueue.models.task import NewTask
+from pgqueue.models.values import encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from pgqueue.client.watch import Watch
-from pgqueue.database.link import Database
+from pgqueue.database.pool import Pool
 from pgqueue.errors import PgQueueError, UsageError
-from pgqueue.models.task import encode, seconds
+from pgqueue.models.values import encode, seconds
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -32,7 +32,7 @@ class Calls:
     def __init__(self, database_url: str | None, settings: Settings) -> None:
         self._url = database_url
         self._settings = settings
-        self._database: Database | None = None
+        self._database: Pool | None = None
         self._opening = asyncio.Lock()
 
     @property
@@ -45,13 +45,13 @@ class Calls:
         """The connection string to listen on, which must not lead to a transaction pooler."""
         return self._settings.listen_url or self.dsn
 
-    async def open(self) -> Database:
+    async def open(self) -> Pool:
         """Open the connections if need be; ``DatabaseUnavailable`` if none can be made."""
         if self._database is not None:
             return self._database
         async with self._opening:
             if self._database is None:
-                database = Database(self.dsn, application_name="pgqueue client")
+                database = Pool.patient(self.dsn, "pgqueue client")
                 try:
                     await database.open()
                 except PgQueueError:

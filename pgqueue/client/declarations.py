@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pgqueue.errors import UsageError
 from pgqueue.handlers.task_type import Isolation, TaskType, parse_memory
 from pgqueue.models.schedule import NewSchedule
-from pgqueue.models.task import seconds
+from pgqueue.models.values import seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,19 +44,17 @@ class Declarations:
         """Declare a type by its handler: ``async def handler(ctx, payload)`` or a plain function.
 
         The payload's annotation is its schema. ``timeout`` is in seconds or a ``timedelta``.
-        ``max_attempts`` and ``backoff`` hold unless a task brings its own; left out, they are the
-        queue's, and without those 3 attempts and ``Backoff()``. Exceptions of ``no_retry`` end the
-        task at once. With ``isolation="process"`` the handler runs in a process of its own, which a
-        timeout or a cancel kills if need be, and which may use at most ``memory_limit``: bytes, or
-        such as "512MB". ``queue_settings`` are what the queue begins with where there is none yet,
-        such as ``{"concurrency": 5}``; what people have set since is left alone.
+        ``max_attempts`` and ``backoff`` apply unless a task brings its own; without them the
+        queue's apply, and without those 3 attempts and ``Backoff()``. Exceptions listed in
+        ``no_retry`` end the task at once. With ``isolation="process"`` the handler runs in a
+        process of its own, which a timeout or a cancel kills if need be, and which may use at most
+        ``memory_limit``: bytes, or a text such as "512MB". ``queue_settings`` are the settings that
+        the queue is created with if it does not exist yet, such as ``{"concurrency": 5}``; an
+        existing queue keeps its own.
         """
 
         def declare(handler: Handler) -> Handler:
-            if name in self.types and self.types[name].handler is not handler:
-                message = f"type {name!r} is declared twice"
-                raise UsageError(message, hint="give each type one handler")
-            self.types[name] = TaskType(
+            kind = TaskType(
                 name=name,
                 handler=handler,
                 queue=queue,
@@ -69,30 +67,38 @@ class Declarations:
                 queue_settings=queue_settings,
                 description=description or (handler.__doc__ or "").strip().split("\n")[0],
             )
+            self._add_type(kind)
             return handler
 
         return declare
 
     def schedule(self, name: str, type: str, payload: Any = None, **options: Any) -> None:
-        """Declare a schedule; workers that start see to it that it is there as declared.
+        """Declare a schedule; a worker that starts creates or changes it as declared.
 
         ``options`` are those of ``NewSchedule``: ``cron`` or ``run_at``, timezone, queue, and more.
-        One that is no longer declared is paused. Raises ``UsageError`` for what cannot be right.
+        One that is no longer declared is paused. Raises ``UsageError`` for what is invalid.
         """
         declared = NewSchedule(type, payload, **options)
         declared.as_settings()
-        if self.declared.setdefault(name, declared) != declared:
-            message = f"schedule {name!r} is declared twice"
-            raise UsageError(message, hint="give each schedule a name of its own")
+        self._add_schedule(name, declared)
 
     def include(self, other: Declarations) -> None:
-        """Take over what another app declares; a name declared in both is a ``UsageError``."""
+        """Add what another app declares; a name that both declare raises ``UsageError``."""
         for name, declared in other.declared.items():
-            if self.declared.setdefault(name, declared) != declared:
-                message = f"schedule {name!r} is declared twice"
-                raise UsageError(message, hint="give each schedule a name of its own")
-        for name, kind in other.types.items():
-            if name in self.types and self.types[name].handler is not kind.handler:
-                message = f"type {name!r} is declared twice"
-                raise UsageError(message, hint="give each type one handler")
-            self.types[name] = kind
+            self._add_schedule(name, declared)
+        for kind in other.types.values():
+            self._add_type(kind)
+
+    def _add_type(self, kind: TaskType) -> None:
+        if self.types.setdefault(kind.name, kind).handler is not kind.handler:
+            raise UsageError(
+                f"type {kind.name!r} is declared twice", hint="use one handler for each type"
+            )
+        self.types[kind.name] = kind
+
+    def _add_schedule(self, name: str, declared: NewSchedule) -> None:
+        if self.declared.setdefault(name, declared) != declared:
+            raise UsageError(
+                f"schedule {name!r} is declared twice",
+                hint="use a different name for each schedule",
+            )

@@ -1,4 +1,4 @@
-"""The way into the queue: one task, many, or one unless another has its key."""
+"""Enqueueing: one task, many, or one unless another has its key."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from psycopg.rows import dict_row
 
 from pgqueue import telemetry
 from pgqueue.client.calls import Part, Row
+from pgqueue.database.connection import translated
 from pgqueue.database.gathering import Gatherer
-from pgqueue.database.link import translated
 from pgqueue.database.queries import query
-from pgqueue.models.task import Enqueued, NewTask, TaskId, encode
+from pgqueue.models.task import Enqueued, NewTask, TaskId
+from pgqueue.models.values import encode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,20 +48,20 @@ class Enqueueing(Part):
 
         ``options`` are those of ``NewTask``: queue, priority, run_at, delay, max_attempts, timeout,
         retry, expires_at, expires_in, limit_key, cost, fairness_key, depends_on, batch_id,
-        callback_url, dedup_key and what goes with it. With a ``dedup_key`` the id may be another
-        task's, and ``Duplicate`` is raised where ``on_conflict`` is "reject".
-        With ``connection`` the task is enqueued inside the caller's transaction, and only if that
-        commits. Calls that are made while others are on their way to the database share a commit.
+        callback_url, dedup_key and the options of deduplication. With a ``dedup_key`` the id may be
+        that of another task; ``Duplicate`` is raised if ``on_conflict`` is "reject".
+        With ``connection`` the task is enqueued in the caller's transaction, and only if that
+        commits. Calls made while another is on its way to the database share the next commit.
         """
         task = NewTask(type, payload, **options)
         if connection is not None:
             (id,) = await self.enqueue_many([task], connection=connection)
             return id
         (row,) = task_rows([task], self._types)
-        if "dedup_key" in row:  # what waits for a key shares its commit with nobody
+        if "dedup_key" in row:  # it may wait for a key, so it commits alone
             (one,) = await self._store_unique([row], None)
             return one.id
-        if "depends_on" in row:  # nor does what waits for others
+        if "depends_on" in row:  # so does a task that waits for others
             (id,) = await self.enqueue_many([task])
             return id
         return await self._gatherer.add(encode(row))
@@ -76,7 +77,7 @@ class Enqueueing(Part):
     ) -> Enqueued:
         """Enqueue a task unless another one has its key; return ``(id, deduplicated)``.
 
-        Otherwise like ``enqueue``. Others that use the key wait until this is committed.
+        Otherwise like ``enqueue``. Other calls with the same key wait until this is committed.
         """
         task = NewTask(type, payload, dedup_key=dedup_key, **options)
         (one,) = await self._store_unique(task_rows([task], self._types), connection)
@@ -105,7 +106,10 @@ class Enqueueing(Part):
         return ids
 
     async def _store_gathered(self, elements: list[bytes]) -> list[TaskId]:
-        """Store what single calls gave and ring in one transaction: only one runs at a time."""
+        """Store what single calls gathered, and notify workers in the same transaction.
+
+        Only one of these runs at a time, so notifying inside it holds up no other commit.
+        """
         tasks = (b"[" + b",".join(elements) + b"]").decode()
         ids: list[TaskId] = await self._calls.value("enqueue_and_ring", tasks=tasks)
         return ids
@@ -113,7 +117,7 @@ class Enqueueing(Part):
     async def _store_unique(
         self, rows: list[Row], connection: psycopg.AsyncConnection[Any] | None
     ) -> list[Enqueued]:
-        """Store in one statement, whatever the number: it locks all keys in one order."""
+        """Store any number in one statement, which locks all keys in one order."""
         if connection is None:
             async with self._calls.connection() as own:
                 return await self._store_unique(rows, own)
@@ -130,8 +134,7 @@ def task_rows(
 ) -> list[Row]:
     """Return tasks as ``pgqueue.enqueue_many`` takes them, with what their types say.
 
-    Raises ``UsageError`` for what cannot be right, ``PayloadError`` for a payload that its type
-    refuses.
+    Raises ``UsageError`` for invalid options, ``PayloadError`` for a payload that its type refuses.
     """
     traceparent = telemetry.current_traceparent()
     rows = []
@@ -154,7 +157,7 @@ async def _store(
 ) -> tuple[list[TaskId], set[str]]:
     ids: list[TaskId] = []
     queues: set[str] = set()
-    # those that name each other by place stay together
+    # tasks that refer to each other by position stay in one call
     chunk = len(rows) if any("depends_on" in row for row in rows) else _CHUNK
     for start in range(0, len(rows), chunk):
         stored = await _stored(connection, name, rows[start : start + chunk])

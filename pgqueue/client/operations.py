@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pgqueue.client.calls import Part, as_uuid, as_uuid_or_none, with_text_ids
 from pgqueue.errors import NotFound
 from pgqueue.models.operation import Operation, Preview
-from pgqueue.models.task import encode
+from pgqueue.models.values import encode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,7 +12,7 @@ from pgqueue.models.backoff import Backoff
 from pgqueue.models.limit import Limit, Rate, as_setting
 from pgqueue.models.queue import Queue
 from pgqueue.models.retention import Retention
-from pgqueue.models.task import seconds
+from pgqueue.models.values import seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

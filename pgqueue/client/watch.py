@@ -1,4 +1,4 @@
-"""Waiting for a task to change: a hint by NOTIFY if it comes, a look every second anyway."""
+"""Waiting for a change: woken by NOTIFY, and by a timer every second in case that is lost."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 import psycopg
 
-from pgqueue.database.link import Connection, translated
+from pgqueue.database.connection import Connection, translated
 from pgqueue.database.queries import query
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Watch:
         self._told = 0.0
 
     async def __aenter__(self) -> Self:
-        """Listen, so that nothing is missed between the first look and the wait."""
+        """Listen first, so that no change between the first read and the wait is missed."""
         with translated():
             connection = await Connection.made(self._dsn, "pgqueue wait", prepares=False)
             self._connection = connection
@@ -38,7 +38,7 @@ class Watch:
                 await connection.execute(query("listen_events"))
                 await self._tell(connection, _TTL_S)
             except BaseException:
-                await self._leave()  # a wait that is given up in here has no exit
+                await self._leave()  # if this is cancelled here, __aexit__ never runs
                 raise
         return self
 
@@ -52,7 +52,7 @@ class Watch:
         await self._leave()
 
     async def changed(self, id: str) -> None:
-        """Return when the task may have changed, after a second at the latest."""
+        """Return when what has this id may have changed, after a second at the latest."""
         connection = self._connection
         assert connection is not None
         with translated():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pgqueue.client.calls import Part, as_uuid, as_uuid_or_none, given, with_text_ids
 from pgqueue.errors import NotFound
-from pgqueue.models.task import seconds
+from pgqueue.models.values import seconds
 from pgqueue.models.webhook import TASK_EVENTS, Secret, Webhook, WebhookDelivery
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import psycopg
 
 from pgqueue.commands.address import address, data_dir_option
 from pgqueue.database import migrations
-from pgqueue.database.link import connection_arguments, translated
+from pgqueue.database.connection import connection_arguments, translated
 from pgqueue.database.queries import query
 
 __all__ = ["Violation", "command", "violations"]

@@ -13,7 +13,7 @@ import psycopg
 
 from pgqueue.commands.address import address, data_dir_option
 from pgqueue.database import migrations
-from pgqueue.database.link import connection_arguments, translated
+from pgqueue.database.connection import connection_arguments, translated
 from pgqueue.database.queries import query
 from pgqueue.errors import DatabaseUnavailable, PgQueueError, SchemaMismatch
 
@@ -24,7 +24,7 @@ __all__ = ["Finding", "command", "examine"]
 
 _LOOKS = 5
 _SKEW_S = 1.0
-_BOUNDS = {"statement_ms": "10000", "lock_ms": "1000"}
+_LIMITS = {"statement_ms": "10000", "lock_ms": "1000", "read_only": False}
 _MARKS = {"ok": "ok", "warning": "warn", "error": "ERROR"}
 
 # name of the query → what it looks at
@@ -105,7 +105,7 @@ def _look(connection: psycopg.Connection[Any], name: str, topics: tuple[str, ...
     """Look at one concern; that it cannot be looked at is a finding and holds up no other."""
     try:
         with translated(), connection.transaction():
-            connection.execute(query("bound_duty"), _BOUNDS)
+            connection.execute(query("bound_call"), _LIMITS)
             return [Finding(*row) for row in connection.execute(query(name)).fetchall()]
     except PgQueueError as error:
         if isinstance(error, DatabaseUnavailable) and not isinstance(error, SchemaMismatch):

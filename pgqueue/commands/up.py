@@ -22,7 +22,7 @@ import click
 import psycopg
 
 from pgqueue.commands.process_count import METAVAR, ONE, Processes, parse
-from pgqueue.database.link import connection_arguments
+from pgqueue.database.connection import connection_arguments
 from pgqueue.database.migrations import migrate
 from pgqueue.database.queries import query
 from pgqueue.embedded import EmbeddedServer

@@ -1,21 +1,23 @@
-"""How connections to PostgreSQL are made, so that none of them is silent for long.
+"""How every connection to PostgreSQL is made, and what it can tell about its server.
 
-- One is made within 5 s, or not at all.
-- A peer that is gone (a pulled cable, a dead host) is noticed within 15 s by TCP: by keepalives
-  while nothing is asked, by unacknowledged data otherwise. The server is told to notice as soon, so
-  that the locks of a client that is gone are not held for the two hours of its defaults.
-- A peer that is there and does not answer (a stopped server, a stuck middlebox) is hung up on after
-  ``answer_s``.
-- Behind a transaction pooler each transaction may run in another session: nothing is kept in one.
+- Connecting takes at most 5 s for each host of the connection string.
+- TCP notices within 15 s that the peer is gone (a pulled cable, a dead host): by keepalives while
+  the connection is idle, by unacknowledged data otherwise. The server is told to use the same
+  times, so that the locks of a client that is gone are not held for two hours, its default.
+- When the peer is there but does not answer (a stopped server, a stuck middlebox), the connection
+  is shut down after ``answer_s``.
+- Behind a transaction pooler each transaction may run in another session. So nothing is kept in a
+  session, and no statements are prepared.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import select
 import socket
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Self
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import orjson
 import psycopg
@@ -23,22 +25,28 @@ from psycopg.rows import tuple_row
 from psycopg.types.json import set_json_loads
 
 from pgqueue.database.queries import query
+from pgqueue.errors import translate
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterator
 
 __all__ = [
     "ANSWER_S",
     "Connection",
     "connection_arguments",
     "decode",
+    "fetched",
     "is_direct",
     "is_direct_sync",
+    "is_outdated",
+    "is_silent",
+    "takes_writes",
+    "translated",
 ]
 
 ANSWER_S = 13.0
 
-_BOUNDS = {
+_TCP_LIMITS = {
     "connect_timeout": 5,
     "keepalives": 1,
     "keepalives_idle": 5,
@@ -47,19 +55,21 @@ _BOUNDS = {
     "tcp_user_timeout": 14_000,
 }
 
+AnyRow = TypeVar("AnyRow")
+
 
 def connection_arguments(application_name: str) -> dict[str, Any]:
-    """Give the arguments that every connection of pgqueue is made with."""
+    """Return the arguments that every connection of pgqueue is made with."""
     return {
         "autocommit": True,
         "application_name": application_name,
-        "prepare_threshold": None,  # unless it is known that no pooler stands between
-        **_BOUNDS,
+        "prepare_threshold": None,  # until it is known that no pooler stands between
+        **_TCP_LIMITS,
     }
 
 
 def decode(text: str | bytes) -> Any:
-    """Give stored JSON as Python values; what no parser of numbers takes stays text.
+    """Return stored JSON as Python values; JSON that no parser takes stays text.
 
     jsonb holds numbers of 131,072 digits: one such payload must not break the reading of others.
     """
@@ -70,7 +80,7 @@ def decode(text: str | bytes) -> Any:
 
 
 async def is_direct(connection: psycopg.AsyncConnection[Any]) -> bool:
-    """Say whether the session is the connection's own, and have it mind its client if so.
+    """Return whether the session is the connection's own; if so, set the server's TCP limits.
 
     A pooler cannot know the pid of a session that it has not chosen yet, so it makes up one.
     """
@@ -86,15 +96,61 @@ def is_direct_sync(connection: psycopg.Connection[Any]) -> bool:
     return (cursor.fetchone() or (False,))[0] is True
 
 
-class Connection(psycopg.AsyncConnection[Any]):
-    """A connection that waits ``answer_s`` for each answer, if that is set, and no longer.
+def is_silent(connection: psycopg.AsyncConnection[Any]) -> bool:
+    """Return whether an idle connection is open and the server has sent nothing on it.
 
-    When the time is over it ends as if the other side had ended it: what was asked may be done.
+    Unsolicited data means that the server is closing the connection, unless it listens.
+    """
+    if connection.closed:
+        return False
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return not poll.poll(0)
+
+
+def takes_writes(connection: psycopg.BaseConnection[Any]) -> bool:
+    """Return whether the server takes writes, as it reported with its last answer.
+
+    A standby does not, nor does a primary that was told to refuse them before another takes its
+    place. What it returns is of the past, so its connections are closed even where nothing failed.
+    """
+    reported = connection.info.parameter_status
+    return "on" not in (reported("in_hot_standby"), reported("default_transaction_read_only"))
+
+
+def is_outdated(error: psycopg.Error) -> bool:
+    """Return whether a migration changed the columns that a prepared statement reads."""
+    return error.diag.source_function == "RevalidateCachedQuery"  # its message may be translated
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise psycopg's errors as pgqueue's."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise translate(error) from error
+
+
+async def fetched(cursor: psycopg.AsyncCursor[AnyRow]) -> list[AnyRow]:
+    """Return all rows of a cursor; none where the statement returns none.
+
+    It does not look at ``description``, which makes an object for each column.
+    """
+    result = cursor.pgresult
+    return await cursor.fetchall() if result is not None and result.nfields else []
+
+
+class Connection(psycopg.AsyncConnection[Any]):
+    """psycopg's connection, which waits at most ``answer_s`` for each answer, if that is set.
+
+    After that it ends as if the server had closed it: what was asked may have been done.
+    It does not connect again: a ``Link`` does.
     """
 
     answer_s: float | None = None
     pooled = False
-    """Whether a pooler stands between, so that the session may be another's by the next call."""
+    """Whether a pooler stands between, so that the next call may run in another session."""
 
     @classmethod
     async def made(
@@ -105,37 +161,31 @@ class Connection(psycopg.AsyncConnection[Any]):
         answer_s: float | None = ANSWER_S,
         prepares: bool = True,
     ) -> Self:
-        """Connect, and make it ready; one that says everything once need not prepare it."""
+        """Connect and set up the session. ``prepares=False`` suits one that repeats nothing."""
         connection: Self = await cls.connect(dsn, **connection_arguments(application_name))
         try:
-            await connection.make_ready(answer_s)
-            if not prepares:
-                connection.prepare_threshold = None
+            connection.answer_s = answer_s
+            set_json_loads(decode, connection)
+            connection.pooled = not await is_direct(connection)
+            if prepares and not connection.pooled:
+                connection.prepare_threshold = 0
         except BaseException:
             await connection.close()
             raise
         return connection
 
-    async def make_ready(self, answer_s: float | None) -> None:
-        """Read JSON tolerantly, and prepare statements on first use unless a pooler forbids it."""
-        self.answer_s = answer_s
-        set_json_loads(decode, self)
-        self.pooled = not await is_direct(self)
-        if not self.pooled:
-            self.prepare_threshold = 0
-
     async def wait(self, gen: Generator[Any, Any, Any], *args: Any, **options: Any) -> Any:
-        """Wait for what is under way, as long as ``answer_s`` says."""
+        """Wait for an answer, at most ``answer_s``."""
         if self.answer_s is None:
             return await super().wait(gen, *args, **options)
-        end = asyncio.get_running_loop().call_later(self.answer_s, self._hang_up)
+        timer = asyncio.get_running_loop().call_later(self.answer_s, self._shut_down)
         try:
             return await super().wait(gen, *args, **options)
         finally:
-            end.cancel()
+            timer.cancel()
 
-    def _hang_up(self) -> None:
-        # cancelling would wait for the same answer, and closing pulls the socket from under libpq
+    def _shut_down(self) -> None:
+        # cancelling would wait for the same answer; closing would pull the socket from under libpq
         with (
             suppress(OSError, psycopg.Error),
             socket.socket(fileno=os.dup(self.fileno())) as raw,

@@ -1,307 +1,306 @@
-"""Connections to PostgreSQL: bounded waits everywhere, and errors of pgqueue's own tree."""
+"""``Link``: one connection to PostgreSQL that comes back after it broke."""
 
 from __future__ import annotations
 
-import select
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+import asyncio
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
-from psycopg.rows import dict_row
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from psycopg.pq import TransactionStatus
+from psycopg.rows import dict_row, tuple_row
 
-from pgqueue.database.connection import ANSWER_S, Connection, connection_arguments, decode
+from pgqueue.database.connection import (
+    Connection,
+    fetched,
+    is_outdated,
+    is_silent,
+    takes_writes,
+    translated,
+)
 from pgqueue.database.queries import query
-from pgqueue.errors import DatabaseUnavailable, translate
+from pgqueue.errors import AnswerLost, DatabaseBusy, DatabaseUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
-__all__ = [
-    "Bounds",
-    "Connection",
-    "Database",
-    "Link",
-    "Row",
-    "connection_arguments",
-    "decode",
-    "fetched",
-    "translated",
-]
+    from psycopg.rows import AsyncRowFactory
 
-Row = dict[str, Any]
+    from pgqueue.database.options import Options, Timeouts
+
+    Parameters = Mapping[str, Any] | Sequence[Any]
+
+__all__ = ["Link"]
+
 AnyRow = TypeVar("AnyRow")
 
-# A statement of a client may wait for a key that another's transaction holds.
-_CLIENT_ANSWER_S = 60.0
-
-
-def is_silent(connection: psycopg.AsyncConnection[Any]) -> bool:
-    """Say whether the server has said nothing since: what it says unasked is goodbye."""
-    if connection.closed:
-        return False
-    poll = select.poll()
-    poll.register(connection.fileno(), select.POLLIN)
-    return not poll.poll(0)
-
-
-def takes_writes(connection: psycopg.BaseConnection[Any]) -> bool:
-    """Say whether the server takes writes, by what it said last; it tells with any answer.
-
-    A standby does not, nor a primary that was told to refuse them before another takes its place.
-    Its reads are of the past, so a connection to it is given up even where nothing failed.
-    """
-    said = connection.info.parameter_status
-    return "on" not in (said("in_hot_standby"), said("default_transaction_read_only"))
-
-
-@contextmanager
-def translated() -> Iterator[None]:
-    """Turn psycopg's errors into pgqueue's."""
-    try:
-        yield
-    except PoolTimeout as error:
-        message = "no database connection became free in time"
-        raise DatabaseUnavailable(message, hint="is PostgreSQL running?") from error
-    except psycopg.Error as error:
-        raise translate(error) from error
-
-
-async def fetched(cursor: psycopg.AsyncCursor[AnyRow]) -> list[AnyRow]:
-    """Give all rows of a cursor; none of a statement that gives none.
-
-    It does not ask for the ``description``: that makes an object for each column.
-    """
-    result = cursor.pgresult
-    return await cursor.fetchall() if result is not None and result.nfields else []
-
-
-def outdated(error: psycopg.Error) -> bool:
-    """Say whether a migration changed the columns of what a prepared statement reads."""
-    return error.diag.source_function == "RevalidateCachedQuery"  # its message may be translated
-
-
-class Database:
-    """A pool of connections that speaks named queries.
-
-    Raises ``DatabaseUnavailable`` when PostgreSQL cannot be reached within ``timeout`` seconds.
-    """
-
-    def __init__(
-        self,
-        dsn: str,
-        *,
-        application_name: str = "pgqueue",
-        min_size: int = 1,
-        max_size: int = 4,
-        timeout: float = 5,
-    ) -> None:
-        self.dsn = dsn
-        self._timeout = timeout
-        self._pool = AsyncConnectionPool(
-            dsn,
-            connection_class=Connection,
-            kwargs=connection_arguments(application_name),
-            min_size=min_size,
-            max_size=max_size,
-            timeout=timeout,
-            open=False,
-            configure=self._configure,
-            reconnect_timeout=timeout,  # or it tries less and less often, and is late when it works
-        )
-
-    async def _configure(self, connection: Connection) -> None:
-        await connection.make_ready(_CLIENT_ANSWER_S)
-
-    async def open(self, *, wait: bool = True) -> None:
-        """Open the pool; with ``wait``, raise ``DatabaseUnavailable`` unless one is made."""
-        with translated():
-            await self._pool.open(wait=wait, timeout=self._timeout)
-
-    async def close(self) -> None:
-        """Close every connection."""
-        await self._pool.close()
-
-    def abandon(self) -> None:
-        """Drop every idle connection where the event loop that could close them is gone."""
-        pool = self._pool
-        pool._closed = True  # noqa: SLF001  else its finalizer would look for that loop
-        while pool._pool:  # noqa: SLF001
-            pool._pool.popleft().pgconn.finish()  # noqa: SLF001
-
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
-        """Lend a connection in autocommit mode that the server has not ended meanwhile."""
-        with translated():
-            while True:
-                async with self._pool.connection() as connection:
-                    if is_silent(connection):
-                        async with self._left_if_read_only(connection):
-                            yield connection
-                        return
-                    await connection.close()
-
-    @asynccontextmanager
-    async def _left_if_read_only(
-        self, connection: psycopg.AsyncConnection[Any]
-    ) -> AsyncIterator[None]:
-        """Give up all connections once one says that its server takes no writes."""
-        refused = False
-        try:
-            yield
-        except psycopg.errors.ReadOnlySqlTransaction:
-            refused = True
-            raise
-        finally:
-            if refused or not (connection.closed or takes_writes(connection)):
-                await self._pool.drain()
-
-    async def rows(self, name: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
-        """Run a named query and give all its rows."""
-        async with self.connection() as connection:
-            cursor = connection.cursor(row_factory=dict_row)
-            try:
-                await cursor.execute(query(name), parameters or {})
-            except psycopg.errors.FeatureNotSupported as error:
-                if not outdated(error):
-                    raise
-                await connection.execute(query("forget_plans"))
-                await cursor.execute(query(name), parameters or {})
-            return await fetched(cursor)
-
-    async def row(self, name: str, parameters: Mapping[str, Any] | None = None) -> Row | None:
-        """Run a named query and give its first row, if any."""
-        rows = await self.rows(name, parameters)
-        return rows[0] if rows else None
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """How long a statement may take, and how long it may wait for a lock, in seconds."""
-
-    statement_s: float
-    lock_s: float
+_UNFINISHED = (TransactionStatus.INTRANS, TransactionStatus.INERROR)
+_BUSY = (
+    psycopg.errors.QueryCanceled,
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.SerializationFailure,
+)
 
 
 class Link:
-    """One connection of its own for one loop: made on first use, made again after it broke.
+    """One connection for one loop, or lent by a ``Pool``: its calls come one after the other.
 
-    Calls on it come one after the other; ``DatabaseUnavailable`` leaves it closed for the next try.
-    With ``bounds`` each call is a transaction of its own with these limits, which a transaction
-    pooler in between hands to nobody else. ``setup`` names a query to begin with. An answer
-    is waited for as long as ``bounds`` let a statement take and a little more; without them for
-    ``answer_s``.
+    - It connects on first use, and again when the connection broke. It tries once: when that fails,
+      the call raises ``DatabaseUnavailable`` at once, and who calls decides when to try again.
+    - Before each call it looks whether the server has closed the connection meanwhile.
+    - Each wait is bounded by its ``Timeouts``: by PostgreSQL, and by the link where PostgreSQL does
+      not answer at all.
+    - After a call the connection is kept if it is idle and its server takes writes. It is closed
+      when it broke, when the caller was cancelled (what the server still does must not meet the
+      next call), and when the server is a standby or was told to refuse writes.
+    - Statements are prepared on first use, unless a pooler stands between. When a migration changed
+      the columns of one, it is prepared again and the call repeated.
     """
 
-    def __init__(
-        self,
-        dsn: str,
-        application_name: str,
-        *,
-        setup: str = "",
-        bounds: Bounds | None = None,
-        answer_s: float = ANSWER_S,
-    ) -> None:
+    def __init__(self, dsn: str, options: Options) -> None:
         self._dsn = dsn
-        self._name = application_name
-        self._setup = setup
-        self.bounds = bounds
+        self._options = options
+        self.timeouts: Timeouts = options.timeouts
         """The limits of each call; they may be changed between calls."""
-        self._answer_s = answer_s
         self._connection: Connection | None = None
         self._in_transaction = False
+        self.retired = False
+        """Whether the last connection was closed because its server takes no writes."""
 
-    async def rows(
-        self, name: str, parameters: Mapping[str, Any] | Sequence[Any] = ()
-    ) -> list[tuple[Any, ...]]:
-        """Run a named query and give its rows."""
-        with translated():
-            try:
-                return await self._rows(name, parameters)
-            except psycopg.errors.FeatureNotSupported as error:
-                if self._in_transaction or not outdated(error):
-                    raise
-                await self.close()
-                return await self._rows(name, parameters)
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection, as far as is known."""
+        return self._connection is not None and not self._connection.closed
 
-    async def _rows(
-        self, name: str, parameters: Mapping[str, Any] | Sequence[Any]
-    ) -> list[tuple[Any, ...]]:
-        try:
-            connection = self._connection = self._connection or await self._made()
-            if self.bounds is not None:
-                connection.answer_s = self.bounds.statement_s + 3
-            cursor = connection.cursor(binary=True)
-            if self.bounds is None or self._in_transaction:
-                await cursor.execute(query(name), parameters)
-            else:
-                await self._bounded(self.bounds, connection, cursor, name, parameters)
-            rows = await fetched(cursor)
-        except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction):
-            await self.close()
-            raise
-        except BaseException:
-            # cancelled in the middle: what the server still does must not meet the next call
-            if self._connection is not None and self._connection.info.transaction_status != 0:
-                await self.close()
-            raise
-        if not self._in_transaction and not takes_writes(connection):
-            await self.close()
-        return rows
-
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[None]:
-        """Make the calls inside one transaction, each with the limits; an error rolls it back."""
-        self._in_transaction = True
-        try:
-            await self.rows("begin")
-            if self.bounds is not None:
-                await self.rows("bound_duty", _limits(self.bounds))
-            yield
-            await self.rows("commit")
-        except BaseException:
-            await self.close()
-            raise
-        finally:
-            self._in_transaction = False
-
-    async def _bounded(
-        self,
-        bounds: Bounds,
-        connection: Connection,
-        cursor: psycopg.AsyncCursor[Any],
-        name: str,
-        parameters: Mapping[str, Any] | Sequence[Any],
-    ) -> None:
-        async with connection.pipeline():
-            await connection.execute(query("begin"))
-            await connection.execute(query("bound_duty"), _limits(bounds))
-            await cursor.execute(query(name), parameters)
-            await connection.execute(query("commit"))
+    async def connect(self) -> None:
+        """Connect, unless there is a connection that the server has not closed."""
+        with self._translated():
+            await self._live()
 
     async def close(self) -> None:
-        """Close the connection."""
+        """Close the connection; the next call makes another."""
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.close()
 
-    async def _made(self) -> Connection:
-        connection = await Connection.made(self._dsn, self._name, answer_s=self._answer_s)
+    def abandon(self) -> None:
+        """Drop the connection where the event loop that could close it is gone."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.pgconn.finish()
+
+    async def rows(self, name: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
+        """Run a named query and return its rows as tuples, from PostgreSQL's binary format."""
+        return await self._ask(name, parameters, tuple_row, binary=True)
+
+    async def dicts(
+        self, name: str, parameters: Parameters = (), *, binary: bool = False
+    ) -> list[dict[str, Any]]:
+        """Run a named query and return its rows as dicts.
+
+        ``binary`` halves what crosses the network for rows that hold much bytea.
+        """
+        return await self._ask(name, parameters, dict_row, binary=binary)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """Lend the connection itself, in autocommit mode, for statements of the caller's."""
+        with self._translated():
+            connection = await self._live()
+            async with self._returned(connection):
+                yield connection
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[None]:
+        """Run the calls inside in one transaction, each with the limits; an error rolls it back."""
+        with self._translated():
+            connection = await self._live()
+            async with self._returned(connection):
+                self._in_transaction = True
+                try:
+                    await connection.execute(query("begin"))
+                    if self.timeouts.statement_s is not None:
+                        await connection.execute(query("bound_call"), self._limits())
+                    yield
+                    await connection.execute(query("commit"))
+                finally:
+                    self._in_transaction = False
+
+    @contextmanager
+    def hearing(self) -> Iterator[None]:
+        """Hand notifications to ``on_notify`` as they come; no call may be made meanwhile.
+
+        Those that come during a call are handed over with its answer.
+        """
+        connection, on_notify = self._connection, self._options.on_notify
+        if on_notify is None or connection is None or not self._listens(connection):
+            yield
+            return
+        loop = asyncio.get_running_loop()
+        server, socket = connection.pgconn, connection.fileno()
+
+        def take() -> None:
+            while notice := server.notifies():
+                on_notify(notice.extra.decode())
+
+        def read() -> None:
+            try:
+                server.consume_input()
+                take()
+            except psycopg.Error:  # the server has gone
+                loop.remove_reader(socket)
+                on_notify("")
+
+        take()  # what was read with the last answer wakes nobody
+        loop.add_reader(socket, read)
         try:
-            await self._set_up(connection)
+            yield
+        finally:
+            loop.remove_reader(socket)
+
+    async def _ask(
+        self,
+        name: str,
+        parameters: Parameters,
+        row_factory: AsyncRowFactory[AnyRow],
+        *,
+        binary: bool,
+    ) -> list[AnyRow]:
+        with self._translated():
+            rows, stale = await self._answer(name, parameters, row_factory, binary=binary)
+            if stale:  # the server was retired meanwhile: ask the one that took its place
+                rows, _ = await self._answer(name, parameters, row_factory, binary=binary)
+            return rows
+
+    async def _answer(
+        self,
+        name: str,
+        parameters: Parameters,
+        row_factory: AsyncRowFactory[AnyRow],
+        *,
+        binary: bool,
+    ) -> tuple[list[AnyRow], bool]:
+        connection = await self._live()
+        try:
+            cursor = connection.cursor(binary=binary, row_factory=row_factory)
+            try:
+                stale = await self._execute(connection, cursor, name, parameters)
+            except psycopg.errors.FeatureNotSupported as error:
+                if self._in_transaction or not is_outdated(error):
+                    raise
+                await connection.rollback()
+                await connection.execute(query("forget_plans"))
+                stale = await self._execute(connection, cursor, name, parameters)
+            rows = await fetched(cursor)
+        except BaseException as error:
+            await self._keep_or_close(connection, error)
+            raise
+        await self._keep_or_close(connection)
+        return rows, stale
+
+    async def _execute(
+        self,
+        connection: Connection,
+        cursor: psycopg.AsyncCursor[Any],
+        name: str,
+        parameters: Parameters,
+    ) -> bool:
+        """Run a query, and return whether its answer is of the past and nothing was written."""
+        if self.timeouts.statement_s is None or self._in_transaction:
+            await cursor.execute(query(name), parameters)
+            return False
+        async with connection.pipeline():
+            await connection.execute(query("begin"))
+            limits = await connection.execute(query("bound_call"), self._limits())
+            await cursor.execute(query(name), parameters)
+            await connection.execute(query("commit"))
+        if takes_writes(connection):
+            return False
+        ((*_, read_only),) = await limits.fetchall()
+        return bool(read_only == "on")
+
+    def _limits(self) -> dict[str, Any]:
+        timeouts = self.timeouts
+        assert timeouts.statement_s is not None
+        return {
+            "statement_ms": str(int(timeouts.statement_s * 1000)),
+            "lock_ms": str(int(timeouts.lock_s * 1000)),
+            "read_only": self._options.read_only,
+        }
+
+    async def _live(self) -> Connection:
+        connection = self._connection
+        if connection is None or not (self._in_transaction or self._open(connection)):
+            await self.close()
+            connection = self._connection = await self._made()
+        connection.answer_s = self.timeouts.silence_s
+        return connection
+
+    def _open(self, connection: Connection) -> bool:
+        # on one that listens, what comes unasked may be a notification
+        return not connection.closed if self._listens(connection) else is_silent(connection)
+
+    def _listens(self, connection: Connection) -> bool:
+        return bool(self._options.listen) and not connection.pooled and not connection.closed
+
+    async def _made(self) -> Connection:
+        options = self._options
+        answer_s = self.timeouts.silence_s
+        connection = await Connection.made(self._dsn, options.name, answer_s=answer_s)
+        try:
+            if options.setup:
+                await connection.execute(query(options.setup))
+            on_notify = options.on_notify
+            if on_notify is not None and self._listens(connection):
+                connection.add_notify_handler(lambda notice: on_notify(notice.payload))
+                await connection.execute(query(options.listen))
         except BaseException:
             await connection.close()
             raise
+        self.retired = False
         return connection
 
-    async def _set_up(self, connection: Connection) -> None:
-        if self._setup:
-            await connection.execute(query(self._setup))
+    @asynccontextmanager
+    async def _returned(self, connection: Connection) -> AsyncIterator[None]:
+        try:
+            yield
+        except BaseException as error:
+            await self._keep_or_close(connection, error)
+            raise
+        await self._keep_or_close(connection)
 
+    async def _keep_or_close(
+        self, connection: Connection, error: BaseException | None = None
+    ) -> None:
+        if self._in_transaction:
+            return  # its end sees to it
+        info = connection.info
+        refused = isinstance(error, psycopg.errors.ReadOnlySqlTransaction)
+        self.retired = refused or not (connection.closed or takes_writes(connection))
+        if not self.retired and isinstance(error, Exception):
+            with suppress(psycopg.Error):
+                if info.transaction_status in _UNFINISHED:
+                    await connection.rollback()
+        if self.retired or info.transaction_status != TransactionStatus.IDLE:
+            await self.close()
 
-def _limits(bounds: Bounds) -> dict[str, str]:
-    return {
-        "statement_ms": str(int(bounds.statement_s * 1000)),
-        "lock_ms": str(int(bounds.lock_s * 1000)),
-    }
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            with translated(), self._busy():
+                yield
+        except AnswerLost as error:
+            if self._options.read_only:  # nothing can have been done
+                raise DatabaseUnavailable(error.message) from error
+            raise
+
+    @contextmanager
+    def _busy(self) -> Iterator[None]:
+        try:
+            yield
+        except _BUSY as error:
+            if self.timeouts.statement_s is None:
+                raise
+            message = f"the database did not answer in time: {error.diag.message_primary}"
+            raise DatabaseBusy(message) from error

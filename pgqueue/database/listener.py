@@ -1,9 +1,9 @@
-"""A connection that listens, made again whenever it breaks or hears nothing.
+"""``Listener``: a connection that listens, made again when it breaks or hears nothing.
 
-A connection that lives need not hear: behind a transaction pooler LISTEN is another's by the next
-statement. So the listener has its own name notified through another connection, at once and every
-eight seconds, and counts as listening only when it has heard that. So wake-ups are back within 15 s
-of whatever took them away.
+A live connection does not prove that notifications arrive: behind a transaction pooler LISTEN
+belongs to another client by the next statement. So the listener has its own name notified through
+another connection, at once and every eight seconds, and counts as listening only once it has heard
+that echo. Whatever took notifications away, they are back within 15 s.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from pgqueue import logs
-from pgqueue.database.link import Connection
+from pgqueue.database.connection import Connection
 from pgqueue.database.queries import query
 from pgqueue.errors import PgQueueError
 
@@ -42,9 +42,13 @@ class _HearsNothingError(Exception):
 class Listener:
     """Hears the channels that the query ``listen`` names, ``pgqueue_control`` among them.
 
-    ``name`` is unlike that of any other listener. ``echo`` notifies it on that channel, over
-    another connection. ``hear`` is given a channel and a payload; ``on_connect`` is called when
-    there may have been some that nobody heard; ``on_change`` when it is clear whether it hears.
+    - It connects again after 0.2 to 1.5 s, at random, so that many listeners do not come at once.
+    - ``name`` must differ from that of every other listener. ``echo`` sends it as a notification
+      on ``pgqueue_control``, over another connection, which must reach the server that takes
+      writes: a listener on a standby hears no echo and connects anew.
+    - While it listens, only the echo tells whether the server is there: a wait has no limit.
+    - ``hear`` receives each channel and payload. ``on_connect`` is called when notifications may
+      have been missed; ``on_change`` when it is known whether they arrive.
     """
 
     def __init__(
@@ -72,7 +76,7 @@ class Listener:
         """Why notifications cannot arrive; None if they do."""
 
     async def run(self) -> None:
-        """Listen for ever."""
+        """Listen until cancelled."""
         while True:
             reason = _UNCONNECTED
             try:
@@ -83,7 +87,7 @@ class Listener:
             except* (psycopg.Error, OSError) as errors:
                 if self.deaf is None:
                     _log.warning("listener_lost", error=str(errors.exceptions[0]).strip())
-            self._now(reason)
+            self._note(reason)
             await asyncio.sleep(_SPREAD.uniform(0.2, 1.5))
 
     async def _listen(self) -> None:
@@ -116,9 +120,9 @@ class Listener:
                         await self._heard.wait()
                 except TimeoutError:
                     raise _HearsNothingError from None
-                self._now(None)
+                self._note(None)
             await asyncio.sleep(_ECHO_S * _SPREAD.uniform(0.9, 1.1))
 
-    def _now(self, deaf: str | None) -> None:
+    def _note(self, deaf: str | None) -> None:
         self.deaf = deaf
         self._on_change(deaf is None)

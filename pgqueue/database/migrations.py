@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from pgqueue.database.link import connection_arguments, translated
+from pgqueue.database.connection import connection_arguments, translated
 from pgqueue.database.patience import Busy, silent, until_free
 from pgqueue.database.queries import SQL, query
 from pgqueue.database.replacing import replace_functions, replace_views

@@ -36,8 +36,10 @@ def replace_functions(
         try:
             with connection.transaction():
                 connection.execute(text)
-        except psycopg.errors.InvalidFunctionDefinition:
-            # its result, or the names of its arguments, differ: another function of the same name
+        except (
+            psycopg.errors.InvalidFunctionDefinition,  # its result, or its arguments' names, differ
+            psycopg.errors.AmbiguousFunction,  # its arguments differ: its comment is for two
+        ):
             named = connection.execute(query("functions_named"), {"name": name}).fetchall()
             _retire(connection, _untouched(before, named))
             connection.execute(text)

@@ -1,4 +1,4 @@
-"""What a handler works with: task type, context, steps, artifacts, and outcomes to return.
+"""What a handler works with: its type, context, steps, artifacts, and outcomes to return.
 
 The worker builds these; ``pgqueue.testing`` builds them without a database.
 """

@@ -1,4 +1,4 @@
-"""Files that handlers work on: what a payload names, and what ``Context.open_artifact`` gives."""
+"""Files that handlers work on: how a payload names them, and how they are read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -18,11 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from concurrent.futures import Future
 
-    Find = Callable[[dict[str, Any]], Future[dict[str, Any]]]
-    Read = Callable[[dict[str, Any], int], Future[bytes]]
+    Find = Callable[["ArtifactKey"], Future["ArtifactFacts"]]
+    Read = Callable[["ArtifactKey", int], Future[bytes]]
 
-
-__all__ = ["Artifact", "ArtifactRef", "TaskArtifact", "key_of"]
+__all__ = ["Artifact", "ArtifactFacts", "ArtifactKey", "ArtifactRef", "TaskArtifact", "key_of"]
 
 _MIB = 1024 * 1024
 _MAX_READ = 16 * _MIB
@@ -31,12 +30,29 @@ _UUID = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-
 Id = Annotated[str, StringConstraints(pattern=_UUID)]
 
 
+class ArtifactKey(TypedDict):
+    """What the database finds a file by: an upload's id, or a task and a name."""
+
+    upload_id: str | None
+    task_id: str | None
+    name: str | None
+
+
+class ArtifactFacts(TypedDict):
+    """What is known of a file before it is read."""
+
+    file_name: str | None
+    content_type: str
+    size: int
+    sha256: str
+
+
 class TaskArtifact(BaseModel):
-    """A file that a task has made."""
+    """A file that a task has saved."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
-    task_id: Id = Field(description="The task that made it.")
+    task_id: Id = Field(description="The task that saved it.")
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")] = Field(
         description="Its name there, such as report.pdf."
     )
@@ -48,44 +64,44 @@ ArtifactRef = Annotated[
         description="A file: the id of an upload (POST /v1/artifacts), or an artifact of a task."
     ),
 ]
-"""What a payload names a file by."""
+"""How a payload names a file."""
 
 
-def key_of(ref: str | UUID | TaskArtifact | dict[str, Any]) -> dict[str, Any]:
-    """Give what the database finds the file by; ``UsageError`` for what names none."""
+def key_of(ref: str | UUID | TaskArtifact | dict[str, Any]) -> ArtifactKey:
+    """Return the key by which the database finds a file; ``UsageError`` for what names none."""
     try:
         if isinstance(ref, str | UUID):
             return {"upload_id": str(UUID(str(ref))), "task_id": None, "name": None}
         made = ref if isinstance(ref, TaskArtifact) else TaskArtifact.model_validate(ref)
     except ValueError as error:
-        message = f"this names no artifact: {str(ref)[:200]}"
         raise UsageError(
-            message, hint='give the id of an upload, or {"task_id": …, "name": …}'
+            f"this does not name an artifact: {str(ref)[:200]}",
+            hint='pass the id of an upload, or {"task_id": …, "name": …}',
         ) from error
     return {"upload_id": None, "task_id": made.task_id, "name": made.name}
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """A file that is there to be read, in pieces of at most 1 MiB.
+    """A file to be read, in pieces of at most 1 MiB.
 
     Await ``read`` and ``save``, and iterate with ``async for``; in a thread call them, and iterate
-    with ``for``. What was read whole is checked against ``sha256``. Raises ``NotFound`` when the
-    file expires or is deleted meanwhile.
+    with ``for``. A file that was read to its end is checked against ``sha256``. Raises ``NotFound``
+    when the file expires or is deleted while it is read.
     """
 
     name: str | None
     content_type: str
     size: int
     sha256: str
-    _key: dict[str, Any] = field(repr=False)
+    _key: ArtifactKey = field(repr=False)
     _read: Read = field(repr=False)
 
     @classmethod
     def opening(
         cls, ref: str | UUID | TaskArtifact | dict[str, Any], find: Find, read: Read
     ) -> Any:
-        """Find a file: an awaitable of it on an event loop, itself elsewhere."""
+        """Find a file; on an event loop this returns an awaitable of it."""
         key = key_of(ref)
         found = find(key)
         if not on_loop():
@@ -97,30 +113,32 @@ class Artifact:
         return opened()
 
     @classmethod
-    def _of(cls, found: dict[str, Any], key: dict[str, Any], read: Read) -> Artifact:
+    def _of(cls, found: ArtifactFacts, key: ArtifactKey, read: Read) -> Artifact:
         return cls(
             found["file_name"], found["content_type"], found["size"], found["sha256"], key, read
         )
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        """Give the pieces, in order."""
+        """Yield the pieces, in order."""
         seen = _Seen(self)
         for n in self._pieces():
             yield seen.take(await asyncio.wrap_future(self._read(self._key, n)))
         seen.check()
 
     def __iter__(self) -> Iterator[bytes]:
-        """Give the pieces, in order, in a thread."""
+        """Yield the pieces, in order, in a thread."""
         seen = _Seen(self)
         for n in self._pieces():
             yield seen.take(self._read(self._key, n).result())
         seen.check()
 
     def read(self, max_bytes: int = _MAX_READ) -> Any:
-        """Give all of it; ``UsageError`` when it has more than ``max_bytes``."""
+        """Return all of it; ``UsageError`` when it has more than ``max_bytes``."""
         if self.size > max_bytes:
-            message = f"the artifact has {self.size:,} bytes"
-            raise UsageError(message, hint=f"at most {max_bytes:,} are read at once: iterate")
+            raise UsageError(
+                f"the artifact has {self.size:,} bytes",
+                hint=f"read returns at most {max_bytes:,}: iterate over the artifact instead",
+            )
         if not on_loop():
             return b"".join(self)
 
@@ -130,7 +148,7 @@ class Artifact:
         return all_read()
 
     def save(self, path: str | Path) -> Any:
-        """Write it to a file, which it replaces."""
+        """Write it to a file, which is replaced if it exists."""
         if not on_loop():
             with Path(path).open("wb") as out:
                 out.writelines(self)
@@ -151,7 +169,7 @@ class Artifact:
 
 
 class _Seen:
-    """What of a file has been read, and whether that is the file."""
+    """Hashes what is read of a file, and checks at the end that it is the file."""
 
     def __init__(self, artifact: Artifact) -> None:
         self._artifact = artifact
@@ -163,5 +181,7 @@ class _Seen:
 
     def check(self) -> None:
         if self._hash.hexdigest() != self._artifact.sha256:
-            message = "the artifact changed while it was read"
-            raise UsageError(message, hint="the task that made it ran again: read it anew")
+            raise UsageError(
+                "the artifact changed while it was read",
+                hint="the task that saved it ran again: read it again",
+            )

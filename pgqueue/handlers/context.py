@@ -1,4 +1,4 @@
-"""What a handler is given: who it is, and how it reports."""
+"""The context of an attempt: what a handler knows about itself, and how it reports."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import structlog
 
 from pgqueue.errors import UsageError
-from pgqueue.handlers.artifacts import Artifact, TaskArtifact
+from pgqueue.handlers.artifacts import Artifact, ArtifactFacts, ArtifactKey, TaskArtifact
 from pgqueue.handlers.parents import read_parents
 from pgqueue.handlers.steps import Steps, encode_bounded
 
@@ -31,47 +31,47 @@ _log = structlog.get_logger("pgqueue.task")
 
 
 class Reporter(Protocol):
-    """Where a context's reports go: the worker's, or a test's."""
+    """Receives a context's reports: in a worker, or in a test."""
 
     def progress(self, context: Context, percent: float, message: str | None) -> None:
-        """Take the latest progress; an earlier one that was not sent yet is forgotten."""
+        """Take the latest progress; it replaces an earlier one that was not sent yet."""
 
     def event(self, context: Context, level: str, message: str, data: dict[str, Any]) -> None:
         """Take a log line."""
 
     def text(self, context: Context, text: str) -> None:
-        """Take a piece of the text that the handler writes."""
+        """Take the next piece of the handler's text."""
 
     def save_artifact(
         self, context: Context, name: str, data: bytes, content_type: str
     ) -> Awaitable[None]:
-        """Keep a file."""
+        """Store a file with the task."""
 
     def save_checkpoint(self, context: Context, name: str, data: bytes) -> Awaitable[None]:
         """Remember data (JSON) under a name; in a thread it is durable when this returns."""
 
     def load_parents(self, context: Context) -> Any:
-        """Give the parents as JSON texts: to be awaited, in a thread at once."""
+        """Return the parents as JSON texts: an awaitable on the event loop, a list in a thread."""
 
     def transaction(self, context: Context) -> Transaction:
-        """Give what ``Context.transaction`` gives."""
+        """Return what ``Context.transaction`` returns."""
 
-    def find_artifact(self, context: Context, key: dict[str, Any]) -> Future[dict[str, Any]]:
-        """Find a file, by what ``pgqueue.artifacts.key_of`` gives."""
+    def find_artifact(self, context: Context, key: ArtifactKey) -> Future[ArtifactFacts]:
+        """Find a file by the key that ``artifacts.key_of`` returned."""
 
-    def read_artifact(self, context: Context, key: dict[str, Any], n: int) -> Future[bytes]:
-        """Give the n-th MiB of a file."""
+    def read_artifact(self, context: Context, key: ArtifactKey, n: int) -> Future[bytes]:
+        """Return the n-th MiB of a file."""
 
 
 class Transaction(Protocol):
-    """What ``Context.transaction`` gives: to be entered once, by ``async with`` or ``with``."""
+    """What ``Context.transaction`` returns: to be entered once, by ``async with`` or ``with``."""
 
     result: bytes | None
     """The result to record, as JSON."""
 
     @property
     def is_open(self) -> bool:
-        """Whether it has been entered and has not ended."""
+        """Whether it was entered and has not ended."""
 
     async def __aenter__(self) -> psycopg.AsyncConnection[tuple[Any, ...]]: ...
 
@@ -93,7 +93,7 @@ class Transaction(Protocol):
 
 
 class Recorded:
-    """What a report that needs no waiting returns: may be awaited, need not be."""
+    """The result of a report that is already recorded; awaiting it is optional."""
 
     __slots__ = ()
 
@@ -106,9 +106,9 @@ RECORDED = Recorded()
 
 
 class TaskLog:
-    """Log lines of one attempt: kept with the task, streamed to watchers, and in the worker's log.
+    """The log of one attempt: kept with the task, streamed to watchers, and in the worker's log.
 
-    At most 8 KiB a message; usable from any thread.
+    A message is cut off at 8,192 characters. Usable from any thread.
     """
 
     __slots__ = ("_context",)
@@ -117,11 +117,11 @@ class TaskLog:
         self._context = context
 
     def debug(self, message: str, **data: Any) -> None:
-        """Log detail."""
+        """Log a detail for debugging."""
         self._write("debug", message, data)
 
     def info(self, message: str, **data: Any) -> None:
-        """Log what happens."""
+        """Log what happened."""
         self._write("info", message, data)
 
     def warning(self, message: str, **data: Any) -> None:
@@ -149,8 +149,9 @@ class TaskLog:
 class Context:
     """One attempt, as its handler sees it.
 
-    ``run_at`` is when the task was to run at the earliest: the due time of its schedule, or what it
-    was enqueued with; ``None`` for at once. ``batch_id`` is the batch that it is part of, if any.
+    ``run_at`` is the earliest time the task was allowed to run: the due time of its schedule, or
+    the one it was enqueued with; ``None`` if it could run at once. ``batch_id`` is its batch, if
+    any.
     """
 
     __slots__ = (
@@ -198,46 +199,47 @@ class Context:
         self._transaction: Transaction | None = None
 
     def progress(self, percent: float, message: str | None = None) -> Recorded:
-        """Report how far the attempt is, from 0 to 100, clamped; the latest wins.
+        """Report how far the attempt is, from 0 to 100; values beyond are clamped.
 
-        Recorded by the call itself, from any thread; awaiting it is optional. It is sent as soon as
-        the one before it has been, so a handler may report as often as it likes.
+        The call records it, from any thread; awaiting it is optional. It is sent once the report
+        before it has been, and the latest one wins, so a handler may report as often as it likes.
         """
         if math.isnan(percent):
-            unknown = "progress is not a number"
-            raise UsageError(unknown, hint="give a percentage from 0 to 100")
+            raise UsageError("progress cannot be NaN", hint="pass a percentage from 0 to 100")
         text = None if message is None else str(message)[:_MAX_MESSAGE]
         self._reporter.progress(self, min(100.0, max(0.0, float(percent))), text)
         return RECORDED
 
     def stream(self, text: str) -> Recorded:
-        """Give watchers the next piece of a text, such as a language model's tokens.
+        """Send watchers the next piece of a text, such as a language model's tokens.
 
-        They get it as the event `text` of the task's stream, and can resume there; pieces that come
-        within a tenth of a second go together. It is kept with the task beside its log lines, of
-        which, with these, 10,000 an attempt are. Usable from any thread; awaiting it is optional.
+        They receive it as the event `text` of the task's stream, which they can resume; pieces
+        within a tenth of a second are sent together. It is kept with the task like a log line; of
+        both together, 10,000 an attempt are kept. Usable from any thread; awaiting it is optional.
         """
         if text:
             self._reporter.text(self, str(text))
         return RECORDED
 
     def save_artifact(self, name: str, data: bytes, content_type: str) -> Awaitable[None]:
-        """Keep a file with the task, in place of one of the same name: at most 16 MiB.
+        """Store a file of at most 16 MiB with the task; it replaces one of the same name.
 
-        Await it: it is durable then. In a thread it is durable when the call returns. Raises
+        It is durable once this is awaited; in a thread, once the call returns. Raises
         ``LeaseLost`` when the attempt no longer holds its lease.
         """
         if len(data) > _MAX_ARTIFACT:
-            text = f"artifact {name!r} has {len(data):,} bytes"
-            raise UsageError(text, hint=f"at most {_MAX_ARTIFACT:,} bytes are kept")
+            raise UsageError(
+                f"artifact {name!r} has {len(data):,} bytes",
+                hint=f"an artifact has at most {_MAX_ARTIFACT:,} bytes: split it",
+            )
         return self._reporter.save_artifact(self, name, data, content_type)
 
     def open_artifact(self, ref: str | UUID | TaskArtifact | dict[str, Any]) -> Any:
-        """Find a file to work on: an ``Artifact``, to be read in pieces or saved to a path.
+        """Return an ``Artifact``, a file to be read in pieces or saved to a path.
 
-        Await it; in a thread the call gives it. ``ref`` is what payloads have in a field of the
-        type ``ArtifactRef``: the id of an upload, or ``{"task_id": …, "name": …}`` for one that a
-        task has saved. Raises ``NotFound`` when there is none (any more).
+        Await it; in a thread the call returns it. ``ref`` is what a payload holds in a field of
+        type ``ArtifactRef``: the id of an upload, or ``{"task_id": …, "name": …}`` for a file that
+        a task has saved. Raises ``NotFound`` when there is none or it was deleted.
         """
         reporter = self._reporter
         find, read = partial(reporter.find_artifact, self), partial(reporter.read_artifact, self)
@@ -245,27 +247,27 @@ class Context:
 
     @property
     def last_checkpoint(self) -> Any:
-        """The data of the task's last ``checkpoint``, whichever attempt made it, else ``None``."""
+        """The data of the task's last ``checkpoint``, in whichever attempt, else ``None``."""
         return self._memory().last_checkpoint()
 
     def checkpoint(self, data: Any) -> Awaitable[None]:
-        """Remember data in place of the last checkpoint: it reaches the next attempt.
+        """Save data for the next attempt, replacing the last checkpoint.
 
-        Await it: it is durable then. In a thread it is durable when the call returns. ``data`` is
-        anything JSON can hold, at most 256 KiB. Raises ``LeaseLost`` when the attempt no longer
-        holds its lease.
+        It is durable once this is awaited; in a thread, once the call returns. ``data`` is anything
+        JSON can hold, at most 256 KiB. Raises ``LeaseLost`` when the attempt no longer holds its
+        lease.
         """
         self._refuse_in_transaction("a checkpoint")
         return self._memory().checkpoint(data)
 
     def step(self, name: str, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-        """Run ``fn`` once in the life of the task and give its result, then and ever after.
+        """Run ``fn`` once in the life of the task and return its result, now and in later attempts.
 
-        Await it; in a thread it blocks and gives the result itself. The result is remembered under
-        the name, as JSON of at most 256 KiB, and durable before it is given: a later attempt, or a
-        second call with the same name, gets it without a call of ``fn``. A step that raises is not
-        remembered. A step whose process dies before its result is durable runs again, so what it
-        does elsewhere should bear that. Raises ``LeaseLost`` as ``checkpoint`` does, ``UsageError``
+        Await it; in a thread it blocks and returns the result. The result is stored under the name,
+        as JSON of at most 256 KiB, and is durable before this returns it: a later attempt, or a
+        second call with the same name, gets it without calling ``fn``. A step that raises is not
+        stored. A step whose process dies before its result is durable runs again, so make what it
+        does elsewhere safe to repeat. Raises ``LeaseLost`` as ``checkpoint`` does, ``UsageError``
         for a result that JSON cannot hold.
         """
         self._refuse_in_transaction("a step")
@@ -273,20 +275,21 @@ class Context:
 
     @property
     def parents(self) -> Any:
-        """What the tasks came to that this one waited for, in the order of ``depends_on``.
+        """How the tasks in ``depends_on`` ended, in that order.
 
-        Await it for a list of ``Parent``; in a thread it is the list itself. Read from the database
-        when it is asked for, 16 MiB of results at most, else ``UsageError``.
+        Await it for a list of ``Parent``; in a thread it is the list itself. It is read from the
+        database on each use. Raises ``UsageError`` when the results exceed 16 MiB.
         """
         return read_parents(self._reporter.load_parents(self))
 
     def transaction(self) -> Transaction:
         """Open a transaction whose commit completes the task: both happen, or neither.
 
-        ``async with ctx.transaction() as conn`` gives a psycopg connection (in a thread: ``with``).
-        At the end of the block the task is completed, with the result that ``set_result`` gave, and
-        the transaction commits. An exception rolls it back. Raises ``LeaseLost``, and rolls back,
-        when the attempt no longer holds its lease or the task is to be cancelled.
+        ``async with ctx.transaction() as conn`` yields a psycopg connection (in a thread:
+        ``with``). At the end of the block the task is completed, with the result that was passed to
+        ``set_result``, and the transaction commits. An exception rolls it back. Raises
+        ``LeaseLost``, and rolls back, when the attempt no longer holds its lease or the task is
+        being cancelled.
         """
         self._transaction = self._reporter.transaction(self)
         return self._transaction
@@ -294,8 +297,10 @@ class Context:
     def set_result(self, value: Any) -> None:
         """Set the result that the open transaction records: anything JSON can hold."""
         if self._transaction is None or not self._transaction.is_open:
-            message = "there is no open transaction to record a result"
-            raise UsageError(message, hint="return the result, or call this inside the block")
+            raise UsageError(
+                "no transaction is open that could record a result",
+                hint="return the result, or call set_result inside the block of ctx.transaction()",
+            )
         self._transaction.result = encode_bounded(value, "the result")
 
     def _memory(self) -> Steps:
@@ -306,7 +311,7 @@ class Context:
 
     def _refuse_in_transaction(self, what: str) -> None:
         if self._transaction is not None and self._transaction.is_open:
-            message = f"{what} inside a transaction"
             raise UsageError(
-                message, hint="it would be remembered even if the transaction is rolled back"
+                f"{what} cannot be made inside a transaction",
+                hint="it would survive a rollback: make it before or after the block",
             )

@@ -1,4 +1,4 @@
-"""What a handler may return instead of a result: an ending is a value, not an exception."""
+"""What a handler may return instead of a result: an outcome is a value, not an exception."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from pgqueue.errors import UsageError
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """The attempt failed; try again after this delay, while attempts are left.
+    """The attempt failed; try again after this delay if attempts are left.
 
-    Without ``after`` the delay is that of the retry policy. With ``slow`` nothing else starts
-    within it either, on any worker: of its queue, or of its ``limit_key`` (a task without one slows
-    nothing). For the ``Retry-After`` of a service that the limit is there for.
+    Without ``after`` the delay is that of the retry policy. With ``slow`` no other task of its
+    queue ("queue") or with its ``limit_key`` ("key") starts during the delay, on any worker; with
+    "key", a task without a ``limit_key`` slows nothing down. Use it for the ``Retry-After`` of a
+    service that the queue or the limit protects.
     """
 
     after: timedelta | float | None = None
@@ -23,15 +24,17 @@ class Retry:
     slow: Literal["queue", "key"] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be."""
+        """Refuse a ``slow`` that is unknown or has no delay."""
         if self.slow not in (None, "queue", "key") or (self.slow and self.after is None):
-            message = f"{self} slows nothing down"
-            raise UsageError(message, hint='such as Retry(after=30, slow="queue"), or slow="key"')
+            raise UsageError(
+                f"{self} slows nothing down",
+                hint='write Retry(after=30, slow="queue"), or slow="key"',
+            )
 
 
 @dataclass(frozen=True, slots=True)
 class Snooze:
-    """Not now: run again at a time, or after a delay, without charging an attempt."""
+    """Run the task again at a time, or after a delay, without counting an attempt."""
 
     until: datetime | timedelta | float
     reason: str | None = None
@@ -39,6 +42,6 @@ class Snooze:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """Never again: the task ends as cancelled."""
+    """End the task as cancelled; it never runs again."""
 
     reason: str | None = None

@@ -1,4 +1,4 @@
-"""What a handler sees of the tasks that its own one waited for."""
+"""The parents of a task: what its handler sees of the tasks that it waited for."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Parent", "read_parents"]
 
 
 class Parent(BaseModel):
-    """A task that another one waited for: how it ended, and with what."""
+    """A task that another one waited for: how it ended, and its result or error."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -28,7 +28,7 @@ class Parent(BaseModel):
 
 
 def read_parents(loaded: Any) -> Any:
-    """Make parents of JSON texts, once they are there."""
+    """Return the parents of JSON texts; if those are awaited, so are the parents."""
     return _later(loaded) if inspect.isawaitable(loaded) else _read(loaded)
 
 

@@ -1,7 +1,7 @@
 """What a task remembers from one attempt to the next: results of steps, and the last checkpoint.
 
-Values are kept and given as JSON, in the first attempt too, so that a handler sees the same in
-every attempt: tuples come back as lists, models as dictionaries.
+Values are stored and returned as JSON, in the first attempt, too, so that a handler sees the same
+in every attempt: tuples come back as lists, models as dictionaries.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import structlog
 from pgqueue import telemetry
 from pgqueue.errors import UsageError
 from pgqueue.handlers.outcomes import Cancel, Retry, Snooze
-from pgqueue.models.task import encode
+from pgqueue.models.values import encode
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Steps", "encode_bounded", "on_loop"]
 
-_LAST_CHECKPOINT = ""  # the name it has among the names of steps
+_LAST_CHECKPOINT = ""  # its name among the names of steps
 _MAX_NAME = 100
 _MAX_SIZE = 256 * 1024
 
@@ -36,10 +36,10 @@ T = TypeVar("T")
 
 
 class Steps:
-    """The memory of one task during one attempt.
+    """What one task remembers, during one attempt.
 
-    ``remembered`` is what earlier attempts left, as JSON text by name. ``save`` makes a value
-    durable: awaited on the event loop; in a thread it returns once that is done.
+    ``remembered`` is what earlier attempts stored, as JSON text by name. ``save`` makes a value
+    durable: await it on the event loop; in a thread it returns once the value is durable.
     """
 
     __slots__ = ("_known", "_running", "_save", "_task_id")
@@ -51,12 +51,12 @@ class Steps:
         self._save = save
 
     def last_checkpoint(self) -> Any:
-        """Give the data of the last checkpoint, or ``None``."""
+        """Return the data of the last checkpoint, or ``None``."""
         known = self._known.get(_LAST_CHECKPOINT)
         return None if known is None else orjson.loads(known)
 
     def checkpoint(self, data: Any) -> Awaitable[None]:
-        """Save a checkpoint in place of the last; see ``Context.checkpoint``."""
+        """Save a checkpoint, replacing the last; see ``Context.checkpoint``."""
         encoded = encode_bounded(data, "a checkpoint")
         saving = self._save(_LAST_CHECKPOINT, encoded)
         if not on_loop():
@@ -65,7 +65,7 @@ class Steps:
         return self._then_know(saving, encoded)
 
     def run(self, name: str, call: Callable[[], Any]) -> Any:
-        """Run a step once, or give what it gave; see ``Context.step``."""
+        """Run a step once, or return its stored result; see ``Context.step``."""
         _check_name(name)
         if name in self._known:
             _log.debug("step_remembered", task_id=self._task_id, step=name)
@@ -78,7 +78,7 @@ class Steps:
     async def _run(self, name: str, call: Callable[[], Any]) -> Any:
         if name not in self._known:
             with self._running_now(name):
-                # as with handlers: plain functions would hold up the loop
+                # plain functions would block the loop, so they run in a thread, as handlers do
                 is_async = inspect.iscoroutinefunction(call)
                 value = call() if is_async else await asyncio.to_thread(call)
                 if inspect.isawaitable(value):
@@ -102,8 +102,10 @@ class Steps:
     @contextmanager
     def _running_now(self, name: str) -> Iterator[None]:
         if name in self._running:
-            message = f"step {name!r} runs already in this attempt"
-            raise UsageError(message, hint="give each step of a task a name of its own")
+            raise UsageError(
+                f"step {name!r} is already running in this attempt",
+                hint="use a different name for each step of a task",
+            )
         self._running.add(name)
         try:
             with telemetry.span_from(None, f"step {name}", {"pgqueue.step": name}):
@@ -114,7 +116,7 @@ class Steps:
 
 
 def on_loop() -> bool:
-    """Whether an event loop runs here; elsewhere (a thread) a call may block."""
+    """Return whether an event loop runs here; elsewhere, in a thread, a call may block."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -123,18 +125,22 @@ def on_loop() -> bool:
 
 
 def encode_bounded(value: Any, what: str) -> bytes:
-    """Give a value as JSON of at most 256 KiB, or raise ``UsageError``."""
+    """Return a value as JSON of at most 256 KiB, or raise ``UsageError``."""
     encoded = encode(value)
     if len(encoded) > _MAX_SIZE:
-        message = f"{what} has {len(encoded):,} bytes"
-        raise UsageError(message, hint=f"at most {_MAX_SIZE:,} are kept; save it as an artifact")
+        raise UsageError(
+            f"{what} has {len(encoded):,} bytes",
+            hint=f"at most {_MAX_SIZE:,} are stored: save it as an artifact",
+        )
     return encoded
 
 
 def _result(name: str, value: Any) -> bytes:
     if isinstance(value, Retry | Snooze | Cancel):
-        message = f"step {name!r} gave {type(value).__name__}"
-        raise UsageError(message, hint="a step cannot end the attempt: return it from the handler")
+        raise UsageError(
+            f"step {name!r} returned {type(value).__name__}",
+            hint="a step cannot end the attempt: return it from the handler",
+        )
     return encode_bounded(value, f"the result of step {name!r}")
 
 
@@ -146,8 +152,10 @@ def _check_name(name: str) -> None:
         except UnicodeEncodeError:
             plain = False
     if not plain:
-        message = f"{name[:200]!r} is no name of a step"
-        raise UsageError(message, hint=f"a name has 1 to {_MAX_NAME} characters, none of them NUL")
+        raise UsageError(
+            f"a step cannot be named {name[:200]!r}",
+            hint=f"a name has 1 to {_MAX_NAME} characters, none of them NUL",
+        )
 
 
 async def _awaited(value: Awaitable[T]) -> T:

@@ -35,9 +35,10 @@ _OUTCOMES = (Retry, Snooze, Cancel)
 class TaskType:
     """A type as its app declares it.
 
-    ``timeout_s`` is ``None`` for no limit, ``max_attempts`` and ``backoff`` for the queue's.
-    ``memory_limit`` is in bytes, for a handler that has a process of its own. ``queue_settings`` is
-    what its queue begins with, should the first worker that knows the type find none.
+    ``timeout_s`` is ``None`` for no limit; ``max_attempts`` and ``backoff`` are ``None`` for those
+    of the queue. ``memory_limit`` is in bytes, for a handler in a process of its own.
+    ``queue_settings`` are the settings that a worker creates the type's queue with if it does not
+    exist yet.
     """
 
     name: str
@@ -59,11 +60,15 @@ class TaskType:
     def __post_init__(self) -> None:
         """Read the handler's signature once, so that a call costs nothing."""
         if self.isolation not in (None, "process"):
-            message = f"the isolation of {self.name!r} is {self.isolation!r}"
-            raise UsageError(message, hint='it is "process", or not given')
+            raise UsageError(
+                f"the isolation of type {self.name!r} cannot be {self.isolation!r}",
+                hint='use isolation="process", or leave it out',
+            )
         if self.memory_limit is not None and self.isolation is None:
-            message = f"{self.name!r} has a memory limit and no process of its own"
-            raise UsageError(message, hint='give it isolation="process" as well')
+            raise UsageError(
+                f"type {self.name!r} has a memory_limit but no process of its own",
+                hint='add isolation="process"',
+            )
         call, payload = _bind(self.name, self.handler)
         hints = _hints(self.handler)
         object.__setattr__(self, "is_async", _is_async(self.handler))
@@ -72,10 +77,12 @@ class TaskType:
         object.__setattr__(self, "result", _result_adapter(hints.get("return", Any)))
 
     def decode(self, text: str) -> Any:
-        """Give the payload as the handler takes it; ``PayloadError`` says what does not fit."""
-        if len(text) > _MAX_PAYLOAD:  # few bytes of jsonb can be megabytes of digits
-            message = f"the payload cannot be decoded: it has {len(text):,} characters"
-            raise PayloadError(message, hint=f"at most {_MAX_PAYLOAD:,}; it came in by SQL")
+        """Return the payload as the handler takes it; ``PayloadError`` says what does not fit."""
+        if len(text) > _MAX_PAYLOAD:  # a few bytes of jsonb can become megabytes of digits
+            raise PayloadError(
+                f"the payload cannot be decoded: it has {len(text):,} characters",
+                hint=f"it was enqueued by SQL: send at most {_MAX_PAYLOAD:,} characters",
+            )
         try:
             if self.payload is None:
                 return orjson.loads(text)
@@ -86,7 +93,7 @@ class TaskType:
             raise _undecodable(str(error)) from error
 
     def published(self) -> dict[str, Any]:
-        """Give what workers publish to the database."""
+        """Return what workers publish of the type in the database."""
         return {
             "name": self.name,
             "queue": self.queue,
@@ -101,14 +108,15 @@ class TaskType:
 
 
 def parse_memory(value: int | str | None) -> int | None:
-    """Give an amount of memory in bytes: a number, or such as "512MB" or "1GiB"."""
+    """Return an amount of memory in bytes: of a number, or of a text such as "512MB" or "1GiB"."""
     if value is None:
         return None
     try:
         return int(TypeAdapter(Annotated[ByteSize, Field(gt=0)]).validate_python(value))
     except ValidationError as error:
-        message = f"memory_limit {value!r} is no amount of memory"
-        raise UsageError(message, hint='give bytes, or such as "512MB"') from error
+        raise UsageError(
+            f"memory_limit cannot be {value!r}", hint='pass bytes, or a text such as "512MB"'
+        ) from error
 
 
 def _is_async(handler: Handler) -> bool:
@@ -128,7 +136,7 @@ def _hints(handler: Handler) -> dict[str, Any]:
 
 
 def _bind(name: str, handler: Handler) -> tuple[Callable[[Context, Any], Any], Any]:
-    """Find which parameters take the context and the payload."""
+    """Return how to call a handler with a context and a payload, and the payload's annotation."""
     hints = _hints(handler)
     parameters = [
         p
@@ -154,8 +162,10 @@ def _bind(name: str, handler: Handler) -> tuple[Callable[[Context, Any], Any], A
                 hints.get(parameters[0].name, Any),
             )
         case _:
-            message = f"the handler of {name!r} takes {len(parameters)} arguments"
-            raise UsageError(message, hint="it takes (ctx, payload), either of them, or none")
+            raise UsageError(
+                f"the handler of type {name!r} takes {len(parameters)} arguments",
+                hint="a handler takes (ctx, payload), either of them, or none",
+            )
 
 
 def _adapter(name: str, annotation: Any) -> TypeAdapter[Any] | None:
@@ -164,15 +174,15 @@ def _adapter(name: str, annotation: Any) -> TypeAdapter[Any] | None:
     try:
         return TypeAdapter(annotation)
     except (PydanticSchemaGenerationError, PydanticUndefinedAnnotation) as error:
-        message = f"the payload of {name!r} is annotated with {annotation!r}, which has no schema"
         raise UsageError(
-            message, hint="use a pydantic model, a dataclass or JSON's types"
+            f"the payload of type {name!r} is annotated with {annotation!r}, which has no schema",
+            hint="use a pydantic model, a dataclass or JSON's types",
         ) from error
 
 
 def _result_adapter(annotation: Any) -> TypeAdapter[Any] | None:
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        # such as Receipt | Retry: what is no result is no part of its schema
+        # in `Receipt | Retry` only Receipt is a result, so only it is in the schema
         results = [part for part in typing.get_args(annotation) if part not in _OUTCOMES]
         annotation = functools.reduce(operator.or_, results) if results else Any
     if annotation is Any or annotation is None or isinstance(annotation, str):
@@ -195,13 +205,15 @@ def _schema(
 
 
 def _undecodable(why: str) -> PayloadError:
-    message = f"the payload cannot be decoded: {why}"
-    return PayloadError(message, hint="it came in by SQL; send what JSON parsers take")
+    return PayloadError(
+        f"the payload cannot be decoded: {why}",
+        hint="it was enqueued by SQL: send JSON that common parsers accept",
+    )
 
 
 def _payload_error(name: str, error: ValidationError) -> PayloadError:
     items = error.errors(include_url=False, include_input=False, include_context=False)
-    if items[0]["type"] == "json_invalid":  # it was not come to its fields
+    if items[0]["type"] == "json_invalid":  # its fields were not reached
         return _undecodable(items[0]["msg"])
     places = [{"pointer": _pointer(item["loc"]), "message": item["msg"]} for item in items]
     first = places[0]

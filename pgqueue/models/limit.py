@@ -20,7 +20,7 @@ from typing_extensions import TypedDict
 
 from pgqueue.errors import UsageError
 from pgqueue.models.base import INPUT, Input, Page, Record, Whole, examples
-from pgqueue.models.task import seconds
+from pgqueue.models.values import seconds
 
 __all__ = [
     "LIMIT_NAME",

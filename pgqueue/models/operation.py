@@ -1,14 +1,29 @@
-"""Operations over many tasks at once: redrive, cancel, delete."""
+"""Operations over many tasks at once: redrive, cancel, delete, retry."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, ConfigDict, Field, field_validator
 
-__all__ = ["Operation", "OperationState", "Preview"]
+from pgqueue.models.base import Count, Input, Name, Page, Record, Uuid, examples
+from pgqueue.models.dead_letter import FINGERPRINT
+
+__all__ = [
+    "NewOperation",
+    "Operation",
+    "OperationFilter",
+    "OperationKind",
+    "OperationPage",
+    "OperationPreview",
+    "OperationState",
+    "Preview",
+    "PreviewedTask",
+]
+
+OperationKind: TypeAlias = Literal["redrive", "cancel", "delete", "retry"]
 
 
 class OperationState(StrEnum):
@@ -26,33 +41,130 @@ class OperationState(StrEnum):
         return self not in (OperationState.QUEUED, OperationState.RUNNING)
 
 
-class Operation(BaseModel):
-    """An operation as it stands, with the same words as the view ``pgqueue.operations``."""
+def _left_out() -> Any:
+    """Stand for a condition that is not given; it is never stored."""
+    return None
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
-    id: str
-    kind: str
+class OperationFilter(Input):
+    """Which tasks: those that match every given condition."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    type: Name = Field(default_factory=_left_out)
+    queue: Name = Field(default_factory=_left_out)
+    fingerprint: Annotated[str, Field(pattern=FINGERPRINT)] = Field(default_factory=_left_out)
+    status: Literal["queued", "scheduled", "retrying", "blocked", "active"] = Field(
+        default_factory=_left_out, description="The status of tasks to cancel."
+    )
+    from_: AwareDatetime = Field(
+        default_factory=_left_out,
+        alias="from",
+        description="Failed (with `cancel`: created) at this time or later.",
+    )
+    to: AwareDatetime = Field(
+        default_factory=_left_out,
+        description="Failed (with `cancel`: created) before this time.",
+    )
+    ids: Annotated[list[Uuid], Field(min_length=1, max_length=1000)] = Field(
+        default_factory=_left_out
+    )
+    all: Literal[True] = Field(
+        default_factory=_left_out, description="Everything there is. It stands alone."
+    )
+    batch_id: Uuid = Field(
+        default_factory=_left_out,
+        description="The tasks of this batch and of the batches in it. It stands alone, with "
+        "`cancel` and `retry`.",
+    )
+
+    def as_json(self) -> str:
+        """Return the conditions that are given, as SQL takes them."""
+        return self.model_dump_json(exclude_unset=True, by_alias=True)
+
+
+class NewOperation(Input):
+    """An operation over many tasks, to start."""
+
+    model_config = examples(
+        {
+            "kind": "redrive",
+            "filter": {"queue": "email", "from": "2026-01-02T00:00:00Z"},
+            "per_second": 50,
+            "reason": "the mail server is back",
+        }
+    )
+
+    kind: OperationKind = Field(
+        description="`redrive` and `delete` work on dead letters, `cancel` on unfinished tasks, "
+        "`retry` on the failed tasks of a batch."
+    )
+    filter: OperationFilter
+    per_second: float = Field(
+        default=100, ge=0.1, le=2000, description="How many tasks a second, at most."
+    )
+    dry_run: bool = Field(
+        default=False, description="Store nothing; say how many tasks match, and show some."
+    )
+    reason: Annotated[str, Field(max_length=1000)] | None = Field(
+        default=None, description="Why. It is kept with the operation."
+    )
+
+    @field_validator("filter")
+    @classmethod
+    def _not_empty(cls, filter: OperationFilter) -> OperationFilter:
+        if not filter.model_fields_set:
+            raise ValueError('give a condition; {"all": true} matches everything')
+        return filter
+
+
+class Operation(Record):
+    """An operation over many tasks, as it stands. It is kept."""
+
+    id: Uuid
+    kind: OperationKind
     state: OperationState
     filter: dict[str, Any]
     per_second: float
-    matched: int
-    matched_exact: bool
-    done: int
-    skipped: int
+    matched: Count = Field(description="How many tasks matched when it was started.")
+    matched_exact: bool = Field(description="false: `matched` is an estimate.")
+    done: Count
+    skipped: Count = Field(
+        description="How many were left alone: another caller was at them, or they had ended."
+    )
     requested_by: str
     reason: str | None
-    error: str | None
+    error: str | None = Field(description="The error of the part that failed last.")
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
 
 
-class Preview(BaseModel):
-    """What an operation would do: for how many tasks (an estimate unless exact), and for which."""
+class OperationPage(Page):
+    """A page of operations, latest first."""
 
-    model_config = ConfigDict(frozen=True)
+    items: list[Operation]
 
-    matched: int
-    matched_exact: bool
-    sample: list[dict[str, Any]]
+
+class PreviewedTask(Record):
+    """A task that an operation would work on."""
+
+    id: Uuid
+    type: Name
+    queue: str
+    status: str
+
+
+class Preview(Record):
+    """What an operation would do: to how many tasks, and to which, for example."""
+
+    matched: Count
+    matched_exact: bool = Field(description="false: `matched` is an estimate.")
+    sample: list[PreviewedTask] = Field(max_length=10)
+
+
+class OperationPreview(Preview):
+    """What an operation would do."""
+
+    dry_run: Literal[True]
+    kind: OperationKind

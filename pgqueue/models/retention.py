@@ -10,7 +10,7 @@ from pydantic import Field, with_config
 from typing_extensions import TypedDict
 
 from pgqueue.models.base import INPUT
-from pgqueue.models.task import seconds
+from pgqueue.models.values import seconds
 
 _LONGEST_S = 3_153_600_000
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from pgqueue.cron import Cron, zone
 from pgqueue.errors import UsageError
 from pgqueue.models.backoff import Backoff
-from pgqueue.models.task import check_time, parse_priority, seconds
+from pgqueue.models.values import check_time, parse_priority, seconds
 
 __all__ = ["NewSchedule", "Schedule", "Slot", "due_times", "schedule_settings"]
 

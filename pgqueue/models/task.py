@@ -2,27 +2,48 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, NewType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, NewType, Self
+from uuid import UUID
 
-import orjson
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AwareDatetime,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from pgqueue.errors import UsageError
-from pgqueue.models.backoff import Backoff
+from pgqueue.models.backoff import Backoff, RetryPolicy
+from pgqueue.models.base import (
+    EXAMPLE_ID,
+    NULLABLE_UUID_SCHEMA,
+    QUEUE_NAME,
+    UUID_SCHEMA,
+    Anything,
+    Count,
+    Input,
+    Key,
+    Name,
+    Page,
+    Record,
+    Url,
+    Uuid,
+    Whole,
+    examples,
+)
+from pgqueue.models.values import check_time, parse_priority
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from uuid import UUID
+    from collections.abc import Mapping, Sequence
 
 TaskId = NewType("TaskId", str)
 LeaseId = NewType("LeaseId", int)
-
-type_names = "high, normal, low or 0 (first) to 10 (last)"
-
-PRIORITIES = {"high": 2, "normal": 5, "low": 8}
 
 FINAL = frozenset({"completed", "failed", "cancelled"})
 
@@ -61,46 +82,261 @@ def _text(id: object) -> str | None:
     return None if id is None else str(id)
 
 
-class Progress(BaseModel):
-    """How far a handler says it is: ``percent`` from 0 to 100."""
+StatusName = Literal[
+    "scheduled", "queued", "blocked", "active", "retrying", "completed", "failed", "cancelled"
+]
 
-    percent: float
-    message: str | None = None
-    at: datetime
+_LONGEST_DELAY_S = 10 * 365 * 86_400
+
+QueueName = Annotated[str, Field(pattern=QUEUE_NAME)]
+Priority = Annotated[
+    Annotated[int, Field(ge=0, le=10), Whole] | Literal["high", "normal", "low"] | None,
+    Field(description="0 (first) to 10 (last); high is 2, normal is 5, low is 8."),
+]
+_Delay = Annotated[float, Field(ge=0, le=_LONGEST_DELAY_S)]
+_Place = Annotated[int, Field(ge=0, le=999), Whole]
 
 
-class Task(BaseModel):
-    """A task as it stands, with the same words as the view ``pgqueue.tasks``."""
+class TaskOptions(Input):
+    """What a task and a schedule of such tasks may say alike."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    payload: dict[str, Any] = Field(
+        default_factory=dict,
+        description="What the handler is given. It is checked against the schema of the type.",
+    )
+    queue: QueueName | None = Field(default=None, description="null: the queue of the type.")
+    priority: Priority = None
+    max_attempts: Annotated[int, Field(ge=1, le=1000), Whole] | None = None
+    timeout_s: Annotated[float, Field(gt=0.001, le=30 * 86_400)] | None = Field(
+        default=None, description="How long an attempt may take."
+    )
+    retry: RetryPolicy | None = None
+    expires_in_s: _Delay | None = Field(
+        default=None,
+        description="Cancel the task if it has not started so many seconds from now; instead of "
+        "`expires_at`.",
+    )
+    limit_key: Key | None = Field(
+        default=None, description="Whose limits it counts against, beside those of its queue."
+    )
+    cost: Annotated[int, Field(ge=1, le=32_767), Whole] | None = Field(
+        default=None, description="How much of each limit it takes; null: 1."
+    )
+    fairness_key: Key | None = Field(
+        default=None,
+        description="With whom it takes turns in a fair queue; null: with the tasks of its user.",
+    )
 
-    id: TaskId
-    type: str
+
+class DependencyInput(Input):
+    """A task to wait for."""
+
+    task: Uuid | _Place
+    on_failure: Literal["cancel", "run", "fail"] = Field(
+        default="cancel",
+        description="What happens to the waiting task when that one fails or is cancelled.",
+    )
+
+
+class TaskInput(TaskOptions):
+    """A task to run."""
+
+    model_config = examples({"type": "sleep", "payload": {"delay_ms": 2000}, "priority": "high"})
+
+    type: Name = Field(description="Which handler runs it.")
+    run_at: AwareDatetime | None = Field(
+        default=None, description="Do not run it before this time (RFC 3339)."
+    )
+    delay_s: _Delay | None = Field(
+        default=None,
+        description="Do not run it before so many seconds from now; instead of `run_at`.",
+    )
+    expires_at: AwareDatetime | None = Field(
+        default=None, description="Cancel it if it has not started by then (RFC 3339)."
+    )
+    callback_url: Url | None = Field(
+        default=None, description="Told by a signed POST when it ends: see docs/webhooks.md."
+    )
+    dedup_key: Key | None = Field(
+        default=None,
+        description="While another task with this key counts, no second one is stored.",
+    )
+    dedup_scope: Literal["type", "queue"] | None = Field(
+        default=None, description="Keys of different types, or queues, are different; null: types."
+    )
+    dedup_statuses: list[StatusName] | None = Field(
+        default=None,
+        min_length=1,
+        json_schema_extra={"uniqueItems": True},
+        description="The statuses in which the other one counts; null: all that are not final, and "
+        "with a window `completed`, too.",
+    )
+    dedup_window_s: Annotated[float, Field(ge=0.001, le=1e9)] | None = Field(
+        default=None,
+        description="The other one counts for so many seconds after it was created.",
+    )
+    on_conflict: Literal["return", "reject", "replace", "debounce"] | None = Field(
+        default=None,
+        description="`return`: answer with the other task. `reject`: answer with an error. "
+        "`replace`: the other one, if it waits, takes this payload and time. `debounce`: the same, "
+        "and it needs a delay.",
+    )
+    depends_on: Annotated[list[Uuid | _Place | DependencyInput], Field(max_length=1000)] | None = (
+        Field(
+            default=None,
+            description="The tasks that it waits for: ids, or places among the tasks of this "
+            "request, counted from 0. If any task of a request waits for others, all or none are "
+            "stored.",
+        )
+    )
+    batch_id: Uuid | None = Field(default=None, description="An open batch that it joins.")
+
+
+DEDUP = tuple(name for name in TaskInput.model_fields if name.startswith(("dedup", "on_conflict")))
+"""The words about uniqueness, which need a ``dedup_key``."""
+
+
+class TaskChange(Input):
+    """What to change of a task that waits."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "minProperties": 1,
+            "examples": [{"priority": "high"}, {"delay_s": 0}],
+        }
+    )
+
+    priority: Priority = None
+    run_at: AwareDatetime | None = Field(
+        default=None, description="Do not run it before this time (RFC 3339)."
+    )
+    delay_s: _Delay | None = Field(
+        default=None,
+        description="Do not run it before so many seconds from now; instead of `run_at`.",
+    )
+
+    @field_validator("delay_s")
+    @classmethod
+    def _one_time(cls, delay_s: float | None, others: ValidationInfo) -> float | None:
+        if delay_s is not None and others.data.get("run_at") is not None:
+            raise ValueError("run_at is given too: give one of them")
+        return delay_s
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("give priority, run_at or delay_s")
+        return self
+
+
+class Progress(Record):
+    """How far the handler says it is."""
+
+    percent: float | None = Field(description="0 to 100.")
+    message: str | None
+    at: datetime | None = Field(description="When the handler said so.")
+
+
+class Task(Record):
+    """A task as it stands."""
+
+    model_config = examples(
+        {
+            "id": EXAMPLE_ID,
+            "type": "sleep",
+            "queue": "default",
+            "status": "queued",
+            "status_reason": None,
+            "priority": 2,
+            "payload": {"delay_ms": 2000},
+            "result": None,
+            "error": None,
+            "attempt": 0,
+            "max_attempts": 3,
+            "progress": None,
+            "created_at": "2026-01-02T03:04:05.678901Z",
+            "run_at": None,
+            "started_at": None,
+            "finished_at": None,
+            "next_retry_at": None,
+            "crash_count": 0,
+            "timeout_s": None,
+            "retry": None,
+            "dedup_key": None,
+            "expires_at": None,
+            "fairness_key": None,
+            "batch_id": None,
+            "limit_key": None,
+            "cost": 1,
+            "callback_url": None,
+        }
+    )
+
+    id: Annotated[TaskId, UUID_SCHEMA]
+    type: Name
     queue: str
     status: Status
-    status_reason: str | None
+    status_reason: str | None = Field(description="Why it is in this status, in plain words.")
     priority: int
-    payload: Any
-    result: Any
-    error: Any
-    attempt: int
-    max_attempts: int
+    payload: Anything
+    result: Any = Field(description="What the handler returned; null until it has completed.")
+    error: Any = Field(
+        description="Why it failed: an object of `type`, `message` and `traceback`; null otherwise."
+    )
+    attempt: Count = Field(description="How often it has started.")
+    max_attempts: Count
     progress: Progress | None
-    created_at: datetime
-    run_at: datetime | None
-    started_at: datetime | None
-    finished_at: datetime | None
-    next_retry_at: datetime | None
-    crash_count: int = Field(default=0)
-    timeout_s: float | None = Field(default=None)
-    retry: dict[str, Any] | None = Field(default=None)
-    expires_at: datetime | None = Field(default=None)
-    dedup_key: str | None = Field(default=None)
-    fairness_key: str | None = Field(default=None)
-    limit_key: str | None = Field(default=None)
-    callback_url: str | None = Field(default=None)
-    cost: int = Field(default=1)
-    batch_id: Annotated[str | None, BeforeValidator(_text)] = Field(default=None)
+    created_at: datetime = Field(description="When it was enqueued.")
+    run_at: datetime | None = Field(description="Not run before this time; null: at once.")
+    started_at: datetime | None = Field(description="When its latest attempt started.")
+    finished_at: datetime | None = Field(description="When it ended.")
+    next_retry_at: datetime | None = Field(description="When it is tried again.")
+    crash_count: Count = Field(description="How often a worker died while running it.")
+    timeout_s: float | None
+    retry: RetryPolicy | None
+    dedup_key: str | None
+    expires_at: datetime | None = Field(
+        description="It is cancelled if it has not started by then."
+    )
+    fairness_key: str | None
+    batch_id: Annotated[str | None, BeforeValidator(_text), NULLABLE_UUID_SCHEMA]
+    limit_key: str | None
+    cost: int
+    callback_url: str | None
+
+
+JUST_STORED: Mapping[str, Any] = {
+    **dict.fromkeys(Task.model_fields),
+    "status": "queued",
+    "priority": 5,
+    "attempt": 0,
+    "max_attempts": 3,
+    "crash_count": 0,
+    "cost": 1,
+}
+"""What a task says of itself right after it was stored, unless its submit says otherwise."""
+
+
+class SubmittedTask(Task):
+    """A task as it stands, as the answer to a submit."""
+
+    deduplicated: bool = Field(
+        default=False,
+        description="Whether it existed already; only there if a `dedup_key` was given.",
+    )
+
+
+class TaskPage(Page):
+    """A page of tasks, newest first.
+
+    It may hold fewer than you asked for, or none, and still have a next one: a page searches for
+    half a second and holds 4 MiB at most.
+    """
+
+    items: list[Task]
+    searched_until: datetime | None = Field(
+        description="Every match created since then has been returned; null: there is no older one."
+    )
 
 
 class Dependency(NamedTuple):
@@ -160,43 +396,40 @@ class NewTask:
     on_conflict: Literal["return", "reject", "replace", "debounce"] | None = None
 
     def as_row(self, traceparent: str | None = None) -> dict[str, Any]:
-        """Give the element that ``pgqueue.enqueue_many`` takes, or raise ``UsageError``."""
+        """Return the element that ``pgqueue.enqueue_many`` takes, or raise ``UsageError``."""
         _check_times("run_at", self.run_at, "delay", self.delay)
         _check_times("expires_at", self.expires_at, "expires_in", self.expires_in)
-        row: dict[str, Any] = {
-            "type": self.type,
-            "payload": {} if self.payload is None else self.payload,
-            "queue": self.queue,
-            "priority": parse_priority(self.priority),
-            "run_at": self.run_at.isoformat() if self.run_at else None,
-            "delay_s": seconds(self.delay),  # by the database's clock
-            "max_attempts": self.max_attempts,
-            "timeout_s": seconds(self.timeout),
-            "retry": self.retry and self.retry.as_policy(),
-            "expires_at": self.expires_at.isoformat() if self.expires_at else None,
-            "expires_in_s": seconds(self.expires_in),
-            "fairness_key": self.fairness_key,
-            "limit_key": self.limit_key,
-            "callback_url": self.callback_url,
-            "cost": self.cost,
-            "depends_on": _parents(self.depends_on),
-            "batch_id": None if self.batch_id is None else str(self.batch_id),
-            "traceparent": traceparent,
-        }
-        if self.dedup_key is not None:
-            row |= {
-                "dedup_key": self.dedup_key,
-                "dedup_scope": self.dedup_scope,
-                "dedup_statuses": self.dedup_statuses and [*self.dedup_statuses],
-                "dedup_window_s": seconds(self.dedup_window),
-                "on_conflict": self.on_conflict,
-            }
-        elif (
-            self.on_conflict or self.dedup_window or self.dedup_statuses or self.dedup_scope
-        ) is not None:
+        if self.dedup_key is None and any(getattr(self, name) is not None for name in _DEDUP):
             message = "a task without a dedup_key cannot be kept unique"
             raise UsageError(message, hint="give it one, or leave the other dedup words out")
-        return {name: value for name, value in row.items() if value is not None}
+        special = {
+            "payload": {} if self.payload is None else self.payload,
+            "priority": parse_priority(self.priority),
+            "depends_on": _parents(self.depends_on),
+            "traceparent": traceparent,
+        }
+        given = {field.name: getattr(self, field.name) for field in fields(self)} | special
+        return {
+            _IN_SECONDS.get(name, name): _as_json(value)
+            for name, value in given.items()
+            if value is not None
+        }
+
+
+_DEDUP = ("dedup_scope", "dedup_statuses", "dedup_window", "on_conflict")
+_IN_SECONDS = {  # by the database's clock
+    name: f"{name}_s" for name in ("delay", "timeout", "expires_in", "dedup_window")
+}
+
+
+def _as_json(value: object) -> object:
+    if isinstance(value, Backoff):
+        return value.as_policy()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value) if isinstance(value, UUID) else value
 
 
 def _parents(given: Sequence[str | UUID | int | Dependency] | None) -> list[Any] | None:
@@ -224,62 +457,3 @@ def _check_times(
         message = f"{name} and {other} are both given"
         raise UsageError(message, hint="give one of them")
     check_time(at, name)
-
-
-def check_time(at: datetime | None, name: str = "run_at") -> None:
-    """Raise ``UsageError`` for a time without a time zone."""
-    if at is not None and at.tzinfo is None:
-        message = f"{name} {at.isoformat()} has no time zone"
-        raise UsageError(message, hint="use an aware datetime, such as datetime.now(UTC) + …")
-
-
-def parse_priority(value: int | str | None) -> int | None:
-    """Give a priority as its number; ``UsageError`` for any other word or number."""
-    if value is None:
-        return None
-    number = PRIORITIES.get(value) if isinstance(value, str) else value
-    if number is None or isinstance(number, bool) or not 0 <= number <= 10:
-        message = f"priority {value!r} is none"
-        raise UsageError(message, hint=f"it is {type_names}")
-    return number
-
-
-def seconds(value: timedelta | float | None) -> float | None:
-    """Give a duration in seconds."""
-    return value.total_seconds() if isinstance(value, timedelta) else value
-
-
-def encode(value: object) -> bytes:
-    """Give a value as the JSON that PostgreSQL can store, pydantic models and dataclasses included.
-
-    Raises ``UsageError`` for what JSON or PostgreSQL's jsonb cannot hold: unknown types, lone
-    surrogates, integers beyond 64 bits, NUL characters, nesting too deep.
-    """
-    try:
-        encoded = orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS)
-    except (TypeError, ValueError, RecursionError) as error:
-        message = f"this cannot be stored as JSON: {error}"
-        raise UsageError(message, hint="use what JSON has, or a pydantic model") from error
-    if b"\\u0000" in encoded and _has_nul(orjson.loads(encoded)):
-        message = "this cannot be stored as JSON: PostgreSQL takes no NUL characters"
-        raise UsageError(message, hint="remove them, or encode bytes as base64")
-    return encoded
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
-    if isinstance(value, set | frozenset):
-        return sorted(value, key=repr)
-    if isinstance(value, timedelta):
-        return value.total_seconds()
-    message = f"{type(value).__name__} is not JSON"
-    raise TypeError(message)
-
-
-def _has_nul(value: object) -> bool:
-    if isinstance(value, str):
-        return "\0" in value
-    if isinstance(value, dict):
-        return any(_has_nul(k) or _has_nul(v) for k, v in value.items())
-    return isinstance(value, list) and any(map(_has_nul, value))

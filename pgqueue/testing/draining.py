@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from pgqueue_worker.control import Drain, Ring, Start
 from pgqueue_worker.deadline_table import DeadlineTable
-from pgqueue_worker.isolation.pool import Pool
+from pgqueue_worker.isolation import pool as isolation
 from pgqueue_worker.worker_process import WorkerProcess
 
 from pgqueue.client.app import PgQueue
-from pgqueue.database.link import Database
-from pgqueue.models.task import Outcome, encode
+from pgqueue.database.pool import Pool
+from pgqueue.models.task import Outcome
+from pgqueue.models.values import encode
 from pgqueue.testing.stored import dsn_of
 
 if TYPE_CHECKING:
@@ -87,8 +88,8 @@ class _Line:
 
 
 @asynccontextmanager
-async def _connected(dsn: str) -> AsyncIterator[Database]:
-    database = Database(dsn, application_name="pgqueue drain", max_size=1)
+async def _connected(dsn: str) -> AsyncIterator[Pool]:
+    database = Pool.patient(dsn, "pgqueue drain", size=1)
     try:
         await database.open()
         yield database
@@ -98,7 +99,7 @@ async def _connected(dsn: str) -> AsyncIterator[Database]:
 
 @asynccontextmanager
 async def _working(
-    app: PgQueue, database: Database, queues: list[str], concurrency: int
+    app: PgQueue, database: Pool, queues: list[str], concurrency: int
 ) -> AsyncIterator[tuple[int, _Line, asyncio.Task[int]]]:
     here = PgQueue()
     here.types = {name: replace(kind, isolation=None) for name, kind in app.types.items()}
@@ -131,7 +132,7 @@ async def _working(
         deadlines=table.descriptor,
     )
     line = _Line()
-    pool = Pool(None, builtin=False, dsn=database.dsn, grace_s=0)
+    pool = isolation.Pool(None, builtin=False, dsn=database.dsn, grace_s=0)
     process = WorkerProcess(line, start, worker_id, here, pool)
     work = asyncio.create_task(process.run())
     try:
@@ -143,7 +144,7 @@ async def _working(
         await database.rows("set_worker_state", {"worker": worker_id, "state": "stopped"})
 
 
-async def _maintain(database: Database, line: _Line) -> int:
+async def _maintain(database: Pool, line: _Line) -> int:
     """Do what a supervisor would, and give how many tasks that moved."""
     await database.rows("fold_batches")
     await database.rows("follow_up")
@@ -155,7 +156,7 @@ async def _maintain(database: Database, line: _Line) -> int:
     return moved
 
 
-async def _to_next_due(database: Database, chosen: dict[str, Any]) -> bool:
+async def _to_next_due(database: Pool, chosen: dict[str, Any]) -> bool:
     row = await database.row("next_due", chosen)
     if row is None or row["due_s"] is None:
         return False

@@ -16,6 +16,7 @@ from pgqueue.errors import Conflict, NotFound, PayloadError, UsageError
 from pgqueue.handlers import ending as endings
 from pgqueue.handlers.context import Context
 from pgqueue.models.task import (
+    JUST_STORED,
     Enqueued,
     LeaseId,
     NewTask,
@@ -24,8 +25,8 @@ from pgqueue.models.task import (
     Status,
     Task,
     TaskId,
-    encode,
 )
+from pgqueue.models.values import encode
 from pgqueue.testing.recorder import Recorder
 from pgqueue.testing.sources import shown
 
@@ -86,29 +87,26 @@ class Run:
         return self.recorder.artifacts
 
     def as_task(self) -> Task:
-        """Give it as ``app.get`` would."""
+        """Return it as ``app.get`` would."""
         latest = self.progress[-1] if self.progress else None
-        return Task(
-            id=self.id,
-            type=self.type,
-            queue=self.queue,
-            status=self.status,
-            status_reason=self.error["message"] if self.error else None,
-            priority=self.options.get("priority", 5),
-            payload=self.payload,
-            result=self.result,
-            error=self.error,
-            attempt=self.attempt,
-            max_attempts=self.max_attempts,
-            progress=latest and Progress(percent=latest[0], message=latest[1], at=self.created_at),
-            created_at=self.created_at,
-            run_at=self.options.get("run_at"),
-            started_at=self.created_at,
-            finished_at=self.created_at if self.status.final else None,
-            next_retry_at=None,
-            timeout_s=self.options.get("timeout_s"),
-            retry=self.options.get("retry"),
-        )
+        state = {
+            "id": self.id,
+            "type": self.type,
+            "queue": self.queue,
+            "status": self.status,
+            "status_reason": self.error["message"] if self.error else None,
+            "payload": self.payload,
+            "result": self.result,
+            "error": self.error,
+            "attempt": self.attempt,
+            "max_attempts": self.max_attempts,
+            "progress": latest
+            and Progress(percent=latest[0], message=latest[1], at=self.created_at),
+            "created_at": self.created_at,
+            "started_at": self.created_at,
+            "finished_at": self.created_at if self.status.final else None,
+        }
+        return Task(**{**JUST_STORED, **self.options, **state})
 
 
 class Inline:

@@ -14,6 +14,7 @@ from pgqueue.handlers.steps import on_loop
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from pgqueue.handlers.artifacts import ArtifactFacts, ArtifactKey
     from pgqueue.handlers.context import Context, Transaction
 
 __all__ = ["Recorder"]
@@ -59,9 +60,9 @@ class Recorder:
         del context
         return _saved(lambda: self.remembered.update({name: data}))
 
-    def find_artifact(self, context: Context, key: dict[str, Any]) -> Future[dict[str, Any]]:
+    def find_artifact(self, context: Context, key: ArtifactKey) -> Future[ArtifactFacts]:
         """Find one of ``files``, or of what a test put there."""
-        found: Future[dict[str, Any]] = Future()
+        found: Future[ArtifactFacts] = Future()
         try:
             data, content_type = self._file(context, key)
         except NotFound as error:
@@ -78,13 +79,13 @@ class Recorder:
             )
         return found
 
-    def read_artifact(self, context: Context, key: dict[str, Any], n: int) -> Future[bytes]:
-        """Give the n-th MiB of one of ``files``."""
+    def read_artifact(self, context: Context, key: ArtifactKey, n: int) -> Future[bytes]:
+        """Return the n-th MiB of one of ``files``."""
         piece: Future[bytes] = Future()
         piece.set_result(self._file(context, key)[0][n << 20 : (n + 1) << 20])
         return piece
 
-    def _file(self, context: Context, key: dict[str, Any]) -> tuple[bytes, str]:
+    def _file(self, context: Context, key: ArtifactKey) -> tuple[bytes, str]:
         if key["task_id"] == context.task_id and key["name"] in self.artifacts:
             return self.artifacts[key["name"]]
         name = key["upload_id"] or f"{key['task_id']}/{key['name']}"

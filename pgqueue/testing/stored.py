@@ -10,9 +10,10 @@ from psycopg.rows import dict_row
 from psycopg.types.json import set_json_loads
 
 from pgqueue.client.app import PgQueue
-from pgqueue.database.link import connection_arguments, decode, translated
+from pgqueue.database.connection import connection_arguments, decode, translated
 from pgqueue.database.queries import query
-from pgqueue.models.task import Task, encode, seconds
+from pgqueue.models.task import Task
+from pgqueue.models.values import encode, seconds
 from pgqueue.testing.sources import shown
 
 if TYPE_CHECKING:

@@ -1,20 +1,5 @@
 -- What the HTTP API calls. JSON comes as text that the database made: what tasks hold is never decoded on the way.
 
--- name: begin
-begin;
-
--- name: bound_transaction
-select set_config('statement_timeout', %(milliseconds)s, true), set_config('lock_timeout', '5000', true);
-
--- name: bound_read
-select
-    set_config('transaction_read_only', 'on', true),
-    set_config('statement_timeout', %(milliseconds)s, true),
-    set_config('lock_timeout', '5000', true);
-
--- name: commit
-commit;
-
 -- name: submit_tasks
 select ids::text[], pgqueue_private.json_time(created_at) as created_at, queues
 from pgqueue.enqueue_many(%(tasks)s::jsonb);

@@ -1,14 +1,5 @@
 -- What the library calls.
 
--- name: meet_session
--- A session of the connection's own notices within 15 s that its client is gone, and lets go of its locks.
-select
-    pg_backend_pid() = %(pid)s as direct,
-    case when pg_backend_pid() = %(pid)s then
-        set_config('tcp_keepalives_idle', '5', false) || set_config('tcp_keepalives_interval', '3', false)
-        || set_config('tcp_keepalives_count', '3', false) || set_config('tcp_user_timeout', '14000', false)
-    end as minded;
-
 -- name: enqueue_tasks
 select ids::text[], queues from pgqueue.enqueue_many(%(tasks)s);
 
@@ -25,9 +16,6 @@ select pgqueue.update_task(
     coalesce(%(run_at)s::timestamptz, pgqueue.clock() + %(delay_s)s::float8 * interval '1 second'),
     %(if_match)s::text[]
 ) as status;
-
--- name: forget_plans
-deallocate all;
 
 -- name: ring
 select pgqueue_private.ring(%(queues)s);

@@ -125,9 +125,6 @@ select queue, n, growing from pgqueue_private.dead_letter_level order by queue;
 -- name: run_operations
 select operation_id, operation_kind, operation_state, operation_error, worked, next_due_s from pgqueue_private.run_operations();
 
--- name: bound_duty
-select set_config('statement_timeout', %(statement_ms)s, true), set_config('lock_timeout', %(lock_ms)s, true);
-
 -- name: record_duties
 select pgqueue_private.record_duties(%(runs)s::jsonb, %(run_by)s);
 

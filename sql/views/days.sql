@@ -24,4 +24,9 @@ cross join (
 left join pgqueue_private.day as d on d.day = p.day and d.dropped_at is null
 order by p.day;
 
-comment on view pgqueue.days is 'each day of tasks, what it takes on disk and when it is pruned';
+comment on view pgqueue.days is 'Every day of tasks that is stored, what it takes on disk and when it is pruned.';
+comment on column pgqueue.days.day is 'The day, in UTC, on which its tasks were enqueued.';
+comment on column pgqueue.days.bytes is 'What all that is known of its tasks takes on disk, indexes included.';
+comment on column pgqueue.days.prune_at is 'When something of it may be pruned next.';
+comment on column pgqueue.days.pruned_at is 'When something of it was pruned last; null: never.';
+comment on column pgqueue.days.kept is 'How many tasks were left then; null: nothing was pruned.';

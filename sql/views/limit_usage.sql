@@ -35,4 +35,25 @@ from (
 ) as l
 cross join lateral pgqueue_private.limit_state(coalesce(l.queue, ''), coalesce(l.limit_key, ''), l.concurrency, l.rate) as s;
 
-comment on view pgqueue.limit_usage is 'every limit and how far it is used';
+comment on view pgqueue.limit_usage is
+    'Every limit and how much of it is used: a row for each concurrency and for each rate.';
+comment on column pgqueue.limit_usage.kind is 'concurrency or rate.';
+comment on column pgqueue.limit_usage.queue is
+    'The queue that it is a limit of; null: it holds for a key in all queues.';
+comment on column pgqueue.limit_usage.limit_key is 'The key that it is a limit of; null: it holds for the whole queue.';
+comment on column pgqueue.limit_usage.allowed is
+    'How much may run at once, or start within per_seconds, in units of cost.';
+comment on column pgqueue.limit_usage.per_seconds is 'The window of a rate, in seconds; null for a concurrency.';
+comment on column pgqueue.limit_usage.smooth is
+    'Whether the starts of a rate are spread evenly; null for a concurrency.';
+comment on column pgqueue.limit_usage.used is 'How much of allowed is used, in units of cost.';
+comment on column pgqueue.limit_usage.free is 'How much may start now, in units of cost.';
+comment on column pgqueue.limit_usage.next_free_at is
+    'When the next may start (of a concurrency, at the latest, by the timeouts of what runs); null: now, or '
+    'nobody knows.';
+comment on column pgqueue.limit_usage.waiting is
+    'How many tasks wait: for a whole queue those that were queued when it was sampled last, for a key those that'
+    ' wait for it.';
+comment on column pgqueue.limit_usage.slowed_until is
+    'Nothing starts before then, because a handler asked for it; null: nobody did.';
+comment on column pgqueue.limit_usage.slowed_reason is 'Why a handler asked for it; null: it gave no reason.';

@@ -24,4 +24,15 @@ cross join lateral (
 ) as l
 order by d.name;
 
-comment on view pgqueue.maintenance is 'each duty of maintenance, its last run and how late the next one is';
+comment on view pgqueue.maintenance is 'Every duty of maintenance, its last run and how late the next one is.';
+comment on column pgqueue.maintenance.duty is 'The name of the duty.';
+comment on column pgqueue.maintenance.state is
+    'ok, late (by more than its interval and 30 s) or failing (its last run failed).';
+comment on column pgqueue.maintenance.lag_s is 'How many seconds the next run is late.';
+comment on column pgqueue.maintenance.interval_s is 'How many seconds lie between two runs if nothing presses.';
+comment on column pgqueue.maintenance.last_started_at is 'When its last run started.';
+comment on column pgqueue.maintenance.last_finished_at is 'When its last successful run ended; null: there was none.';
+comment on column pgqueue.maintenance.last_duration_s is 'How many seconds that run took; null: there was none.';
+comment on column pgqueue.maintenance.run_by is 'The supervisor that ran it, as host:pid; null: not known.';
+comment on column pgqueue.maintenance.last_error is 'Why its last failed run failed; null: none failed.';
+comment on column pgqueue.maintenance.last_error_at is 'When its last failed run failed; null: none failed.';

@@ -36,4 +36,27 @@ left join pgqueue_private.queue as s on s.name = q.name
 left join token as t on t.queue = q.name
 group by q.name, s.name;
 
-comment on view pgqueue.queue_health is 'depth and age of each queue, live';
+comment on view pgqueue.queue_health is
+    'Depth and age of each queue, counted now: exact, and as slow as the backlog is long.';
+comment on column pgqueue.queue_health.queue is 'The name of the queue.';
+comment on column pgqueue.queue_health.queued is 'How many tasks may start.';
+comment on column pgqueue.queue_health.scheduled is 'How many tasks wait for their time.';
+comment on column pgqueue.queue_health.retrying is 'How many tasks wait for their next attempt.';
+comment on column pgqueue.queue_health.blocked is
+    'How many tasks wait for other tasks, or for room under the limit of their key.';
+comment on column pgqueue.queue_health.active is 'How many tasks run.';
+comment on column pgqueue.queue_health.oldest_wait is
+    'How long the queued task that has waited longest has waited; null: none is queued.';
+comment on column pgqueue.queue_health.longest_run is
+    'How long the active task that started first has run; null: none is active.';
+comment on column pgqueue.queue_health.workers is 'How many workers take tasks from it.';
+comment on column pgqueue.queue_health.max_attempts is
+    'How many attempts its tasks get unless they or their type say otherwise; null: 3.';
+comment on column pgqueue.queue_health.retry is
+    'The retry policy of its tasks unless they or their type say otherwise; null: the default one.';
+comment on column pgqueue.queue_health.ageing_s is
+    'How many seconds of waiting raise a task by one step of priority; null: none do.';
+comment on column pgqueue.queue_health.state is 'active, draining (paused, but some of its tasks still run) or paused.';
+comment on column pgqueue.queue_health.paused_at is 'Since when it is paused; null: it is not.';
+comment on column pgqueue.queue_health.paused_by is 'Who paused it; null: nobody did, or did not say.';
+comment on column pgqueue.queue_health.paused_reason is 'Why it is paused; null: it is not, or no reason was given.';

@@ -93,4 +93,40 @@ left join lateral (
     limit 1
 ) as last on true;
 
-comment on view pgqueue.tasks is 'every task with its status now';
+comment on view pgqueue.tasks is 'Every task with its status now.';
+comment on column pgqueue.tasks.id is 'The task''s id, a UUIDv7: ids sort by the time of enqueue.';
+comment on column pgqueue.tasks.type is 'Which handler runs it.';
+comment on column pgqueue.tasks.queue is 'The queue that it is in.';
+comment on column pgqueue.tasks.status is
+    'scheduled, queued, blocked, active, retrying, completed, failed or cancelled.';
+comment on column pgqueue.tasks.status_reason is
+    'Why it has this status, in plain words; null if there is nothing to say.';
+comment on column pgqueue.tasks.priority is '0 (first) to 10 (last).';
+comment on column pgqueue.tasks.payload is 'What the handler gets.';
+comment on column pgqueue.tasks.result is 'What the handler returned; null until the task has completed.';
+comment on column pgqueue.tasks.error is
+    'Why its last attempt failed, as {type, message, traceback}; null while it is queued or active, and once it '
+    'has completed.';
+comment on column pgqueue.tasks.attempt is 'How many attempts have started.';
+comment on column pgqueue.tasks.max_attempts is 'How many attempts may start before a failure is final.';
+comment on column pgqueue.tasks.progress is
+    'What the handler reported last, as {percent, message, at}; null if it reported nothing.';
+comment on column pgqueue.tasks.created_at is 'When it was enqueued.';
+comment on column pgqueue.tasks.run_at is 'The time before which it does not run; null: it may run at once.';
+comment on column pgqueue.tasks.started_at is 'When its latest attempt started; null before the first.';
+comment on column pgqueue.tasks.finished_at is 'When it ended; null until then.';
+comment on column pgqueue.tasks.next_retry_at is 'When it is tried again; null unless it is retrying.';
+comment on column pgqueue.tasks.crash_count is 'How often the process that ran it died.';
+comment on column pgqueue.tasks.lease_id is 'The lease of its latest attempt; null before the first.';
+comment on column pgqueue.tasks.timeout_s is 'How many seconds an attempt may take; null: as long as its type says.';
+comment on column pgqueue.tasks.user_id is 'The user whom it belongs to; always 0 today.';
+comment on column pgqueue.tasks.batch_id is 'The batch that it belongs to; null: none.';
+comment on column pgqueue.tasks.traceparent is 'The W3C trace context that it was enqueued with; null: none.';
+comment on column pgqueue.tasks.expires_at is 'It is cancelled if it has not started by then; null: never.';
+comment on column pgqueue.tasks.retry is 'Its own retry policy; null: that of its type or queue.';
+comment on column pgqueue.tasks.dedup_key is 'The key that keeps it unique; null: none.';
+comment on column pgqueue.tasks.limit_key is
+    'The key whose limits it counts against, beside those of its queue; null: none.';
+comment on column pgqueue.tasks.cost is 'How much of each limit it takes.';
+comment on column pgqueue.tasks.fairness_key is 'With whom it takes turns in a fair queue; null: its user.';
+comment on column pgqueue.tasks.callback_url is 'The URL that gets a signed POST when it ends; null: none.';

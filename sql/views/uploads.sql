@@ -11,4 +11,13 @@ select
     expires_at
 from pgqueue_private.upload;
 
-comment on view pgqueue.uploads is 'files that clients sent in';
+comment on view pgqueue.uploads is 'Files that clients sent in, for tasks to work on.';
+comment on column pgqueue.uploads.id is 'The upload''s id.';
+comment on column pgqueue.uploads.name is 'The name of the file; null: it has none.';
+comment on column pgqueue.uploads.content_type is 'The media type that the client gave.';
+comment on column pgqueue.uploads.size is 'Its size in bytes; null while it arrives.';
+comment on column pgqueue.uploads.sha256 is 'The SHA-256 of its content, in hexadecimal; null while it arrives.';
+comment on column pgqueue.uploads.state is 'arriving or there.';
+comment on column pgqueue.uploads.created_at is 'When it began to arrive.';
+comment on column pgqueue.uploads.expires_at is
+    'When it is deleted; while it arrives, when the arrival must have ended.';

@@ -172,6 +172,7 @@ async def test_a_page_tells_how_far_back_it_has_searched(client: httpx.AsyncClie
         "cursor=" + "A" * 300,
         "from=yesterday",
         "to=2020-13-01",
+        "from=" + "1" * 41,
         "type=%00",
         "queue=" + "x" * 101,
     ],

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from pgqueue.database.link import Link
+from pgqueue.database.options import Options
 from pgqueue.embedded import EmbeddedServer
 from pgqueue.errors import DatabaseUnavailable
 from tests.chaos.crashing import answers, check_sound, crash, seconds
@@ -94,7 +95,7 @@ async def test_lease_ids_that_a_crash_makes_the_server_forget_are_not_given_out_
         "7, '1', '{default}', '{}', 10, 900)"
     )
     asked = {"worker": worker, "queues": ["default"], "cursors": None, "max_tasks": 20}
-    link = Link(bench.dsn, "pgqueue worker claim", setup="skip_leases")
+    link = Link(bench.dsn, Options("pgqueue worker claim", setup="skip_leases"))
     await link.rows("claim_tasks", {**asked, "max_tasks": 0})
     (pid,) = bench.rows("select pid from pg_stat_activity where backend_type = 'walwriter'")
     os.kill(pid["pid"], signal.SIGSTOP)  # what no commit waits for stays in memory

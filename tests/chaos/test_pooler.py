@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 from pgqueue_api.app import create_app
+from tests.worker.test_hearing import Ear
 
 from pgqueue import PgQueue
 from pgqueue.settings import Settings
@@ -20,7 +21,6 @@ from tests.conftest import assert_nothing_stranded
 from tests.figures import Figure
 from tests.pooler import Pooler, pgbouncer
 from tests.worker.conftest import Bench
-from tests.worker.test_hearing import Ear
 
 ROW = "transaction pooler"
 

@@ -82,6 +82,19 @@ def test_functions_and_views_are_replaced_when_they_changed(queue: Queue, databa
     assert queue.value("select pgqueue_private.queues_empty()") is False
 
 
+def test_a_database_of_before_the_first_release_is_refused(empty: str) -> None:
+    with psycopg.connect(empty, autocommit=True) as connection:
+        connection.execute("create schema pgqueue; set search_path = pgqueue")
+        connection.execute("create table migration (version int)")
+    for call in (migrate, migrations.plan):
+        with pytest.raises(SchemaMismatch, match="before the first release") as caught:
+            call(empty)
+        assert "drop schema pgqueue cascade" in (caught.value.hint or "")
+    with psycopg.connect(empty, autocommit=True) as connection:
+        connection.execute("drop schema pgqueue cascade")
+    assert migrate(empty) == ALL
+
+
 def test_a_newer_schema_that_allows_this_code_is_left_alone(queue: Queue, database: str) -> None:
     queue.rows("insert into pgqueue_private.migration (version, name) values (9999, 'later')")
     queue.rows("update pgqueue_private.code set digest = 'of a later release'")

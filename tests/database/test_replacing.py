@@ -4,10 +4,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from pgqueue_api.pool import Pool
 
-from pgqueue.database.link import Database, Link
+from pgqueue.database.link import Link
 from pgqueue.database.migrations import migrate, migrate_async
+from pgqueue.database.options import Options, Timeouts
+from pgqueue.database.pool import Pool
 from pgqueue.errors import UsageError
 from tests.database.queue import Queue
 from tests.database.releases import Release
@@ -34,6 +35,32 @@ def test_an_argument_is_added_without_making_calls_ambiguous(
     migrate(database)
     assert queue.value("select pgqueue.twice(4)") == 9
     assert queue.value("select pgqueue.twice(4, 3)") == 11
+
+
+def test_a_function_that_gets_an_argument_keeps_its_comment(
+    queue: Queue, database: str, release: Release
+) -> None:
+    says = "; comment on function pgqueue.twice is 'Doubles.'"
+    kept = "(n int) returns int language sql as 'select pgqueue.twice(n, 0)'"
+    release.function("twice", TWICE + says)
+    migrate(database)
+    for old_calls_are_kept in (False, True):
+        default = "" if old_calls_are_kept else " default 1"
+        release.function(
+            "twice", f"(n int, more int{default}) returns int language sql as 'select 2 * n'{says}"
+        )
+        if old_calls_are_kept:
+            release.function("twice", kept, "compat")
+        migrate(database)
+        assert queue.value("select pgqueue.twice(4)") == 8
+        assert queue.values(
+            """select obj_description(oid, 'pg_proc') from pg_proc
+               where pronamespace = 'pgqueue'::regnamespace
+                   and proname = 'twice' and pronargs = 2"""
+        ) == ["Doubles."]
+    queue.rows("update pgqueue_private.code set digest = 'of another release'")
+    migrate(database)
+    assert queue.value("select pgqueue.twice(4)") == 8
 
 
 def test_a_result_gets_a_column_and_prepared_calls_go_on(
@@ -134,10 +161,11 @@ async def test_who_reads_all_columns_of_a_view_goes_on_when_it_got_one(
 ) -> None:
     """Their statements are prepared, and PostgreSQL refuses those once."""
     wanted = {"id": queue.enqueue()}
-    one, two = Database(database, max_size=1), Pool(database, "test", size=1, timeout_s=20)
-    three = Link(database, "test")
+    plain = Options("test")
+    one = Pool(database, plain, size=1)
+    two = Pool(database, Options("test", Timeouts(statement_s=20)), size=1)
+    three = Link(database, plain)
     try:
-        await one.open()
         for reader in (one, two, three):
             assert len(await reader.rows("get_task", wanted)) == 1
         release.change("views/tasks.sql", r"\nfrom ", ",\n    'new' as news\nfrom ")

@@ -75,9 +75,9 @@ def fuzz(url: str, calls: int, seed: int, *, coverage: bool) -> Fuzzed:
 
 
 def _document() -> dict[str, Any]:
-    """Give the document, with the types that there are, and with waits that do not last."""
+    """Return the document, with the types that there are, and with waits that do not last."""
     narrowed = copy.deepcopy(document())
-    task = narrowed["components"]["schemas"]["NewTask"]["properties"]
+    task = narrowed["components"]["schemas"]["TaskInput"]["properties"]
     task["type"] = {"enum": list(fuzzed.app.types)}
     for path in narrowed["paths"].values():
         for operation in path.values():

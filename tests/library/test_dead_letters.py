@@ -60,7 +60,7 @@ async def test_an_operation_is_previewed_started_watched_and_kept(
     ids = [fail(queue, worker) for _ in range(3)]
     seen = await app.operations.preview("redrive", {"queue": "default"})
     assert (seen.matched, seen.matched_exact) == (3, True)
-    assert [item["id"] for item in seen.sample] == ids
+    assert [item.id for item in seen.sample] == ids
     operation = await app.operations.start(
         "redrive", {"queue": "default"}, per_second=50, reason="fixed", requested_by="ann"
     )

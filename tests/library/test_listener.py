@@ -6,6 +6,7 @@ import pytest
 
 from pgqueue.database.link import Link
 from pgqueue.database.listener import Listener
+from pgqueue.database.options import Options
 from tests.chaos.proxy import proxied
 
 PATIENCE_S = 45
@@ -17,7 +18,7 @@ async def test_a_listener_that_hears_nothing_says_so_until_it_hears(database: st
     changes: asyncio.Queue[bool] = asyncio.Queue()
     heard: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
     connected: list[None] = []
-    other = Link(database, "test")
+    other = Link(database, Options("test"))
     with proxied(database) as proxy:
         proxy.drop_notifications()
         listener = Listener(

@@ -3,7 +3,7 @@
 import orjson
 
 from pgqueue.handlers.failure import describe
-from pgqueue.models.task import encode
+from pgqueue.models.values import encode
 
 
 def caught(call) -> BaseException:

@@ -66,7 +66,7 @@ async def test_a_name_is_free_again_after_its_step_failed_or_was_cancelled() -> 
         await context.step("n", lambda: 1 // 0)
     hanging = asyncio.create_task(context.step("n", asyncio.sleep, 3600))
     await asyncio.sleep(0)
-    with pytest.raises(UsageError, match="runs already"):
+    with pytest.raises(UsageError, match="already running"):
         await context.step("n", int)
     hanging.cancel()
     await asyncio.wait({hanging})

@@ -12,7 +12,8 @@ from pydantic import BaseModel
 
 from pgqueue import NewTask, Outcome, Status, UsageError
 from pgqueue.database.queries import SQL
-from pgqueue.models.task import FINAL, encode, parse_priority, seconds
+from pgqueue.models.task import FINAL
+from pgqueue.models.values import encode, parse_priority, seconds
 
 
 def test_a_row_holds_only_what_was_given() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from pgqueue_worker.reports import transaction as transactions
+from pgqueue_worker.reports import transaction_pools
 from pgqueue_worker.reports.checkpoints import Checkpoints
 from pgqueue_worker.reports.completion import Completion
 
@@ -80,7 +80,7 @@ def stop_inside_the_library() -> None:
     psycopg.AsyncTransaction.__aexit__ = wrapped(
         "between the finish and the commit", leave_and_lose_the_answer, "after the commit"
     )
-    transactions._MAX_CONNECTIONS = 50  # attempts that wait for ever keep their connections
+    transaction_pools._MAX_SIZE = 50  # attempts that wait for ever keep their connections
 
 
 if "TEST_GATES" in os.environ:

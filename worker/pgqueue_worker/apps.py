@@ -1,4 +1,4 @@
-"""Finding the app that ``--app module:name`` names."""
+"""Imports the app that ``--app module:name`` names."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from pgqueue.errors import UsageError
 
 
 def load(target: str | None, *, builtin: bool) -> PgQueue:
-    """Import an app, with the built-in types beside its own where asked for.
+    """Import an app, with the built-in types beside its own if ``builtin`` is true.
 
-    ``UsageError`` says what is wrong with the name or the module. A type of the app's own takes the
-    place of a built-in one of the same name.
+    A type of the app replaces a built-in one of the same name. Raise ``UsageError``, which says
+    what is wrong with the name or the module.
     """
     app = PgQueue()
     if builtin or target is None:

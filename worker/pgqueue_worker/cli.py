@@ -21,7 +21,7 @@ _METRICS_PORT = 9100
 
 @click.command("worker")
 @click.option("--app", help="the app whose types to run, as module:name")
-@click.option("--builtin", is_flag=True, help="run the built-in types beside the app's")
+@click.option("--builtin", is_flag=True, help="run the built-in types, too")
 @click.option("--queues", default="", help="serve only these queues, separated by commas")
 @click.option(
     "--processes",
@@ -29,21 +29,21 @@ _METRICS_PORT = 9100
     metavar=METAVAR,
     default="1",
     show_default=True,
-    help="how many, such as 4; or by the load, such as 1..8",
+    help="how many, such as 4; or as many as the load asks for, such as 1..8",
 )
 @click.option(
     "--concurrency",
     type=click.IntRange(1, 10_000),
     default=10,
     show_default=True,
-    help="tasks at once in each process",
+    help="tasks at the same time in each process",
 )
-@click.option("--burst", is_flag=True, help="exit 0 when the queues are empty")
+@click.option("--burst", is_flag=True, help="exit with status 0 when the queues are empty")
 @click.option(
     "--metrics-port",
     type=click.IntRange(0, 65_535),
     default=None,
-    help=f"serve Prometheus metrics here; 0: nowhere  [default: {_METRICS_PORT}]",
+    help=f"serve Prometheus metrics on this port; 0: on none  [default: {_METRICS_PORT}]",
 )
 def command(
     *,
@@ -55,9 +55,9 @@ def command(
     burst: bool,
     metrics_port: int | None,
 ) -> None:
-    """Run tasks. SIGTERM and Ctrl-C drain; a second one stops at once."""
+    """Run tasks. SIGTERM or Ctrl-C drains; a second one stops at once."""
     settings = Settings()
-    Allowed.parse(settings.outbound_allow_hosts)  # rather now than when a webhook is due
+    Allowed.parse(settings.outbound_allow_hosts)  # fail now, not when a webhook is due
     logs.configure(settings.log_format, settings.log_level)
     telemetry.configure("pgqueue-supervisor")
     plan = Plan(

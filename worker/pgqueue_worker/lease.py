@@ -46,7 +46,7 @@ class ClaimedTask(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a handler says that it is."""
+    """The latest progress that a handler reported."""
 
     percent: float
     message: str | None

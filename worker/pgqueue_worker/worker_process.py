@@ -19,10 +19,11 @@ import structlog
 import uvloop
 
 from pgqueue import logs, telemetry
-from pgqueue.database.connection import ANSWER_S
+from pgqueue.database import options
 from pgqueue.database.link import Link
+from pgqueue.database.options import Options
 from pgqueue.errors import LeaseLost, PgQueueError
-from pgqueue.models.task import encode
+from pgqueue.models.values import encode
 from pgqueue.models.webhook import QUEUE
 from pgqueue.settings import Settings
 from pgqueue_worker.apps import load
@@ -30,7 +31,6 @@ from pgqueue_worker.attempts.claimer import Claimer
 from pgqueue_worker.attempts.deadlines import Deadlines
 from pgqueue_worker.attempts.execution import Execution
 from pgqueue_worker.attempts.finisher import Finisher
-from pgqueue_worker.attempts.hearing import HearingLink
 from pgqueue_worker.attempts.runner import Runner
 from pgqueue_worker.attempts.timeouts import Timeouts
 from pgqueue_worker.control import (
@@ -57,7 +57,7 @@ from pgqueue_worker.reports.files import Files
 from pgqueue_worker.reports.loop_bridge import LoopBridge
 from pgqueue_worker.reports.outbox import Outbox
 from pgqueue_worker.reports.reporter import Reporter
-from pgqueue_worker.reports.transaction import Connections
+from pgqueue_worker.reports.transaction_pools import TransactionPools
 from pgqueue_worker.webhooks import delivering_app
 
 if TYPE_CHECKING:
@@ -112,10 +112,10 @@ class WorkerProcess:
         self._links: list[Link] = []
         self._measurements = Measurements()
         self._outbox = Outbox(self._link("report"), self._measurements)
-        self._connections = Connections(start.dsn, start.concurrency)
+        self._transaction_pools = TransactionPools(start.dsn, start.concurrency)
         checkpoints = Checkpoints(self._link("checkpoint"), self._measurements)
         files = Files(self._link("file", answer_s=_FILE_ANSWER_S))
-        reporter = Reporter(LoopBridge(), self._outbox, files, checkpoints, self._connections)
+        reporter = Reporter(LoopBridge(), self._outbox, files, checkpoints, self._transaction_pools)
         self._finisher = Finisher(
             self._link("finish"), self._outbox, self._measurements, self._make_room
         )
@@ -123,8 +123,9 @@ class WorkerProcess:
         self._run_attempts(app, reporter, checkpoints, Deadlines(table))
         self._claimer = self._claims(worker_id, app, table)
 
-    def _link(self, purpose: str, *, answer_s: float = ANSWER_S) -> Link:
-        link = Link(self._start.dsn, f"pgqueue worker {purpose}", answer_s=answer_s)
+    def _link(self, purpose: str, *, answer_s: float | None = None) -> Link:
+        timeouts = options.Timeouts(answer_s=answer_s)
+        link = Link(self._start.dsn, Options(f"pgqueue worker {purpose}", timeouts))
         self._links.append(link)
         return link
 
@@ -157,12 +158,13 @@ class WorkerProcess:
 
     def _claims(self, worker_id: int, app: PgQueue, table: DeadlineTable) -> Claimer:
         start = self._start
-        link = HearingLink(
-            start.dsn,
+        claims = Options(
             "pgqueue worker claim",
             setup="skip_leases",
-            on_ring=self._rung if start.listens else None,
+            listen="listen_ready" if start.listens else "",
+            on_notify=self._rung,
         )
+        link = Link(start.dsn, claims)
         self._links.append(link)
         return Claimer(
             link,
@@ -213,7 +215,7 @@ class WorkerProcess:
         if measured := self._measurements.take():
             self._control.send(measured)
         self._pool.close()
-        await self._connections.close()
+        await self._transaction_pools.close()
         for link in self._links:
             await link.close()
         return 0
@@ -248,7 +250,8 @@ class WorkerProcess:
                 case other:
                     _log.error("message_not_understood", message=repr(other))
 
-    def _rung(self, queues: list[str]) -> None:
+    def _rung(self, payload: str) -> None:
+        queues = payload.split(",") if payload else []  # none: look at all of them
         if QUEUE in queues and not self._webhooks_wait:
             self._webhooks_wait = True
             self._control.send(WebhooksWait())

@@ -1,8 +1,9 @@
 """One connection to a client, with bounds that uvicorn leaves to a proxy in front of it.
 
-A client that is slow, or says too much, costs a socket for a while and little memory: the head of a
-request is bounded in size and time, a request that was answered before its end must end, and who
-takes nothing of an answer is cut. What the parser refuses is answered as a problem, like the rest.
+A client that is slow, or sends too much, costs a socket for a while and little memory: the head of
+a request is bounded in size and time, a request that was answered before its end must end soon, and
+a client that reads nothing of an answer is cut off. What the parser refuses is answered as a
+problem, like all other errors.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class Connection(HttpToolsProtocol):
 
     @classmethod
     def within(cls, bounds: Bounds) -> type[Connection]:
-        """Give a class for uvicorn to make connections of."""
+        """Return a class for uvicorn to make connections of."""
         return type("Connection", (cls,), {"bounds": bounds})
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
@@ -49,12 +50,12 @@ class Connection(HttpToolsProtocol):
         self._answering: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Wait for the first request, but not for ever."""
+        """Wait for the first request, for a limited time."""
         super().connection_made(cast("asyncio.Transport", Joined(transport, self.loop)))
         self._within(self.bounds.head_s, self._head_is_late)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the timers."""
+        """Cancel the timers."""
         self._in_time()
         self.resume_writing()
         if self._answering is not None:  # of several requests sent at once, uvicorn tells the last
@@ -62,7 +63,7 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take what came, unless the head of a request grows without end."""
+        """Take what arrived, unless the head of a request has grown too large."""
         if self._in_head:
             self._head += len(data)
         super().data_received(data)
@@ -90,7 +91,7 @@ class Connection(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Give a request that was answered before its end a time to end."""
+        """Set a deadline for the rest of a request that was answered before its end."""
         super().on_response_complete()
         if not self._in_head:
             self._within(self.bounds.body_s, self.transport.abort)
@@ -100,25 +101,25 @@ class Connection(HttpToolsProtocol):
         super()._start_asgi_task(cycle, app)
 
     def pause_writing(self) -> None:
-        """Look after the client that takes less than it is given."""
+        """Begin to watch a client that reads more slowly than it is sent to."""
         super().pause_writing()
         self._look_again(self.transport.get_write_buffer_size())
 
     def resume_writing(self) -> None:
-        """Look no longer."""
+        """Stop watching the client."""
         if self._look is not None:
             self._look.cancel()
             self._look = None
         super().resume_writing()
 
     def timeout_keep_alive_handler(self) -> None:
-        """Close, or cut where the client has not even taken the last answer."""
+        """Close, or abort if the client has not even read the last answer."""
         if self.transport.get_write_buffer_size():
             self.transport.abort()
         super().timeout_keep_alive_handler()
 
     def send_400_response(self, msg: str) -> None:
-        """Say that this is not HTTP."""
+        """Answer that this is not HTTP."""
         self._refuse(400, msg)
 
     def _head_is_late(self) -> None:

@@ -1,4 +1,4 @@
-"""The headers that every answer has, so that no browser makes more of it than it is."""
+"""The security headers that every answer has."""
 
 from __future__ import annotations
 

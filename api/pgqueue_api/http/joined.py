@@ -32,7 +32,7 @@ class Joined:
         self._held.append(data)
 
     def get_write_buffer_size(self) -> int:
-        """Give how many bytes the client has not taken."""
+        """Return how many bytes the client has not taken."""
         return self._transport.get_write_buffer_size() + sum(map(len, self._held))
 
     def close(self) -> None:

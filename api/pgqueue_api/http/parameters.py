@@ -18,7 +18,9 @@ __all__ = [
     "Cursor",
     "IfMatch",
     "PageSize",
+    "QueueFilter",
     "Traceparent",
+    "TypeFilter",
     "decode_id",
     "decode_name",
     "encode_id",
@@ -27,6 +29,7 @@ __all__ = [
     "name_in_path",
     "plain",
     "prefer_wait",
+    "time_filter",
     "time_of",
     "wrong",
 ]
@@ -38,6 +41,14 @@ Cursor = Annotated[
 PageSize = Annotated[
     int,
     QueryParameter(name="limit", ge=1, le=200, description="How many items to return at most."),
+]
+TypeFilter = Annotated[
+    str | None,
+    QueryParameter(name="type", max_length=100, description="Only of this type."),
+]
+QueueFilter = Annotated[
+    str | None,
+    QueryParameter(name="queue", max_length=100, description="Only in this queue."),
 ]
 IfMatch = Annotated[
     str | None,
@@ -56,6 +67,13 @@ def prefer_wait(description: str) -> HeaderParameter:
     """Describe the header ``Prefer: wait=N`` of an operation."""
     return HeaderParameter(
         name="Prefer", description=description, examples=[Example(value="wait=30")]
+    )
+
+
+def time_filter(name: str, description: str) -> QueryParameter:
+    """Describe a time in a query."""
+    return QueryParameter(
+        name=name, max_length=40, description=description, schema_extra={"format": "date-time"}
     )
 
 

@@ -1,9 +1,9 @@
-"""The hub: one LISTEN for the whole process, and one look at PostgreSQL for all who watch a task.
+"""The hub: one LISTEN for the whole process, and one read for all clients that watch a task.
 
-A notification is a hint that a task may have changed; what is said to clients is always the state
-as it was read. All watched tasks are read every second besides, so a lost notification costs a
-second and nothing else. While someone watches, the hub says so in the database, so that workers
-notify; else they save themselves the trouble.
+A notification is a hint that a task may have changed; clients are always sent the state as it was
+read. All watched tasks are also read every second, so a lost notification costs a second and
+nothing else. While someone watches, the hub says so in the database, so that workers notify; at
+other times they do not.
 """
 
 from __future__ import annotations
@@ -26,10 +26,9 @@ from pgqueue_api.pruned import missing
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
 
-    from pgqueue.database.link import Row
+    from pgqueue.database.pool import Pool, Row
     from pgqueue_api.bounds import Bounds
     from pgqueue_api.metrics import Metrics
-    from pgqueue_api.pool import Pool
 
 __all__ = ["START", "Hub", "Line", "Position", "WatchedTask"]
 
@@ -54,7 +53,7 @@ _log = logs.get_logger("pgqueue.api")
 
 
 class WatchedTask:
-    """What is known of one watched task, shared by all who watch it."""
+    """What is known of one watched task, shared by all clients that watch it."""
 
     __slots__ = ("end", "ended", "logs", "logs_from", "position", "state", "version", "wakers")
 
@@ -72,7 +71,7 @@ class WatchedTask:
         """``logs`` holds every line after this one, up to ``position``."""
 
     def take(self, row: Row, since: Position) -> None:
-        """Take over what ``task_changes`` found after a place in the logs."""
+        """Take what ``task_changes`` found after a place in the logs."""
         if row["state"] is not None:
             self.version, self.state = row["version"], row["state"].encode()
             self.ended = row["ended"]
@@ -88,18 +87,18 @@ class WatchedTask:
             self.position = position
 
     def reaches_back_to(self, position: Position) -> bool:
-        """Say whether every line after a place is at hand here."""
+        """Return whether every line after a place is at hand here."""
         return (
             self.position is not None and self.logs_from <= position and self.position >= self.end
         )
 
     def start_at(self, position: Position) -> None:
-        """Say up to where the first of its watchers has read the logs."""
+        """Set how far the first of its watchers has read the logs."""
         if self.position is None:
             self.position = self.logs_from = position
 
     def wake(self) -> None:
-        """Wake everyone who watches."""
+        """Wake all that watch it."""
         for waker in self.wakers:
             waker.set()
 
@@ -140,7 +139,7 @@ class Hub:
         )
 
     def loops(self) -> list[Coroutine[Any, Any, None]]:
-        """Give the loops that run as long as the process."""
+        """Return the loops that run as long as the process."""
         return [self._listener.run(), self._refresh(), self._poll(), self._renew()]
 
     @property
@@ -149,7 +148,7 @@ class Hub:
         return self._listener.deaf
 
     def end_streams(self) -> None:
-        """Have every stream and every wait end now."""
+        """End every stream and every wait now."""
         self.ending.set()
         for watch in self._watches.values():
             watch.wake()
@@ -186,11 +185,11 @@ class Hub:
         return rows[0] if rows else None
 
     async def missing(self, id: str) -> NotFound:
-        """Give the error for a task that is not there."""
+        """Return the error for a task that does not exist."""
         return await missing(self._links, id)
 
     async def wait_for_end(self, id: str, seconds: float) -> bytes | None:
-        """Wait until a task has ended, and give its state then or when time is up."""
+        """Wait until a task has ended, and return its state then or when time is up."""
         state: bytes | None = None
         try:
             async with asyncio.timeout(seconds):
@@ -211,7 +210,7 @@ class Hub:
         return state
 
     async def announce_watching(self) -> None:
-        """See to it that workers notify from now on, if the database can be reached."""
+        """Have workers notify from now on, if the database can be reached."""
         self._someone.set()
         if not self._announced:
             try:
@@ -241,7 +240,7 @@ class Hub:
             await asyncio.sleep(_RENEW_S)
 
     def _connected(self) -> None:
-        """Look at everything once: what was said before is not heard."""
+        """Read everything once: earlier notifications were missed."""
         self._changed.update(dict.fromkeys(self._watches, self._now()))
         self._look.set()
         self._on_types()
@@ -272,7 +271,7 @@ class Hub:
             pause = max(self._bounds.poll_s, (self._now() - started) * _BUSY_SHARE)
 
     async def _refresh(self) -> None:
-        """Read what notifications have named; what comes meanwhile goes into the next read."""
+        """Read the tasks that notifications named; those named meanwhile are in the next read."""
         while True:
             await self._look.wait()
             self._look.clear()
@@ -313,7 +312,7 @@ class Hub:
 
 
 def log_lines(row: Row) -> list[tuple[Position, Line]]:
-    """Give the log lines and pieces of text of a row of ``task_changes`` with their places."""
+    """Return the log lines and pieces of text of a row of ``task_changes`` with their places."""
     if row["logs"] is None:
         return []
     places = zip(row["log_leases"], row["log_seqs"], strict=True)

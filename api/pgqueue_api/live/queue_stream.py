@@ -1,8 +1,9 @@
 """Server-sent events of many tasks: all, those of a queue, or those of a type.
 
-What is remembered of a stream is bounded: the last states shown, to leave out what is unchanged,
-and the ids that notifications named since. Where more changes than can be shown, a part of it is
-shown; the next snapshot is whole again. Logs are complete and resume where the client was.
+The memory of a stream is bounded: the last states that were sent, to leave out what is unchanged,
+and the ids that notifications have named since. If more tasks change than can be sent, a part of
+the changes is; the next snapshot is complete again. Logs are complete and resume where the client
+was.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from pgqueue.errors import DatabaseUnavailable
-from pgqueue_api.live.task_stream import EventStream, chained, frame
+from pgqueue_api.live.event_stream import EventStream, chained, frame
 from pgqueue_api.problems import Overloaded
 
 if TYPE_CHECKING:
@@ -27,16 +28,16 @@ __all__ = ["open_queue_stream"]
 
 _SNAPSHOT_EVERY_S = 5.0
 _ROUND_S = 0.1  # hints that come within so short a time are read together
-_MOST_TASKS = 500
-_MOST_ACTIVE = 200
-_MOST_LINES = 500
+_MAX_TASKS = 500
+_MAX_ACTIVE = 200
+_MAX_LINES = 500
 _REMEMBERED = 2_000
 _PLACE = re.compile(r"(\d{1,19})\.([0-9a-f-]{36})\.(\d{1,18})\.(\d{1,9})")
 
 
 @dataclass(slots=True)
 class _Place:
-    """How far the logs have been given: a transaction, and the last line within it."""
+    """How far the logs have been sent: a transaction, and the last line in it."""
 
     xid: str | None = None
     task_id: str = str(UUID(int=0))
@@ -69,20 +70,20 @@ class _Stream:
     shown: OrderedDict[str, tuple[str, int]] = field(default_factory=OrderedDict)
 
     def hear(self, ids: list[str]) -> None:
-        """Remember what a notification named, as far as there is room."""
-        room = _MOST_TASKS - len(self.hints)
+        """Remember the ids in a notification, as far as there is room."""
+        room = _MAX_TASKS - len(self.hints)
         self.hints.update(ids[: max(0, room)])
         self.hinted.set()
 
     async def frames(self) -> AsyncGenerator[bytes, None]:
-        """Give a snapshot, then what changes, until the server stops."""
+        """Yield a snapshot, then what changes, until the server stops."""
         hub, bounds = self.services.hub, self.services.bounds
         loop = asyncio.get_running_loop()
         hub.hint_listeners.add(self.hear)
         try:
             await hub.announce_watching()
             if self.place.xid is None:
-                await self._logs()  # gives no lines, but the place to begin at
+                await self._logs()  # returns no lines, but finds where to begin
             snapshot, _ = await self._look()
             first = frame("snapshot", snapshot, str(self.place))
             yield b"".join([b"retry: 2000\n\n", first, *await self._logs()])
@@ -112,7 +113,7 @@ class _Stream:
             hub.hint_listeners.discard(self.hear)
 
     async def _pause(self, seconds: float) -> None:
-        """Wait for a hint and a moment for more of them, or until it is time to look."""
+        """Wait for a hint, then a moment for more of them, or until it is time to look."""
         try:
             async with asyncio.timeout(seconds):
                 await self.hinted.wait()
@@ -122,9 +123,9 @@ class _Stream:
         self.hinted.clear()
 
     async def _look(self) -> tuple[bytes, list[str]]:
-        """Give the snapshot, and the ids of tasks that are active or were at the last look."""
+        """Return the snapshot, and the ids of tasks that are active or were at the last look."""
         row = await self.services.reads.row(
-            "queue_activity", {"queue": self.queue, "type": self.type, "most": _MOST_ACTIVE}
+            "queue_activity", {"queue": self.queue, "type": self.type, "most": _MAX_ACTIVE}
         )
         assert row is not None
         before, self.active = self.active, set(row["active"])
@@ -161,7 +162,7 @@ class _Stream:
                 "seq": place.seq,
                 "queue": self.queue,
                 "type": self.type,
-                "most": _MOST_LINES,
+                "most": _MAX_LINES,
             },
         )
         frames: list[bytes] = []
@@ -170,7 +171,7 @@ class _Stream:
             if row["line"] is not None:
                 frames.append(frame("log", row["line"].encode(), str(place)))
         self.place = place
-        if len(rows) == _MOST_LINES:
+        if len(rows) == _MAX_LINES:
             self.hinted.set()  # there is more
         return frames
 

@@ -7,24 +7,42 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pgqueue.errors import DatabaseUnavailable
-from pgqueue_api.live.task_stream import frame
+from pgqueue_api.live.event_stream import EventStream, chained, frame
+from pgqueue_api.problems import Overloaded
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from pgqueue_api.services import Services
 
-__all__ = ["StateStream"]
+__all__ = ["open_state_stream"]
 
 _ROUND_S = 0.2  # five frames a second at most
 
 
-@dataclass(slots=True)
-class StateStream:
-    """Frames of a thing. ``read`` gives its JSON and whether it goes on, or raises ``NotFound``.
+async def open_state_stream(
+    services: Services,
+    kind: str,
+    path: str,
+    read: Callable[[], Awaitable[tuple[bytes, bool]]],
+    hints: Callable[[list[str]], bool],
+) -> EventStream:
+    """Open the stream of one thing; raise before anything is sent, or not at all.
 
-    ``hints`` says whether a notification with these ids is one to look after.
+    ``read`` returns its JSON and whether it goes on, or raises ``NotFound``; ``hints`` says whether
+    a notification with these ids is a reason to look. ``path`` is where a client can poll instead.
     """
+    if len(services.hub.hint_listeners) >= services.bounds.queue_streams:
+        raise Overloaded(
+            f"{services.bounds.queue_streams} such streams are open", hint=f"poll GET {path}"
+        )
+    frames = _StateStream(services, read, hints).frames()
+    return EventStream(services, kind, chained(await anext(frames), frames))
+
+
+@dataclass(slots=True)
+class _StateStream:
+    """The frames of a thing, as it changes."""
 
     services: Services
     read: Callable[[], Awaitable[tuple[bytes, bool]]]
@@ -39,7 +57,7 @@ class StateStream:
             self.hinted.set()
 
     async def frames(self) -> AsyncGenerator[bytes, None]:
-        """Give snapshot, progress and the end."""
+        """Yield snapshot, progress and the end."""
         hub, bounds = self.services.hub, self.services.bounds
         loop = asyncio.get_running_loop()
         hub.hint_listeners.add(self.hear)
@@ -50,14 +68,14 @@ class StateStream:
             spoke_at = loop.time()
             while self.goes_on and not hub.ending.is_set():
                 await self._pause(bounds.poll_s)
-                told = b""
+                changed = b""
                 try:
                     if await self._look():
-                        told = frame("progress", self.item)
+                        changed = frame("progress", self.item)
                 except DatabaseUnavailable:
-                    told = b": the database is not available\n\n"
-                if told or loop.time() >= spoke_at + bounds.heartbeat_s:
-                    yield told or b": \n\n"
+                    changed = b": the database is not available\n\n"
+                if changed or loop.time() >= spoke_at + bounds.heartbeat_s:
+                    yield changed or b": \n\n"
                     spoke_at = loop.time()
             yield b": the server is stopping\n\n" if self.goes_on else frame("end", self.item)
         finally:
@@ -74,7 +92,7 @@ class StateStream:
         self.hinted.clear()
 
     async def _look(self) -> bool:
-        """Read it; says whether it moved on."""
+        """Read it, and return whether it has changed."""
         before = self.item
         self.item, self.goes_on = await self.read()
         return self.item != before

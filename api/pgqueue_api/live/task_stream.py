@@ -10,79 +10,29 @@ from __future__ import annotations
 
 import asyncio
 import re
-from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pgqueue import logs
 from pgqueue.errors import DatabaseUnavailable
+from pgqueue_api.live.event_stream import EventStream, chained, frame
 from pgqueue_api.live.hub import START, Hub, Line, Position, WatchedTask, log_lines
 from pgqueue_api.problems import Overloaded
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from litestar.types import Receive, Scope, Send
-
     from pgqueue_api.services import Services
 
-__all__ = ["EventStream", "chained", "frame", "open_task_stream", "parse_position"]
+__all__ = ["open_task_stream", "parse_position"]
 
 _HEARTBEAT = b": \n\n"
 _POSITION = re.compile(r"(\d{1,18})-(\d{1,9})")
 
-_log = logs.get_logger("pgqueue.api")
-
-
-def frame(event: str, data: bytes, id: str | None = None) -> bytes:
-    """Give an event as it goes over the wire; JSON has no line breaks."""
-    named = f"id: {id}\n" if id else ""
-    return f"{named}event: {event}\ndata: ".encode() + data + b"\n\n"
-
 
 def parse_position(last_event_id: str | None) -> Position:
-    """Give the place that a ``Last-Event-ID`` names; the start if it names none."""
+    """Return the place that a ``Last-Event-ID`` names; the start if it names none."""
     found = _POSITION.fullmatch(last_event_id or "")
     return (int(found[1]), int(found[2])) if found else START
-
-
-class EventStream:
-    """An ASGI response that sends frames as they come and ends when client or server leaves."""
-
-    def __init__(self, services: Services, kind: str, frames: AsyncGenerator[bytes, None]) -> None:
-        self._services = services
-        self._kind = kind
-        self._frames = frames
-
-    async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
-        """Send everything until the end."""
-        bounds, gauge = self._services.bounds, self._services.metrics.streams.labels(self._kind)
-        gauge.inc()
-        headers = [
-            (b"content-type", b"text/event-stream; charset=utf-8"),
-            (b"cache-control", b"no-store"),
-            (b"x-accel-buffering", b"no"),
-        ]
-        gone = asyncio.ensure_future(_disconnected(receive))
-        sending = asyncio.current_task()
-        assert sending is not None
-        gone.add_done_callback(lambda done: done.cancelled() or sending.cancel("the client left"))
-        try:
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
-            async with aclosing(self._frames) as frames:
-                async for data in frames:
-                    async with asyncio.timeout(bounds.stalled_s):
-                        await send({"type": "http.response.body", "body": data, "more_body": True})
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-        except asyncio.CancelledError:
-            if not gone.done():
-                raise
-            sending.uncancel()
-        except TimeoutError:
-            _log.info("stream_stalled", kind=self._kind)
-        finally:
-            gone.cancel()
-            gauge.dec()
 
 
 async def open_task_stream(services: Services, id: str, last_event_id: str | None) -> EventStream:
@@ -111,13 +61,13 @@ class _TaskStream:
     """Where the logs ended when they were read last."""
 
     async def frames(self) -> AsyncGenerator[bytes, None]:
-        """Give snapshot, logs, changes of state, and the end."""
+        """Yield snapshot, logs, changes of state, and the end."""
         with self.hub.watching(self.id) as (watch, waker):
             await self.hub.announce_watching()
             news = await self._read(watch)
             if news is None:
                 raise await self.hub.missing(self.id)
-            yield b"retry: 2000\n\n" + self._told(news)
+            yield b"retry: 2000\n\n" + self._frames_of(news)
             while not (self.ended and self._caught_up) and not self.hub.ending.is_set():
                 if self._caught_up:
                     async for beat in self._idle(waker):
@@ -130,8 +80,8 @@ class _TaskStream:
                     await asyncio.sleep(1)
                     waker.set()
                     continue
-                if news is not None and (told := self._told(news)):
-                    yield told
+                if news is not None and (frames := self._frames_of(news)):
+                    yield frames
             yield frame("end", self.state) if self.ended else b": the server is stopping\n\n"
 
     @property
@@ -148,7 +98,7 @@ class _TaskStream:
                 yield _HEARTBEAT
 
     async def _news(self, watch: WatchedTask) -> _News | None:
-        """Give what is new, from what the hub has read for all if that reaches back far enough."""
+        """Return what is new, from what the hub has read if that reaches back far enough."""
         if not self._caught_up or not watch.reaches_back_to(self.position):
             return await self._read(watch)
         return _News(
@@ -174,8 +124,8 @@ class _TaskStream:
         state = row["state"].encode() if row["state"] is not None else b""
         return _News(row["version"], state, row["ended"], log_lines(row), end)
 
-    def _told(self, news: _News) -> bytes:
-        """Give the frames of what is new, and take it as told."""
+    def _frames_of(self, news: _News) -> bytes:
+        """Return the frames of what is new, and remember that the client knows it."""
         parts = [
             frame(event, line, f"{lease_id}-{seq}") for (lease_id, seq), (event, line) in news.lines
         ]
@@ -205,16 +155,3 @@ class _News:
 
 def _status(version: str) -> str:
     return version.split("|", 1)[0]
-
-
-async def chained(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    """Give the first item, then the rest."""
-    async with aclosing(rest):
-        yield first
-        async for item in rest:
-            yield item
-
-
-async def _disconnected(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass

@@ -6,13 +6,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from pgqueue_api.openapi import (
-    dead_letters,
     groups,
-    overview,
-    queues,
     schedules,
-    service,
-    tasks,
 )
 from pgqueue_api.problems import MEDIA_TYPE, PROBLEM_CODES, RETRY_AFTER_S
 from pgqueue_api.schemas.components import COMPONENTS
@@ -39,11 +34,6 @@ Times are RFC 3339 in UTC. Lists have opaque cursors: pass `next` as `cursor` un
 """
 
 _PATHS = {
-    **tasks.PATHS,
-    **queues.PATHS,
-    **overview.PATHS,
-    **service.PATHS,
-    **dead_letters.PATHS,
     **groups.PATHS,
     **schedules.PATHS,
 }

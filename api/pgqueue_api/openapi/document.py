@@ -17,10 +17,11 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import License, Server, Tag
 
+from pgqueue.models.problem import Problem
 from pgqueue_api.openapi.links import add_links
 from pgqueue_api.openapi.models import Models
-from pgqueue_api.openapi.operation import Answer, Declaration, declaration_of
-from pgqueue_api.problems import MEDIA_TYPE, PROBLEM_CODES, RETRY_AFTER_S, Problem
+from pgqueue_api.openapi.operation import Answer, Declaration, Events, declaration_of
+from pgqueue_api.problems import MEDIA_TYPE, PROBLEM_CODES, RETRY_AFTER_S
 
 __all__ = ["build_document"]
 
@@ -131,7 +132,7 @@ def _complete(path: str, operation: dict[str, Any], declared: Declaration, model
         _settle_schema(operation["requestBody"]["content"])
     found = operation["responses"]
     operation["responses"] = {
-        str(answer.status): _answer(found.get(str(answer.status), {}), answer)
+        str(answer.status): _answer(found.get(str(answer.status), {}), answer, models)
         for answer in declared.answers
     } | {
         str(status): {"$ref": f"#/components/responses/Problem{status}"}
@@ -154,9 +155,13 @@ def _problems(path: str, operation: dict[str, Any], declared: Declaration) -> se
     return statuses
 
 
-def _answer(found: dict[str, Any], answer: Answer) -> dict[str, Any]:
+def _answer(found: dict[str, Any], answer: Answer, models: Models) -> dict[str, Any]:
     made: dict[str, Any] = {"description": answer.description}
-    if answer.schema is not None:
+    if isinstance(answer, Events):
+        made["content"] = {answer.media_type: {"schema": _event(answer, models)}}
+    elif answer.model is not None:
+        made["content"] = {answer.media_type: {"schema": models.refer(answer.model)}}
+    elif answer.schema is not None:
         made["content"] = {answer.media_type: {"schema": answer.schema}}
     elif "content" in found:
         made["content"] = found["content"]
@@ -167,6 +172,25 @@ def _answer(found: dict[str, Any], answer: Answer) -> dict[str, Any]:
             for name, text in answer.headers.items()
         }
     return made
+
+
+def _event(answer: Events, models: Models) -> dict[str, Any]:
+    data = [models.refer(model) for model in answer.carry]
+    return {
+        "type": "object",
+        "description": "One event. Comments come between events.",
+        "required": ["event", "data"],
+        "properties": {
+            "event": {"enum": [*answer.names]},
+            "data": {
+                "type": "string",
+                "contentMediaType": "application/json",
+                "contentSchema": data[0] if len(data) == 1 else {"anyOf": data},
+            },
+            "id": {"type": "string", "description": "Send it as `Last-Event-ID` to resume."},
+            "retry": {"description": "How many milliseconds to wait before reconnecting."},
+        },
+    }
 
 
 def _tidy(parameter: dict[str, Any]) -> None:

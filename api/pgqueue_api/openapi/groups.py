@@ -102,7 +102,7 @@ PATHS: dict[str, dict[str, Any]] = {
             {201: content("Operation", "It will be done.", Location=_OPERATION)},
             *(404, 409, 413, 415, 422, 503),
             parameters=[_BATCH_ID],
-            takes="Reason",
+            takes="GivenReason",
         )
     },
     "/v1/batches/{id}/retry": {

@@ -14,7 +14,7 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-__all__ = ["Models"]
+__all__ = ["Models", "schema_of"]
 
 _REFERENCE = "#/components/schemas/{model}"
 
@@ -44,8 +44,8 @@ class _Generator(GenerateJsonSchema):
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
         made = super().nullable_schema(schema)
-        inner = made.get("anyOf", [{}])[0]
-        if isinstance(inner.get("type"), str) and not {"enum", "const"} & inner.keys():
+        inner, *others = made.get("anyOf", [{}])
+        if len(others) == 1 and isinstance(inner.get("type"), str) and "enum" not in inner:
             return {**inner, "type": [inner["type"], "null"]}
         return made
 
@@ -57,6 +57,11 @@ class _Generator(GenerateJsonSchema):
 
     def enum_schema(self, schema: core_schema.EnumSchema) -> JsonSchemaValue:
         return _untitled(super().enum_schema(schema))
+
+
+def schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    """Return the whole schema of one model, with those within it."""
+    return model.model_json_schema(schema_generator=_Generator)
 
 
 def _untitled(schema: JsonSchemaValue) -> JsonSchemaValue:

@@ -14,9 +14,8 @@ from typing import Any, TypeAlias
 
 from litestar import delete, get, patch, post, put
 from litestar.handlers import HTTPRouteHandler
-from litestar.openapi.datastructures import ResponseSpec
 
-__all__ = ["KEY", "Answer", "Declaration", "declaration_of", "operation"]
+__all__ = ["KEY", "Answer", "Declaration", "Events", "declaration_of", "operation"]
 
 KEY = "operation"
 """Where the declaration is kept in the ``opt`` of a route."""
@@ -40,6 +39,17 @@ class Answer:
     model: Any = None
     media_type: str = "application/json"
     schema: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Events(Answer):
+    """Server-sent events: their names, and the models that their data may be."""
+
+    status: int = 200
+    description: str = "Server-sent events, each as the schema says."
+    media_type: str = "text/event-stream"
+    names: tuple[str, ...] = ()
+    carry: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +77,7 @@ def operation(
     the handler reads by itself: by media type, a schema or a model.
     """
     method, path = route.split(" ", 1)
-    first, others = answers[0], answers[1:]
+    first = answers[0]
 
     def declare(handler: Handler) -> HTTPRouteHandler:
         summary, _, description = inspect.cleandoc(handler.__doc__ or "").partition("\n")
@@ -80,13 +90,6 @@ def operation(
             description=description.strip() or None,
             tags=[tag],
             response_description=first.description,
-            responses={
-                one.status: ResponseSpec(
-                    one.model, generate_examples=False, description=one.description
-                )
-                for one in others
-                if one.model is not None
-            },
             include_in_schema=True,
             opt={KEY: declared},
         )(handler)

@@ -157,7 +157,7 @@ def operation(
         operation["parameters"] = parameters
     if takes:
         operation["requestBody"] = {
-            "required": takes != "Reason",
+            "required": takes != "GivenReason",
             "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{takes}"}}},
         }
     return operation

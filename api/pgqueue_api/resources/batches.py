@@ -13,16 +13,16 @@ from litestar.params import FromPath, QueryParameter
 
 from pgqueue import telemetry
 from pgqueue.errors import NotFound
+from pgqueue.models.task import StatusName
 from pgqueue_api.http import bodies
 from pgqueue_api.http.answers import items, json_answer
 from pgqueue_api.http.parameters import decode_id, encode_id
 from pgqueue_api.http.requests import asker, reason_of
-from pgqueue_api.live.state_stream import StateStream
-from pgqueue_api.live.task_stream import EventStream, chained
-from pgqueue_api.problems import Invalid, Overloaded
+from pgqueue_api.live.event_stream import EventStream
+from pgqueue_api.live.state_stream import open_state_stream
+from pgqueue_api.problems import Invalid
 from pgqueue_api.pruned import missing
 from pgqueue_api.resources.operations import operation_item
-from pgqueue_api.resources.tasks import StatusName
 from pgqueue_api.schemas.groups import NEW_BATCH, NEW_BATCH_TASKS
 from pgqueue_api.services import Services
 from pgqueue_api.submit.all_or_none import all_or_none, pointing
@@ -165,19 +165,13 @@ async def retry_batch(
 @get("/v1/batches/{id:uuid}/events")
 async def watch_batch(id: FromPath[UUID], services: NamedDependency[Services]) -> EventStream:
     """Send the batch's progress until it has ended."""
-    if len(services.hub.hint_listeners) >= services.bounds.queue_streams:
-        raise Overloaded(
-            f"{services.bounds.queue_streams} such streams are open",
-            hint="poll GET /v1/batches/{id}",
-        )
 
     async def read() -> tuple[bytes, bool]:
         row = await _row(services, id)
         return row["item"].encode(), row["status"] in ("open", "running")
 
-    # whichever task moved on may be one of its own
-    frames = StateStream(services, read, hints=bool).frames()
-    return EventStream(services, "batch", chained(await anext(frames), frames))
+    # whichever task changed may be one of its own
+    return await open_state_stream(services, "batch", f"/v1/batches/{id}", read, hints=bool)
 
 
 @get("/v1/tasks/{id:uuid}/graph")
@@ -254,7 +248,7 @@ async def _operation(services: Services, id: UUID, operation_id: str | None) -> 
     if operation_id is None:
         raise NotFound(f"there is no batch {id}")
     item = await operation_item(services, operation_id, written=True)
-    return _answered(item, 201, Location=f"/v1/operations/{operation_id}")
+    return _answered(item.encode(), 201, Location=f"/v1/operations/{operation_id}")
 
 
 def _answered(content: bytes, status: int, **headers: str) -> Json:

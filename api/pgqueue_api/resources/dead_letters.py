@@ -1,171 +1,223 @@
-"""/v1/dead-letters: what failed for good, and how to run it again. /v1/notices: that it grows."""
+"""/v1/dead-letters: tasks that failed for good, and how to run them again."""
 
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-import jsonschema_rs
 import orjson
-from litestar import Request, Response, delete, get, patch, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, QueryParameter
+from litestar.params import JSONBody, QueryParameter
 
 from pgqueue.errors import NotFound
-from pgqueue_api.http import bodies
-from pgqueue_api.http.answers import items, json_answer
-from pgqueue_api.http.parameters import plain, time_of, wrong
-from pgqueue_api.problems import Invalid
-from pgqueue_api.schemas.dead_letters import POLICY
+from pgqueue.models.dead_letter import (
+    FINGERPRINT,
+    DeadLetter,
+    DeadLetterGroups,
+    DeadLetterPage,
+    DeadLetterPolicies,
+    DeadLetterPolicy,
+    Redriven,
+)
+from pgqueue_api.http.answers import Json, items
+from pgqueue_api.http.parameters import (
+    Cursor,
+    PageSize,
+    QueueFilter,
+    TypeFilter,
+    id_in_path,
+    name_in_path,
+    plain,
+    time_of,
+    wrong,
+)
+from pgqueue_api.openapi.operation import Answer, operation
 from pgqueue_api.services import Services
-from pgqueue_api.submit.types import explain
 
 __all__ = ["ROUTES"]
 
-Json = Response[bytes]
-AnyRequest = Request[Any, Any, Any]
+LetterId = Annotated[UUID, id_in_path("The id of the task.")]
+PolicyName = Annotated[
+    str,
+    name_in_path(
+        "The name of the queue, or `*` for all queues without a policy of their own.", "default"
+    ),
+]
+Fingerprint = Annotated[
+    str | None,
+    QueryParameter(
+        name="fingerprint", pattern=FINGERPRINT, description="Return only failures of this kind."
+    ),
+]
+FailedFrom = Annotated[
+    str | None,
+    QueryParameter(
+        name="from", format="date-time", max_length=40, description="Failed at this time or later."
+    ),
+]
+FailedTo = Annotated[
+    str | None,
+    QueryParameter(
+        name="to", format="date-time", max_length=40, description="Failed before this time."
+    ),
+]
 
-_CURSOR = re.compile(r"(-?\d{1,18})\.([0-9a-f-]{36})")
-_FINGERPRINT = re.compile("[0-9a-f]{16}")
-_POLICY = jsonschema_rs.validator_for(POLICY, offline=True)
+_TAG = "dead letters"
+_PLACE = re.compile(r"(-?\d{1,18})\.([0-9a-f-]{36})")
+_NO_POLICY = {"retention_s": None, "growth_limit": None, "alert_type": None}
 
 
-@get("/v1/dead-letters")
+@operation("GET /v1/dead-letters", Answer(200, "A page of dead letters."), tag=_TAG)
 async def list_dead_letters(
     *,
     services: NamedDependency[Services],
-    type: Annotated[str | None, QueryParameter(name="type", max_length=100)] = None,
-    queue: Annotated[str | None, QueryParameter(name="queue", max_length=100)] = None,
-    fingerprint: Annotated[str | None, QueryParameter(name="fingerprint", max_length=16)] = None,
-    from_time: Annotated[str | None, QueryParameter(name="from", max_length=40)] = None,
-    to_time: Annotated[str | None, QueryParameter(name="to", max_length=40)] = None,
-    cursor: Annotated[str | None, QueryParameter(name="cursor", max_length=60)] = None,
-    limit: Annotated[int, QueryParameter(name="limit", ge=1, le=200)] = 50,
-) -> Json:
-    """Give a page of dead letters, latest first."""
+    type: TypeFilter = None,
+    queue: QueueFilter = None,
+    fingerprint: Fingerprint = None,
+    from_time: FailedFrom = None,
+    to_time: FailedTo = None,
+    cursor: Cursor = None,
+    limit: PageSize = 50,
+) -> Json[DeadLetterPage]:
+    """List dead letters.
+
+    Tasks that failed for good, latest first. A task that is run again leaves the list.
+    """
     place_us, place_id = _place(cursor)
+    filter = _filter(type, queue, fingerprint, from_time, to_time)
     row = await services.reads.row(
         "list_dead_letters",
-        {
-            "filter": _filter(type, queue, fingerprint, from_time, to_time),
-            "place_us": place_us,
-            "place_id": place_id,
-            "most": limit,
-        },
+        {"filter": filter, "place_us": place_us, "place_id": place_id, "most": limit},
     )
     assert row is not None
     more = f"{row['next_us']}.{row['next_id']}" if row["next_id"] else None
     return items(row["items"], next=more)
 
 
-@get("/v1/dead-letters/groups")
+@operation("GET /v1/dead-letters/groups", Answer(200, "The groups, the largest first."), tag=_TAG)
 async def group_dead_letters(
     *,
     services: NamedDependency[Services],
-    type: Annotated[str | None, QueryParameter(name="type", max_length=100)] = None,
-    queue: Annotated[str | None, QueryParameter(name="queue", max_length=100)] = None,
-    fingerprint: Annotated[str | None, QueryParameter(name="fingerprint", max_length=16)] = None,
-    from_time: Annotated[str | None, QueryParameter(name="from", max_length=40)] = None,
-    to_time: Annotated[str | None, QueryParameter(name="to", max_length=40)] = None,
-    limit: Annotated[int, QueryParameter(name="limit", ge=1, le=200)] = 50,
-) -> Json:
-    """Give the dead letters by fingerprint."""
+    type: TypeFilter = None,
+    queue: QueueFilter = None,
+    fingerprint: Fingerprint = None,
+    from_time: FailedFrom = None,
+    to_time: FailedTo = None,
+    limit: PageSize = 50,
+) -> Json[DeadLetterGroups]:
+    """Group dead letters by fingerprint.
+
+    The largest group comes first, each with an example. At most the latest 20,000 dead letters are
+    counted.
+    """
     filter = _filter(type, queue, fingerprint, from_time, to_time)
     row = await services.reads.row("group_dead_letters", {"filter": filter, "most": limit})
     assert row is not None
     return items(row["items"], searched_until=row["searched_until"])
 
 
-@get("/v1/dead-letters/{id:uuid}")
-async def get_dead_letter(id: FromPath[UUID], services: NamedDependency[Services]) -> Json:
-    """Give one dead letter."""
+@operation(
+    "GET /v1/dead-letters/{id:uuid}", Answer(200, "The dead letter."), tag=_TAG, problems=(404,)
+)
+async def get_dead_letter(id: LetterId, services: NamedDependency[Services]) -> Json[DeadLetter]:
+    """Read a dead letter.
+
+    By the id of its task.
+    """
     row = await services.reads.row("dead_letter_states", {"ids": [id]})
     if row is None:
-        raise _unknown(id)
-    return json_answer(row["state"].encode())
+        raise _not_found(id)
+    return Json(row["state"])
 
 
-@delete("/v1/dead-letters/{id:uuid}", status_code=204)
-async def delete_dead_letter(id: FromPath[UUID], services: NamedDependency[Services]) -> None:
-    """Delete one dead letter."""
+@operation("DELETE /v1/dead-letters/{id:uuid}", Answer(204, "Deleted."), tag=_TAG, problems=(404,))
+async def delete_dead_letter(id: LetterId, services: NamedDependency[Services]) -> None:
+    """Delete a dead letter.
+
+    Its task stays failed, and is pruned with its day.
+    """
     row = await services.writes.row("delete_dead_letter", {"id": id})
     assert row is not None
     if not row["deleted"]:
-        raise _unknown(id)
+        raise _not_found(id)
 
 
-@post("/v1/dead-letters/{id:uuid}/redrive", status_code=200)
-async def redrive_dead_letter(id: FromPath[UUID], services: NamedDependency[Services]) -> Json:
-    """Run the task of a dead letter again."""
+@operation(
+    "POST /v1/dead-letters/{id:uuid}/redrive",
+    Answer(200, "The task that runs now."),
+    tag=_TAG,
+    problems=(404, 409),
+)
+async def redrive_dead_letter(id: LetterId, services: NamedDependency[Services]) -> Json[Redriven]:
+    """Run the task of a dead letter again.
+
+    It gets its original number of attempts. If its day is gone, it runs as a new task.
+    """
     row = await services.writes.row("redrive", {"id": id})
     assert row is not None
     if row["redriven_as"] is None:
-        raise _unknown(id)
+        raise _not_found(id)
     [task] = await services.writes.rows("task_states", {"ids": [row["redriven_as"]]})
     answer = {**row, "id": str(id), "task": orjson.Fragment(task["state"])}
-    return json_answer(orjson.dumps(answer))
+    return Json(orjson.dumps(answer))
 
 
-@get("/v1/dead-letters/policies")
-async def list_policies(services: NamedDependency[Services]) -> Json:
-    """Give what holds for all queues, and for those that say something else."""
-    rows = await services.reads.rows("list_dead_letter_policies")
-    return items([row["item"] for row in rows])
-
-
-@patch("/v1/dead-letters/policies/{queue:str}")
-async def patch_policy(
-    queue: FromPath[str], request: AnyRequest, services: NamedDependency[Services]
-) -> Json:
-    """Change what holds for a queue, or for all."""
-    name = _queue(queue)
-    headers = dict(request.scope["headers"])
-    bodies.require_json(headers)
-    content = await bodies.read(request.receive, headers, 10_000, services.bounds.body_s)
-    given = bodies.parse(content, 2)
-    if not _POLICY.is_valid(given):
-        raise Invalid("this is no policy", errors=explain(_POLICY, given, ""), hint="see /docs")
-    usual = {"retention_s": None, "growth_limit": None, "alert_type": None}
-    await services.writes.rows("set_dead_letter_policy", {"queue": name, **usual, **given})
-    rows = await services.writes.rows("list_dead_letter_policies")
-    return items([row["item"] for row in rows])
-
-
-@delete("/v1/dead-letters/policies/{queue:str}", status_code=204)
-async def reset_policy(queue: FromPath[str], services: NamedDependency[Services]) -> None:
-    """Let what holds for all hold for this queue again."""
-    await services.writes.rows("reset_dead_letter_policy", {"queue": _queue(queue)})
-
-
-@get("/v1/notices")
-async def list_notices(
+@operation("GET /v1/dead-letters/policies", Answer(200, "The policies."), tag=_TAG)
+async def list_dead_letter_policies(
     services: NamedDependency[Services],
-    cursor: Annotated[str | None, QueryParameter(name="cursor", max_length=20)] = None,
-    limit: Annotated[int, QueryParameter(name="limit", ge=1, le=200)] = 50,
-) -> Json:
-    """Give what people should know of, latest first."""
-    if cursor is not None and not re.fullmatch(r"[0-9]{1,18}", cursor):
-        raise wrong("cursor", "this is no cursor that a page gave as next")
-    rows = await services.reads.rows(
-        "list_notices", {"before": int(cursor) if cursor else None, "most": limit + 1}
-    )
-    page = rows[:limit]
-    more = str(page[-1]["id"]) if len(rows) > limit else None
-    return items([row["item"] for row in page], next=more)
+) -> Json[DeadLetterPolicies]:
+    """List dead-letter policies.
+
+    The default policy (`*`) and those of queues that have one of their own.
+    """
+    return await _policies(services)
 
 
-ROUTES: list[Any] = [
+@operation(
+    "PATCH /v1/dead-letters/policies/{queue:str}", Answer(200, "All policies afterwards."), tag=_TAG
+)
+async def patch_dead_letter_policy(
+    queue: PolicyName, data: JSONBody[DeadLetterPolicy], services: NamedDependency[Services]
+) -> Json[DeadLetterPolicies]:
+    """Change a dead-letter policy.
+
+    Of a queue, or with `*` of all queues without one of their own. What you leave out stays.
+    """
+    given = {"queue": _printable(queue), **_NO_POLICY, **data.model_dump(exclude_unset=True)}
+    await services.writes.rows("set_dead_letter_policy", given)
+    return await _policies(services)
+
+
+@operation(
+    "DELETE /v1/dead-letters/policies/{queue:str}",
+    Answer(204, "Deleted."),
+    tag=_TAG,
+    problems=(422,),
+)
+async def reset_dead_letter_policy(queue: PolicyName, services: NamedDependency[Services]) -> None:
+    """Delete the dead-letter policy of a queue.
+
+    The default policy applies to it again.
+    """
+    await services.writes.rows("reset_dead_letter_policy", {"queue": _printable(queue)})
+
+
+ROUTES = [
     list_dead_letters,
     group_dead_letters,
     get_dead_letter,
     delete_dead_letter,
     redrive_dead_letter,
-    list_policies,
-    patch_policy,
-    reset_policy,
-    list_notices,
+    list_dead_letter_policies,
+    patch_dead_letter_policy,
+    reset_dead_letter_policy,
 ]
+
+
+async def _policies(services: Services) -> Json[DeadLetterPolicies]:
+    rows = await services.writes.rows("list_dead_letter_policies")
+    return items(row["item"] for row in rows)
 
 
 def _filter(
@@ -175,8 +227,6 @@ def _filter(
     from_time: str | None,
     to_time: str | None,
 ) -> str:
-    if fingerprint is not None and not _FINGERPRINT.fullmatch(fingerprint):
-        raise wrong("fingerprint", "a fingerprint is 16 hexadecimal digits")
     filter = {
         "type": plain(type, "type"),
         "queue": plain(queue, "queue"),
@@ -188,23 +238,21 @@ def _filter(
     return orjson.dumps(given).decode()
 
 
-def _queue(name: str) -> str:
-    if not name.isprintable() or not 1 <= len(name) <= 100:
-        raise wrong("queue", "it is 1 to 100 characters that can be printed")
-    return name
+def _printable(queue: str) -> str:
+    return plain(queue, "queue") or queue
 
 
 def _place(cursor: str | None) -> tuple[int | None, UUID | None]:
     if cursor is None:
         return None, None
-    found = _CURSOR.fullmatch(cursor)
+    found = _PLACE.fullmatch(cursor)
     try:
         if found:
             return int(found[1]), UUID(found[2])
     except ValueError:
         pass
-    raise wrong("cursor", "this is no cursor that a page gave as next")
+    raise wrong("cursor", "use the `next` of a page")
 
 
-def _unknown(id: UUID) -> NotFound:
+def _not_found(id: UUID) -> NotFound:
     return NotFound(f"there is no dead letter {id}", hint="it was run again, deleted or pruned")

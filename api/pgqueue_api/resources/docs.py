@@ -12,6 +12,8 @@ from typing import Any
 from litestar import Response, get
 from litestar.di import NamedDependency
 
+from pgqueue_api.openapi.operation import Answer, operation
+
 __all__ = ["ROUTES"]
 
 _SITE = Path(__file__).parent.parent / "site"
@@ -24,27 +26,39 @@ _HEADERS = {
 }
 
 
-@get("/openapi.json")
+@operation(
+    "GET /openapi.json", Answer(200, "The document.", schema={"type": "object"}), tag="operation"
+)
 async def openapi(document: NamedDependency[bytes]) -> Response[bytes]:
-    """Give the OpenAPI document."""
+    """Read this document.
+
+    OpenAPI 3.1.
+    """
     return Response(document, media_type="application/json")
 
 
-@get("/docs")
+@operation(
+    "GET /docs",
+    Answer(200, "The page.", media_type="text/html", schema={"type": "string"}),
+    tag="operation",
+)
 async def docs() -> Response[bytes]:
-    """Give the page."""
+    """Read this document as a page.
+
+    It works offline.
+    """
     return _file("docs.html", "text/html; charset=utf-8")
 
 
 @get("/docs/docs.css")
 async def docs_style() -> Response[bytes]:
-    """Give its looks."""
+    """Return its style."""
     return _file("docs.css", "text/css; charset=utf-8")
 
 
 @get("/docs/docs.js")
 async def docs_script() -> Response[bytes]:
-    """Give its script."""
+    """Return its script."""
     return _file("docs.js", "text/javascript; charset=utf-8")
 
 

@@ -18,8 +18,7 @@ from pgqueue_api.http.preconditions import needed, stale, versions_in
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from pgqueue.database.link import Row
-    from pgqueue_api.pool import Pool
+    from pgqueue.database.pool import Pool, Row
     from pgqueue_api.services import Services
 
 __all__ = ["Editable"]

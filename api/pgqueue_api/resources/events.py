@@ -2,45 +2,69 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
-from uuid import UUID
+from typing import Annotated
 
-from litestar import Request, get
 from litestar.di import NamedDependency
-from litestar.params import FromPath, QueryParameter
+from litestar.params import HeaderParameter
 
-from pgqueue_api.http.parameters import plain
+from pgqueue.models.activity import Activity
+from pgqueue.models.attempt import Log, Text
+from pgqueue.models.task import Task
+from pgqueue_api.http.parameters import QueueFilter, TypeFilter, plain
+from pgqueue_api.live.event_stream import EventStream
 from pgqueue_api.live.queue_stream import open_queue_stream
-from pgqueue_api.live.task_stream import EventStream, open_task_stream
+from pgqueue_api.live.task_stream import open_task_stream
+from pgqueue_api.openapi.operation import Events, operation
+from pgqueue_api.resources.tasks import TaskId
 from pgqueue_api.services import Services
 
 __all__ = ["ROUTES"]
 
-AnyRequest = Request[Any, Any, Any]
+LastEventId = Annotated[
+    str | None,
+    HeaderParameter(
+        name="Last-Event-ID",
+        description="Where to resume the logs: the `id` of the last event that you received.",
+    ),
+]
+
+_NAMES = ("snapshot", "status", "progress", "log")
 
 
-@get("/v1/tasks/{id:uuid}/events")
+@operation(
+    "GET /v1/tasks/{id:uuid}/events",
+    Events(names=(*_NAMES, "text", "end"), carry=(Task, Log, Text)),
+    tag="events",
+    problems=(404, 410),
+)
 async def watch_task(
-    id: FromPath[UUID], request: AnyRequest, services: NamedDependency[Services]
+    id: TaskId, services: NamedDependency[Services], last_event_id: LastEventId = None
 ) -> EventStream:
-    """Send the task's state, progress and logs as they change, until it has ended."""
-    return await open_task_stream(services, str(id), request.headers.get("last-event-id"))
+    """Watch a task.
+
+    The events are `snapshot` first, then `status`, `progress`, `log` and `text` (a piece of what
+    the handler writes), and `end` when the task has ended. All but `log` and `text` carry the whole
+    task as JSON. A comment comes every 15 seconds.
+    """
+    return await open_task_stream(services, str(id), last_event_id)
 
 
-@get("/v1/events")
+@operation("GET /v1/events", Events(names=_NAMES, carry=(Activity, Task, Log)), tag="events")
 async def watch_tasks(
-    request: AnyRequest,
     services: NamedDependency[Services],
-    queue: Annotated[str | None, QueryParameter(name="queue", max_length=100)] = None,
-    type: Annotated[str | None, QueryParameter(name="type", max_length=100)] = None,
+    type: TypeFilter = None,
+    queue: QueueFilter = None,
+    last_event_id: LastEventId = None,
 ) -> EventStream:
-    """Send the states, progress and logs of many tasks as they change."""
+    """Watch all tasks, those of a queue, or those of a type.
+
+    The events are `snapshot` first and every few seconds (`queues` with their depth, and `active`
+    tasks), then `status`, `progress` and `log` of the tasks. If more changes than can be shown, the
+    newest state of a part of the tasks is.
+    """
     return await open_queue_stream(
-        services,
-        plain(queue, "queue"),
-        plain(type, "type"),
-        request.headers.get("last-event-id"),
+        services, plain(queue, "queue"), plain(type, "type"), last_event_id
     )
 
 
-ROUTES: list[Any] = [watch_task, watch_tasks]
+ROUTES = [watch_task, watch_tasks]

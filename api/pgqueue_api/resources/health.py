@@ -2,43 +2,65 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, NotRequired
 
 import orjson
-from litestar import Response, get
+from litestar import Response
 from litestar.di import NamedDependency
+from typing_extensions import TypedDict
 
 from pgqueue.database.readiness import readiness
 from pgqueue.errors import DatabaseUnavailable, PgQueueError
-from pgqueue_api.http.answers import json_answer
+from pgqueue_api.http.answers import Json
 from pgqueue_api.metrics import CONTENT_TYPE
+from pgqueue_api.openapi.operation import Answer, operation
 from pgqueue_api.services import Services
 
 __all__ = ["ROUTES"]
 
-Json = Response[bytes]
+
+class Ready(TypedDict):
+    """Requests can be served."""
+
+    status: Literal["ready", "degraded"]
+    schema: int
+    unsafe: NotRequired[list[str]]
 
 
-@get("/healthz")
-async def healthz() -> Json:
-    """Say that this process is alive; asks nobody else."""
-    return json_answer(b'{"status":"alive"}')
+@operation("GET /healthz", Answer(200, "Yes.", schema={"type": "object"}), tag="operation")
+async def healthz() -> Json[Any]:
+    """Check that this process is alive.
+
+    It asks nobody else.
+    """
+    return Json(b'{"status":"alive"}')
 
 
-@get("/readyz")
-async def readyz(services: NamedDependency[Services]) -> Json:
-    """Say whether requests can be served (database, schema, listener), and whether safely."""
+@operation("GET /readyz", Answer(200, "Yes.", model=Ready), tag="operation", problems=(503,))
+async def readyz(services: NamedDependency[Services]) -> Json[Any]:
+    """Check that requests can be served.
+
+    The database can be reached, its schema fits, and notifications arrive. `degraded` (200) means
+    that a crash may lose tasks: the settings of PostgreSQL that `unsafe` names are off.
+    """
     found = await services.health.row("readiness")
     assert found is not None
     ready = readiness(found["version"], found["min_code"], found["unsafe"])
     if services.hub.deaf is not None:
         raise DatabaseUnavailable(f"notifications cannot arrive: {services.hub.deaf}")
-    return json_answer(orjson.dumps(ready))
+    return Json(orjson.dumps(ready))
 
 
-@get("/metrics")
-async def metrics(services: NamedDependency[Services]) -> Json:
-    """Give the metrics of this process, and the depth of the queues where it can be had."""
+@operation(
+    "GET /metrics",
+    Answer(200, "The metrics.", media_type="text/plain", schema={"type": "string"}),
+    tag="operation",
+)
+async def metrics(services: NamedDependency[Services]) -> Response[bytes]:
+    """Read Prometheus metrics.
+
+    Those of this process, and the depth of the queues.
+    """
     try:
         services.metrics.set_depths(await services.health.rows("queue_depths"))
         services.metrics.set_letters(await services.health.rows("dead_letter_levels"))
@@ -48,4 +70,4 @@ async def metrics(services: NamedDependency[Services]) -> Json:
     return Response(services.metrics.expose(), media_type=CONTENT_TYPE)
 
 
-ROUTES: list[Any] = [healthz, readyz, metrics]
+ROUTES = [healthz, readyz, metrics]

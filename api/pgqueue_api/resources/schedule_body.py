@@ -10,7 +10,7 @@ import orjson
 
 from pgqueue.errors import PayloadError, UsageError
 from pgqueue.models.schedule import NewSchedule, due_times
-from pgqueue.models.task import PRIORITIES
+from pgqueue.models.values import PRIORITIES
 from pgqueue_api.http import bodies
 from pgqueue_api.problems import Invalid
 from pgqueue_api.submit.submission import json_time, parse_time

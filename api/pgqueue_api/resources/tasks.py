@@ -2,58 +2,154 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
-from litestar import Request, Response, get, patch, post
+from litestar import Request, Response
 from litestar.di import NamedDependency
-from litestar.params import FromPath, QueryParameter
+from litestar.params import HeaderParameter, JSONBody, QueryParameter
 
 from pgqueue.errors import NotFound
-from pgqueue_api.http.answers import items, json_answer
-from pgqueue_api.http.parameters import decode_id, encode_id, plain, time_of
+from pgqueue.models.attempt import Artifacts, Attempts, Checkpoints, Logs
+from pgqueue.models.base import GivenReason
+from pgqueue.models.bulk import Bulk, BulkResult
+from pgqueue.models.explanation import Explanation
+from pgqueue.models.task import (
+    StatusName,
+    SubmittedTask,
+    Task,
+    TaskChange,
+    TaskInput,
+    TaskPage,
+)
+from pgqueue.models.values import PRIORITIES
+from pgqueue_api.http.answers import Json, items
+from pgqueue_api.http.parameters import (
+    Cursor,
+    IfMatch,
+    PageSize,
+    QueueFilter,
+    Traceparent,
+    TypeFilter,
+    decode_id,
+    encode_id,
+    id_in_path,
+    name_in_path,
+    plain,
+    prefer_wait,
+    time_filter,
+    time_of,
+)
 from pgqueue_api.http.preconditions import needed, tags_in
-from pgqueue_api.http.requests import reason_of
 from pgqueue_api.live.task_stream import parse_position
+from pgqueue_api.openapi.operation import Answer, operation
 from pgqueue_api.pruned import missing
-from pgqueue_api.resources.task_change import read_change
 from pgqueue_api.services import Services
-from pgqueue_api.submit.endpoint import Answer, submit_bulk, submit_one
+from pgqueue_api.submit import endpoint
 
-__all__ = ["ROUTES"]
+__all__ = ["ROUTES", "TaskId"]
 
 AnyRequest = Request[Any, Any, Any]
-Json = Response[bytes]
-StatusName = Literal[
-    "scheduled", "queued", "blocked", "active", "retrying", "completed", "failed", "cancelled"
+TaskId = Annotated[UUID, id_in_path("The id of the task.")]
+StatusFilter = Annotated[
+    StatusName | None, QueryParameter(name="status", description="Only in this status.")
 ]
 
+IdempotencyKey = Annotated[
+    str | None,
+    HeaderParameter(
+        name="Idempotency-Key",
+        schema_extra={"min_length": 1, "max_length": 255, "pattern": "^[!-~]([ -~]*[!-~])?$"},
+        description="Names this request: sent again within 24 hours it returns the same tasks and "
+        "stores none.",
+    ),
+]
+PreferEnd = Annotated[
+    str | None,
+    prefer_wait(
+        "`wait=N`: answer when the task has ended, or after N seconds, at most 60, as it stands."
+    ),
+]
 
-@post("/v1/tasks", status_code=201)
-async def submit(request: AnyRequest, services: NamedDependency[Services]) -> Json:
-    """Store a task. The application answers most of these before they get here: see app.py."""
-    return _answered(await submit_one(services, dict(request.scope["headers"]), request.receive))
+_GONE = (404, 410)
+_ETAG = {"ETag": "Names what can be changed of the task."}
+_SUBMITTED = {
+    "Location": "The path of the task.",
+    "Idempotent-Replayed": "`true` if the same request was answered before, under the same key.",
+    "Preference-Applied": "The part of `Prefer` that was applied.",
+}
 
 
-@post("/v1/tasks/bulk", status_code=200)
-async def submit_many(request: AnyRequest, services: NamedDependency[Services]) -> Json:
-    """Store up to 1,000 tasks."""
-    return _answered(await submit_bulk(services, dict(request.scope["headers"]), request.receive))
+@operation(
+    "POST /v1/tasks",
+    Answer(201, "Stored.", _SUBMITTED),
+    Answer(
+        200,
+        "Not stored, because another task has the `dedup_key`: this is the other task.",
+        _SUBMITTED,
+        SubmittedTask,
+    ),
+    tag="tasks",
+    problems=(404, 409),
+    body={"application/json": TaskInput},
+)
+async def submit(
+    request: AnyRequest,
+    services: NamedDependency[Services],
+    idempotency_key: IdempotencyKey = None,  # noqa: ARG001  documented here, read from the request
+    prefer: PreferEnd = None,  # noqa: ARG001
+    traceparent: Traceparent = None,  # noqa: ARG001
+) -> Json[SubmittedTask]:
+    """Submit a task.
+
+    The answer comes once the task is durable: it survives the crash of any process.
+    """
+    # the application answers most of these before they get here: see app.py
+    headers = dict(request.scope["headers"])
+    return _answered(await endpoint.submit_one(services, headers, request.receive))
 
 
-@get("/v1/tasks")
+@operation(
+    "POST /v1/tasks/bulk",
+    Answer(
+        200,
+        "What became of each, in the order given.",
+        {"Idempotent-Replayed": "`true` if they were stored before, under the same key."},
+    ),
+    tag="tasks",
+    problems=(404, 409),
+    body={"application/json": Bulk},
+)
+async def submit_bulk(
+    request: AnyRequest,
+    services: NamedDependency[Services],
+    idempotency_key: IdempotencyKey = None,  # noqa: ARG001  documented here, read from the request
+    traceparent: Traceparent = None,  # noqa: ARG001
+) -> Json[BulkResult]:
+    """Submit up to 1,000 tasks.
+
+    Each task is accepted or refused by itself.
+    """
+    headers = dict(request.scope["headers"])
+    return _answered(await endpoint.submit_bulk(services, headers, request.receive))
+
+
+@operation("GET /v1/tasks", Answer(200, "A page of tasks."), tag="tasks")
 async def list_tasks(
     *,
     services: NamedDependency[Services],
-    type: Annotated[str | None, QueryParameter(name="type", max_length=100)] = None,
-    queue: Annotated[str | None, QueryParameter(name="queue", max_length=100)] = None,
-    status: Annotated[StatusName | None, QueryParameter(name="status")] = None,
-    from_time: Annotated[str | None, QueryParameter(name="from", max_length=40)] = None,
-    to_time: Annotated[str | None, QueryParameter(name="to", max_length=40)] = None,
-    cursor: Annotated[str | None, QueryParameter(name="cursor", max_length=40)] = None,
-    limit: Annotated[int, QueryParameter(name="limit", ge=1, le=200)] = 50,
-) -> Json:
-    """Give a page of tasks, newest first."""
+    type: TypeFilter = None,
+    queue: QueueFilter = None,
+    status: StatusFilter = None,
+    from_time: Annotated[str | None, time_filter("from", "Created at or after this time.")] = None,
+    to_time: Annotated[str | None, time_filter("to", "Created before this time.")] = None,
+    cursor: Cursor = None,
+    limit: PageSize = 50,
+) -> Json[TaskPage]:
+    """List tasks, newest first.
+
+    A page never scans without bound: see `searched_until`.
+    """
     row = await services.reads.row(
         "list_tasks",
         {
@@ -72,78 +168,138 @@ async def list_tasks(
     )
 
 
-@get("/v1/tasks/{id:uuid}")
-async def get_task(id: FromPath[UUID], services: NamedDependency[Services]) -> Json:
-    """Give a task as it stands; the ETag names what can be changed of it."""
+@operation("GET /v1/tasks/{id:uuid}", Answer(200, "The task.", _ETAG), tag="tasks", problems=_GONE)
+async def get_task(id: TaskId, services: NamedDependency[Services]) -> Json[Task]:
+    """Read a task."""
     row = await services.reads.row("task_states", {"ids": [id]})
     if row is None:
         raise await missing(services.reads, id)
-    return _task(row)
+    return Json(row["state"], ETag=row["etag"])
 
 
-@patch("/v1/tasks/{id:uuid}")
+@operation(
+    "PATCH /v1/tasks/{id:uuid}",
+    Answer(200, "The task afterwards.", _ETAG),
+    tag="tasks",
+    problems=(*_GONE, 409),
+)
 async def update_task(
-    id: FromPath[UUID], request: AnyRequest, services: NamedDependency[Services]
-) -> Json:
-    """Change the priority or the time of a task that waits."""
-    changes = await read_change(request, services)
-    seen = tags_in(request.headers.get("if-match"))
+    id: TaskId,
+    data: JSONBody[TaskChange],
+    services: NamedDependency[Services],
+    if_match: IfMatch = None,
+) -> Json[Task]:
+    """Change a task that waits.
+
+    Change its priority, or when it runs: `delay_s` 0 is now. The task goes behind those that are
+    there already. What you leave out stays. A task that no longer waits is a 409.
+    """
+    seen = tags_in(if_match)
     if seen is None:
         await _exists(services, id)
         raise needed(f"task {id}")
+    priority = data.priority
     row = await services.writes.row(
-        "update_task", {"id": id, **changes, "if_match": None if seen == "*" else seen}
+        "update_task",
+        {
+            "id": id,
+            "priority": PRIORITIES[priority] if isinstance(priority, str) else priority,
+            "run_at": data.run_at,
+            "delay_s": data.delay_s,
+            "if_match": None if seen == "*" else seen,
+        },
     )
     return await _after(services, id, row["status"] if row else None)
 
 
-@post("/v1/tasks/{id:uuid}/cancel", status_code=200)
+@operation(
+    "POST /v1/tasks/{id:uuid}/cancel",
+    Answer(200, "The task afterwards.", _ETAG),
+    tag="tasks",
+    problems=_GONE,
+    body_required=False,
+)
 async def cancel_task(
-    id: FromPath[UUID], request: AnyRequest, services: NamedDependency[Services]
-) -> Json:
-    """Cancel a task that waits, or ask an active one to stop."""
-    row = await services.writes.row(
-        "cancel_task", {"id": id, "reason": await reason_of(request, services)}
-    )
+    id: TaskId,
+    services: NamedDependency[Services],
+    data: JSONBody[GivenReason | None] = None,
+) -> Json[Task]:
+    """Cancel a task.
+
+    A task that waits is cancelled at once. An active one is asked to stop, and is cancelled when
+    its handler has stopped. A task that has ended stays what it is.
+    """
+    row = await services.writes.row("cancel_task", {"id": id, "reason": data and data.text})
     return await _after(services, id, row["cancel"] if row else None)
 
 
-@post("/v1/tasks/{id:uuid}/retry", status_code=200)
-async def retry_task(id: FromPath[UUID], services: NamedDependency[Services]) -> Json:
-    """Run a failed or cancelled task again, or a retrying one now."""
+@operation(
+    "POST /v1/tasks/{id:uuid}/retry",
+    Answer(200, "The task afterwards.", _ETAG),
+    tag="tasks",
+    problems=(*_GONE, 409),
+)
+async def retry_task(id: TaskId, services: NamedDependency[Services]) -> Json[Task]:
+    """Run a task again.
+
+    A failed or cancelled task starts anew; a retrying one starts now.
+    """
     row = await services.writes.row("retry_task", {"id": id})
     return await _after(services, id, row["retry"] if row else None)
 
 
-@get("/v1/tasks/{id:uuid}/explain")
-async def explain_task(id: FromPath[UUID], services: NamedDependency[Services]) -> Json:
-    """Say what keeps a task from starting, and when it may at the earliest."""
+@operation(
+    "GET /v1/tasks/{id:uuid}/explain", Answer(200, "The reasons."), tag="tasks", problems=_GONE
+)
+async def explain_task(id: TaskId, services: NamedDependency[Services]) -> Json[Explanation]:
+    """Explain why a task waits.
+
+    Returns what keeps it from starting (who paused its queue, the limit and the tasks that use it,
+    the tasks that it waits for, the workers that are missing, …), and the earliest time at which it
+    can start. For a task that is active or has ended it says so. It costs the same at any backlog.
+    """
     row = await services.reads.row("explain_task", {"id": id})
     if row is None:
         raise await missing(services.reads, id)
-    return json_answer(row["item"].encode())
+    return Json(row["item"])
 
 
-@get("/v1/tasks/{id:uuid}/attempts")
-async def list_attempts(id: FromPath[UUID], services: NamedDependency[Services]) -> Json:
-    """Give every start of a task, latest first."""
+@operation(
+    "GET /v1/tasks/{id:uuid}/attempts", Answer(200, "Every start."), tag="tasks", problems=_GONE
+)
+async def list_attempts(id: TaskId, services: NamedDependency[Services]) -> Json[Attempts]:
+    """List the attempts of a task.
+
+    Latest first, including the one that is running.
+    """
     return await _list_of_task(services, "task_attempts", id, {"most": 1000})
 
 
-@get("/v1/tasks/{id:uuid}/checkpoints")
-async def list_checkpoints(id: FromPath[UUID], services: NamedDependency[Services]) -> Json:
-    """Give what a task remembers: at most 1,000 names, and 4 MiB of data."""
+@operation(
+    "GET /v1/tasks/{id:uuid}/checkpoints",
+    Answer(200, "What it remembers."),
+    tag="tasks",
+    problems=_GONE,
+)
+async def list_checkpoints(id: TaskId, services: NamedDependency[Services]) -> Json[Checkpoints]:
+    """List the checkpoints of a task.
+
+    The results of its steps by name; the latest checkpoint has the empty name. At most 1,000 names
+    and 4 MiB of data.
+    """
     return await _list_of_task(services, "task_checkpoints", id, {})
 
 
-@get("/v1/tasks/{id:uuid}/logs")
+@operation(
+    "GET /v1/tasks/{id:uuid}/logs", Answer(200, "A page of lines."), tag="tasks", problems=_GONE
+)
 async def list_logs(
-    id: FromPath[UUID],
+    id: TaskId,
     services: NamedDependency[Services],
-    cursor: Annotated[str | None, QueryParameter(name="cursor", max_length=40)] = None,
-    limit: Annotated[int, QueryParameter(name="limit", ge=1, le=200)] = 100,
-) -> Json:
-    """Give what the handler logged, in order."""
+    cursor: Cursor = None,
+    limit: PageSize = 100,
+) -> Json[Logs]:
+    """List what the handler logged, in order."""
     lease_id, seq = parse_position(cursor)
     rows = await services.reads.rows(
         "task_logs", {"id": id, "lease_id": lease_id, "seq": seq, "most": limit + 1}
@@ -155,20 +311,31 @@ async def list_logs(
     return items([row["item"] for row in page], next=more)
 
 
-@get("/v1/tasks/{id:uuid}/artifacts")
-async def list_artifacts(id: FromPath[UUID], services: NamedDependency[Services]) -> Json:
-    """Give the files of a task."""
+@operation(
+    "GET /v1/tasks/{id:uuid}/artifacts", Answer(200, "The files."), tag="tasks", problems=_GONE
+)
+async def list_artifacts(id: TaskId, services: NamedDependency[Services]) -> Json[Artifacts]:
+    """List the files of a task, by name."""
     return await _list_of_task(services, "task_artifacts", id, {})
 
 
-@get("/v1/tasks/{id:uuid}/artifacts/{name:str}")
+@operation(
+    "GET /v1/tasks/{id:uuid}/artifacts/{name:str}",
+    Answer(200, "The file.", media_type="*/*", schema={"type": "string", "format": "binary"}),
+    Answer(304, "Unchanged since `If-None-Match`."),
+    tag="tasks",
+    problems=(*_GONE, 422),
+)
 async def get_artifact(
-    id: FromPath[UUID],
-    name: FromPath[str],
+    id: TaskId,
+    name: Annotated[str, name_in_path("The name of the file.", "report.pdf")],
     request: AnyRequest,
     services: NamedDependency[Services],
-) -> Json:
-    """Give a file that the task made, to be shown but never to run as a page of this site."""
+) -> Response[bytes]:
+    """Download a file of a task.
+
+    With its own content type; the ETag is its SHA-256.
+    """
     key = {"id": id, "name": plain(name, "name")}
     head = await services.reads.row("artifact_head", key)
     if head is None:
@@ -178,6 +345,7 @@ async def get_artifact(
         "Content-Type": head["content_type"],
         "ETag": f'"{head["sha256"]}"',
         "Content-Disposition": f'inline; filename="{name}"',
+        # to be shown, but never to run as a page of this site
         "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'",
         "Cache-Control": "private, no-cache",
     }
@@ -195,7 +363,7 @@ async def get_artifact(
 
 ROUTES = [
     submit,
-    submit_many,
+    submit_bulk,
     list_tasks,
     get_task,
     update_task,
@@ -210,30 +378,21 @@ ROUTES = [
 ]
 
 
-def _answered(answer: Answer) -> Json:
-    return Response(
-        answer.content,
-        status_code=answer.status,
-        media_type="application/json",
-        headers=answer.headers,
-    )
+def _answered(answer: endpoint.Answered) -> Json[Any]:
+    answered: Json[Any] = Json(answer.content, status=answer.status)
+    answered.headers.update(answer.headers)
+    return answered
 
 
-def _task(row: dict[str, Any]) -> Json:
-    answer = json_answer(row["state"].encode())
-    answer.headers["ETag"] = row["etag"]
-    return answer
-
-
-async def _after(services: Services, id: UUID, status: str | None) -> Json:
+async def _after(services: Services, id: UUID, status: str | None) -> Json[Task]:
     if status is None:
         raise await missing(services.reads, id)
     # on the writing side: a replica for reads may be a moment behind
     [row] = await services.writes.rows("task_states", {"ids": [id]})
-    return _task(row)
+    return Json(row["state"], ETag=row["etag"])
 
 
-async def _list_of_task(services: Services, name: str, id: UUID, more: dict[str, int]) -> Json:
+async def _list_of_task(services: Services, name: str, id: UUID, more: dict[str, int]) -> Json[Any]:
     rows = await services.reads.rows(name, {"id": id, **more})
     if not rows:
         await _exists(services, id)

@@ -6,48 +6,17 @@ from typing import Any
 
 from pgqueue_api.schemas.parts import URL, Schema, items, nullable, object_of, ref, time
 
-__all__ = ["BATCH_STATUSES", "COMPONENTS", "NEW_BATCH", "NEW_BATCH_TASKS", "TIES"]
+__all__ = ["BATCH_STATUSES", "COMPONENTS", "NEW_BATCH", "NEW_BATCH_TASKS"]
 
 BATCH_STATUSES = ("open", "running", "completed", "failed", "cancelled")
 
 _ID: Schema = {"type": "string", "format": "uuid"}
 _COUNT: Schema = {"type": "integer", "minimum": 0}
-_PLACE: Schema = {"type": "integer", "minimum": 0, "maximum": 999}
-_POLICY: Schema = {
-    "enum": ["cancel", "run", "fail"],
-    "description": "what becomes of the task when that one fails or is cancelled",
-}
-_PARENT: Schema = {
-    "anyOf": [
-        _ID,
-        _PLACE,
-        object_of(
-            {"task": {"anyOf": [_ID, _PLACE]}, "on_failure": _POLICY},
-            "A task to wait for.",
-            "on_failure",
-            additionalProperties=False,
-        ),
-    ]
-}
 
-TIES: dict[str, Schema] = {
-    "depends_on": {
-        "type": ["array", "null"],
-        "maxItems": 1000,
-        "items": _PARENT,
-        "description": "the tasks that it waits for: ids, or places among the tasks of this "
-        "request, counted from 0; a request in which any waits for others is stored all or none",
-    },
-    "batch_id": {
-        "type": ["string", "null"],
-        "format": "uuid",
-        "description": "an open batch that it joins",
-    },
-}
-
-_TASKS: Schema = {"type": "array", "maxItems": 1000, "items": ref("NewTask")}
+_POLICY: Schema = {"enum": ["cancel", "run", "fail"]}
+_TASKS: Schema = {"type": "array", "maxItems": 1000, "items": ref("TaskInput")}
 _CALLBACK: Schema = nullable(
-    ref("NewTask"),
+    ref("TaskInput"),
     "a task that is enqueued once, at most, when the batch ends; without a payload it gets the "
     "batch's id, name, outcome and counts",
 )

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from pgqueue.models.task import TaskInput
+from pgqueue_api.openapi.models import schema_of
 from pgqueue_api.schemas.parts import Schema, items, nullable, object_of, ref, time
-from pgqueue_api.schemas.tasks import NEW_TASK
+from pgqueue_api.schemas.queues import RETRY
 
 __all__ = ["BACKFILL", "COMPONENTS", "FATES", "NEW_SCHEDULE", "PREVIEW", "SCHEDULE_CHANGE"]
 
+NEW_TASK = schema_of(TaskInput)
+NEW_TASK["properties"]["retry"] = RETRY
 FATES = ("enqueued", "waiting", "skipped", "missed")
 _STATES = ("active", "paused", "new", "invalid", "ended")
 _KINDS = ("due", "backfill", "trigger")

@@ -14,6 +14,38 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+// Markdown as descriptions use it: paragraphs and lists; `code`, **strong**, *emphasis*, [links](#here).
+const INLINE = /`([^`]+)`|\*\*([^*]+)\*\*|\*([^*\s][^*]*)\*|\[([^\]]+)\]\(((?:https?:|[#/])[^)\s]*)\)/g;
+
+function inline(text) {
+  const parts = [];
+  let end = 0;
+  for (const found of text.matchAll(INLINE)) {
+    parts.push(text.slice(end, found.index));
+    end = found.index + found[0].length;
+    const [, code, strong, emphasis, label, address] = found;
+    if (code !== undefined) parts.push(make("code", {}, code));
+    else if (strong !== undefined) parts.push(make("strong", {}, ...inline(strong)));
+    else if (emphasis !== undefined) parts.push(make("em", {}, ...inline(emphasis)));
+    else parts.push(make("a", { href: address, rel: "noreferrer" }, label));
+  }
+  return [...parts, text.slice(end)];
+}
+
+function block(text) {
+  if (!/^[-*] /.test(text)) return make("p", {}, ...inline(text.replace(/\n/g, " ")));
+  const items = text.split(/^[-*] /m).filter(Boolean).map((item) => item.replace(/\s*\n\s*/g, " ").trim());
+  return make("ul", {}, ...items.map((item) => make("li", {}, ...inline(item))));
+}
+
+function markdown(text) {
+  return (text || "").trim().split(/\n\s*\n/).filter(Boolean).map(block);
+}
+
+function firstLine(text) {
+  return inline((text || "").split(/\n\s*\n/, 1)[0].replace(/\n/g, " "));
+}
+
 function resolve(thing) {
   let found = thing;
   while (found && found.$ref) {
@@ -25,9 +57,11 @@ function resolve(thing) {
 function nameOf(schema) {
   if (!schema) return "";
   if (schema.$ref) return schema.$ref.split("/").pop();
+  if (schema.const !== undefined) return JSON.stringify(schema.const);
   if (schema.enum) return schema.enum.map((value) => JSON.stringify(value)).join(" | ");
   if (schema.anyOf) return schema.anyOf.map(nameOf).join(" | ");
   if (schema.type === "array") return `${nameOf(schema.items)}[]`;
+  if (Array.isArray(schema.type) && schema.items) return `${nameOf(schema.items)}[] | null`;
   return [].concat(schema.type || "any").join(" | ") + (schema.format ? ` (${schema.format})` : "");
 }
 
@@ -51,8 +85,13 @@ function schemaTable(schema) {
   const rows = Object.entries(schema.properties || {}).map(([name, property]) => make("tr", {},
     make("td", {}, make("code", {}, name), (schema.required || []).includes(name) ? " *" : ""),
     make("td", {}, typeCell(property)),
-    make("td", {}, [resolve(property).description, bounds(property)].filter(Boolean).join("; "))));
+    described(property.description || resolve(property).description, property)));
   return make("table", {}, make("tbody", {}, ...rows));
+}
+
+function described(description, schema) {
+  const limits = bounds(schema);
+  return make("td", {}, ...firstLine(description), limits ? make("span", { class: "soft" }, ` ${limits}`) : null);
 }
 
 function example(schema) {
@@ -65,7 +104,7 @@ function parameterTable(parameters) {
     make("td", {}, make("code", {}, parameter.name), parameter.required ? " *" : ""),
     make("td", { class: "soft" }, parameter.in),
     make("td", {}, make("code", {}, nameOf(parameter.schema))),
-    make("td", {}, [parameter.description, bounds(parameter.schema)].filter(Boolean).join("; "))));
+    described(parameter.description, parameter.schema)));
   return make("table", {}, make("tbody", {}, ...rows));
 }
 
@@ -73,7 +112,7 @@ function responseTable(responses) {
   const rows = Object.entries(responses).map(([status, given]) => {
     const response = resolve(given);
     const [media, content] = Object.entries(response.content || {})[0] || ["", {}];
-    return make("tr", {}, make("td", {}, make("code", {}, status)), make("td", {}, response.description),
+    return make("tr", {}, make("td", {}, make("code", {}, status)), make("td", {}, ...inline(response.description)),
       make("td", {}, content.schema && content.schema.$ref ? typeCell(content.schema) : make("code", {}, media)));
   });
   return make("table", {}, make("tbody", {}, ...rows));
@@ -138,11 +177,12 @@ function tryForm(method, path, operation) {
 }
 
 function operationBox(method, path, operation) {
-  const inside = make("div", { class: "body" }, make("p", {}, operation.description || ""));
+  const inside = make("div", { class: "body" }, ...markdown(operation.description));
   if (operation.parameters) inside.append(make("h4", {}, "Parameters"), parameterTable(operation.parameters));
   if (operation.requestBody) {
     const schema = Object.values(operation.requestBody.content)[0].schema;
-    inside.append(make("h4", {}, "Body"), make("p", {}, typeCell(schema)), schemaTable(resolve(schema)));
+    const full = resolve(schema);
+    inside.append(make("h4", {}, "Body"), make("p", {}, typeCell(schema)), ...markdown(full.description), schemaTable(full));
   }
   inside.append(make("h4", {}, "Answers"), responseTable(operation.responses), make("h4", {}, "Try it"), tryForm(method, path, operation));
   return make("details", { id: operation.operationId },
@@ -152,7 +192,7 @@ function operationBox(method, path, operation) {
 
 function render() {
   document.title = `${doc.info.title} API ${doc.info.version}`;
-  document.getElementById("about").textContent = doc.info.description;
+  document.getElementById("about").replaceChildren(...markdown(doc.info.description));
   document.getElementById("version").textContent = `version ${doc.info.version}, OpenAPI ${doc.openapi}`;
   const main = document.getElementById("main");
   const contents = document.getElementById("contents");
@@ -168,14 +208,14 @@ function render() {
     }
     contents.append(make("strong", {}, tag.name), list);
   }
-  main.append(make("h2", { id: "problems" }, "Problems"), make("p", { class: "soft" }, "What `code` may be, and what to do."));
+  main.append(make("h2", { id: "problems" }, "Problems"), make("p", { class: "soft" }, ...inline("What `code` may be, and what to do.")));
   main.append(make("table", {}, make("tbody", {}, ...Object.entries(doc["x-problems"]).map(([code, problem]) =>
-    make("tr", { id: code }, make("td", {}, make("code", {}, code)), make("td", {}, String(problem.status)), make("td", {}, problem.description))))));
+    make("tr", { id: code }, make("td", {}, make("code", {}, code)), make("td", {}, String(problem.status)), make("td", {}, ...inline(problem.description)))))));
   main.append(make("h2", { id: "schemas" }, "Schemas"));
   for (const [name, schema] of Object.entries(doc.components.schemas)) {
     const shown = example(schema);
-    main.append(make("details", { id: `schema-${name}` }, make("summary", {}, make("h3", {}, name), make("span", { class: "what" }, schema.description || "")),
-      make("div", { class: "body" }, schemaTable(schema), shown ? make("pre", {}, shown) : null)));
+    main.append(make("details", { id: `schema-${name}` }, make("summary", {}, make("h3", {}, name), make("span", { class: "what" }, ...firstLine(schema.description))),
+      make("div", { class: "body" }, ...markdown(schema.description).slice(1), schemaTable(schema), shown ? make("pre", {}, shown) : null)));
   }
   contents.append(make("a", { href: "#problems" }, "Problems"), make("br"), make("a", { href: "#schemas" }, "Schemas"));
   const openTarget = () => {

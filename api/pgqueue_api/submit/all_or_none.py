@@ -18,7 +18,7 @@ __all__ = ["all_or_none", "pointing"]
 
 @contextmanager
 def pointing(of: str, at: str) -> Iterator[None]:
-    """Have errors that point at places in what was stored point at those of the request."""
+    """Make errors that point into what was stored point into the request."""
     try:
         yield
     except UsageError as error:
@@ -32,7 +32,7 @@ def pointing(of: str, at: str) -> Iterator[None]:
 
 
 def all_or_none(checked: Sequence[Submission | PgQueueError]) -> list[Submission]:
-    """Give the tasks of a request, or raise what is wrong with any of them."""
+    """Return the tasks of a request, or raise what is wrong with any of them."""
     places: list[dict[str, str]] = []
     for n, one in enumerate(checked):
         if isinstance(one, PgQueueError):

@@ -1,4 +1,4 @@
-"""Tasks that a batch asks for at its end, checked as others are."""
+"""The tasks that a batch enqueues when it ends, checked as other tasks are."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _NOT_FOR_THESE = ("depends_on", "batch_id", "dedup_key")
 
 
 async def callback_of(services: Services, raw: dict[str, Any] | None, place: str) -> str | None:
-    """Give the task as PostgreSQL takes it, or raise what is wrong with it.
+    """Return the task as PostgreSQL takes it, or raise what is wrong with it.
 
-    Without a payload it gets the batch's, which only its handler can judge.
+    Without a payload it gets that of the batch, which only its handler can check.
     """
     if raw is None:
         return None
@@ -29,7 +29,7 @@ async def callback_of(services: Services, raw: dict[str, Any] | None, place: str
     for name in _NOT_FOR_THESE:
         if raw.get(name) is not None:
             wrong = {"pointer": f"{place}/{name}", "message": "a callback cannot have this"}
-            raise Invalid("this is not a task", errors=[wrong])
+            raise Invalid("this is not a valid task", errors=[wrong])
     kind = services.registry.known(raw["type"]) or await services.registry.find(raw["type"])
     given = "payload" in raw
     registry = services.registry

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pgqueue import logs
 from pgqueue.database.link import Link
+from pgqueue.database.options import Options
 from pgqueue.errors import PgQueueError
 
 if TYPE_CHECKING:
@@ -19,16 +20,16 @@ if TYPE_CHECKING:
 __all__ = ["Doorbell"]
 
 _RINGS_IDS = 1_000
-_UNHEARD_S = 0.05  # while nobody waits, it rings so often
+_UNHEARD_S = 0.05  # how often it rings while nobody waits
 
 _log = logs.get_logger("pgqueue.api")
 
 
 class Doorbell:
-    """Tells idle workers and watchers of new tasks: a hint, so what fails is dropped."""
+    """Tells idle workers and watchers of new tasks. It is a hint: failures are ignored."""
 
     def __init__(self, dsn: str) -> None:
-        self._link = Link(dsn, "pgqueue api doorbell")
+        self._link = Link(dsn, Options("pgqueue api doorbell"))
         self._queues: set[str] = set()
         self._ids: list[str] = []
         self._ringing: asyncio.Task[None] | None = None
@@ -49,7 +50,7 @@ class Doorbell:
 
     async def _ring(self) -> None:
         try:
-            if not self._heard:  # whoever begins to wait looks first
+            if not self._heard:  # a worker that begins to wait looks at the queue first
                 await sleep(_UNHEARD_S)
             while self._queues or self._ids:
                 queues, ids = sorted(self._queues), self._ids[-_RINGS_IDS:]

@@ -11,10 +11,10 @@ import orjson
 
 from pgqueue import telemetry
 from pgqueue.errors import PgQueueError
+from pgqueue.models.bulk import MAX_TASKS
 from pgqueue_api.http import bodies
 from pgqueue_api.http.requests import wait_asked
 from pgqueue_api.problems import Invalid, problem_of
-from pgqueue_api.schemas.tasks import BULK
 from pgqueue_api.submit.all_or_none import all_or_none, pointing
 from pgqueue_api.submit.store import Kept, Outcome, as_stored, flagged, store, store_once
 from pgqueue_api.submit.submission import Submission, check, check_shape
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pgqueue_api.services import Services
     from pgqueue_api.submit.types import TaskType
 
-__all__ = ["Answer", "check_one", "submit_bulk", "submit_one"]
+__all__ = ["Answered", "check_one", "submit_bulk", "submit_one"]
 
 Headers = dict[bytes, bytes]
 
@@ -35,7 +35,7 @@ _KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
 
 
 @dataclass(slots=True)
-class Answer:
+class Answered:
     """A response: JSON, and what its headers say beside that."""
 
     status: int
@@ -56,7 +56,7 @@ class _Request:
         return None if given is None else telemetry.parse(given.decode("latin-1"))
 
 
-async def submit_one(services: Services, headers: Headers, receive: Receive) -> Answer:
+async def submit_one(services: Services, headers: Headers, receive: Receive) -> Answered:
     """Store one task and answer with it, or with its end if the client prefers to wait."""
     bounds = services.bounds
     bodies.require_json(headers)
@@ -80,7 +80,7 @@ async def submit_one(services: Services, headers: Headers, receive: Receive) -> 
 
 async def _store_one(
     request: _Request, raw: dict[str, Any], kind: TaskType, traceparent: str | None
-) -> Answer:
+) -> Answered:
     services = request.services
     submission = check(raw, kind, services.registry.budgets, traceparent, services.bounds.payload)
     headers: dict[str, str] = {}
@@ -95,21 +95,21 @@ async def _store_one(
     else:
         id, created_at = await services.submitter.submit(submission.element)
         content = await as_stored(services, submission, id, created_at)
-        return Answer(201, content, {"Location": f"/v1/tasks/{id}"})
+        return Answered(201, content, {"Location": f"/v1/tasks/{id}"})
     if isinstance(outcome, PgQueueError):
         raise outcome
     headers["Location"] = f"/v1/tasks/{outcome.id}"
     status = 200 if outcome.deduplicated else 201
-    return Answer(status, outcome.content, headers, outcome.deduplicated)
+    return Answered(status, outcome.content, headers, outcome.deduplicated)
 
 
-async def submit_bulk(services: Services, headers: Headers, receive: Receive) -> Answer:
+async def submit_bulk(services: Services, headers: Headers, receive: Receive) -> Answered:
     """Store up to 1,000 tasks; each gets its own answer, in the order given."""
     bounds = services.bounds
     bodies.require_json(headers)
     content = await bodies.read(receive, headers, bounds.bulk_body, bounds.body_s)
     raw = bodies.parse(content, bounds.depth + 3)
-    tasks = _tasks_of(raw, bounds.bulk_tasks)
+    tasks = _tasks_of(raw)
     request = _Request(services, headers, content)
     with telemetry.span_from(
         request.traceparent, "submit", {"pgqueue.tasks": len(tasks)}, kind="producer"
@@ -129,7 +129,7 @@ async def submit_bulk(services: Services, headers: Headers, receive: Receive) ->
                     extra["Idempotent-Replayed"] = "true"
             else:
                 stored = await store(services, good)
-    # what is wrong with a task now says more than that it was refused before
+    # what is wrong with a task now tells more than that it was refused before
     outcomes = [
         one if isinstance(one, PgQueueError) and not isinstance(outcome, Kept) else outcome
         for one, outcome in zip(checked, stored, strict=True)
@@ -145,16 +145,16 @@ async def submit_bulk(services: Services, headers: Headers, receive: Receive) ->
         for outcome in outcomes
     ]
     result = {"accepted": accepted, "refused": len(items) - accepted, "items": items}
-    return Answer(200, orjson.dumps(result), extra)
+    return Answered(200, orjson.dumps(result), extra)
 
 
-def _tasks_of(raw: Any, most: int) -> list[Any]:
+def _tasks_of(raw: Any) -> list[Any]:
     if not isinstance(raw, dict) or set(raw) != {"tasks"} or not isinstance(raw["tasks"], list):
-        raise Invalid('this is not {"tasks": […]}', hint="see /docs")
-    if not 1 <= len(raw["tasks"]) <= min(most, BULK["properties"]["tasks"]["maxItems"]):
+        raise Invalid('the body must be {"tasks": […]}', hint="see /docs")
+    if not 1 <= len(raw["tasks"]) <= MAX_TASKS:
         raise Invalid(
-            f"{len(raw['tasks']):,} tasks are not 1 to {most:,}",
-            errors=[{"pointer": "/tasks", "message": f"1 to {most:,} tasks"}],
+            f"a request has 1 to {MAX_TASKS:,} tasks, this one has {len(raw['tasks']):,}",
+            errors=[{"pointer": "/tasks", "message": f"give 1 to {MAX_TASKS:,} tasks"}],
         )
     return raw["tasks"]
 
@@ -162,7 +162,7 @@ def _tasks_of(raw: Any, most: int) -> list[Any]:
 async def check_one(
     services: Services, raw: Any, prefix: str, traceparent: str | None
 ) -> Submission | PgQueueError:
-    """Give the submission that a value is, or what is wrong with it."""
+    """Return the submission that a value is, or what is wrong with it."""
     try:
         check_shape(raw, prefix)
         kind = services.registry.known(raw["type"]) or await services.registry.find(raw["type"])
@@ -181,7 +181,7 @@ async def _store_once(
     return await store_once(request.services, key, request_hash, checked, strict=strict)
 
 
-async def _wait(services: Services, preference: bytes, answer: Answer) -> None:
+async def _wait(services: Services, preference: bytes, answer: Answered) -> None:
     seconds = wait_asked(preference, services.bounds.wait_s)
     if seconds is None:
         return

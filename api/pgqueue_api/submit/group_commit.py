@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from pgqueue.database.gathering import Gatherer
 from pgqueue.database.link import Link
-from pgqueue_api.problems import DatabaseBusy, Overloaded
+from pgqueue.database.options import Options, Timeouts
+from pgqueue.errors import DatabaseBusy
+from pgqueue_api.problems import Overloaded
 
 if TYPE_CHECKING:
     from pgqueue_api.bounds import Bounds
@@ -27,8 +29,9 @@ class Submitter:
     """Stores tasks, many to a commit."""
 
     def __init__(self, dsn: str, doorbell: Doorbell, bounds: Bounds, metrics: Metrics) -> None:
-        # a statement that waits is cancelled before; this is for a server that is silent
-        self._link = Link(dsn, "pgqueue api submit", answer_s=bounds.submit_s + 4)
+        # the call is cancelled after submit_s; this is for a server that is silent
+        timeouts = Timeouts(answer_s=bounds.submit_s + 4)
+        self._link = Link(dsn, Options("pgqueue api submit", timeouts))
         self._doorbell = doorbell
         self._bounds = bounds
         self._metrics = metrics

@@ -1,7 +1,7 @@
-"""Checked tasks on their way into PostgreSQL: each alone in its outcome, however many share a call.
+"""Storing checked tasks: each has an outcome of its own, however many share a call.
 
-Tasks without a key share commits with those of other requests. Those with a key do not: whoever
-uses a key waits for its other users, and nobody else shall wait with them.
+Tasks without a key share commits with those of other requests. Tasks with a key do not: a
+transaction that uses a key waits for others that use it, and unrelated tasks must not wait, too.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["Kept", "Outcome", "as_stored", "flagged", "store", "store_once"]
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A task as it is answered; ``deduplicated`` is None where it was not asked for."""
+    """A task as it is answered; ``deduplicated`` is None for a task without a ``dedup_key``."""
 
     id: str
     content: bytes
@@ -36,16 +36,16 @@ Outcome = Kept | PgQueueError
 
 
 def flagged(state: bytes, deduplicated: bool | None) -> bytes:  # noqa: FBT001  None: not asked
-    """Say in a task's JSON whether it was there before."""
+    """Add to a task's JSON whether it existed before."""
     if deduplicated is None:
         return state
     return b'{"deduplicated":%s,%s' % (b"true" if deduplicated else b"false", state[1:])
 
 
 async def store(services: Services, checked: Sequence[Submission | None]) -> list[Outcome]:
-    """Store tasks, each by itself; gives an outcome for each place. None stands for a refused.
+    """Store tasks, each by itself, and return an outcome for each; None stands for a refused one.
 
-    If any waits for others they are stored together, and what is wrong with one raises.
+    If any waits for others, all are stored together, and what is wrong with one is raised.
     """
     if any(one is not None and one.tied for one in checked):
         return await _store_tied(services, [one for one in checked if one is not None])
@@ -77,9 +77,9 @@ async def store(services: Services, checked: Sequence[Submission | None]) -> lis
 
 
 async def as_stored(services: Services, one: Submission, id: str, created_at: str) -> bytes:
-    """Give a task as it stands now that it was stored.
+    """Return a task as it stands now that it was stored.
 
-    Whether one with a key waits for that only the database knows.
+    Only the database knows whether a task with a limit_key waits for it.
     """
     if not one.unsettled:
         return one.as_task(id, created_at)
@@ -106,7 +106,7 @@ async def _store_keyed(services: Services, submissions: Sequence[Submission]) ->
     except PgQueueError as error:
         if len(submissions) == 1 or error.status >= 500:
             return [error] * len(submissions)
-        # one of them is bad: by halves, so that it alone is refused
+        # one of them is wrong: store by halves, so that it alone is refused
         middle = len(submissions) // 2
         return [
             *await _store_keyed(services, submissions[:middle]),
@@ -124,8 +124,8 @@ async def store_once(
 ) -> tuple[list[Outcome], bool]:
     """Store tasks under an Idempotency-Key; None stands for one that was refused.
 
-    Gives an outcome for each place, and whether they were there before. With ``strict`` a task
-    that is rejected because another has its ``dedup_key`` raises, and leaves the key free.
+    Return an outcome for each, and whether they were stored before. With ``strict`` a task whose
+    ``dedup_key`` another task has raises, and leaves the Idempotency-Key free.
     """
     good = [one for one in checked if one is not None]
     keyed = any(one.apart for one in good)
@@ -185,12 +185,12 @@ def _elements(submissions: Sequence[Submission]) -> str:
 
 
 def _hits(ids: Sequence[str | None], verdicts: Sequence[str | None]) -> list[str]:
-    """Give the ids of tasks that were there before, in a place or in another of this request."""
+    """Return the ids of tasks that existed before, or earlier in this request."""
     return [id for id, verdict in zip(ids, verdicts, strict=True) if id and verdict in _HITS]
 
 
 def _limited(submissions: Sequence[Submission | None], ids: Sequence[str | None]) -> list[str]:
-    """Give the ids of tasks that may wait, for their keys or for others."""
+    """Return the ids of tasks that may wait, for their keys or for other tasks."""
     return [
         id
         for one, id in zip(submissions, ids, strict=True)

@@ -1,7 +1,7 @@
-"""The types that workers have published, what the API checks payloads with, and queues' defaults.
+"""The types that workers have published, with which the API checks payloads, and queues' defaults.
 
-Read again when a worker says that it has published some, every few seconds besides, and at once
-when a type is asked for that is not known, so that no answer comes from an old list.
+They are read again when a worker says that it has published some, every few seconds in any case,
+and at once when an unknown type is asked for, so that no answer comes from an old list.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pgqueue_api.problems import UnknownType
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pgqueue_api.pool import Pool
+    from pgqueue.database.pool import Pool
 
 __all__ = ["Registry", "TaskType", "explain"]
 
@@ -68,11 +68,11 @@ class Registry:
         self._stale = asyncio.Event()
 
     def known(self, name: str) -> TaskType | None:
-        """Give a type if it is known here and now."""
+        """Return a type if it is known already."""
         return self._types.get(name)
 
     async def find(self, name: str) -> TaskType:
-        """Give a type, reading the list again if need be; raises ``UnknownType``."""
+        """Return a type, reading the list again if need be; raise ``UnknownType``."""
         found = self._types.get(name)
         if found is None:
             await self._reread()
@@ -89,7 +89,7 @@ class Registry:
         return found
 
     async def all(self) -> list[TaskType]:
-        """Give all types, by name, as they are now."""
+        """Return all types, by name, as they are now."""
         await self._reread()
         return list(self._types.values())
 

@@ -133,7 +133,7 @@ class BridgedClient(Bridged[Client]):
     """``PgQueue``'s client for plain functions; one serves many threads.
 
     Connects on first use with ``PGQUEUE_DATABASE_URL`` or the connection string given; use it as a
-    context manager, or ``close`` it, to give the connections back. Its calls run on an event loop
+    context manager, or call ``close``, to close the connections. Its calls run on an event loop
     in a thread of its own and raise what ``PgQueue``'s raise. ``connection`` is your own
     ``psycopg.Connection``: the task is then enqueued inside its transaction, and only if that
     commits.

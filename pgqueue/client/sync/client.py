@@ -31,7 +31,7 @@ class SyncClient(BridgedClient):
     """``PgQueue``'s client for plain functions; one serves many threads.
 
     Connects on first use with ``PGQUEUE_DATABASE_URL`` or the connection string given; use it as a
-    context manager, or ``close`` it, to give the connections back. Its calls run on an event loop
+    context manager, or call ``close``, to close the connections. Its calls run on an event loop
     in a thread of its own and raise what ``PgQueue``'s raise. ``connection`` is your own
     ``psycopg.Connection``: the task is then enqueued inside its transaction, and only if that
     commits.
@@ -49,10 +49,10 @@ class SyncClient(BridgedClient):
 
         ``options`` are those of ``NewTask``: queue, priority, run_at, delay, max_attempts, timeout,
         retry, expires_at, expires_in, limit_key, cost, fairness_key, depends_on, batch_id,
-        callback_url, dedup_key and what goes with it. With a ``dedup_key`` the id may be another
-        task's, and ``Duplicate`` is raised where ``on_conflict`` is "reject".
-        With ``connection`` the task is enqueued inside the caller's transaction, and only if that
-        commits. Calls that are made while others are on their way to the database share a commit.
+        callback_url, dedup_key and the options of deduplication. With a ``dedup_key`` the id may be
+        that of another task; ``Duplicate`` is raised if ``on_conflict`` is "reject".
+        With ``connection`` the task is enqueued in the caller's transaction, and only if that
+        commits. Calls made while another is on its way to the database share the next commit.
         """
         return self._bridge.run(
             self._twin.enqueue(type, payload, connection=lent(connection), **options), connection
@@ -69,7 +69,7 @@ class SyncClient(BridgedClient):
     ) -> Enqueued:
         """Enqueue a task unless another one has its key; return ``(id, deduplicated)``.
 
-        Otherwise like ``enqueue``. Others that use the key wait until this is committed.
+        Otherwise like ``enqueue``. Other calls with the same key wait until this is committed.
         """
         return self._bridge.run(
             self._twin.enqueue_unique(
@@ -239,7 +239,7 @@ class SyncClient(BridgedClient):
 
     @property
     def webhooks(self) -> SyncWebhooks:
-        """Tell others of what happens, by HTTP."""
+        """Send events to URLs by signed HTTP requests."""
         return SyncWebhooks(self._twin.webhooks, self._bridge)
 
     @property

@@ -16,3 +16,6 @@ begin
     return now_in;
 end
 $$;
+
+comment on function pgqueue.cancel_operation is
+    'Stops an operation and returns its state; what is done stays done; null: there is no such operation.';

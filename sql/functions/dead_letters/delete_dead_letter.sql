@@ -8,3 +8,6 @@ begin
     return found;
 end
 $$;
+
+comment on function pgqueue.delete_dead_letter is
+    'Deletes a dead letter and returns whether there was one; its task stays failed.';

@@ -80,3 +80,7 @@ begin
     sample := coalesce(sample, '[]');
 end
 $$;
+
+comment on function pgqueue.preview_operation is
+    'Says how many tasks an operation would work on, whether that was counted, and shows some of them; changes '
+    'nothing.';

@@ -43,3 +43,7 @@ begin
     return stored.ids[1];
 end
 $$;
+
+comment on function pgqueue.redrive is
+    'Runs a dead letter again and returns the id of the task: the same, or a new one where its day is gone; null:'
+    ' there is no such dead letter.';

@@ -7,3 +7,7 @@ as $$
     update dead_letter_policy as p set retention = '30 days', growth_limit = 1000, alert_type = null
     where p.queue = '*' and reset_dead_letter_policy.queue = '*'
 $$;
+
+comment on function pgqueue.reset_dead_letter_policy is
+    'Lets a queue follow the policy for dead letters of all queues again; *: sets that back to 30 days and 1,000 '
+    'an hour.';

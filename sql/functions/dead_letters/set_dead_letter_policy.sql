@@ -15,3 +15,7 @@ as $$
         alert_type = coalesce(set_dead_letter_policy.alert_type, p.alert_type)
     where p.queue = set_dead_letter_policy.queue
 $$;
+
+comment on function pgqueue.set_dead_letter_policy is
+    'Sets how long the dead letters of a queue (*: of all that say nothing else) are kept, how many an hour are '
+    'too many and what is enqueued then; null: leaves it.';

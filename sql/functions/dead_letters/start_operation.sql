@@ -31,3 +31,7 @@ begin
     return id;
 end
 $$;
+
+comment on function pgqueue.start_operation is
+    'Starts to redrive, delete, cancel or retry all tasks that a filter matches, at most per_second a second, and'
+    ' returns the id of the operation.';

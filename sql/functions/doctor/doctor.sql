@@ -28,3 +28,7 @@ as $$
     left join finding as f on f.topic = t.topic
     order by t.n, f.level, f.finding
 $$;
+
+comment on function pgqueue.doctor is
+    'Says what is wrong and what to do about it: a row for each finding (level warning or error), and one for '
+    'each topic without any (level ok).';

@@ -23,3 +23,6 @@ begin
     return stored.ids;
 end
 $$;
+
+comment on function pgqueue.add_to_batch is
+    'Enqueues tasks as part of an open batch and returns their ids in the order given.';

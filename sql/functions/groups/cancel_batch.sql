@@ -25,3 +25,7 @@ begin
     return operation_id;
 end
 $$;
+
+comment on function pgqueue.cancel_batch is
+    'Cancels all of a batch that has not ended, in parts, and returns the id of the operation that does it; null:'
+    ' there is no such batch.';

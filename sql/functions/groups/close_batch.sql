@@ -20,3 +20,7 @@ begin
     return status;
 end
 $$;
+
+comment on function pgqueue.close_batch is
+    'Closes a batch, so that it ends when all that is in it has ended, and returns its status; null: there is no '
+    'such batch.';

@@ -52,3 +52,6 @@ begin
     end if;
 end
 $$;
+
+comment on function pgqueue.create_batch is
+    'Makes a batch, with tasks or open for more, and returns its id and those of its tasks.';

@@ -14,3 +14,7 @@ begin
     );
 end
 $$;
+
+comment on function pgqueue.retry_batch is
+    'Runs all tasks of a batch that failed again, in parts, and returns the id of the operation that does it; '
+    'null: there is no such batch.';

@@ -66,3 +66,7 @@ begin
     return graph;
 end
 $$;
+
+comment on function pgqueue.task_graph is
+    'Returns the tasks that a task waits for and that wait for it, near and far, at most as many as given, as '
+    'JSON text of nodes and edges; null: there is no such task.';

@@ -14,3 +14,7 @@ begin
     return true;
 end
 $$;
+
+comment on function pgqueue.delete_limit is
+    'Deletes the limit of a key in all queues and returns whether there was one, at one of the versions if any '
+    'are given.';

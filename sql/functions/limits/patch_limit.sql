@@ -43,3 +43,7 @@ begin
     return known.version;
 end
 $$;
+
+comment on function pgqueue.patch_limit is
+    'Changes the limit of a key in all queues by a JSON object, in which null takes a setting away, and returns '
+    'its new version; null: the version was none of those given.';

@@ -7,3 +7,7 @@ as $$
         set_limit.name, jsonb_strip_nulls(jsonb_build_object('concurrency', set_limit.concurrency, 'rate', set_limit.rate))
     )
 $$;
+
+comment on function pgqueue.set_limit is
+    'Sets what is given of the limit of a key in all queues and leaves the rest (null); makes the limit if there '
+    'is none of this name.';

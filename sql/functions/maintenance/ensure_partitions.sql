@@ -29,3 +29,6 @@ begin
     return made;
 end
 $$;
+
+comment on function pgqueue.ensure_partitions is
+    'Makes the missing partitions of so many days from the given one on and returns how many it made.';

@@ -6,3 +6,7 @@ as $$
     select pgqueue.pause(drain.queue, drain.reason, drain.paused_by);
     select q.state from pgqueue.queues as q where q.name = drain.queue
 $$;
+
+comment on function pgqueue.drain is
+    'Pauses a queue and returns its state: draining while some of its tasks still run, then paused; call it again'
+    ' to see how far it is.';

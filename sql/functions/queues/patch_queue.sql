@@ -97,3 +97,7 @@ begin
     return known.version;
 end
 $$;
+
+comment on function pgqueue.patch_queue is
+    'Changes a queue''s settings by a JSON object, in which null takes a setting away, and returns their new '
+    'version; null: the version was none of those given.';

@@ -6,3 +6,5 @@ as $$
         'paused', true, 'paused_by', coalesce(pause.paused_by, session_user), 'paused_reason', pause.reason
     ))
 $$;
+
+comment on function pgqueue.pause is 'Lets no task of a queue start until resume(); those that run go on.';

@@ -12,3 +12,5 @@ begin
     perform ring(array[resume.queue]);
 end
 $$;
+
+comment on function pgqueue.resume is 'Lets the tasks of a paused queue start again.';

@@ -76,3 +76,7 @@ begin
     end if;
 end
 $$;
+
+comment on function pgqueue.scale is
+    'Says how many places for tasks these queues want (null: all queues but that of webhooks), and the figures '
+    'behind it; times are in seconds.';

@@ -15,3 +15,7 @@ as $$
     )) as given
     where given.value <> 'null'
 $$;
+
+comment on function pgqueue.set_queue is
+    'Sets what is given of a queue''s settings and leaves the rest (null); makes the queue if there is none of '
+    'this name.';

@@ -123,3 +123,7 @@ begin
     order by t.earliest_start_at desc nulls first, t.rank;
 end
 $$;
+
+comment on function pgqueue.explain is
+    'Says why a task does not start, or that it runs or has ended: a row for each reason, what holds longest '
+    'first; no row: there is no such task.';

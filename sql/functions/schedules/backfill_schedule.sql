@@ -31,3 +31,7 @@ begin
     update schedule as s set backfill_from = from_at, backfill_to = to_at, look_at = now where s.id = known.id;
 end
 $$;
+
+comment on function pgqueue.backfill_schedule is
+    'Enqueues a task for each due time of a schedule, by its name or id, from from_at to before to_at, as far as '
+    'they have none.';

@@ -20,3 +20,7 @@ begin
     return true;
 end
 $$;
+
+comment on function pgqueue.delete_schedule is
+    'Deletes a schedule, by its name or id, and returns whether there was one, at one of the versions if any are '
+    'given; its tasks stay.';

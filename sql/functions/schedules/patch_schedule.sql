@@ -142,3 +142,7 @@ begin
     return new.version;
 end
 $$;
+
+comment on function pgqueue.patch_schedule is
+    'Changes a schedule by a JSON object, in which null sets a setting back, and returns the new version; null: '
+    'the version was none of those given.';

@@ -11,3 +11,6 @@ begin
     perform patch_schedule(name, '{"enabled": false}');
 end
 $$;
+
+comment on function pgqueue.pause_schedule is
+    'Lets a schedule, by its name or id, enqueue nothing until resume_schedule().';

@@ -10,3 +10,6 @@ begin
     perform patch_schedule(name, '{"enabled": true}');
 end
 $$;
+
+comment on function pgqueue.resume_schedule is
+    'Lets a paused schedule, by its name or id, go on with its next due time.';

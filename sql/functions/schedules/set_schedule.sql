@@ -39,3 +39,7 @@ as $$
     )) as given
     where given.value <> 'null'
 $$;
+
+comment on function pgqueue.set_schedule is
+    'Sets what is given of a schedule and leaves the rest (null), makes the schedule if there is none of this '
+    'name, and returns the version of its settings.';

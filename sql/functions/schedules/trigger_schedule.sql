@@ -23,3 +23,6 @@ begin
     return stored.task_ids[1];
 end
 $$;
+
+comment on function pgqueue.trigger_schedule is
+    'Enqueues the task of a schedule, by its name or id, now and returns the task''s id.';

@@ -41,3 +41,6 @@ begin
     return 'cancelled';
 end
 $$;
+
+comment on function pgqueue.cancel is
+    'Cancels a task, or asks it to stop if it is active, and returns its status; null: there is no such task.';

@@ -35,3 +35,7 @@ begin
     return finished.watched;
 end
 $$;
+
+comment on function pgqueue.complete_attempt is
+    'Completes a task in the caller''s own transaction and returns whether somebody watches it; raises PQ001 if '
+    'the lease no longer holds or the task was cancelled.';

@@ -57,3 +57,7 @@ begin
     return stored.ids[1];
 end
 $$;
+
+comment on function pgqueue.enqueue is
+    'Enqueues a task in the caller''s transaction and returns its id; null stands for what its type, its queue or '
+    'pgqueue says.';

@@ -147,3 +147,7 @@ begin
     end if;
 end
 $$;
+
+comment on function pgqueue.enqueue_many is
+    'Enqueues tasks, all or none, in the caller''s transaction, given as a JSON array of objects with the words of'
+    ' enqueue(), and returns their ids in the order given; dedup_key is not looked at.';

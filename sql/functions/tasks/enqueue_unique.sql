@@ -199,3 +199,7 @@ begin
     end if;
 end
 $$;
+
+comment on function pgqueue.enqueue_unique is
+    'Enqueues tasks as enqueue_many() does unless their dedup_key is taken, and returns for each its id, or that '
+    'of the task that has the key, and what happened: stored, returned, replaced or rejected.';

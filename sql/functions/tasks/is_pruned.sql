@@ -10,3 +10,6 @@ begin
         and not exists (select from task as t where t.id = is_pruned.id);
 end
 $$;
+
+comment on function pgqueue.is_pruned is
+    'Whether a task that is not there was there once and had its time, as far as its id tells.';

@@ -57,3 +57,7 @@ begin
     return 'queued';
 end
 $$;
+
+comment on function pgqueue.retry is
+    'Runs a failed or cancelled task again, with as many attempts as at first, or a retrying one now, and returns'
+    ' its status; null: there is no such task.';

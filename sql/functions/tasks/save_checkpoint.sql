@@ -34,3 +34,7 @@ begin
         lease_id = excluded.lease_id, attempt = excluded.attempt, at = excluded.at, size = excluded.size, data = excluded.data;
 end
 $$;
+
+comment on function pgqueue.save_checkpoint is
+    'Remembers data for the next attempt of a task under a name (empty: its last checkpoint); raises PQ001 if the'
+    ' lease no longer holds.';

@@ -22,3 +22,7 @@ begin
     return outcome.status;
 end
 $$;
+
+comment on function pgqueue.update_task is
+    'Changes the priority or run_at (null: leaves it) of a task that has not started and returns its status; '
+    'null: there is no such task.';

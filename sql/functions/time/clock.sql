@@ -4,4 +4,4 @@ create or replace function pgqueue.clock() returns timestamptz
 language sql volatile parallel safe
 as $$ select pg_catalog.clock_timestamp() $$;
 
-comment on function pgqueue.clock() is 'the time that decides leases, due times and orders';
+comment on function pgqueue.clock is 'Returns the time that decides leases, due times and orders.';

@@ -32,3 +32,6 @@ begin
     return made.id;
 end
 $$;
+
+comment on function pgqueue.create_webhook is
+    'Subscribes a URL to events of all queues and types (null) or of those given, and returns the id of the webhook.';

@@ -11,3 +11,6 @@ as $$
     )
     select exists (select from gone)
 $$;
+
+comment on function pgqueue.delete_webhook is
+    'Deletes a webhook with its secrets and returns whether there was one, at one of the versions if any are given.';

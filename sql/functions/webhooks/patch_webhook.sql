@@ -46,3 +46,6 @@ begin
     return known.version;
 end
 $$;
+
+comment on function pgqueue.patch_webhook is
+    'Changes a webhook by a JSON object and returns its new version; null: the version was none of those given.';

@@ -34,3 +34,5 @@ begin
     );
 end
 $$;
+
+comment on function pgqueue.redeliver is 'Sends what a delivery holds again, under the same webhook-id.';

@@ -36,3 +36,7 @@ begin
     return fresh;
 end
 $$;
+
+comment on function pgqueue.rotate_webhook_secret is
+    'Replaces the secret of a webhook (null: that of the callback URLs) and returns the new one; for overlap_s '
+    'seconds both sign.';

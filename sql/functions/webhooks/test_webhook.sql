@@ -23,3 +23,6 @@ begin
     ))[1];
 end
 $$;
+
+comment on function pgqueue.test_webhook is
+    'Sends a webhook the event webhook.test and returns the id of the delivery.';

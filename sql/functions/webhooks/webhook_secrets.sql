@@ -20,3 +20,6 @@ begin
     order by s.expires_at desc nulls first, s.created_at desc;
 end
 $$;
+
+comment on function pgqueue.webhook_secrets is
+    'Returns the secrets that sign what is sent to a webhook (null: to callback URLs), newest first.';

@@ -30,8 +30,8 @@ from pgqueue_worker.retrying import Patience
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from pgqueue.database.link import Link
     from pgqueue_worker.attempts.finisher import Finisher
-    from pgqueue_worker.attempts.hearing import HearingLink
     from pgqueue_worker.attempts.runner import Runner
     from pgqueue_worker.measurements import Measurements
     from pgqueue_worker.reports.outbox import Outbox
@@ -60,7 +60,7 @@ class Claimer:
 
     def __init__(
         self,
-        link: HearingLink,
+        link: Link,
         worker_id: int,
         queues: Iterable[str],
         *,

@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from pgqueue.errors import DatabaseBusy, DatabaseUnavailable, PgQueueError
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from pgqueue_worker.duties.pool import PooledLink
+    from pgqueue_worker.duties.pooled_link import PooledLink
 
-__all__ = ["FULL_STEP", "SOON_S", "DeadLetterLevel", "Duty", "QueueSample", "Tools"]
+__all__ = ["FULL_STEP", "SOON_S", "DeadLetterLevel", "Duty", "QueueSample", "Tools", "is_away"]
 
 FULL_STEP = 1_000
-"""What one call of a step does at most, where nothing else is said: then there is more to do."""
+"""What one call of a step does at most, unless its module has another number."""
 
 SOON_S = 0.05
 """The pause before the next step where there is more to do."""
@@ -68,3 +70,8 @@ class Duty:
     lock_timeout_s: float = 2.0
     settle_s: float = 0.0
     urgent: bool = False
+
+
+def is_away(error: PgQueueError) -> bool:
+    """Return whether PostgreSQL cannot be reached: a timeout of the duty's own is no such thing."""
+    return isinstance(error, DatabaseUnavailable) and not isinstance(error, DatabaseBusy)

@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING
 import orjson
 import structlog
 
-from pgqueue.database.link import Bounds
-from pgqueue.errors import DatabaseUnavailable, PgQueueError
+from pgqueue.database.options import Options, Timeouts
+from pgqueue.database.pool import Pool
+from pgqueue.errors import PgQueueError
 from pgqueue_worker.duties import DUTIES, Duty, Tools
-from pgqueue_worker.duties.pool import Pool, PooledLink
+from pgqueue_worker.duties.duty import is_away
+from pgqueue_worker.duties.pooled_link import PooledLink
 from pgqueue_worker.retrying import Patience
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ _CONNECTIONS = 3  # of each kind, urgent or not: one or two that are stuck hold 
 _FAILED_S = 5.0
 _AWAY_S = 5.0  # for less than that, nobody misses more than a heartbeat
 _RECORD_S = 5.0
-_RECORD_BOUNDS = Bounds(statement_s=10, lock_s=2)
+_RECORD_TIMEOUTS = Timeouts(statement_s=10, lock_s=2)
 
 
 @dataclass(slots=True)
@@ -62,8 +64,8 @@ class Maintenance:
         name: str = "",
         duties: Sequence[Duty] = DUTIES,
     ) -> None:
-        self._urgent = Pool(dsn, "pgqueue maintenance urgent", _CONNECTIONS)
-        self._others = Pool(dsn, "pgqueue maintenance", _CONNECTIONS)
+        self._urgent = Pool(dsn, Options("pgqueue maintenance urgent"), size=_CONNECTIONS)
+        self._others = Pool(dsn, Options("pgqueue maintenance"), size=_CONNECTIONS)
         self._ring = ring
         self._on_samples = on_samples
         self._on_dead_letters = on_dead_letters
@@ -83,8 +85,8 @@ class Maintenance:
 
     async def _repeat(self, duty: Duty, log: _Log) -> None:
         loop = asyncio.get_running_loop()
-        bounds = Bounds(statement_s=duty.statement_timeout_s, lock_s=duty.lock_timeout_s)
-        link = PooledLink(self._urgent if duty.urgent else self._others, bounds)
+        timeouts = Timeouts(statement_s=duty.statement_timeout_s, lock_s=duty.lock_timeout_s)
+        link = PooledLink(self._urgent if duty.urgent else self._others, timeouts)
         tools = Tools(link, self._ring, self._on_samples, self._on_dead_letters)
         patience = Patience(duty.name)
         reached: float | None = None  # when it last was, while PostgreSQL cannot be reached
@@ -97,12 +99,12 @@ class Maintenance:
                 reached = None
                 link.took_s = 0.0
                 asked = await duty.work(tools)
-            except DatabaseUnavailable as error:
-                if reached is None:
-                    reached = began if log.finished is None else log.finished
-                await patience.failed(error)
-                continue
             except PgQueueError as error:
+                if is_away(error):
+                    if reached is None:
+                        reached = began if log.finished is None else log.finished
+                    await patience.failed(error)
+                    continue
                 _log.error("duty_failed", duty=duty.name, error=str(error))
                 log.error, log.error_at = str(error), loop.time()
                 await asyncio.sleep(_spread(max(_FAILED_S, loop.time() - began)))
@@ -118,7 +120,7 @@ class Maintenance:
 
     async def _record(self) -> None:
         loop = asyncio.get_running_loop()
-        link = PooledLink(self._others, _RECORD_BOUNDS)
+        link = PooledLink(self._others, _RECORD_TIMEOUTS)
         patience = Patience("record maintenance")
         await asyncio.sleep(_spread(_RECORD_S / 5))  # by then each has run once
         while True:
@@ -128,10 +130,10 @@ class Maintenance:
                 await link.rows(
                     "record_duties", {"runs": orjson.dumps(runs).decode(), "run_by": self._name}
                 )
-            except DatabaseUnavailable as error:
-                await patience.failed(error)
-                continue
             except PgQueueError as error:
+                if is_away(error):
+                    await patience.failed(error)
+                    continue
                 _log.error("duty_failed", duty="record", error=str(error))
             else:
                 patience.succeeded()

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from pgqueue.errors import DatabaseUnavailable, PgQueueError
-from pgqueue_worker.duties.duty import FULL_STEP, SOON_S, Duty
+from pgqueue.errors import PgQueueError
+from pgqueue_worker.duties.duty import FULL_STEP, SOON_S, Duty, is_away
 
 if TYPE_CHECKING:
     from pgqueue_worker.duties.duty import Tools
@@ -32,9 +32,9 @@ async def _prune_days(tools: Tools) -> float | None:
     for (day,) in await tools.link.rows("due_days"):
         try:
             ((did, kept),) = await tools.link.rows("prune_day", {"day": day})
-        except DatabaseUnavailable:
-            raise
         except PgQueueError as error:
+            if is_away(error):
+                raise
             refused = refused or error
             continue
         if did != "busy":

@@ -11,7 +11,7 @@ from pgqueue_worker.duties.duty import FULL_STEP, SOON_S, Duty
 if TYPE_CHECKING:
     from pgqueue.database.link import Link
     from pgqueue_worker.duties.duty import Tools
-    from pgqueue_worker.duties.pool import PooledLink
+    from pgqueue_worker.duties.pooled_link import PooledLink
 
 __all__ = ["DUTIES", "rescue"]
 

@@ -11,11 +11,13 @@ from pgqueue.errors import named
 from pgqueue.handlers.context import RECORDED
 from pgqueue.handlers.failure import clean
 from pgqueue_worker.reports.outbox import storable
-from pgqueue_worker.reports.transaction import Connections, Transaction
+from pgqueue_worker.reports.transaction import Transaction
+from pgqueue_worker.reports.transaction_pools import TransactionPools
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
+    from pgqueue.handlers.artifacts import ArtifactFacts, ArtifactKey
     from pgqueue.handlers.context import Context
     from pgqueue_worker.isolation.wire import Message, Wire
 
@@ -25,7 +27,7 @@ class Remote:
 
     def __init__(self, wire: Wire, dsn: str) -> None:
         self._wire = wire
-        self._connections = Connections(dsn, 1)
+        self._transaction_pools = TransactionPools(dsn, 1)
         self._ids = itertools.count(1)
         self._asked: dict[int, Future[Any]] = {}
 
@@ -65,13 +67,13 @@ class Remote:
 
     def transaction(self, context: Context) -> Transaction:
         """Give the transaction that completes the attempt, on a connection of this process."""
-        return Transaction(self._connections, RemoteCompletion(context, self))
+        return Transaction(self._transaction_pools, RemoteCompletion(context, self))
 
-    def find_artifact(self, context: Context, key: dict[str, Any]) -> Future[dict[str, Any]]:
+    def find_artifact(self, context: Context, key: ArtifactKey) -> Future[ArtifactFacts]:
         """Find a file."""
         return self.ask(context, "find_artifact", key=key)
 
-    def read_artifact(self, context: Context, key: dict[str, Any], n: int) -> Future[bytes]:
+    def read_artifact(self, context: Context, key: ArtifactKey, n: int) -> Future[bytes]:
         """Give the n-th MiB of a file."""
         return self.ask(context, "read_artifact", key=key, n=n)
 

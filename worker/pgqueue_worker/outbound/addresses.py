@@ -1,8 +1,9 @@
 """Which addresses are public, and which others an operator allows.
 
-Python's ``is_global`` is not enough: it passes forms of IPv6 that carry an IPv4 address to a
-gateway, such as NAT64's ``64:ff9b::7f00:1`` and 6to4's ``2002:7f00:1::``. So what IANA's registries
-of special-purpose addresses hold is refused here by name, and of IPv6 only 2000::/3 is let through.
+Python's ``is_global`` is not enough: it accepts forms of IPv6 that carry an IPv4 address to a
+gateway, such as NAT64's ``64:ff9b::7f00:1`` and 6to4's ``2002:7f00:1::``. So the networks of IANA's
+registries of special-purpose addresses are listed and refused here, and of IPv6 only 2000::/3 is
+accepted.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ _SPECIAL: tuple[Network, ...] = tuple(
 
 
 def is_public(address: Address) -> bool:
-    """Say whether an address is one of the public internet, whatever form it has."""
+    """Return whether an address is one of the public internet, whatever its form."""
     if address.version == 6 and (address not in _UNICAST or address.scope_id is not None):
         return False
     return address.is_global and not _in(address, _SPECIAL)
@@ -64,7 +65,7 @@ def _in(address: Address, networks: tuple[Network, ...]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """What an operator allows besides: hosts by name, and networks."""
+    """What an operator allows besides public addresses: hosts by name, and networks."""
 
     names: frozenset[str] = frozenset()
     networks: tuple[Network, ...] = ()
@@ -73,7 +74,7 @@ class Allowed:
     def parse(cls, text: str) -> Self:
         """Read names and networks, separated by commas: ``hooks.internal, 10.1.0.0/16``.
 
-        Raises ``UsageError`` for what is neither.
+        Raise ``UsageError`` for what is neither.
         """
         names: set[str] = set()
         networks: list[Network] = []
@@ -86,7 +87,7 @@ class Allowed:
             except ValueError as error:
                 # a name has no slash, and no last part that is a number
                 if "/" in item or ":" in item or item.rstrip(".").rpartition(".")[2].isdigit():
-                    message = f"{item!r} is no name of a host and no network: {error}"
+                    message = f"{item!r} is neither the name of a host nor a network: {error}"
                     raise UsageError(
                         message, hint="such as hooks.internal or 10.1.0.0/16"
                     ) from None
@@ -94,7 +95,7 @@ class Allowed:
         return cls(frozenset(names), tuple(networks))
 
     def permits(self, host: str, address: Address) -> bool:
-        """Say whether a host may be reached at an address that it has."""
+        """Return whether a host may be reached at one of its addresses."""
         return (
             is_public(address)
             or host.rstrip(".").lower() in self.names

@@ -1,4 +1,4 @@
-"""Connections to addresses that were looked at: the one resolved name is the one connected to."""
+"""Connections to addresses that were checked: the address that was resolved is connected to."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ __all__ = ["GuardedBackend", "Resolve", "ThreadedResolver"]
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 
-_MOST_ADDRESSES = 4
+_MAX_ADDRESSES = 4
 
 
 class ThreadedResolver:
-    """The system's resolver, in threads of its own: a name server that is silent delays few.
+    """The system's resolver, in threads of its own, so that a silent name server delays few.
 
-    The threads of the event loop are four to six, and who waits for a name may do so for half a
-    minute, whatever timeout its caller has.
+    The event loop has four to six threads, and a look-up may take half a minute, whatever the
+    timeout of its caller.
     """
 
     def __init__(self, threads: int = 64) -> None:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="pgqueue-resolve")
 
     async def __call__(self, host: str, port: int) -> list[str]:
-        """Give every address of a host."""
+        """Return every address of a host."""
         found = await asyncio.get_running_loop().run_in_executor(
             self._threads, _look_up, host, port
         )
         return list(dict.fromkeys(found))
 
     def close(self) -> None:
-        """Ask for no more names."""
+        """Look up no more names."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
@@ -49,7 +49,7 @@ def _look_up(host: str, port: int) -> list[str]:
 
 
 class GuardedBackend(httpcore.AsyncNetworkBackend):
-    """Connects to a host only if every address it has may be reached, and then to one of these."""
+    """Connects to a host only if all of its addresses are permitted, and then to one of these."""
 
     def __init__(self, resolve: Resolve, allowed: Allowed) -> None:
         self._resolve = resolve
@@ -64,7 +64,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Resolve once, look at all answers, and try them in their order."""
+        """Resolve once, check all answers, and try them in order."""
         loop = asyncio.get_running_loop()
         deadline = None if timeout is None else loop.time() + timeout
         try:
@@ -75,7 +75,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         left = len(addresses)
         while True:
             address = addresses[-left]
-            # a share for each: one that is silent leaves time for the next
+            # an equal share of the time: an address that is silent leaves time for the next
             share = None if deadline is None else max(0.0, deadline - loop.time()) / left
             left -= 1
             try:
@@ -96,4 +96,4 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         for address in found:
             if not self._allowed.permits(host, address):
                 raise Refused(f"{host} has the address {address}, which is not public")
-        return found[:_MOST_ADDRESSES]
+        return found[:_MAX_ADDRESSES]

@@ -1,8 +1,8 @@
 """One request to a host that a user named, within bounds.
 
-It goes to public addresses only, and to those an operator allows; a host with any other address is
-refused, and the address that was looked at is the one that is connected to. No redirect is
-followed, no proxy of the environment is asked, nothing is kept between requests.
+Requests go to public addresses only, and to those that an operator allows. A host with any other
+address is refused, and the address that was checked is the one that is connected to. Redirects are
+not followed, proxies of the environment are not used, and nothing is kept between requests.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ __all__ = ["Answer", "Outbound"]
 
 _CONNECT_S = 5.0
 _TOTAL_S = 15.0
-_MOST_BYTES = 64 * 1024
-_MOST_URL = 2048
+_MAX_BYTES = 64 * 1024
+_MAX_URL = 2048
 _PLAIN = re.compile(r"[!-~]+")
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]+\]")
 _PORTS = {"http": 80, "https": 443}
@@ -33,7 +33,7 @@ _PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back: the body up to the bound, ``cut`` if there was more."""
+    """What came back: the body up to the bound; ``cut`` says that there was more."""
 
     status: int
     headers: Mapping[str, str]
@@ -53,7 +53,7 @@ class Outbound:
         tls: ssl.SSLContext | None = None,
         connect_s: float = _CONNECT_S,
         total_s: float = _TOTAL_S,
-        max_bytes: int = _MOST_BYTES,
+        max_bytes: int = _MAX_BYTES,
     ) -> None:
         self._backend = GuardedBackend(resolve or ThreadedResolver(), allowed or Allowed())
         self._tls = tls or httpcore.default_ssl_context()
@@ -69,16 +69,16 @@ class Outbound:
         headers: Mapping[str, str] | None = None,
         content: bytes = b"",
     ) -> Answer:
-        """Make one request and give its answer, whatever its status.
+        """Make one request and return its answer, whatever its status.
 
-        Raises an ``OutboundError`` that says why there is none.
+        Raise an ``OutboundError`` that says why there is none.
         """
         parts = check_url(url)
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
             async with asyncio.timeout(self._total_s):
-                status, given, body, cut = await self._exchange(method, parts, headers, content)
+                status, received, body, cut = await self._exchange(method, parts, headers, content)
         except TimeoutError as error:
             raise TimedOut(f"no whole answer within {self._total_s:g} s") from error
         except httpcore.ConnectTimeout as error:
@@ -86,10 +86,10 @@ class Outbound:
         except httpcore.TimeoutException as error:
             raise TimedOut(f"no answer within {self._total_s:g} s") from error
         except (httpcore.ConnectError, ssl.SSLError) as error:
-            raise Unreachable(f"no connection: {_said(error)}") from error
+            raise Unreachable(f"no connection: {_text_of(error)}") from error
         except (httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
-            raise AnswerLost(f"no answer: {_said(error)}") from error
-        return Answer(status, given, body, cut, loop.time() - began)
+            raise AnswerLost(f"no answer: {_text_of(error)}") from error
+        return Answer(status, received, body, cut, loop.time() - began)
 
     async def _exchange(
         self,
@@ -98,9 +98,9 @@ class Outbound:
         headers: Mapping[str, str] | None,
         content: bytes,
     ) -> tuple[int, dict[str, str], bytes, bool]:
-        given = {
+        sent = {
             "Host": parts.netloc,
-            "Accept-Encoding": "identity",  # what is inflated has no bound
+            "Accept-Encoding": "identity",  # what is decompressed has no bound
             "Connection": "close",
             **(headers or {}),
             "Content-Length": str(len(content)),
@@ -117,7 +117,7 @@ class Outbound:
                     port=parts.port or _PORTS[parts.scheme],
                     target=_target(parts).encode("ascii"),
                 ),
-                headers=[(name.encode(), value.encode("latin-1")) for name, value in given.items()],
+                headers=[(name.encode(), value.encode("latin-1")) for name, value in sent.items()],
                 content=content,
                 extensions={"timeout": {"connect": self._connect_s}},
             ) as response,
@@ -132,24 +132,26 @@ class Outbound:
 
 
 def check_url(url: str) -> SplitResult:
-    """Give the parts of a URL, or raise ``Refused``.
+    """Return the parts of a URL, or raise ``Refused``.
 
-    It is http or https, with a host, in ASCII, without a user and of at most 2,048 characters.
+    It must be http or https, with a host and without a user, in ASCII, of at most 2,048 characters.
     """
-    if len(url) > _MOST_URL or not _PLAIN.fullmatch(url):
-        raise Refused("the URL is no plain ASCII of at most 2,048 characters")
+    if len(url) > _MAX_URL or not _PLAIN.fullmatch(url):
+        raise Refused(
+            f"the URL must be plain ASCII of at most {_MAX_URL:,} characters; it has {len(url):,}"
+        )
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
         raise Refused(f"the URL cannot be read: {error}") from error
     if parts.scheme not in _PORTS:
-        raise Refused("the URL is not one of http or https")
+        raise Refused(f"the URL must be http or https, not {parts.scheme or 'without a scheme'}")
     if "@" in parts.netloc:
-        raise Refused("the URL names a user")
+        raise Refused("the URL must not name a user")
     bare = parts.netloc.removesuffix(f":{port}") if port is not None else parts.netloc.rstrip(":")
     if port == 0 or not _HOST.fullmatch(bare):
-        raise Refused("the URL names no host")
+        raise Refused(f"the URL names no host: {url[:100]!r}")
     return parts._replace(fragment="")
 
 
@@ -158,6 +160,6 @@ def _target(parts: SplitResult) -> str:
     return f"{path}?{parts.query}" if parts.query else path
 
 
-def _said(error: BaseException) -> str:
+def _text_of(error: BaseException) -> str:
     text = str(error) or (str(error.__cause__) if error.__cause__ else "")
     return (text or type(error).__name__)[:500]

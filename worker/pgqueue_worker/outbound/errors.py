@@ -1,7 +1,7 @@
 """Why a request got no answer.
 
 OutboundError
-├── Refused      we do not go there: the URL or an address of its host
+├── Refused      the URL, or an address of its host, is not permitted
 ├── Unreachable  no connection: the name, the network or the certificate
 ├── TimedOut     connected too late, or answered too late
 └── AnswerLost   connected, and what came back was no answer
@@ -15,11 +15,11 @@ class OutboundError(Exception):
 
 
 class Refused(OutboundError):
-    """The URL, or an address that its host has, is not one that we go to."""
+    """The URL, or an address of its host, is not permitted."""
 
 
 class Unreachable(OutboundError):
-    """There is no connection to be had."""
+    """No connection could be made."""
 
 
 class TimedOut(OutboundError):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pgqueue.database.link import Link
+    from pgqueue.handlers.artifacts import ArtifactFacts, ArtifactKey
 
 __all__ = ["Files"]
 
@@ -34,13 +35,13 @@ class Files:
                 },
             )
 
-    async def find(self, key: dict[str, Any]) -> dict[str, Any]:
+    async def find(self, key: ArtifactKey) -> ArtifactFacts:
         """Return what is known of a file: its name, content type, size and SHA-256."""
         async with self._turn:
             ((name, content_type, size, sha256),) = await self._link.rows("find_artifact", key)
         return {"file_name": name, "content_type": content_type, "size": size, "sha256": sha256}
 
-    async def read(self, key: dict[str, Any], n: int) -> bytes:
+    async def read(self, key: ArtifactKey, n: int) -> bytes:
         """Return the n-th MiB of a file."""
         async with self._turn:
             ((data,),) = await self._link.rows("read_artifact", {**key, "n": n})

@@ -13,7 +13,7 @@ import structlog
 
 from pgqueue.errors import DatabaseUnavailable, PgQueueError, UsageError
 from pgqueue.handlers.failure import clean
-from pgqueue.models.task import encode
+from pgqueue.models.values import encode
 from pgqueue_worker.reports.text_buffer import TextBuffer
 from pgqueue_worker.retrying import Patience
 

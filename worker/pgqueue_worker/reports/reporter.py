@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Coroutine
     from concurrent.futures import Future
 
+    from pgqueue.handlers.artifacts import ArtifactFacts, ArtifactKey
     from pgqueue.handlers.context import Context
     from pgqueue_worker.lease import Lease
     from pgqueue_worker.reports.checkpoints import Checkpoints
     from pgqueue_worker.reports.files import Files
     from pgqueue_worker.reports.loop_bridge import LoopBridge
     from pgqueue_worker.reports.outbox import Outbox
-    from pgqueue_worker.reports.transaction import Connections
+    from pgqueue_worker.reports.transaction_pools import TransactionPools
 
 __all__ = ["Reporter"]
 
@@ -39,13 +40,13 @@ class Reporter:
         outbox: Outbox,
         files: Files,
         checkpoints: Checkpoints,
-        connections: Connections,
+        pools: TransactionPools,
     ) -> None:
         self._loop = loop
         self._outbox = outbox
         self._files = files
         self._checkpoints = checkpoints
-        self._connections = connections
+        self._transaction_pools = pools
         self._leases: dict[int, Lease] = {}
 
     def attach(self, lease: Lease) -> None:
@@ -100,14 +101,14 @@ class Reporter:
 
     def transaction(self, context: Context) -> Transaction:
         """Return the transaction that completes the attempt."""
-        return Transaction(self._connections, self.completion(context))
+        return Transaction(self._transaction_pools, self.completion(context))
 
-    def find_artifact(self, context: Context, key: dict[str, Any]) -> Future[dict[str, Any]]:
+    def find_artifact(self, context: Context, key: ArtifactKey) -> Future[ArtifactFacts]:
         """Find a file, whoever asks."""
         del context
         return self._loop.submit(self._files.find(key))
 
-    def read_artifact(self, context: Context, key: dict[str, Any], n: int) -> Future[bytes]:
+    def read_artifact(self, context: Context, key: ArtifactKey, n: int) -> Future[bytes]:
         """Return the n-th MiB of a file."""
         del context
         return self._loop.submit(self._files.read(key, n))

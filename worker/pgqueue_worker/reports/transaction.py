@@ -6,19 +6,15 @@ them, too.
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
-from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolTimeout
+from psycopg_pool import PoolTimeout
 
 from pgqueue import telemetry
-from pgqueue.database.connection import connection_arguments, is_direct, is_direct_sync
-from pgqueue.database.link import takes_writes
 from pgqueue.database.queries import query
 from pgqueue.errors import DatabaseUnavailable, LeaseLost, UsageError, translate
 from pgqueue.handlers.steps import on_loop
@@ -27,14 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
+    from pgqueue_worker.reports.transaction_pools import TransactionPools
+
     Row = tuple[Any, ...]
 
-__all__ = ["Attempt", "Connections", "Transaction"]
-
-_MAX_CONNECTIONS = 10
-_FREE_S = 30.0  # how long an attempt waits for one of them
-_IDLE_S = 60.0
-_PREPARE_AT = 5  # the driver's default: the statements are the handlers' own
+__all__ = ["Attempt", "Transaction"]
 
 
 class Attempt(Protocol):
@@ -68,59 +61,6 @@ class Attempt(Protocol):
         """Note that it is not, as far as is known: it may be interrupted again."""
 
 
-class Connections:
-    """The connections that a process's transactions share: a few, made when they are needed.
-
-    Each one is lent as if it were new, and closed after a minute without use.
-    """
-
-    def __init__(self, dsn: str, max_size: int = _MAX_CONNECTIONS) -> None:
-        self._arguments: dict[str, Any] = {
-            "conninfo": dsn,
-            "kwargs": connection_arguments("pgqueue worker transaction"),
-            "min_size": 0,
-            "max_size": max(1, min(max_size, _MAX_CONNECTIONS)),
-            "timeout": _FREE_S,
-            "max_idle": _IDLE_S,
-            "num_workers": 1,
-            "open": False,
-        }
-        self._for_loop: AsyncConnectionPool[psycopg.AsyncConnection[Row]] | None = None
-        self._for_threads: ConnectionPool[psycopg.Connection[Row]] | None = None
-        self._one_task = asyncio.Lock()
-        self._one_thread = threading.Lock()
-
-    async def for_loop(self) -> AsyncConnectionPool[psycopg.AsyncConnection[Row]]:
-        """Return the pool for handlers on the event loop."""
-        async with self._one_task:
-            if self._for_loop is None:
-                self._for_loop = AsyncConnectionPool(
-                    **self._arguments, configure=_configure, check=_check, reset=_reset
-                )
-                await self._for_loop.open()
-            return self._for_loop
-
-    def for_threads(self) -> ConnectionPool[psycopg.Connection[Row]]:
-        """Return the pool for handlers in threads."""
-        with self._one_thread:
-            if self._for_threads is None:
-                self._for_threads = ConnectionPool(
-                    **self._arguments,
-                    configure=_configure_sync,
-                    check=_check_sync,
-                    reset=_reset_sync,
-                )
-                self._for_threads.open()
-            return self._for_threads
-
-    async def close(self) -> None:
-        """Close them all."""
-        if self._for_loop is not None:
-            await self._for_loop.close()
-        if self._for_threads is not None:
-            self._for_threads.close(timeout=0)
-
-
 class Transaction:
     """One transaction; see ``pgqueue.Context.transaction``.
 
@@ -128,9 +68,9 @@ class Transaction:
     whoever waits for that lock waits for a commit.
     """
 
-    def __init__(self, connections: Connections, attempt: Attempt) -> None:
+    def __init__(self, pools: TransactionPools, attempt: Attempt) -> None:
         self.result: bytes | None = None
-        self._connections = connections
+        self._pools = pools
         self._attempt = attempt
         self._open = False
         self._used = False
@@ -148,7 +88,7 @@ class Transaction:
         self._use()
         async with AsyncExitStack() as stack:
             with _translated():
-                pool = await self._connections.for_loop()
+                pool = await self._pools.for_loop()
                 connection = await stack.enter_async_context(pool.connection())
                 await stack.enter_async_context(connection.transaction())
                 cursor = connection.cursor()
@@ -188,7 +128,7 @@ class Transaction:
         self._use()
         with ExitStack() as stack:
             with _translated():
-                pool = self._connections.for_threads()
+                pool = self._pools.for_threads()
                 connection = stack.enter_context(pool.connection())
                 stack.enter_context(connection.transaction())
                 self._check(connection.execute(query("lease_holds"), self._key()).fetchone())
@@ -280,40 +220,3 @@ def _translated() -> Iterator[None]:
         if isinstance(translated, LeaseLost | DatabaseUnavailable):
             raise translated from error
         raise  # a deferred constraint of the handler's tables, say
-
-
-async def _check(connection: psycopg.AsyncConnection[Row]) -> None:
-    await AsyncConnectionPool.check_connection(connection)
-    _must_take_writes(connection)
-
-
-def _check_sync(connection: psycopg.Connection[Row]) -> None:
-    ConnectionPool.check_connection(connection)
-    _must_take_writes(connection)
-
-
-def _must_take_writes(connection: psycopg.BaseConnection[Row]) -> None:
-    if not takes_writes(connection):
-        connection.pgconn.finish()
-        message = "the server takes no writes any more"
-        raise psycopg.OperationalError(message)
-
-
-async def _configure(connection: psycopg.AsyncConnection[Row]) -> None:
-    connection.prepare_threshold = _PREPARE_AT if await is_direct(connection) else None
-
-
-def _configure_sync(connection: psycopg.Connection[Row]) -> None:
-    connection.prepare_threshold = _PREPARE_AT if is_direct_sync(connection) else None
-
-
-async def _reset(connection: psycopg.AsyncConnection[Row]) -> None:
-    connection.row_factory = tuple_row
-    connection.cursor_factory = psycopg.AsyncCursor
-    await connection.execute(query("forget_session"), prepare=False)
-
-
-def _reset_sync(connection: psycopg.Connection[Row]) -> None:
-    connection.row_factory = tuple_row
-    connection.cursor_factory = psycopg.Cursor
-    connection.execute(query("forget_session"), prepare=False)

@@ -48,7 +48,7 @@ class ProcessHandle:
 
     @classmethod
     async def spawn(cls, start: Start) -> ProcessHandle:
-        """Start a process and tell it what to run. It inherits the environment."""
+        """Start a process and send it what to run. It inherits the environment."""
         ours, theirs = socket.socketpair()
         deadlines = DeadlineTable.create(start.concurrency)
         try:

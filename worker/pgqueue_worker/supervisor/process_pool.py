@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from pgqueue.database.link import Link
+from pgqueue.database.options import Options
 from pgqueue.errors import DatabaseUnavailable
 from pgqueue_worker.retrying import Patience
 from pgqueue_worker.supervisor.process_slot import ProcessSlot
@@ -60,7 +61,7 @@ class ProcessPool:
     async def follow_load(self) -> None:
         """Look at the load, forever, and keep more or fewer processes by it."""
         loop = asyncio.get_running_loop()
-        link = Link(self._plan.dsn, "pgqueue scale")
+        link = Link(self._plan.dsn, Options("pgqueue scale"))
         patience = Patience("scale")
         advice: deque[Advice] = deque()
         queues = list(self._plan.queues) or None

@@ -15,6 +15,7 @@ import structlog
 
 from pgqueue.database import migrations
 from pgqueue.database.link import Link
+from pgqueue.database.options import Options
 from pgqueue.errors import DatabaseUnavailable, PgQueueError, SchemaMismatch, UsageError
 from pgqueue.models.webhook import QUEUE
 from pgqueue_worker.control import Cancel, Drain, Ring
@@ -53,7 +54,7 @@ class Supervisor:
     def __init__(self, plan: Plan, settings: Settings, metrics: Metrics) -> None:
         self._plan = plan
         self._settings = settings
-        self._link = Link(plan.dsn, "pgqueue supervisor")
+        self._link = Link(plan.dsn, Options("pgqueue supervisor"))
         self._turn = asyncio.Lock()
         self._stop = asyncio.Event()
         self._beat = asyncio.Event()
@@ -261,7 +262,7 @@ class Supervisor:
     async def _drain(self, slots: list[asyncio.Task[None]]) -> None:
         _log.info("supervisor_draining", grace_s=self._settings.grace_s)
         for process in list(self._living):
-            if process.worker_id is not None:  # one that registers later is told then
+            if process.worker_id is not None:  # to one that registers later, it is sent then
                 process.control.send(Drain())
                 with suppress(PgQueueError):
                     await self._call("set_worker_state", worker=process.worker_id, state="draining")

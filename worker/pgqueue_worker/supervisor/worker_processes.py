@@ -112,10 +112,10 @@ class WorkerProcesses:
         await self._ended(process, status)
 
     async def retire(self, process: ProcessHandle) -> None:
-        """Tell a process to claim no more, and to end when its attempts have."""
+        """Have a process claim no more, and end when its attempts have."""
         process.retiring = True
         if process.worker_id is None:
-            return  # it is told when it registers
+            return  # the message is sent when it registers
         process.control.send(Retire())
         with suppress(DatabaseUnavailable):  # people see the state; nothing depends on it
             await self._call("set_worker_state", worker=process.worker_id, state="draining")

@@ -17,7 +17,7 @@ __all__ = ["signed"]
 
 
 def signed(id: str, timestamp: int, body: bytes, secrets: Iterable[str]) -> dict[str, str]:
-    """Give the headers of one try, with a signature for each secret (``whsec_…``)."""
+    """Return the headers of one try, with a signature for each secret (``whsec_…``)."""
     text = b"%s.%d.%s" % (id.encode("ascii"), timestamp, body)
     signatures = []
     for secret in secrets:

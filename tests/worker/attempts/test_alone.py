@@ -14,6 +14,7 @@ from pgqueue_worker.worker_process import WorkerProcess
 
 from pgqueue import PgQueue
 from pgqueue.database.link import Link
+from pgqueue.database.options import Options
 
 PATIENCE_S = 45
 ENQUEUE = "select pgqueue.enqueue('noted', to_jsonb(%s::text), queue => 'quiet')"
@@ -41,7 +42,7 @@ class Alone:
 
 @asynccontextmanager
 async def alone(dsn: str) -> AsyncIterator[Alone]:
-    link = Link(dsn, "test")
+    link = Link(dsn, Options("test"))
     registration = {"supervisor": "t", "host": "t", "pid": 1, "version": "0", "queues": []}
     registration |= {"types": [], "concurrency": 5, "lease_s": 60.0}
     ((worker_id,),) = await link.rows("register_worker", registration)

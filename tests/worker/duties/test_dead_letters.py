@@ -3,7 +3,7 @@
 import socket
 
 from tests.worker.conftest import Bench, eventually
-from tests.worker.test_telemetry import metrics
+from tests.worker.supervisor.test_telemetry import metrics
 
 
 def test_a_task_that_failed_for_good_is_kept_with_the_function_that_failed(bench: Bench) -> None:

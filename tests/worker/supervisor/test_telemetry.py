@@ -16,6 +16,7 @@ from pgqueue_worker.worker_process import WorkerProcess
 
 from pgqueue import Context, PgQueue, telemetry
 from pgqueue.database.link import Link
+from pgqueue.database.options import Options
 from tests.worker.conftest import Bench, eventually
 
 
@@ -29,7 +30,7 @@ def spans() -> InMemorySpanExporter:
 
 async def work(app: PgQueue, dsn: str, until: asyncio.Event) -> None:
     """Run a worker process's loops in this one."""
-    link = Link(dsn, "test")
+    link = Link(dsn, Options("test"))
     registration = {
         "supervisor": "test",
         "host": "test",
