@@ -15,13 +15,12 @@ from litestar.exceptions import HTTPException
 from litestar.routes import HTTPRoute
 
 from pgqueue.errors import DatabaseUnavailable
-from pgqueue_api import problems
+from pgqueue_api import docs, health, problems, resources
 from pgqueue_api.http.headers import POLICY, SECURITY
 from pgqueue_api.http.typed_body import TypedRequest
 from pgqueue_api.openapi import handwritten
 from pgqueue_api.openapi.document import build_document
 from pgqueue_api.openapi.links import add_links
-from pgqueue_api.resources import ROUTES
 from pgqueue_api.services import Services
 from pgqueue_api.submit.endpoint import submit_one
 
@@ -42,7 +41,9 @@ if TYPE_CHECKING:
     from pgqueue.settings import Settings
     from pgqueue_api.bounds import Bounds
 
-__all__ = ["Api", "create_app", "document"]
+__all__ = ["ROUTES", "Api", "create_app", "document"]
+
+ROUTES = [*resources.ROUTES, *health.ROUTES, *docs.ROUTES]
 
 _JSON = (b"content-type", b"application/json")
 _PROBLEM = (b"content-type", problems.MEDIA_TYPE.encode())

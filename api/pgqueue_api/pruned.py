@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
     from pgqueue.database.pool import Pool
 
-__all__ = ["missing"]
+__all__ = ["task_not_found"]
 
 
-async def missing(reads: Pool, id: UUID | str) -> NotFound:
+async def task_not_found(reads: Pool, id: UUID | str) -> NotFound:
     """Return the error for a task that was not found: 404, or 410 if its day was pruned."""
     row = await reads.row("is_pruned", {"id": id})
     return missing_task(id, pruned=row is not None and row["pruned"])

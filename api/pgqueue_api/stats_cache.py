@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["Stats"]
 
 _KEPT_S = 1.0
-_MOST_KEPT = 100
+_MAX_KEPT = 100
 
 Key = tuple[int, str | None, str | None]
 
@@ -32,7 +32,7 @@ class Stats:
         async with self._reading:
             kept = self._kept.get(key)
             if kept is None or time.monotonic() - kept[0] > _KEPT_S:
-                if len(self._kept) >= _MOST_KEPT:
+                if len(self._kept) >= _MAX_KEPT:
                     self._kept.clear()
                 kept = self._kept[key] = (time.monotonic(), await self._read(key))
         return kept[1]

@@ -127,10 +127,12 @@ async def test_a_pool_that_retries_says_in_the_end_why_it_could_not_connect(
 async def test_who_waits_too_long_for_a_connection_is_told_that_all_are_in_use(
     make: Callable[..., Pool],
 ) -> None:
-    pool = make(size=1, wait_s=0.05)
+    pool = make(size=1)
     async with pool.link():
+        pool._wait_s = 0.05
         with pytest.raises(DatabaseBusy, match=r"within 0\.05 s"):
             await pool.rows("ping")
+    pool._wait_s = PATIENCE_S
     assert await pool.rows("ping")
 
 

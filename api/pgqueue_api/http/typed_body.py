@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pgqueue_api.bounds import Bounds
 
-__all__ = ["TypedRequest", "validate"]
+__all__ = ["TypedRequest", "places_in", "validate"]
 
 _AROUND = 3  # levels of a body around a payload
 _MAX_ERRORS = 20
@@ -75,11 +75,11 @@ def validate(model: type[BaseModel], content: bytes, depth: int) -> BaseModel:
         return model.model_validate_json(content)
     except ValidationError as error:
         raise Invalid(
-            "the body is not valid", errors=_places(error, value), hint="see /docs"
+            "the body is not valid", errors=places_in(error, value), hint="see /docs"
         ) from error
 
 
-def _places(error: ValidationError, value: Any) -> list[dict[str, str]]:
+def places_in(error: ValidationError, value: Any, prefix: str = "") -> list[dict[str, str]]:
     """Return where a value is wrong, each place once: a union complains once for each member."""
     messages: dict[str, list[str]] = {}
     for one in error.errors(include_url=False, include_context=False, include_input=False):
@@ -92,7 +92,7 @@ def _places(error: ValidationError, value: Any) -> list[dict[str, str]]:
         if message not in found:
             found.append(message)
     return [
-        {"pointer": pointer, "message": "; or ".join(found)[:_MAX_MESSAGE]}
+        {"pointer": prefix + pointer, "message": "; or ".join(found)[:_MAX_MESSAGE]}
         for pointer, found in list(messages.items())[:_MAX_ERRORS]
     ]
 

@@ -21,7 +21,7 @@ import orjson
 from pgqueue import logs
 from pgqueue.database.listener import Listener
 from pgqueue.errors import NotFound, PgQueueError
-from pgqueue_api.pruned import missing
+from pgqueue_api.pruned import task_not_found
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -109,12 +109,12 @@ class Hub:
     def __init__(
         self,
         dsn: str,
-        links: Pool,
+        pool: Pool,
         bounds: Bounds,
         metrics: Metrics,
         on_types: Callable[[], None],
     ) -> None:
-        self._links = links
+        self._pool = pool
         self._bounds = bounds
         self._metrics = metrics
         self._on_types = on_types
@@ -132,7 +132,7 @@ class Hub:
             self._name,
             application_name="pgqueue api listen",
             listen="listen_hub",
-            echo=lambda payload: links.rows("echo", {"payload": payload}),
+            echo=lambda payload: pool.rows("echo", {"payload": payload}),
             hear=self._hear,
             on_connect=self._connected,
             on_change=metrics.listening.set,
@@ -158,7 +158,7 @@ class Hub:
         if self._announced:
             with suppress(PgQueueError):  # it runs out by itself
                 await self._say_listening(0)
-        await self._links.close()
+        await self._pool.close()
 
     @contextmanager
     def watching(self, id: str) -> Iterator[tuple[WatchedTask, asyncio.Event]]:
@@ -181,12 +181,12 @@ class Hub:
 
     async def changes(self, id: str, version: str, position: Position) -> Row | None:
         """Read what is new about one task since a version and a log line; None if nothing is."""
-        rows = await self._links.rows("task_changes", _asked([(id, version, position)]))
+        rows = await self._pool.rows("task_changes", _asked([(id, version, position)]))
         return rows[0] if rows else None
 
-    async def missing(self, id: str) -> NotFound:
+    async def not_found(self, id: str) -> NotFound:
         """Return the error for a task that does not exist."""
-        return await missing(self._links, id)
+        return await task_not_found(self._pool, id)
 
     async def wait_for_end(self, id: str, seconds: float) -> bytes | None:
         """Wait until a task has ended, and return its state then or when time is up."""
@@ -197,7 +197,7 @@ class Hub:
                     await self.announce_watching()
                     row = await self.changes(id, "", START)
                     if row is None:
-                        raise await self.missing(id)
+                        raise await self.not_found(id)
                     watch.start_at(START)
                     watch.take(row, START)
                     state = watch.state
@@ -219,7 +219,7 @@ class Hub:
                 _log.debug("listen_not_said", error=str(error))
 
     async def _say_listening(self, seconds: float) -> None:
-        await self._links.rows(
+        await self._pool.rows(
             "listen_on", {"name": self._name, "channel": "pgqueue_event", "seconds": seconds}
         )
         self._announced = seconds > 0
@@ -292,7 +292,7 @@ class Hub:
             return False
         since = {id: position for id, _, position in known}
         try:
-            rows = await self._links.rows("task_changes", _asked(known))
+            rows = await self._pool.rows("task_changes", _asked(known))
         except PgQueueError as error:
             _log.debug("watched_not_read", error=str(error))
             return False

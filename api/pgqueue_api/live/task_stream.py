@@ -66,7 +66,7 @@ class _TaskStream:
             await self.hub.announce_watching()
             news = await self._read(watch)
             if news is None:
-                raise await self.hub.missing(self.id)
+                raise await self.hub.not_found(self.id)
             yield b"retry: 2000\n\n" + self._frames_of(news)
             while not (self.ended and self._caught_up) and not self.hub.ending.is_set():
                 if self._caught_up:

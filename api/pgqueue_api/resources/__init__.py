@@ -1,13 +1,16 @@
-"""The routes, one module for each noun."""
+"""The resources: one module a noun, and in it the handlers of its routes.
+
+A handler's signature, models, docstring and one decorator are its documentation: see ``openapi``.
+Models enter, JSON text that PostgreSQL wrote leaves.
+"""
 
 from __future__ import annotations
 
 from pgqueue_api.resources import (
+    attempts,
     batches,
     dead_letters,
-    docs,
     events,
-    health,
     hooks,
     limits,
     notices,
@@ -16,7 +19,6 @@ from pgqueue_api.resources import (
     schedules,
     stats,
     tasks,
-    types,
     uploads,
     webhooks,
     workers,
@@ -26,6 +28,7 @@ __all__ = ["ROUTES"]
 
 ROUTES = [
     *tasks.ROUTES,
+    *attempts.ROUTES,
     *batches.ROUTES,
     *hooks.ROUTES,
     *uploads.ROUTES,
@@ -38,8 +41,5 @@ ROUTES = [
     *limits.ROUTES,
     *webhooks.ROUTES,
     *workers.ROUTES,
-    *types.ROUTES,
     *stats.ROUTES,
-    *health.ROUTES,
-    *docs.ROUTES,
 ]

@@ -21,7 +21,7 @@ from pgqueue_api.http.requests import asker, reason_of
 from pgqueue_api.live.event_stream import EventStream
 from pgqueue_api.live.state_stream import open_state_stream
 from pgqueue_api.problems import Invalid
-from pgqueue_api.pruned import missing
+from pgqueue_api.pruned import task_not_found
 from pgqueue_api.resources.operations import operation_item
 from pgqueue_api.schemas.groups import NEW_BATCH, NEW_BATCH_TASKS
 from pgqueue_api.services import Services
@@ -179,7 +179,7 @@ async def get_task_graph(id: FromPath[UUID], services: NamedDependency[Services]
     """Give who waits for whom, near and far."""
     row = await services.reads.row("task_graph", {"id": id})
     if row is None or row["graph"] is None:
-        raise await missing(services.reads, id)
+        raise await task_not_found(services.reads, id)
     return json_answer(row["graph"].encode())
 
 

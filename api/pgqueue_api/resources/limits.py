@@ -9,6 +9,7 @@ from litestar.params import JSONBody
 
 from pgqueue.models.limit import LIMIT_NAME, KeyLimit, KeyLimits, LimitSettings
 from pgqueue_api.http.answers import Json, items
+from pgqueue_api.http.editable import Editable
 from pgqueue_api.http.parameters import (
     Cursor,
     IfMatch,
@@ -19,7 +20,6 @@ from pgqueue_api.http.parameters import (
     plain,
 )
 from pgqueue_api.openapi.operation import Answer, operation
-from pgqueue_api.resources.editable import Editable
 from pgqueue_api.services import Services
 
 __all__ = ["ROUTES"]

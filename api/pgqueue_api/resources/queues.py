@@ -13,10 +13,10 @@ from litestar.params import JSONBody, QueryParameter
 from pgqueue.models.base import QUEUE_NAME, GivenReason
 from pgqueue.models.queue import Queue, Queues, QueueSettings, Scale
 from pgqueue_api.http.answers import Json, items
+from pgqueue_api.http.editable import Editable
 from pgqueue_api.http.parameters import IfMatch, name_in_path, plain, prefer_wait, wrong
 from pgqueue_api.http.requests import asker, wait_in
 from pgqueue_api.openapi.operation import Answer, operation
-from pgqueue_api.resources.editable import Editable
 from pgqueue_api.services import Services
 
 __all__ = ["ROUTES"]

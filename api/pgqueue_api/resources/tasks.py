@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
-from litestar import Request, Response
+from litestar import Request
 from litestar.di import NamedDependency
 from litestar.params import HeaderParameter, JSONBody, QueryParameter
 
-from pgqueue.errors import NotFound
-from pgqueue.models.attempt import Artifacts, Attempts, Checkpoints, Logs
 from pgqueue.models.base import GivenReason
 from pgqueue.models.bulk import Bulk, BulkResult
 from pgqueue.models.explanation import Explanation
@@ -34,20 +32,18 @@ from pgqueue_api.http.parameters import (
     decode_id,
     encode_id,
     id_in_path,
-    name_in_path,
     plain,
     prefer_wait,
     time_filter,
     time_of,
 )
 from pgqueue_api.http.preconditions import needed, tags_in
-from pgqueue_api.live.task_stream import parse_position
 from pgqueue_api.openapi.operation import Answer, operation
-from pgqueue_api.pruned import missing
+from pgqueue_api.pruned import task_not_found
 from pgqueue_api.services import Services
 from pgqueue_api.submit import endpoint
 
-__all__ = ["ROUTES", "TaskId"]
+__all__ = ["ROUTES", "TaskId", "check_exists"]
 
 AnyRequest = Request[Any, Any, Any]
 TaskId = Annotated[UUID, id_in_path("The id of the task.")]
@@ -173,7 +169,7 @@ async def get_task(id: TaskId, services: NamedDependency[Services]) -> Json[Task
     """Read a task."""
     row = await services.reads.row("task_states", {"ids": [id]})
     if row is None:
-        raise await missing(services.reads, id)
+        raise await task_not_found(services.reads, id)
     return Json(row["state"], ETag=row["etag"])
 
 
@@ -196,7 +192,7 @@ async def update_task(
     """
     seen = tags_in(if_match)
     if seen is None:
-        await _exists(services, id)
+        await check_exists(services, id)
         raise needed(f"task {id}")
     priority = data.priority
     row = await services.writes.row(
@@ -260,105 +256,8 @@ async def explain_task(id: TaskId, services: NamedDependency[Services]) -> Json[
     """
     row = await services.reads.row("explain_task", {"id": id})
     if row is None:
-        raise await missing(services.reads, id)
+        raise await task_not_found(services.reads, id)
     return Json(row["item"])
-
-
-@operation(
-    "GET /v1/tasks/{id:uuid}/attempts", Answer(200, "Every start."), tag="tasks", problems=_GONE
-)
-async def list_attempts(id: TaskId, services: NamedDependency[Services]) -> Json[Attempts]:
-    """List the attempts of a task.
-
-    Latest first, including the one that is running.
-    """
-    return await _list_of_task(services, "task_attempts", id, {"most": 1000})
-
-
-@operation(
-    "GET /v1/tasks/{id:uuid}/checkpoints",
-    Answer(200, "What it remembers."),
-    tag="tasks",
-    problems=_GONE,
-)
-async def list_checkpoints(id: TaskId, services: NamedDependency[Services]) -> Json[Checkpoints]:
-    """List the checkpoints of a task.
-
-    The results of its steps by name; the latest checkpoint has the empty name. At most 1,000 names
-    and 4 MiB of data.
-    """
-    return await _list_of_task(services, "task_checkpoints", id, {})
-
-
-@operation(
-    "GET /v1/tasks/{id:uuid}/logs", Answer(200, "A page of lines."), tag="tasks", problems=_GONE
-)
-async def list_logs(
-    id: TaskId,
-    services: NamedDependency[Services],
-    cursor: Cursor = None,
-    limit: PageSize = 100,
-) -> Json[Logs]:
-    """List what the handler logged, in order."""
-    lease_id, seq = parse_position(cursor)
-    rows = await services.reads.rows(
-        "task_logs", {"id": id, "lease_id": lease_id, "seq": seq, "most": limit + 1}
-    )
-    if not rows:
-        await _exists(services, id)
-    page = rows[:limit]
-    more = f"{page[-1]['lease_id']}-{page[-1]['seq']}" if len(rows) > limit else None
-    return items([row["item"] for row in page], next=more)
-
-
-@operation(
-    "GET /v1/tasks/{id:uuid}/artifacts", Answer(200, "The files."), tag="tasks", problems=_GONE
-)
-async def list_artifacts(id: TaskId, services: NamedDependency[Services]) -> Json[Artifacts]:
-    """List the files of a task, by name."""
-    return await _list_of_task(services, "task_artifacts", id, {})
-
-
-@operation(
-    "GET /v1/tasks/{id:uuid}/artifacts/{name:str}",
-    Answer(200, "The file.", media_type="*/*", schema={"type": "string", "format": "binary"}),
-    Answer(304, "Unchanged since `If-None-Match`."),
-    tag="tasks",
-    problems=(*_GONE, 422),
-)
-async def get_artifact(
-    id: TaskId,
-    name: Annotated[str, name_in_path("The name of the file.", "report.pdf")],
-    request: AnyRequest,
-    services: NamedDependency[Services],
-) -> Response[bytes]:
-    """Download a file of a task.
-
-    With its own content type; the ETag is its SHA-256.
-    """
-    key = {"id": id, "name": plain(name, "name")}
-    head = await services.reads.row("artifact_head", key)
-    if head is None:
-        await _exists(services, id)
-        raise NotFound(f"task {id} has no artifact {name[:100]!r}")
-    headers = {
-        "Content-Type": head["content_type"],
-        "ETag": f'"{head["sha256"]}"',
-        "Content-Disposition": f'inline; filename="{name}"',
-        # to be shown, but never to run as a page of this site
-        "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'",
-        "Cache-Control": "private, no-cache",
-    }
-    known = [
-        tag.strip().removeprefix("W/")
-        for tag in request.headers.get("if-none-match", "").split(",")
-    ]
-    if headers["ETag"] in known or known == ["*"]:
-        return Response(b"", status_code=304, headers=headers)
-    row = await services.reads.row("artifact_data", key)
-    if row is None:
-        raise NotFound(f"task {id} has no artifact {name[:100]!r}")
-    return Response(row["data"], headers=headers)
 
 
 ROUTES = [
@@ -370,11 +269,6 @@ ROUTES = [
     cancel_task,
     retry_task,
     explain_task,
-    list_attempts,
-    list_checkpoints,
-    list_logs,
-    list_artifacts,
-    get_artifact,
 ]
 
 
@@ -386,19 +280,13 @@ def _answered(answer: endpoint.Answered) -> Json[Any]:
 
 async def _after(services: Services, id: UUID, status: str | None) -> Json[Task]:
     if status is None:
-        raise await missing(services.reads, id)
+        raise await task_not_found(services.reads, id)
     # on the writing side: a replica for reads may be a moment behind
     [row] = await services.writes.rows("task_states", {"ids": [id]})
     return Json(row["state"], ETag=row["etag"])
 
 
-async def _list_of_task(services: Services, name: str, id: UUID, more: dict[str, int]) -> Json[Any]:
-    rows = await services.reads.rows(name, {"id": id, **more})
-    if not rows:
-        await _exists(services, id)
-    return items([row["item"] for row in rows])
-
-
-async def _exists(services: Services, id: UUID) -> None:
+async def check_exists(services: Services, id: UUID) -> None:
+    """Raise ``NotFound`` unless there is such a task."""
     if await services.reads.row("task_exists", {"id": id}) is None:
-        raise await missing(services.reads, id)
+        raise await task_not_found(services.reads, id)

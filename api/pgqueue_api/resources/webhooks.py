@@ -24,6 +24,7 @@ from pgqueue.models.webhook import (
     WebhookSettings,
 )
 from pgqueue_api.http.answers import Json, items
+from pgqueue_api.http.editable import Editable
 from pgqueue_api.http.parameters import (
     Cursor,
     IfMatch,
@@ -33,7 +34,6 @@ from pgqueue_api.http.parameters import (
     id_in_path,
 )
 from pgqueue_api.openapi.operation import Answer, operation
-from pgqueue_api.resources.editable import Editable
 from pgqueue_api.services import Services
 
 __all__ = ["ROUTES"]

@@ -1,4 +1,4 @@
-"""/v1/workers: the processes that run tasks."""
+"""/v1/workers, /v1/types: the processes that run tasks, and the types that they have published."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from typing import Annotated
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
+from pgqueue.errors import NotFound
+from pgqueue.models.task_type import Type, Types
 from pgqueue.models.worker import Workers
 from pgqueue_api.http.answers import Json, items
+from pgqueue_api.http.parameters import name_in_path
 from pgqueue_api.openapi.operation import Answer, operation
 from pgqueue_api.services import Services
 
@@ -30,4 +33,30 @@ async def list_workers(
     return items(row["item"] for row in rows)
 
 
-ROUTES = [list_workers]
+@operation("GET /v1/types", Answer(200, "The types."), tag="overview")
+async def list_types(services: NamedDependency[Services]) -> Json[Types]:
+    """List types.
+
+    As workers have published them, with the schema of their payload.
+    """
+    return items(kind.item for kind in await services.registry.all())
+
+
+@operation(
+    "GET /v1/types/{name:str}", Answer(200, "The type."), tag="overview", problems=(404, 422)
+)
+async def get_type(
+    name: Annotated[str, name_in_path("The name of the type.", "sleep")],
+    services: NamedDependency[Services],
+) -> Json[Type]:
+    """Read a type.
+
+    With the schema of its payload.
+    """
+    for kind in await services.registry.all():
+        if kind.name == name:
+            return Json(kind.item)
+    raise NotFound(f"there is no type {name[:100]!r}", hint="GET /v1/types lists them")
+
+
+ROUTES = [list_workers, list_types, get_type]

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
 import orjson
+from pydantic import ValidationError
 
 from pgqueue.errors import PayloadError
 from pgqueue.models.task import DEDUP, JUST_STORED, Task, TaskInput
 from pgqueue.models.values import PRIORITIES
+from pgqueue_api.http.typed_body import places_in
 from pgqueue_api.openapi.models import schema_of
 from pgqueue_api.problems import Invalid
 from pgqueue_api.submit.types import explain
@@ -85,10 +87,14 @@ _APART = frozenset({"dedup_key", "depends_on", "batch_id"})
 
 def check_shape(raw: Any, prefix: str = "") -> None:
     """Raise ``Invalid`` unless the value has the shape of a new task."""
-    if not _SHAPE.is_valid(raw):
-        raise Invalid(
-            "this is not a valid task", errors=explain(_SHAPE, raw, prefix), hint="see /docs"
-        )
+    if _SHAPE.is_valid(raw):
+        return
+    try:
+        TaskInput.model_validate_json(orjson.dumps(raw))
+        places = explain(_SHAPE, raw, prefix)
+    except ValidationError as error:  # it points deeper than a schema does
+        places = places_in(error, raw, prefix)
+    raise Invalid("this is not a valid task", errors=places, hint="see /docs")
 
 
 def check(

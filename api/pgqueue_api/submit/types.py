@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Registry", "TaskType", "explain"]
 
-_MOST_ERRORS = 20
-_LONGEST_MESSAGE = 300
+_MAX_ERRORS = 20
+_MAX_MESSAGE = 300
 _REREAD_AT_MOST_EVERY_S = 1.0
 
 _log = logs.get_logger("pgqueue.api")
@@ -148,7 +148,7 @@ def explain(
         errors.append(
             {"pointer": prefix + _pointer(error.instance_path), "message": _short(error.message)}
         )
-        if len(errors) == _MOST_ERRORS:
+        if len(errors) == _MAX_ERRORS:
             break
     return errors
 
@@ -158,7 +158,7 @@ def _pointer(path: Iterable[str | int]) -> str:
 
 
 def _short(message: str) -> str:
-    return message if len(message) <= _LONGEST_MESSAGE else message[:_LONGEST_MESSAGE] + "…"
+    return message if len(message) <= _MAX_MESSAGE else message[:_MAX_MESSAGE] + "…"
 
 
 def _type_of(row: Mapping[str, Any]) -> TaskType:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
 from pydantic import BaseModel
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from pgqueue.settings import Settings
 
-__all__ = ["WAITS_S", "Delivered", "Deliverer", "Delivery", "delivering_app", "retry_after_s"]
+__all__ = ["WAITS_S", "Deliverer", "Delivery", "delivering_app", "retry_after_s"]
 
 WAITS_S = (5, 300, 1_800, 7_200, 18_000, 36_000, 36_000)
 """The pauses between tries, each up to a fifth longer: the eighth try is after some 28 hours."""
@@ -40,13 +40,6 @@ class Delivery(BaseModel):
     """The payload of the task. What is sent is stored elsewhere, so that no secret is here."""
 
     delivery_id: str
-
-
-class Delivered(TypedDict):
-    """The result of the task; without a status, an earlier attempt had delivered it."""
-
-    delivered: bool
-    response_status: NotRequired[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +90,7 @@ class Deliverer:
         self._database = Pool.patient(dsn, "pgqueue webhooks", size=_MAX_CONNECTIONS)
         self._agent = f"pgqueue/{version('pgqueue')}"
 
-    async def deliver(self, ctx: Context, payload: Delivery) -> Delivered | Retry | Cancel:
+    async def deliver(self, ctx: Context, payload: Delivery) -> dict[str, int] | Retry | Cancel:
         """Try once. The number of the attempt says how many tries are left."""
         id = payload.delivery_id
         row = await self._row("webhook_request", id=id)
@@ -107,7 +100,7 @@ class Deliverer:
             case "gone":
                 return Cancel("there is no such delivery any more")
             case "delivered":  # by an attempt that died before its finish was recorded
-                return Delivered(delivered=True)
+                return {"delivered": True}
             case "disabled":
                 await self._record(id, "cancelled")
                 return Cancel("its webhook is disabled or deleted")
@@ -128,12 +121,14 @@ class Deliverer:
             return await self._failed(ctx, id, str(error), _Try(took_s, error=str(error)))
         return await self._answered(ctx, id, answer)
 
-    async def _answered(self, ctx: Context, id: str, answer: Answer) -> Delivered | Retry | Cancel:
+    async def _answered(
+        self, ctx: Context, id: str, answer: Answer
+    ) -> dict[str, int] | Retry | Cancel:
         text = answer.body[:_MAX_LOGGED].decode(errors="replace").replace("\0", "\ufffd")
         took_s = round(answer.took_s, 3)
         if 200 <= answer.status < 300:
             await self._record(id, "delivered", _Try(took_s, answer.status, text))
-            return Delivered(delivered=True, response_status=answer.status)
+            return {"delivered": True, "response_status": answer.status}
         if answer.status == HTTPStatus.GONE:
             error = "the receiver wants no more"
             await self._record(id, "failed", _Try(took_s, answer.status, text, error), gone=True)

@@ -16,7 +16,7 @@ from pgqueue_api.openapi.operation import Answer, operation
 
 __all__ = ["ROUTES"]
 
-_SITE = Path(__file__).parent.parent / "site"
+_SITE = Path(__file__).parent / "site"
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
