@@ -11,8 +11,8 @@ from pathlib import Path
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
-from tests.outbound.origin import certificate
 from tests.processes import free_port
+from tests.worker.outbound.origin import certificate
 
 USER, PASSWORD = b"shop", b"correct horse"
 

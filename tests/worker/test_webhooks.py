@@ -10,8 +10,8 @@ import psutil
 import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from tests.outbound.origin import Origin, Received, Reply
 from tests.worker.conftest import Bench, eventually
+from tests.worker.outbound.origin import Origin, Received, Reply
 
 ALLOWED = {"PGQUEUE_OUTBOUND_ALLOW_HOSTS": "127.0.0.0/8, localhost"}
 

@@ -17,7 +17,7 @@ from pgqueue_worker.outbound import (
     Unreachable,
 )
 
-from tests.outbound.origin import Origin, Reply, certificate
+from tests.worker.outbound.origin import Origin, Reply, certificate
 
 NAME = "hooks.example.com"
 HERE = Allowed.parse("127.0.0.1")
