@@ -31,7 +31,7 @@ def marked(mark: str) -> list[str]:
     return found
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 20) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 45) -> None:
     """Wait for what other processes do; fail after ``seconds``."""
     deadline = time.monotonic() + seconds
     while not condition():

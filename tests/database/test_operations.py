@@ -376,7 +376,7 @@ def test_a_cancel_of_an_operation_waits_for_its_part_and_wins(queue: Queue, work
     with queue.holding() as other:
         step(other)
         cancelling = queue.blocked(lambda q: q.value("select pgqueue.cancel_operation(%s)", id))
-    assert cancelling.result(20) == "cancelled"
+    assert cancelling.result(45) == "cancelled"
     assert operation(queue, id)["done"] == 2
 
 

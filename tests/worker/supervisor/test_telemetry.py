@@ -103,7 +103,7 @@ async def test_without_an_exporter_nothing_is_recorded_and_no_header_is_stored(
 
 
 def metrics(port: int) -> dict[str, float]:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=45) as answer:
         lines = answer.read().decode().splitlines()
     return {
         name: float(value)
