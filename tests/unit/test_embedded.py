@@ -232,7 +232,7 @@ def test_a_cluster_of_another_major_version_is_refused(data_dir: Path) -> None:
     with EmbeddedServer(data_dir, settings=FAST):
         pass
     (data_dir / "postgresql" / "PG_VERSION").write_text("14\n")
-    with pytest.raises(UsageError, match="made by PostgreSQL 14; this is 18"):
+    with pytest.raises(UsageError, match="created by PostgreSQL 14; this is 18"):
         EmbeddedServer(data_dir).start()
 
 

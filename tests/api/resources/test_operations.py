@@ -7,8 +7,8 @@ import pytest
 from pgqueue_api.bounds import Bounds
 from pgqueue_api.server import Server
 
+from tests.api.resources.test_dead_letters import fail
 from tests.api.sse import events
-from tests.api.test_dead_letters import fail
 from tests.api.worker import Worker
 
 ALL = {"kind": "redrive", "filter": {"all": True}}

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from tests.api.test_submit import JSON, POISON
+from tests.api.submit.test_submit import JSON, POISON
 from tests.api.worker import Worker
 
 

@@ -5,7 +5,7 @@ import asyncio
 import httpx
 import pytest
 
-from tests.api.test_bulk import bulk
+from tests.api.submit.test_bulk import bulk
 from tests.api.worker import Worker
 
 KEY = {"idempotency-key": "order-7"}

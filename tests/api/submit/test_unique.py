@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from pgqueue_api.app import Api
 
-from tests.api.test_bulk import bulk
+from tests.api.submit.test_bulk import bulk
 from tests.api.worker import Worker
 
 KEY = {"type": "noop", "dedup_key": "k"}
