@@ -18,9 +18,7 @@ from pgqueue.errors import DatabaseUnavailable
 from pgqueue_api import docs, health, problems, resources
 from pgqueue_api.http.headers import POLICY, SECURITY
 from pgqueue_api.http.typed_body import TypedRequest
-from pgqueue_api.openapi import handwritten
 from pgqueue_api.openapi.document import build_document
-from pgqueue_api.openapi.links import add_links
 from pgqueue_api.services import Services
 from pgqueue_api.submit.endpoint import submit_one
 
@@ -52,15 +50,7 @@ _PROBLEM = (b"content-type", problems.MEDIA_TYPE.encode())
 @cache
 def document() -> dict[str, Any]:
     """Return the OpenAPI document."""
-    made, rest = build_document(ROUTES), handwritten()
-    for path, item in rest["paths"].items():
-        made["paths"][path] = {**item, **made["paths"].get(path, {})}
-    made["components"]["schemas"] = {
-        **rest["components"]["schemas"],
-        **made["components"]["schemas"],
-    }
-    add_links(made["paths"])
-    return made
+    return build_document(ROUTES)
 
 
 @cache

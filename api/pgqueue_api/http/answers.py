@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar, cast
 import orjson
 from litestar import Response
 
-__all__ = ["Json", "items", "json_answer"]
+__all__ = ["Json", "items"]
 
 T = TypeVar("T")
 
@@ -29,11 +29,6 @@ class Json(Response[T], Generic[T]):
                 if value is not None
             },
         )
-
-
-def json_answer(content: bytes) -> Json[Any]:
-    """Answer with JSON."""
-    return Json(content)
 
 
 def items(texts: Iterable[str | bytes], **more: str | None) -> Json[Any]:

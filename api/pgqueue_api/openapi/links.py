@@ -13,6 +13,7 @@ __all__ = ["add_links"]
 _FOUND_IN: dict[str, Mapping[str, str]] = {
     "/v1/tasks/{id}": {
         "Task": "/id",
+        "SubmittedTask": "/id",
         "TaskPage": "/items/0/id",
         "BulkResult": "/items/0/id",
         "BatchTasks": "/items/0/id",

@@ -2,169 +2,241 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
-import jsonschema_rs
 import orjson
-from litestar import Request, Response, get, post
+from litestar import Request
 from litestar.di import NamedDependency
-from litestar.params import FromPath, QueryParameter
+from litestar.params import JSONBody, QueryParameter
 
 from pgqueue import telemetry
+from pgqueue.database.pool import Row
 from pgqueue.errors import NotFound
-from pgqueue.models.task import StatusName
-from pgqueue_api.http import bodies
-from pgqueue_api.http.answers import items, json_answer
-from pgqueue_api.http.parameters import decode_id, encode_id
-from pgqueue_api.http.requests import asker, reason_of
+from pgqueue.models.base import GivenReason
+from pgqueue.models.batch import (
+    Batch,
+    BatchInput,
+    BatchPage,
+    BatchStatus,
+    BatchTaskIds,
+    BatchTasks,
+    BatchTasksInput,
+    Graph,
+)
+from pgqueue.models.operation import Operation
+from pgqueue_api.http.answers import Json, items
+from pgqueue_api.http.parameters import Cursor, PageSize, decode_id, encode_id, id_in_path
+from pgqueue_api.http.requests import asker
 from pgqueue_api.live.event_stream import EventStream
 from pgqueue_api.live.state_stream import open_state_stream
-from pgqueue_api.problems import Invalid
+from pgqueue_api.openapi.operation import Answer, Events, operation
 from pgqueue_api.pruned import task_not_found
 from pgqueue_api.resources.operations import operation_item
-from pgqueue_api.schemas.groups import NEW_BATCH, NEW_BATCH_TASKS
+from pgqueue_api.resources.tasks import StatusFilter, TaskId
 from pgqueue_api.services import Services
 from pgqueue_api.submit.all_or_none import all_or_none, pointing
 from pgqueue_api.submit.callbacks import callback_of
 from pgqueue_api.submit.endpoint import check_one
-from pgqueue_api.submit.types import explain
 
 __all__ = ["ROUTES"]
 
-Json = Response[bytes]
 AnyRequest = Request[Any, Any, Any]
-BatchStatusName = Literal["open", "running", "completed", "failed", "cancelled"]
+BatchId = Annotated[UUID, id_in_path("The id of the batch.")]
+InStatus = Annotated[
+    BatchStatus | None,
+    QueryParameter(name="status", description="Return only batches with this status."),
+]
+ParentId = Annotated[
+    UUID | None,
+    QueryParameter(name="parent_id", description="Return only batches that belong to this one."),
+]
 
+_TAG = "batches"
+_BODY = 4 * 1024 * 1024
 _CALLBACKS = ("on_success", "on_failure", "on_complete")
+_STARTED = Answer(201, "Started.", {"Location": "The path of the operation."})
 
 
-def _validator(schema: dict[str, Any]) -> jsonschema_rs.Draft202012Validator:
-    """Check all but what is checked by itself, with a place of its own."""
-    looser: dict[str, Any] = {key: {"type": ["object", "null"]} for key in _CALLBACKS}
-    looser["tasks"] = {**schema["properties"]["tasks"], "items": {}}
-    properties = {name: looser.get(name, of) for name, of in schema["properties"].items()}
-    return jsonschema_rs.Draft202012Validator({**schema, "properties": properties})
+@operation(
+    "POST /v1/batches",
+    Answer(201, "Stored.", {"Location": "The path of the batch."}),
+    tag=_TAG,
+    problems=(404, 409),
+    max_body=_BODY,
+)
+async def create_batch(
+    request: AnyRequest, data: JSONBody[BatchInput], services: NamedDependency[Services]
+) -> Json[Batch]:
+    """Create a batch.
 
-
-_NEW = _validator(NEW_BATCH)
-_MORE = _validator(NEW_BATCH_TASKS)
-
-
-@post("/v1/batches", status_code=201)
-async def create_batch(request: AnyRequest, services: NamedDependency[Services]) -> Json:
-    """Make a batch."""
-    given = await _read(request, services, _NEW)
+    With `tasks`, the batch holds these and is closed, unless it is `open`. Without, it is open: add
+    tasks, then close it. All of it is stored, or nothing.
+    """
     callbacks = {
-        name: await callback_of(services, given.get(name), f"/{name}") for name in _CALLBACKS
+        name: await callback_of(services, getattr(data, name), f"/{name}") for name in _CALLBACKS
     }
-    tasks = None if given.get("tasks") is None else await _tasks(request, services, given["tasks"])
+    given = data.model_fields_set
+    tasks = await _tasks(request, services, data.tasks) if "tasks" in given else None
     with pointing("", "/tasks"):
         row = await services.keyed.row(
             "create_batch",
             {
-                "name": given["name"],
+                "name": data.name,
                 "tasks": tasks,
-                "metadata": orjson.dumps(given.get("metadata") or {}).decode(),
-                "parent_id": given.get("parent_id"),
-                "open": given.get("open"),
-                "callback_url": given.get("callback_url"),
+                "metadata": orjson.dumps(data.metadata).decode(),
+                "parent_id": data.parent_id,
+                "open": data.open if "open" in given else None,
+                "callback_url": data.callback_url,
                 **callbacks,
             },
         )
     assert row is not None
-    item = await _item(services, row["id"], written=True)
-    return _answered(item, 201, Location=f"/v1/batches/{row['id']}")
+    batch = await _row(services, row["id"], written=True)
+    return Json(batch["item"], Location=f"/v1/batches/{row['id']}")
 
 
-@get("/v1/batches")
+@operation("GET /v1/batches", Answer(200, "A page of batches."), tag=_TAG)
 async def list_batches(
     *,
     services: NamedDependency[Services],
-    status: Annotated[BatchStatusName | None, QueryParameter(name="status")] = None,
-    parent_id: Annotated[UUID | None, QueryParameter(name="parent_id")] = None,
-    cursor: Annotated[str | None, QueryParameter(name="cursor", max_length=40)] = None,
-    limit: Annotated[int, QueryParameter(name="limit", ge=1, le=200)] = 50,
-) -> Json:
-    """Give a page of batches, latest first."""
+    status: InStatus = None,
+    parent_id: ParentId = None,
+    cursor: Cursor = None,
+    limit: PageSize = 50,
+) -> Json[BatchPage]:
+    """List batches.
+
+    Latest first. Batches are kept for 30 days after they end.
+    """
     rows = await services.reads.rows(
         "batch_states", _asked(None, status, parent_id, decode_id(cursor), limit + 1)
     )
     page = rows[:limit]
-    return items(
-        [row["item"] for row in page],
-        next=encode_id(page[-1]["id"]) if len(rows) > limit else None,
-    )
+    more = encode_id(page[-1]["id"]) if len(rows) > limit else None
+    return items([row["item"] for row in page], next=more)
 
 
-@get("/v1/batches/{id:uuid}")
-async def get_batch(id: FromPath[UUID], services: NamedDependency[Services]) -> Json:
-    """Give a batch as it stands."""
-    return json_answer(await _item(services, id))
+@operation("GET /v1/batches/{id:uuid}", Answer(200, "The batch."), tag=_TAG, problems=(404,))
+async def get_batch(id: BatchId, services: NamedDependency[Services]) -> Json[Batch]:
+    """Read a batch.
+
+    Its counts are exact at this moment.
+    """
+    return Json((await _row(services, id))["item"])
 
 
-@get("/v1/batches/{id:uuid}/tasks")
+@operation(
+    "GET /v1/batches/{id:uuid}/tasks", Answer(200, "A page of tasks."), tag=_TAG, problems=(404,)
+)
 async def list_batch_tasks(
-    id: FromPath[UUID],
+    id: BatchId,
     services: NamedDependency[Services],
-    status: Annotated[StatusName | None, QueryParameter(name="status")] = None,
-    cursor: Annotated[str | None, QueryParameter(name="cursor", max_length=40)] = None,
-    limit: Annotated[int, QueryParameter(name="limit", ge=1, le=200)] = 50,
-) -> Json:
-    """Give a page of a batch's tasks, in the order made."""
+    status: StatusFilter = None,
+    cursor: Cursor = None,
+    limit: PageSize = 50,
+) -> Json[BatchTasks]:
+    """List the tasks of a batch.
+
+    In the order of creation. With a filter, a page may hold fewer tasks and still have a `next`.
+    """
     row = await services.reads.row(
         "batch_tasks", {"id": id, "status": status, "after": decode_id(cursor), "most": limit}
     )
     assert row is not None
     if not row["items"]:
-        await _item(services, id)
+        await _row(services, id)
     return items(row["items"], next=encode_id(row["next"]))
 
 
-@post("/v1/batches/{id:uuid}/tasks", status_code=201)
+@operation(
+    "POST /v1/batches/{id:uuid}/tasks",
+    Answer(201, "Stored."),
+    tag=_TAG,
+    problems=(404, 409),
+    max_body=_BODY,
+)
 async def add_to_batch(
-    id: FromPath[UUID], request: AnyRequest, services: NamedDependency[Services]
-) -> Json:
-    """Add tasks to an open batch."""
-    given = await _read(request, services, _MORE)
-    tasks = await _tasks(request, services, given["tasks"])
+    id: BatchId,
+    request: AnyRequest,
+    data: JSONBody[BatchTasksInput],
+    services: NamedDependency[Services],
+) -> Json[BatchTaskIds]:
+    """Add tasks to an open batch.
+
+    All of them are stored, or none. A closed batch answers 409.
+    """
+    tasks = await _tasks(request, services, data.tasks)
     with pointing("", "/tasks"):
         row = await services.keyed.row("add_to_batch", {"id": id, "tasks": tasks})
     assert row is not None
-    return _answered(orjson.dumps({"ids": row["ids"]}), 201)
+    return Json(orjson.dumps({"ids": row["ids"]}))
 
 
-@post("/v1/batches/{id:uuid}/close", status_code=200)
-async def close_batch(id: FromPath[UUID], services: NamedDependency[Services]) -> Json:
-    """Close a batch."""
+@operation(
+    "POST /v1/batches/{id:uuid}/close",
+    Answer(200, "The batch afterwards."),
+    tag=_TAG,
+    problems=(404,),
+)
+async def close_batch(id: BatchId, services: NamedDependency[Services]) -> Json[Batch]:
+    """Close a batch.
+
+    No more tasks can be added, and it ends when all of them have ended. Closing it again changes
+    nothing.
+    """
     await services.keyed.rows("close_batch", {"id": id})
-    return json_answer(await _item(services, id, written=True))
+    return Json((await _row(services, id, written=True))["item"])
 
 
-@post("/v1/batches/{id:uuid}/cancel", status_code=201)
+@operation(
+    "POST /v1/batches/{id:uuid}/cancel",
+    _STARTED,
+    tag=_TAG,
+    problems=(404, 409),
+    body_required=False,
+)
 async def cancel_batch(
-    id: FromPath[UUID], request: AnyRequest, services: NamedDependency[Services]
-) -> Json:
-    """Cancel all of a batch."""
-    reason = await reason_of(request, services)
+    id: BatchId,
+    request: AnyRequest,
+    services: NamedDependency[Services],
+    data: JSONBody[GivenReason | None] = None,
+) -> Json[Operation]:
+    """Cancel a batch.
+
+    The batch and those in it are closed, and an operation cancels their unfinished tasks.
+    """
     row = await services.keyed.row(
-        "cancel_batch", {"id": id, "reason": reason, "requested_by": asker(request)}
+        "cancel_batch",
+        {"id": id, "reason": data and data.text, "requested_by": asker(request)},
     )
-    return await _operation(services, id, row["id"] if row else None)
+    return await _operation(services, id, row)
 
 
-@post("/v1/batches/{id:uuid}/retry", status_code=201)
+@operation("POST /v1/batches/{id:uuid}/retry", _STARTED, tag=_TAG, problems=(404, 409))
 async def retry_batch(
-    id: FromPath[UUID], request: AnyRequest, services: NamedDependency[Services]
-) -> Json:
-    """Run what failed in a batch again."""
+    id: BatchId, request: AnyRequest, services: NamedDependency[Services]
+) -> Json[Operation]:
+    """Retry the failed tasks of a batch.
+
+    Those of the batches in it, too. A batch that had ended is running again, and ends again.
+    """
     row = await services.writes.row("retry_batch", {"id": id, "requested_by": asker(request)})
-    return await _operation(services, id, row["id"] if row else None)
+    return await _operation(services, id, row)
 
 
-@get("/v1/batches/{id:uuid}/events")
-async def watch_batch(id: FromPath[UUID], services: NamedDependency[Services]) -> EventStream:
-    """Send the batch's progress until it has ended."""
+@operation(
+    "GET /v1/batches/{id:uuid}/events",
+    Events(names=("snapshot", "progress", "end"), carry=(Batch,)),
+    tag="events",
+    problems=(404,),
+)
+async def watch_batch(id: BatchId, services: NamedDependency[Services]) -> EventStream:
+    """Watch a batch.
+
+    The events are `snapshot` first, then `progress` (at most five a second) and `end`. Each carries
+    the whole batch as JSON. A comment comes every 15 seconds.
+    """
 
     async def read() -> tuple[bytes, bool]:
         row = await _row(services, id)
@@ -174,16 +246,21 @@ async def watch_batch(id: FromPath[UUID], services: NamedDependency[Services]) -
     return await open_state_stream(services, "batch", f"/v1/batches/{id}", read, hints=bool)
 
 
-@get("/v1/tasks/{id:uuid}/graph")
-async def get_task_graph(id: FromPath[UUID], services: NamedDependency[Services]) -> Json:
-    """Give who waits for whom, near and far."""
+@operation(
+    "GET /v1/tasks/{id:uuid}/graph", Answer(200, "The graph."), tag="tasks", problems=(404, 410)
+)
+async def get_task_graph(id: TaskId, services: NamedDependency[Services]) -> Json[Graph]:
+    """Read the dependencies of a task.
+
+    The tasks that it waits for and those that wait for it, near and far, with their statuses.
+    """
     row = await services.reads.row("task_graph", {"id": id})
     if row is None or row["graph"] is None:
         raise await task_not_found(services.reads, id)
-    return json_answer(row["graph"].encode())
+    return Json(row["graph"])
 
 
-ROUTES: list[Any] = [
+ROUTES = [
     create_batch,
     list_batches,
     get_batch,
@@ -195,20 +272,6 @@ ROUTES: list[Any] = [
     watch_batch,
     get_task_graph,
 ]
-
-
-async def _read(
-    request: AnyRequest, services: Services, validator: jsonschema_rs.Draft202012Validator
-) -> dict[str, Any]:
-    headers = dict(request.scope["headers"])
-    bounds = services.bounds
-    bodies.require_json(headers)
-    content = await bodies.read(request.receive, headers, bounds.bulk_body, bounds.body_s)
-    given = bodies.parse(content, bounds.depth + 3)
-    if not validator.is_valid(given):
-        raise Invalid("this is no batch", errors=explain(validator, given, ""), hint="see /docs")
-    read: dict[str, Any] = given
-    return read
 
 
 async def _tasks(request: AnyRequest, services: Services, tasks: list[Any]) -> str:
@@ -231,25 +294,21 @@ def _asked(
     return {"id": id, "status": status, "parent_id": parent_id, "before": before, "most": most}
 
 
-async def _row(services: Services, id: UUID | str, *, written: bool = False) -> dict[str, Any]:
-    links = services.writes if written else services.reads
-    row = await links.row("batch_states", _asked(id))
+async def _row(services: Services, id: UUID | str, *, written: bool = False) -> Row:
+    pool = services.writes if written else services.reads
+    row = await pool.row("batch_states", _asked(id))
     if row is None:
-        raise NotFound(f"there is no batch {id}")
+        raise _not_found(id)
     return row
 
 
-async def _item(services: Services, id: UUID | str, *, written: bool = False) -> bytes:
-    item: str = (await _row(services, id, written=written))["item"]
-    return item.encode()
-
-
-async def _operation(services: Services, id: UUID, operation_id: str | None) -> Json:
-    if operation_id is None:
-        raise NotFound(f"there is no batch {id}")
+async def _operation(services: Services, id: UUID, started: Row | None) -> Json[Operation]:
+    if started is None or started["id"] is None:
+        raise _not_found(id)
+    operation_id: str = started["id"]
     item = await operation_item(services, operation_id, written=True)
-    return _answered(item.encode(), 201, Location=f"/v1/operations/{operation_id}")
+    return Json(item, Location=f"/v1/operations/{operation_id}")
 
 
-def _answered(content: bytes, status: int, **headers: str) -> Json:
-    return Response(content, status_code=status, media_type="application/json", headers=headers)
+def _not_found(id: UUID | str) -> NotFound:
+    return NotFound(f"there is no batch {id}", hint="GET /v1/batches lists them")

@@ -18,7 +18,7 @@ __all__ = ["callback_of"]
 _NOT_FOR_THESE = ("depends_on", "batch_id", "dedup_key")
 
 
-async def callback_of(services: Services, raw: dict[str, Any] | None, place: str) -> str | None:
+async def callback_of(services: Services, raw: Any, place: str) -> str | None:
     """Return the task as PostgreSQL takes it, or raise what is wrong with it.
 
     Without a payload it gets that of the batch, which only its handler can check.
