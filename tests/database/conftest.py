@@ -20,11 +20,11 @@ def queue(
 ) -> Iterator[Queue]:
     """A queue of this test's own. However the test left it, facts and tokens must agree.
 
-    Its clock stands still at noon, so that neither a busy machine nor the hour changes a result.
+    Its clock begins at noon and goes slowly: neither the hour nor a busy machine changes a result.
     """
     with ThreadPoolExecutor(16) as threads:
         queue = Queue(connect, threads)
         if "running_clock" not in request.fixturenames:
-            queue.stop_clock()
+            queue.slow_clock()
         yield queue
         assert queue.session().broken_rules() == []
