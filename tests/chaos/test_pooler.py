@@ -9,7 +9,6 @@ from pathlib import Path
 import httpx
 import pytest
 from pgqueue_api.app import create_app
-from tests.worker.test_hearing import Ear
 
 from pgqueue import PgQueue
 from pgqueue.settings import Settings
@@ -20,6 +19,7 @@ from tests.chaos.load import check_load, drained, load
 from tests.conftest import assert_nothing_stranded
 from tests.figures import Figure
 from tests.pooler import Pooler, pgbouncer
+from tests.worker.attempts.test_hearing import Ear
 from tests.worker.conftest import Bench
 
 ROW = "transaction pooler"
