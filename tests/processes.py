@@ -1,6 +1,8 @@
 """Watching processes from the outside, for tests that start, signal and kill them."""
 
 import contextlib
+import itertools
+import random
 import socket
 import time
 from collections.abc import Callable
@@ -29,7 +31,7 @@ def marked(mark: str) -> list[str]:
     return found
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 20) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 45) -> None:
     """Wait for what other processes do; fail after ``seconds``."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -37,8 +39,16 @@ def wait_until(condition: Callable[[], object], seconds: float = 20) -> None:
         time.sleep(0.02)
 
 
+# Below the ports that the system gives to whoever asks for any: only we give these away. Another
+# run of the tests starts elsewhere.
+_FIRST_PORT, _PORTS = 10_000, 20_000
+_next_port = itertools.count(random.SystemRandom().randrange(_PORTS))
+
+
 def free_port() -> int:
-    """Return a port that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port that nobody uses, and that nobody is given before the test uses it."""
+    while True:
+        port = _FIRST_PORT + next(_next_port) % _PORTS
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port

@@ -64,7 +64,7 @@ async def served(database: str, worker: Worker, limits: Bounds) -> AsyncIterator
 
 @pytest.fixture
 def connect_http(served: Server) -> Callable[[], httpx.AsyncClient]:
-    return lambda: httpx.AsyncClient(base_url=served.url, timeout=20)
+    return lambda: httpx.AsyncClient(base_url=served.url, timeout=45)
 
 
 @pytest.fixture

@@ -10,10 +10,21 @@ from tests.database.queue import Queue
 
 
 @pytest.fixture
-def queue(connect: Callable[..., psycopg.Connection]) -> Iterator[Queue]:
-    """A queue of this test's own. However the test left it, facts and tokens must agree."""
+def running_clock() -> None:
+    """Ask for it where the clock of the queue must run as it does for users."""
+
+
+@pytest.fixture
+def queue(
+    request: pytest.FixtureRequest, connect: Callable[..., psycopg.Connection]
+) -> Iterator[Queue]:
+    """A queue of this test's own. However the test left it, facts and tokens must agree.
+
+    Its clock begins at noon and goes slowly: neither the hour nor a busy machine changes a result.
+    """
     with ThreadPoolExecutor(16) as threads:
         queue = Queue(connect, threads)
-        queue.stop_clock()
+        if "running_clock" not in request.fixturenames:
+            queue.slow_clock()
         yield queue
         assert queue.session().broken_rules() == []

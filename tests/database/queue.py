@@ -39,7 +39,7 @@ class Queue:
         self.name = f"session {next(_NUMBERS)}"  # the pid would be the pooler's idea
         self.connection = connect(application_name=self.name)
         self._threads = threads
-        self._still = False
+        self._pace = ""
 
     def on(self, connection: psycopg.Connection) -> "Queue":
         """The same queue through another session."""
@@ -181,28 +181,36 @@ class Queue:
             orjson.dumps(updates).decode(),
         )
 
-    def stop_clock(self, at: datetime = NOON) -> None:
-        """Let the service's clock stand still: only ``shift_clock`` moves it from there."""
-        self.rows(
-            "create or replace function pgqueue.clock() returns timestamptz"
-            f" language sql volatile parallel safe as $$ select timestamptz '{at.isoformat()}' $$"
-        )
-        self._still = True
+    def slow_clock(self) -> None:
+        """Start the service's clock at noon, and let it go a hundred times slower than ours.
 
-    def start_clock(self) -> None:
-        """Let it run, as it does for users."""
-        self._still = False
+        Neither the hour nor a busy machine changes a result then, and no two moments are the same.
+        """
+        self._pace = "(pg_catalog.clock_timestamp() - timestamptz '{began}') / 100".format(
+            began=self.value("select clock_timestamp()").isoformat()
+        )
         self.shift_clock(0)
 
+    def stop_clock(self, at: datetime = NOON) -> None:
+        """Let it stand still, so that what is foretold is exact; only ``shift_clock`` moves it."""
+        self._pace = "interval '0'"
+        self._set_clock(at)
+
     def shift_clock(self, seconds: float) -> None:
-        """Set the clock to so long after its start: ``NOON`` where it stands still, else now."""
-        if self._still:
-            self.stop_clock(NOON + timedelta(seconds=seconds))
+        """Set the clock to so long after it began: at noon, or now if it runs as users' do."""
+        if self._pace:
+            self._set_clock(NOON + timedelta(seconds=seconds))
         else:
             self.value(
                 "select pgqueue_private.shift_clock(make_interval(secs => %s))::text",
                 float(seconds),
             )
+
+    def _set_clock(self, at: datetime) -> None:
+        self.rows(
+            "create or replace function pgqueue.clock() returns timestamptz language sql volatile"
+            f" parallel safe as $$ select timestamptz '{at.isoformat()}' + {self._pace} $$"
+        )
 
     # looks
 

@@ -135,7 +135,7 @@ def test_two_who_end_the_last_two_tasks_at_once_end_the_batch_once(queue: Queue,
     with queue.holding() as other:
         other.finish(first, **more)  # counted, not committed
         waiting = queue.blocked(lambda q: q.finish(last, **more))
-    assert waiting.result(20) == []
+    assert waiting.result(45) == []
     assert called(queue) == {"on_success": 1, "on_failure": 0, "on_complete": 1}
     assert counts(queue, id) == (2, 0, 0, 2, 0, 0)
     assert queue.broken_rules() == []
@@ -149,7 +149,7 @@ def test_the_one_before_may_roll_back(queue: Queue) -> None:
         other.finish(first)
         waiting = queue.blocked(lambda q: q.finish(last))
         raise psycopg.Rollback
-    waiting.result(20)
+    waiting.result(45)
     assert counts(queue, id) == (2, 0, 1, 1, 0, 0)
     queue.finish(first)
     assert called(queue) == {"on_success": 1, "on_failure": 0, "on_complete": 1}
@@ -213,7 +213,7 @@ def test_closing_waits_for_who_ends_a_task_of_the_open_batch(queue: Queue) -> No
     with queue.holding() as other:
         other.finish(lease)
         waiting = queue.blocked(lambda q: close(q, id))
-    assert waiting.result(20) == "completed"
+    assert waiting.result(45) == "completed"
     assert called(queue)["on_success"] == 1
 
 
@@ -224,7 +224,7 @@ def test_who_ends_a_task_waits_for_who_closes_the_batch(queue: Queue) -> None:
     with queue.holding() as other:
         assert close(other, id) == "running"
         waiting = queue.blocked(lambda q: q.finish(lease))
-    waiting.result(20)
+    waiting.result(45)
     assert look(queue, id)["status"] == "completed"
     assert called(queue)["on_success"] == 1
 
@@ -234,7 +234,7 @@ def test_closing_waits_for_who_adds(queue: Queue) -> None:
     with queue.holding() as other:
         add(other, id)
         waiting = queue.blocked(lambda q: close(q, id))
-    assert waiting.result(20) == "running"
+    assert waiting.result(45) == "running"
     assert counts(queue, id) == (1, 1, 0, 0, 0, 0)
 
 
@@ -286,7 +286,7 @@ def test_a_retry_and_the_last_end_take_turns(queue: Queue) -> None:
     with queue.holding() as other:
         other.retry(first["task_id"])
         waiting = queue.blocked(lambda q: q.finish(last))
-    waiting.result(20)
+    waiting.result(45)
     assert look(queue, id)["status"] == "running"
     assert called(queue)["on_complete"] == 0
     assert queue.broken_rules() == []
@@ -355,7 +355,7 @@ def test_two_nested_batches_that_end_at_once_end_the_outer_once(queue: Queue) ->
     with queue.holding() as other:
         other.finish(first)
         waiting = queue.blocked(lambda q: q.finish(last))
-    waiting.result(20)
+    waiting.result(45)
     assert look(queue, outer)["status"] == "completed"
     assert called(queue) == {"on_success": 1, "on_failure": 0, "on_complete": 1}
 
@@ -431,6 +431,7 @@ def run_operations(queue: Queue) -> None:
         pass
 
 
+@pytest.mark.usefixtures("running_clock")
 def test_a_whole_batch_is_cancelled_and_the_batches_in_it(queue: Queue) -> None:
     worker = queue.worker()
     outer = create(queue, 3, open=True, **CALLBACKS)

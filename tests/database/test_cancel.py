@@ -86,7 +86,7 @@ def test_a_cancel_waits_for_a_claim_and_then_asks_the_worker_to_stop(queue: Queu
     with queue.holding() as other:
         assert other.claimed(worker) == [id]
         late = queue.blocked(lambda q: q.cancel(id))
-    assert late.result(20) == "active"
+    assert late.result(45) == "active"
     assert queue.value("select cancel_requested from pgqueue_private.running") is True
 
 
@@ -106,7 +106,7 @@ def test_a_claim_rolled_back_leaves_the_task_to_the_cancel_that_waited(queue: Qu
         other.claimed(worker)
         late = queue.blocked(lambda q: q.cancel(id))
         raise psycopg.Rollback
-    assert late.result(20) == "cancelled"
+    assert late.result(45) == "cancelled"
 
 
 def test_a_cancel_follows_a_task_that_is_being_promoted(queue: Queue) -> None:
@@ -115,7 +115,7 @@ def test_a_cancel_follows_a_task_that_is_being_promoted(queue: Queue) -> None:
     with queue.holding() as other:
         assert other.promote()["moved"] == 1
         late = queue.blocked(lambda q: q.cancel(id))
-    assert late.result(20) == "cancelled"
+    assert late.result(45) == "cancelled"
     assert queue.count("ready") == queue.count("delayed") == 0
 
 
@@ -133,7 +133,7 @@ def test_a_cancel_that_waits_for_a_finish_finds_the_task_ended(queue: Queue) -> 
     with queue.holding() as other:
         assert other.finish(lease) == []
         late = queue.blocked(lambda q: q.cancel(lease["task_id"]))
-    assert late.result(20) == "completed"
+    assert late.result(45) == "completed"
     assert queue.status(lease["task_id"]) == "completed"
 
 
@@ -142,7 +142,7 @@ def test_a_cancel_follows_a_task_whose_attempt_fails_meanwhile(queue: Queue) -> 
     with queue.holding() as other:
         assert other.finish(lease, "failed", delay_s=30) == []
         late = queue.blocked(lambda q: q.cancel(lease["task_id"]))
-    assert late.result(20) == "cancelled"
+    assert late.result(45) == "cancelled"
     assert queue.count("delayed") == 0
 
 
@@ -152,7 +152,7 @@ def test_a_cancel_follows_a_task_that_is_being_rescued(queue: Queue) -> None:
     with queue.holding() as other:
         assert other.rescue(worker) == 1
         late = queue.blocked(lambda q: q.cancel(lease["task_id"]))
-    assert late.result(20) == "cancelled"
+    assert late.result(45) == "cancelled"
     assert queue.count("ready") == 0
 
 
@@ -161,7 +161,7 @@ def test_two_cancels_at_once_cancel_once(queue: Queue) -> None:
     with queue.holding() as other:
         assert other.cancel(id) == "cancelled"
         late = queue.blocked(lambda q: q.cancel(id))
-    assert late.result(20) == "cancelled"
+    assert late.result(45) == "cancelled"
     assert len(queue.attempts(id)) == 1
 
 

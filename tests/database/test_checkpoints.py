@@ -85,7 +85,7 @@ def test_a_finish_waits_for_the_checkpoint_so_that_the_next_attempt_sees_it(queu
     with queue.holding() as saving:
         save(saving, lease, "step", "1")
         finishing = queue.blocked(lambda q: q.finish(lease, "snoozed", delay_s=0))
-    assert finishing.result(20) == []
+    assert finishing.result(45) == []
     queue.promote()
     assert claim_one(queue, worker)["resumes"] is True
 
@@ -231,7 +231,7 @@ def test_a_cancel_that_meets_a_completion_waits_and_comes_too_late(queue: Queue)
     with queue.holding() as own:
         complete(own, lease)
         cancelling = queue.blocked(lambda q: q.cancel(lease["task_id"]))
-    assert cancelling.result(20) == "completed"
+    assert cancelling.result(45) == "completed"
 
 
 def test_a_rescue_passes_over_a_task_that_is_being_completed(queue: Queue) -> None:
@@ -249,7 +249,7 @@ def test_the_finish_of_an_unsure_worker_waits_for_the_completion_and_is_refused(
     with queue.holding() as own:
         complete(own, lease, '"done"')
         finishing = queue.blocked(lambda q: q.finish(lease, "failed"))
-    assert finishing.result(20) == [lease["lease_id"]]
+    assert finishing.result(45) == [lease["lease_id"]]
     assert queue.task(lease["task_id"])["result"] == "done"
 
 

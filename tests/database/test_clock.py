@@ -8,6 +8,8 @@ import pytest
 from pgqueue.database.queries import SQL
 from tests.database.queue import Queue
 
+pytestmark = pytest.mark.usefixtures("running_clock")
+
 OWN_CLOCK = re.compile(
     r"\b(now|(clock|statement|transaction)_timestamp|timeofday)\s*\(\s*\)"
     r"|\b(current_(timestamp|date|time)|localtime(stamp)?)\b"

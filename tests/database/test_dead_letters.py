@@ -213,7 +213,7 @@ def test_of_many_who_redrive_one_letter_one_does(queue: Queue) -> None:
     with queue.holding() as other:
         assert str(other.value("select pgqueue.redrive(%s)", id)) == id
         waiting = queue.blocked(lambda q: q.value("select pgqueue.redrive(%s)", id))
-    assert waiting.result(20) is None
+    assert waiting.result(45) is None
     again = fail(queue, queue.worker(), queue="q")
     answers = queue.at_once(8, lambda q: q.value("select pgqueue.redrive(%s)", again))
     assert [str(a) for a in answers if a] == [again]
@@ -283,6 +283,7 @@ def test_a_filter_that_matches_little_looks_at_a_bounded_part(queue: Queue) -> N
     assert (row["ids"], row["looked"], row["ended"]) == ([], 4, False)
 
 
+@pytest.mark.usefixtures("running_clock")
 def test_groups_count_by_fingerprint_and_show_the_latest_as_an_example(queue: Queue) -> None:
     worker = queue.worker()
     for n in range(3):
@@ -387,7 +388,7 @@ def test_growth_beyond_the_limit_is_told_once_and_again_when_it_was_over(queue: 
     assert told["data"]["dead_letters"] == 11
     kinds = queue.values("select kind from pgqueue.notices order by id")
     assert kinds == ["dead_letters_growing", "dead_letters_settled", "dead_letters_growing"]
-    heard = [n.payload for n in listener.notifies(timeout=5, stop_after=3)]
+    heard = [n.payload for n in listener.notifies(timeout=45, stop_after=3)]
     assert heard == queue.values("select id::text from pgqueue.notices order by id")
     level = queue.row("select * from pgqueue_private.dead_letter_level")
     assert (level["n"], level["last_hour"], level["growing"]) == (11, 5, True)

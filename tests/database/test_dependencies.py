@@ -146,7 +146,7 @@ def test_two_parents_that_end_at_once_release_their_child_once(queue: Queue) -> 
         other.finish(first)
         assert other.status(child) == "blocked"
         waiting = queue.blocked(lambda q: q.finish(last))
-    waiting.result(20)
+    waiting.result(45)
     assert queue.claimed(worker) == [child]
     assert queue.broken_rules() == []
 
@@ -162,7 +162,7 @@ def test_two_of_three_parents_that_end_at_once_leave_the_child_to_the_third(queu
     with queue.holding() as other:
         other.finish(leases[2])
         waiting = queue.blocked(lambda q: q.finish(leases[3]))
-    waiting.result(20)
+    waiting.result(45)
     assert queue.status(child) == "queued"
     assert queue.broken_rules() == []
 
@@ -189,7 +189,7 @@ def test_one_parent_completes_while_the_other_fails(queue: Queue) -> None:
     with queue.holding() as other:
         other.finish(first)
         waiting = queue.blocked(lambda q: q.finish(last, "failed", retry=False))
-    waiting.result(20)
+    waiting.result(45)
     assert queue.status(child) == "cancelled"
     assert queue.broken_rules() == []
 
@@ -209,7 +209,7 @@ def test_a_parent_cannot_end_unseen_while_its_child_is_enqueued(queue: Queue, pl
             waiting = queue.blocked(lambda q: q.finish(lease))
         else:
             waiting = queue.blocked(lambda q: q.cancel(parent))
-    waiting.result(20)
+    waiting.result(45)
     assert queue.status(child) == ("queued" if place == "running" else "cancelled")
     assert queue.broken_rules() == []
 
@@ -220,7 +220,7 @@ def test_who_enqueues_a_child_sees_that_its_parent_ends(queue: Queue) -> None:
     with queue.holding() as other:
         other.finish(lease)
         waiting = queue.blocked(lambda q: q.enqueue_many(after(lease["task_id"])))
-    (child,) = waiting.result(20)
+    (child,) = waiting.result(45)
     assert queue.status(child) == "queued"
     assert queue.broken_rules() == []
 
@@ -332,7 +332,7 @@ def test_the_bell_rings_in_the_commit_that_releases(queue: Queue) -> None:
     listening.rows("listen pgqueue_ready")
     listening.rows("select pgqueue_private.listen('me', 'pgqueue_ready', 60)")
     queue.finish(lease)
-    (notice,) = listening.connection.notifies(timeout=5, stop_after=1)
+    (notice,) = listening.connection.notifies(timeout=45, stop_after=1)
     assert notice.payload == "other"
 
 

@@ -16,6 +16,8 @@ from pgqueue.database.migrations import migrate
 from tests.database.queue import Queue
 from tests.servers import FAST, own_server
 
+pytestmark = pytest.mark.usefixtures("running_clock")
+
 RECORD = """select pgqueue_private.record_duties(%s::jsonb, 'here:1')::text"""
 TOPICS = [
     *("schema", "clock", "settings", "partitions", "retention", "maintenance"),
@@ -169,7 +171,7 @@ def test_who_waits_for_a_lock_is_named_with_who_holds_it(well: Queue, database: 
         assert any("sits idle in a transaction" in one for one in findings(well, "locks", look))
         (days,) = [one for one in examine(database) if one.topic == "partitions"]
         assert days.finding == "it cannot be examined: canceling statement due to lock timeout"
-    waiting.result(10)
+    waiting.result(45)
 
 
 def test_dead_rows_that_nobody_cleans_up_are_named(well: Queue) -> None:

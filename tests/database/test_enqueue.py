@@ -50,6 +50,7 @@ def test_a_published_type_gives_the_defaults(queue: Queue) -> None:
     assert queue.task(queue.enqueue("mail", queue="other"))["queue"] == "other"
 
 
+@pytest.mark.usefixtures("running_clock")
 def test_a_task_of_the_future_is_scheduled_and_cannot_be_claimed(queue: Queue) -> None:
     id = queue.enqueue(run_at=datetime.now(UTC) + timedelta(hours=1))
     (delayed,) = queue.enqueue_many({"type": "t", "delay_s": 60})
@@ -151,6 +152,7 @@ def test_a_task_is_seen_by_others_once_it_commits(queue: Queue) -> None:
     assert queue.claimed(worker) == [id]
 
 
+@pytest.mark.usefixtures("running_clock")
 def test_ids_come_in_the_order_given_and_grow_with_time(queue: Queue) -> None:
     ids = queue.enqueue_many(*[{"type": f"t{n}", "delay_s": n % 2} for n in range(1000)])
     assert ids == sorted(ids)

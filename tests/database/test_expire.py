@@ -110,7 +110,7 @@ def test_a_task_that_becomes_due_while_it_expires_is_cancelled_all_the_same(queu
     with queue.holding() as other:
         assert other.promote()["moved"] == 1
         expiring = queue.blocked(expire)
-    assert expiring.result(20) == 1
+    assert expiring.result(45) == 1
     assert queue.status(task) == "cancelled"
     assert queue.broken_rules() == []
 
@@ -122,7 +122,7 @@ def test_a_claim_that_comes_first_keeps_its_task(queue: Queue) -> None:
         (lease,) = other.claim(worker)
         queue.shift_clock(11)
         expiring = queue.blocked(expire)
-    assert expiring.result(20) == 1
+    assert expiring.result(45) == 1
     assert queue.status(task) == "active"
     assert queue.finish(lease) == []
     assert queue.broken_rules() == []

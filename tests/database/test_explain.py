@@ -41,6 +41,12 @@ def enqueue(on: Queue, /, **task: Any) -> str:
     return id
 
 
+@pytest.fixture(autouse=True)
+def _still(queue: Queue) -> None:
+    """Explanations foretell times: the clock stands still, so that they are exact."""
+    queue.stop_clock()
+
+
 def test_a_task_that_nothing_holds_may_start_now(queue: Queue) -> None:
     worker(queue)
     reason = why(queue, enqueue(queue))

@@ -218,7 +218,7 @@ def test_a_finish_whose_row_a_cancel_moves_meanwhile_still_ends_the_task_as_canc
         late = queue.blocked(
             lambda q: q.finish_many(*[{**_of(lease), "outcome": "completed"} for lease in leases])
         )
-    assert late.result(20) == []
+    assert late.result(45) == []
     assert [queue.status(lease["task_id"]) for lease in leases] == [
         "completed", "cancelled", "completed",
     ]  # fmt: skip
@@ -229,7 +229,7 @@ def test_a_finish_whose_row_a_progress_report_moves_meanwhile_still_counts(queue
     with queue.holding() as other:
         assert other.progress({**_of(lease), "percent": 40}) == []
         late = queue.blocked(lambda q: q.finish(lease, result=1))
-    assert late.result(20) == []
+    assert late.result(45) == []
     task = queue.task(lease["task_id"])
     assert (task["status"], task["result"], task["progress"]["percent"]) == ("completed", 1, 40)
 
@@ -240,7 +240,7 @@ def test_a_rescue_that_comes_first_makes_the_finish_refused(queue: Queue) -> Non
     with queue.holding() as other:
         assert other.rescue(worker) == 1
         late = queue.blocked(lambda q: q.finish(lease))
-    assert late.result(20) == [lease["lease_id"]]
+    assert late.result(45) == [lease["lease_id"]]
     assert queue.status(lease["task_id"]) == "queued"
 
 
@@ -259,7 +259,7 @@ def test_two_finishes_at_once_count_once(queue: Queue) -> None:
     with queue.holding() as other:
         assert other.finish(lease, result="first") == []
         late = queue.blocked(lambda q: q.finish(lease, result="second"))
-    assert late.result(20) == [lease["lease_id"]]
+    assert late.result(45) == [lease["lease_id"]]
     assert queue.task(lease["task_id"])["result"] == "first"
 
 

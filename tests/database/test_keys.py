@@ -129,6 +129,7 @@ def test_while_a_claim_is_open_another_gets_only_what_is_left_of_a_key(queue: Qu
     assert claim(b, worker, name="one") == []
 
 
+@pytest.mark.usefixtures("running_clock")
 def test_a_task_takes_as_much_of_a_limit_as_it_costs(queue: Queue) -> None:
     limit(queue, '{"concurrency": 10, "per_key": {"concurrency": 5}}')
     worker = queue.worker()
@@ -334,6 +335,7 @@ def pages(on: Queue, call: str) -> int:
     return plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"]
 
 
+@pytest.mark.usefixtures("running_clock")
 def test_what_counts_is_counted_at_the_same_cost_under_a_held_snapshot(queue: Queue) -> None:
     limit(queue, '{"concurrency": 7, "rate": [{"count": 100000, "per_seconds": 1000}]}')
     named(queue, "a", concurrency=2)
@@ -379,6 +381,7 @@ def test_what_waits_for_a_key_costs_the_claims_of_others_nothing(queue: Queue) -
     assert claim(queue, worker, 20, name="none") == []
 
 
+@pytest.mark.usefixtures("running_clock")
 def test_a_key_that_is_limited_late_is_put_out_of_the_way_once(queue: Queue) -> None:
     worker = queue.worker(3600)
     keyed(queue, *["hog"] * 3000)

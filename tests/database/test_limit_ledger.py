@@ -18,6 +18,8 @@ from tests.database.queue import Queue
 from tests.database.test_keys import named
 from tests.database.test_limits import claim, limit
 
+pytestmark = pytest.mark.usefixtures("running_clock")
+
 _SECONDS = float(os.environ.get("PGQUEUE_TEST_LIMITS_S", "4"))
 _CLAIMERS = 16
 _AT = datetime(2026, 1, 1, tzinfo=UTC)

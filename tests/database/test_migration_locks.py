@@ -88,7 +88,7 @@ def test_others_wait_behind_a_migration_no_longer_than_its_lock_timeout(  # noqa
 
     def pause(_seconds: float) -> None:
         gave_way.set()
-        assert go_on.wait(30)
+        assert go_on.wait(45)
 
     monkeypatch.setattr(patience.time, "sleep", pause)
     migrating = threads.submit(migrate, database)
@@ -96,10 +96,10 @@ def test_others_wait_behind_a_migration_no_longer_than_its_lock_timeout(  # noqa
         "select exists (select from pg_locks where not granted and mode = 'AccessExclusiveLock')"
     )
     assert queue.session().enqueue()  # it waits, and goes on though the reader is still there
-    assert gave_way.wait(30)
+    assert gave_way.wait(45)
     reader.rollback()
     go_on.set()
-    assert len(migrating.result(30)) == 1
+    assert len(migrating.result(45)) == 1
 
 
 def test_a_lock_that_is_never_free_ends_in_an_error_that_says_who_holds_it(
@@ -171,7 +171,7 @@ def test_an_index_is_made_without_a_transaction_and_again_when_that_was_interrup
     queue.session().worker()  # nobody has to wait meanwhile
     queue.rows(f"select pg_terminate_backend(pid) from ({WAITING}) as it")
     with pytest.raises(DatabaseUnavailable):
-        migrating.result(30)
+        migrating.result(45)
     valid = (
         "select indisvalid from pg_index "
         "where indexrelid = to_regclass('pgqueue_private.worker_host')"
@@ -193,9 +193,9 @@ def test_two_that_migrate_at_once_do_not_wait_for_each_other_for_ever(
     first = threads.submit(migrate, database)
     queue.until(f"select exists ({WAITING})")
     second = threads.submit(migrate, database, lambda _: told.set())
-    assert told.wait(30)
+    assert told.wait(45)
     held.rollback()
-    assert (first.result(30), second.result(30)) == ([name], [])
+    assert (first.result(45), second.result(30)) == ([name], [])
 
 
 def test_the_command_says_what_it_would_do_and_does_it(

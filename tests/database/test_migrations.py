@@ -137,7 +137,7 @@ def test_work_goes_on_while_functions_are_replaced(queue: Queue, database: str) 
         for n in range(3):
             queue.rows("update pgqueue_private.code set digest = %s", str(n))
             migrate(database)
-        assert [done.result(30) for done in running] == [30, 30]
+        assert [done.result(45) for done in running] == [30, 30]
 
 
 def _die(*_: object) -> None:

@@ -9,6 +9,8 @@ import pytest
 from tests.database.queue import Queue
 from tests.database.test_dead_letters import fail, letters
 
+pytestmark = pytest.mark.usefixtures("running_clock")
+
 
 def start(queue: Queue, kind: str, filter: dict[str, Any], **options: Any) -> str:
     named = "".join(f", {name} => %s" for name in options)
@@ -374,7 +376,7 @@ def test_a_cancel_of_an_operation_waits_for_its_part_and_wins(queue: Queue, work
     with queue.holding() as other:
         step(other)
         cancelling = queue.blocked(lambda q: q.value("select pgqueue.cancel_operation(%s)", id))
-    assert cancelling.result(20) == "cancelled"
+    assert cancelling.result(45) == "cancelled"
     assert operation(queue, id)["done"] == 2
 
 

@@ -75,7 +75,7 @@ def test_of_two_who_read_the_same_version_one_changes_it(queue: Queue) -> None:
     with queue.holding() as other:
         assert patch(other, '{"max_attempts": 4}', [1]) == 2
         late = queue.blocked(lambda q: patch(q, '{"max_attempts": 5}', [1]))
-    assert late.result(20) is None
+    assert late.result(45) is None
     assert settings(queue)[0] == 4
 
 
@@ -83,7 +83,7 @@ def test_of_two_who_make_a_queue_one_does(queue: Queue) -> None:
     with queue.holding() as other:
         assert patch(other, '{"max_attempts": 4}', [0]) == 1
         late = queue.blocked(lambda q: patch(q, '{"max_attempts": 5}', [0]))
-    assert late.result(20) is None
+    assert late.result(45) is None
     assert settings(queue)[0] == 4
 
 
@@ -91,7 +91,7 @@ def test_two_who_change_different_settings_lose_neither(queue: Queue) -> None:
     with queue.holding() as other:
         other.rows("select pgqueue.set_queue('q', max_attempts => 4)")
         late = queue.blocked(lambda q: q.rows("select pgqueue.set_queue('q', ageing_s => 5)"))
-    late.result(20)
+    late.result(45)
     assert settings(queue) == (4, None, 5, 2)
 
 

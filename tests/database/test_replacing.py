@@ -101,7 +101,7 @@ def test_a_call_that_is_under_way_still_finds_the_function_that_was_replaced(
         answer = queue.blocked(lambda worker: worker.value(call))
         release.without("functions/twice.sql")
         migrate(database)
-    assert answer.result(30) == 8
+    assert answer.result(45) == 8
     with pytest.raises(psycopg.errors.UndefinedFunction):
         queue.rows("select pgqueue.twice(4)")
 

@@ -333,7 +333,7 @@ def test_nothing_is_locked_while_the_day_is_copied(queue: Queue) -> None:
         assert queue.claimed(worker)
         assert queue.status(waiting) == "scheduled"
         assert queue.promote()["moved"] == 0
-    assert pruning.result(20)["did"] == "replaced"
+    assert pruning.result(45)["did"] == "replaced"
     assert queue.status(waiting) == "scheduled"
 
 
@@ -349,7 +349,7 @@ def test_a_task_that_ends_while_its_day_is_copied_keeps_its_end(queue: Queue) ->
         pruning = queue.blocked(lambda q: prune(q, day))
         queue.finish(leases[0], result=1)
         queue.finish(leases[1], "failed", delay_s=60)
-    assert pruning.result(20)["did"] == "replaced"
+    assert pruning.result(45)["did"] == "replaced"
     assert queue.task(leases[0]["task_id"])["result"] == 1
     assert queue.status(leases[1]["task_id"]) == "retrying"
 
@@ -363,7 +363,7 @@ def test_a_retry_by_hand_waits_until_its_day_is_pruned(queue: Queue) -> None:
     with queue.holding() as other:
         assert prune(other, day)["did"] == "dropped"
         retrying = queue.blocked(lambda q: q.retry(lease["task_id"]))
-    assert retrying.result(20) is None
+    assert retrying.result(45) is None
 
 
 def test_a_day_is_not_pruned_while_one_of_its_tasks_is_retried(queue: Queue) -> None:

@@ -87,7 +87,7 @@ def test_two_retries_at_once_make_one_run(queue: Queue) -> None:
         assert other.retry(lease["task_id"]) == "queued"
         late = queue.blocked(lambda q: q.retry(lease["task_id"]))
     with pytest.raises(psycopg.Error) as caught:
-        late.result(20)
+        late.result(45)
     assert caught.value.sqlstate == "PQ003"
     assert queue.count("ready") == 1
 

@@ -139,6 +139,7 @@ def test_a_flush_is_one_row_a_kind_and_not_one_a_task(queue: Queue) -> None:
     assert queue.count("rollup_flush") == 1
 
 
+@pytest.mark.usefixtures("running_clock")
 def test_samples_hold_the_depth_and_age_of_every_queue(queue: Queue) -> None:
     worker = queue.worker(lease_s=1e6)
     queue.enqueue_many(

@@ -8,6 +8,8 @@ import pytest
 from tests.database.queue import Queue
 from tests.database.schedules import Clock, fates, patch, run, schedule, slots, tick
 
+pytestmark = pytest.mark.usefixtures("running_clock")
+
 NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) + timedelta(days=1)
 
 

@@ -56,7 +56,7 @@ def test_32_writers_at_once_make_one_task(queue: Queue, before: int) -> None:
             "and wait_event_type = 'Lock'"
         )
     for writer in writers:
-        writer.join(20)
+        writer.join(45)
     assert ids == {(id, "returned")}
     assert queue.count("task") == 1 + before
 
@@ -71,7 +71,7 @@ def test_32_writers_without_a_head_start_make_one_task(queue: Queue, before: int
     answers: list[tuple[str | None, str]] = []
 
     def write(session: Queue) -> None:
-        start.wait(20)
+        start.wait(45)
         for key in keys:
             answers.extend(session.enqueue_unique(key))
 
@@ -79,7 +79,7 @@ def test_32_writers_without_a_head_start_make_one_task(queue: Queue, before: int
     for writer in writers:
         writer.start()
     for writer in writers:
-        writer.join(30)
+        writer.join(45)
     assert len(answers) == 32 * 20
     assert sum(verdict == "stored" for _, verdict in answers) == 20
     assert len({id for id, _ in answers}) == 20
@@ -92,7 +92,7 @@ def test_a_writer_that_rolls_back_leaves_the_key_to_the_one_who_waits(queue: Que
     lost, _ = one(other)
     late = queue.blocked(one)
     other.rows("rollback")
-    id, verdict = late.result(20)
+    id, verdict = late.result(45)
     assert verdict == "stored"
     assert id != lost
     assert queue.count("task") == 1
@@ -294,7 +294,7 @@ def test_a_task_that_is_claimed_while_one_waits_to_replace_it_keeps_its_payload(
     with queue.holding() as claimer:
         (lease,) = claimer.claim(worker)
         late = queue.blocked(lambda q: one(q, payload={"v": 2}, on_conflict="replace"))
-    assert late.result(20) == (other, "returned")
+    assert late.result(45) == (other, "returned")
     assert lease["payload"] == '{"v": 1}'
     assert queue.task(other)["payload"] == {"v": 1}
 

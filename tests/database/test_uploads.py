@@ -80,7 +80,7 @@ def test_a_piece_that_meets_the_deletion_of_its_upload_leaves_nothing(queue: Que
             lambda q: q.rows("select pgqueue_private.append_upload(%s, 0, 'x')", id)
         )
     with pytest.raises(psycopg.Error) as refused:
-        piece.result(20)
+        piece.result(45)
     assert refused.value.sqlstate == "PQ002"
     assert queue.count("upload_chunk") == 0
 

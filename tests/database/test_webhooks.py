@@ -31,6 +31,7 @@ def told(queue: Queue) -> list[tuple[str, str]]:
     return [(row["event"], str(row["subject_id"])) for row in deliveries(queue)]
 
 
+@pytest.mark.usefixtures("running_clock")
 def test_each_ending_of_a_task_is_told_once_to_each_who_subscribes(queue: Queue) -> None:
     worker = queue.worker()
     one, two = hook(queue), hook(queue, events=["task.failed"])
@@ -103,6 +104,7 @@ def test_what_does_not_end_a_task_and_what_is_refused_is_not_told(queue: Queue) 
     assert len(told(queue)) == 1
 
 
+@pytest.mark.usefixtures("running_clock")
 def test_the_third_crash_of_a_task_and_a_cancel_of_a_lost_one_are_told(queue: Queue) -> None:
     hook(queue)
     id = queue.enqueue()
@@ -383,6 +385,7 @@ def test_the_log_keeps_the_newest_twenty_tries(queue: Queue) -> None:
     assert [one["duration_s"] for one in delivery["tries"]] == [*range(5, 25)]
 
 
+@pytest.mark.usefixtures("running_clock")
 def test_what_was_sent_is_pruned_after_a_week_and_what_failed_after_a_month(queue: Queue) -> None:
     hook(queue)
     worker = queue.worker()
@@ -414,6 +417,7 @@ def test_a_webhook_can_be_tried_out(queue: Queue) -> None:
     assert delivery["body"]["data"] == {"webhook_id": id}
 
 
+@pytest.mark.usefixtures("running_clock")
 def test_the_callback_of_a_task_is_told_of_its_end_beside_those_who_subscribe(queue: Queue) -> None:
     id = hook(queue)
     worker = queue.worker()

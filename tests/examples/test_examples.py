@@ -11,24 +11,30 @@ from pgqueue_api.app import create_app
 from pgqueue_api.server import Server
 
 from pgqueue.settings import Settings
+from tests import servers
 from tests.worker.conftest import Bench
 
 DEMO_SECRET = "whsec_ZGVtbyBzZWNyZXQgb2YgcGdxdWV1ZQ=="
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-@pytest.fixture
-async def url(database: str, tmp_path: Path) -> AsyncIterator[str]:
-    """An API, and a worker with the built-in types and no model endpoint."""
-    bench = Bench(database, tmp_path)
+@pytest.fixture(scope="module")
+async def url(
+    server: servers.Server, template: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[str]:
+    """An API, and a worker with the built-in types and no model endpoint, for all the scripts."""
+    name = server.create(template)
+    database = server.dsn(name)
+    bench = Bench(database, tmp_path_factory.mktemp("examples"))
     bench.start("--builtin", PGQUEUE_OPENAI_BASE_URL="", PGQUEUE_HOOK_DEMO_SECRET=DEMO_SECRET)
-    server = Server(create_app(Settings(database_url=database)), "127.0.0.1", 0, grace_s=5)
-    serving = asyncio.create_task(server._serve())
-    await server.ready.wait()
-    yield server.url
-    server.should_exit = True
+    api = Server(create_app(Settings(database_url=database)), "127.0.0.1", 0, grace_s=5)
+    serving = asyncio.create_task(api._serve())
+    await api.ready.wait()
+    yield api.url
+    api.should_exit = True
     await serving
     bench.close()
+    server.drop(name)
 
 
 async def run(url: str, name: str, *arguments: str, folder: Path) -> str:

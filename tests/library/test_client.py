@@ -134,7 +134,7 @@ async def test_an_enqueue_rings_idle_workers(app: PgQueue, queue: Queue) -> None
     queue.rows("select pgqueue_private.listen('worker', 'pgqueue_ready', 30)")
     queue.rows("listen pgqueue_ready")
     await app.enqueue_many([NewTask("t", queue="b"), NewTask("t", queue="a")])
-    rings = queue.connection.notifies(timeout=10, stop_after=1)
+    rings = queue.connection.notifies(timeout=45, stop_after=1)
     (notice,) = await asyncio.to_thread(list, rings)
     assert notice.payload == "a,b"
 

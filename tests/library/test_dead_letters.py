@@ -68,7 +68,7 @@ async def test_an_operation_is_previewed_started_watched_and_kept(
     with pytest.raises(TimeoutError):
         await app.operations.wait(operation.id, timeout=0.01)
     step(queue)
-    operation = await app.operations.wait(operation.id, timeout=20)
+    operation = await app.operations.wait(operation.id, timeout=45)
     assert (operation.state, operation.done) == (OperationState.COMPLETED, 3)
     other = await app.operations.start("delete", {"all": True})
     assert (await app.operations.cancel(other.id)).state == OperationState.CANCELLED

@@ -130,7 +130,7 @@ async def test_a_batch_is_filled_in_a_block_and_waited_for(app: PgQueue) -> None
         id = await batch.enqueue("echo", 1, priority="high")
         await batch.enqueue_many([NewTask("echo", 2), {"type": "echo", "payload": 3}])
         assert (await batch.get()).status == BatchStatus.OPEN
-    waiting = asyncio.create_task(batch.wait(30))
+    waiting = asyncio.create_task(batch.wait(45))
     await drain(app)
     ended = await waiting
     assert (ended.status, ended.total, ended.completed) == ("completed", 3, 3)

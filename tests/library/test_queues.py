@@ -45,7 +45,7 @@ async def test_a_drain_waits_for_what_runs_and_no_longer_than_asked(
 
 def test_the_synchronous_client_does_the_same(database: str, queue: Queue) -> None:
     with SyncClient(database) as client:
-        assert client.drain("email", "a new schema", by="ada", timeout=5).state == "paused"
+        assert client.drain("email", "a new schema", by="ada", timeout=45).state == "paused"
         assert client.queue("email").paused_reason == "a new schema"
         client.resume("email")
         assert client.queue("email").state == "active"

@@ -56,7 +56,7 @@ def test_every_call_does_what_its_other_does(database: str, queue: Queue) -> Non
         task = client.get(id)
         assert (task.payload, task.queue, task.priority) == ({"n": 1}, "q", 8)
         assert client.cancel(id, "no") == Status.CANCELLED
-        assert client.wait(id, timeout=10).status_reason == "no"
+        assert client.wait(id, timeout=45).status_reason == "no"
         assert client.retry(id) == Status.QUEUED
         ids = client.enqueue_many([NewTask("a"), {"type": "b"}])
         assert [client.get(id).type for id in ids] == ["a", "b"]

@@ -64,7 +64,7 @@ async def test_idle_workers_are_rung_when_it_commits_and_not_before(
     await app.enqueue("t", queue="mail", connection=connection)
     assert [*queue.connection.notifies(timeout=0)] == []
     await connection.commit()
-    (notice,) = queue.connection.notifies(timeout=10, stop_after=1)
+    (notice,) = queue.connection.notifies(timeout=45, stop_after=1)
     assert notice.payload == "mail"
 
 

@@ -23,7 +23,7 @@ async def _listening(queue: Queue, sessions: int = 1) -> None:
 async def test_a_wait_ends_with_its_task(app: PgQueue, queue: Queue) -> None:
     id = await app.enqueue("t")
     (lease,) = queue.claim(queue.worker())
-    waiting = asyncio.ensure_future(app.wait(id, timeout=30))
+    waiting = asyncio.ensure_future(app.wait(id, timeout=45))
     await _listening(queue)
     queue.finish(lease, result=7)
     queue.value("select pgqueue_private.announce(%s::uuid[])::text", [id])
@@ -34,13 +34,13 @@ async def test_a_wait_ends_with_its_task(app: PgQueue, queue: Queue) -> None:
 async def test_a_wait_for_an_ended_task_returns_at_once(app: PgQueue) -> None:
     id = await app.enqueue("t")
     await app.cancel(id)
-    assert (await app.wait(id, timeout=10)).status == Status.CANCELLED
+    assert (await app.wait(id, timeout=45)).status == Status.CANCELLED
 
 
 async def test_a_lost_notification_is_healed_by_a_look(app: PgQueue, queue: Queue) -> None:
     id = await app.enqueue("t")
     (lease,) = queue.claim(queue.worker())
-    waiting = asyncio.ensure_future(app.wait(id, timeout=30))
+    waiting = asyncio.ensure_future(app.wait(id, timeout=45))
     await _listening(queue)
     queue.finish(lease)  # and nobody announces it
     assert (await waiting).status == Status.COMPLETED
@@ -51,7 +51,7 @@ async def test_a_notification_and_not_the_next_look_ends_the_wait(
 ) -> None:
     monkeypatch.setattr(watch, "_LOOK_S", 3600.0)
     id, other = await app.enqueue("t"), await app.enqueue("t")
-    waiting = asyncio.ensure_future(app.wait(id, timeout=30))
+    waiting = asyncio.ensure_future(app.wait(id, timeout=45))
     await _listening(queue)
     await app.cancel(other)  # which announces the other
     assert not waiting.done()
@@ -89,7 +89,7 @@ async def test_a_wait_leaves_no_listener_and_no_session_behind(app: PgQueue, que
 
 async def test_many_may_wait_at_once(app: PgQueue, queue: Queue) -> None:
     ids = [await app.enqueue("t", n) for n in range(10)]
-    waits = [asyncio.ensure_future(app.wait(id, timeout=30)) for id in ids for _ in range(2)]
+    waits = [asyncio.ensure_future(app.wait(id, timeout=45)) for id in ids for _ in range(2)]
     await _listening(queue, 20)
     for id in reversed(ids):
         await app.cancel(id)
@@ -100,7 +100,7 @@ async def test_many_may_wait_at_once(app: PgQueue, queue: Queue) -> None:
 
 async def test_a_wait_whose_session_is_cut_says_so(app: PgQueue, queue: Queue) -> None:
     id = await app.enqueue("t")
-    waiting = asyncio.ensure_future(app.wait(id, timeout=30))
+    waiting = asyncio.ensure_future(app.wait(id, timeout=45))
     await _listening(queue)
     queue.value(
         """select count(pg_terminate_backend(pid)) from pg_stat_activity
@@ -119,5 +119,5 @@ async def test_a_wait_listens_past_the_pooler_where_one_is_named(
     async with PgQueue(settings=Settings(database_url=database, listen_url=direct)) as app:
         id = await app.enqueue("t")
         await app.cancel(id)
-        await app.wait(id, timeout=30)
+        await app.wait(id, timeout=45)
     assert used == [direct]

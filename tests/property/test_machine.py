@@ -342,6 +342,7 @@ def test_any_sequence_of_transitions_leaves_facts_and_tokens_agreeing(
             settings=settings(
                 max_examples=-(-EXAMPLES // SHARDS),
                 stateful_step_count=STEPS,
+                derandomize=False,
                 database=None,
                 deadline=None,
                 phases=[Phase.generate, Phase.shrink],

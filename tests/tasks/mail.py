@@ -11,8 +11,8 @@ from pathlib import Path
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
-from tests.outbound.origin import certificate
 from tests.processes import free_port
+from tests.worker.outbound.origin import certificate
 
 USER, PASSWORD = b"shop", b"correct horse"
 
@@ -34,7 +34,7 @@ class Inbox:
             self.seen.append(what)
             self.came.notify_all()
 
-    def wait_for(self, what: str, seconds: float = 40) -> None:
+    def wait_for(self, what: str, seconds: float = 45) -> None:
         with self.came:
             assert self.came.wait_for(lambda: what in self.seen, seconds), self.seen
 
@@ -94,7 +94,7 @@ class MailServer:
             hostname="127.0.0.1",
             port=free_port(),
             ssl_context=context if tls == "tls" else None,
-            ready_timeout=30,
+            ready_timeout=45,
         )
         self._controller.start()
         self.port = self._controller.port

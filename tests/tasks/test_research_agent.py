@@ -9,9 +9,9 @@ from pgqueue_tasks.errors import EngineFailed, InputRefused
 from pgqueue_tasks.research_agent import ResearchPayload, research_agent
 
 from pgqueue import Retry
-from tests.outbound.origin import Origin, Reply
 from tests.tasks.endpoint import KEY, MODEL, chunk, events, serving, status
 from tests.tasks.recording import RecordingContext
+from tests.worker.outbound.origin import Origin, Reply
 
 QUESTION = "What makes the tide rise?"
 TIDES = "The moon pulls the water of the sea. So the tide rises twice a day in most places."

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
+from pgqueue_tasks._models import chat
 from pgqueue_tasks._models.endpoint import Endpoint, _retry_after
 from pgqueue_tasks._models.settings import ModelSettings
 from pgqueue_tasks.errors import EngineFailed, InputRefused
@@ -169,7 +170,10 @@ GARBAGE = {
 
 
 @pytest.mark.parametrize("name", GARBAGE)
-async def test_garbage_is_a_failed_attempt_that_says_so(server: ModelServer, name):
+async def test_garbage_is_a_failed_attempt_that_says_so(
+    server: ModelServer, name, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(chat, "_MAX_BYTES", 1 << 20)  # 32 MiB take five seconds to read
     server.answer = GARBAGE[name]
     with pytest.raises(EngineFailed) as caught:
         await write()

@@ -14,8 +14,8 @@ from pgqueue_tasks.webhook_processing import HookPayload, webhook_processing
 from standardwebhooks.webhooks import Webhook
 
 from pgqueue import Retry
-from tests.outbound.origin import Origin, Reply
 from tests.tasks.recording import RecordingContext
+from tests.worker.outbound.origin import Origin, Reply
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of 24 bytes, ok").decode()
 BODY = json.dumps({"action": "opened", "issue": {"id": 7, "labels": [{"name": "bug"}]}})

@@ -97,7 +97,7 @@ def ordinary_user() -> tuple[str, ...]:
 
 
 def end(process: subprocess.Popen[str]) -> None:
-    process.communicate(timeout=30)  # closes its input, which is the word to stop
+    process.communicate(timeout=60)  # closes its input, which is the word to stop
     assert process.returncode == 0
 
 

@@ -97,7 +97,7 @@ class Running:
 
     def rest(self) -> str:
         """Wait for its end; return all that it said after what was read."""
-        said, _ = self.process.communicate(timeout=30)
+        said, _ = self.process.communicate(timeout=60)
         self.lines += said.splitlines()
         return said
 
@@ -169,7 +169,7 @@ def test_a_second_signal_does_not_wait_for_the_drain(start: Start) -> None:
         running.process.send_signal(signal.SIGINT)
         return running.process.poll() is not None
 
-    wait_until(ended_by_another, 10)
+    wait_until(ended_by_another)
     assert not [pid for pid in pids if alive(pid)]
 
 
@@ -198,7 +198,7 @@ def test_nothing_outlives_an_up_that_was_killed(start: Start) -> None:
     pids = running.pids()
     running.process.kill()
     running.process.wait()
-    wait_until(lambda: not [pid for pid in pids if alive(pid)], 10)
+    wait_until(lambda: not [pid for pid in pids if alive(pid)])
 
 
 def test_a_signal_during_the_start_stops_it(start: Start) -> None:

@@ -4,8 +4,8 @@ import os
 import signal
 import threading
 
-from tests.outbound.origin import Origin, Received, Reply
 from tests.worker.conftest import Bench
+from tests.worker.outbound.origin import Origin, Received, Reply
 
 TEXT = {"Content-Type": "text/plain"}
 

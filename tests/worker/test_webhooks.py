@@ -10,8 +10,8 @@ import psutil
 import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from tests.outbound.origin import Origin, Received, Reply
 from tests.worker.conftest import Bench, eventually
+from tests.worker.outbound.origin import Origin, Received, Reply
 
 ALLOWED = {"PGQUEUE_OUTBOUND_ALLOW_HOSTS": "127.0.0.0/8, localhost"}
 
@@ -294,7 +294,7 @@ def test_a_burst_ends_when_its_webhooks_are_sent(bench: Bench, origin: Origin) -
     hook(bench, origin.url())
     bench.enqueue("echo")
     worker = bench.start("--burst", **ALLOWED)
-    assert worker.wait(30) == 0
+    assert worker.wait(45) == 0
     assert delivery(bench)["status"] == "delivered"
 
 
@@ -314,5 +314,5 @@ def test_without_webhooks_there_is_no_process_that_sends_them(bench: Bench) -> N
 
 def test_a_wrong_setting_is_told_at_once(bench: Bench) -> None:
     worker = bench.start(wait=False, PGQUEUE_OUTBOUND_ALLOW_HOSTS="10.0.0.0/99")
-    assert worker.wait(30) != 0
+    assert worker.wait(45) != 0
     assert "neither the name of a host nor a network" in bench.logs()

@@ -62,7 +62,7 @@ def assert_problem(answer: bytes, status: int, code: str) -> None:
 
 async def gone(served: Server) -> None:
     """Wait until the server has let go of every connection."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(45):
         while served.server_state.connections:
             await asyncio.sleep(0.01)
 

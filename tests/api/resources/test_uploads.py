@@ -146,7 +146,7 @@ async def test_a_client_that_stops_sending_is_answered_and_leaves_nothing(
     served: Server, connect
 ) -> None:
     reader, writer = await _begin(served)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(45):
         answer = await reader.readuntil(b"}")
     assert answer.startswith(b"HTTP/1.1 422")
     assert b"body_invalid" in answer

@@ -263,6 +263,6 @@ async def test_workers_are_rung_after_the_commit(client: httpx.AsyncClient, work
     await submit(client, queue="bells")
 
     def heard() -> str:
-        return next(worker.connection.notifies(timeout=10)).payload
+        return next(worker.connection.notifies(timeout=45)).payload
 
     assert await asyncio.to_thread(heard) == "bells"

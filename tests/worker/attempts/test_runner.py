@@ -80,7 +80,7 @@ async def test_an_attempt_that_cannot_be_ended_breaks_the_runner_and_not_silentl
     runner, _ = runner_of(app, BrokenFinisher())
     runner.take([lease(1)])
     with pytest.raises(OSError, match="the log is closed"):
-        await asyncio.wait_for(runner.broken, 5)
+        await asyncio.wait_for(runner.broken, 45)
 
 
 async def test_what_was_claimed_ahead_gives_way_to_what_comes_first() -> None:

@@ -1,7 +1,6 @@
 """Dead letters and operations, with real workers and supervisors."""
 
-import socket
-
+from tests.processes import free_port
 from tests.worker.conftest import Bench, eventually
 from tests.worker.supervisor.test_telemetry import metrics
 
@@ -36,9 +35,7 @@ def test_two_supervisors_redrive_each_letter_once_and_their_tasks_run(bench: Ben
 
 
 def test_growth_is_logged_counted_and_runs_the_alert(bench: Bench) -> None:
-    with socket.socket() as free:
-        free.bind(("", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     bench.rows(
         "select pgqueue.set_dead_letter_policy('*', growth_limit => 2, alert_type => 'echo')"
     )

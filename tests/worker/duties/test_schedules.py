@@ -36,7 +36,7 @@ def test_what_the_code_declares_is_there_once_a_worker_has_started(bench: Bench)
 def test_a_worker_whose_code_declares_what_cannot_be_does_not_start(bench: Bench) -> None:
     for options in ({"cron": "0 0 30 2 *"}, {"cron": "0 * * * *", "missed_max": 0}):
         worker = bench.start(*APP, wait=False, **_declaring(a=options))
-        assert worker.wait(30) != 0
+        assert worker.wait(45) != 0
     assert "no date within 8 years matches" in bench.logs()
     assert "missed_max is 1 to 1000" in bench.logs()
     assert bench.value("select count(*) from pgqueue_private.schedule") == 0

@@ -32,7 +32,9 @@ class Probe:
 
     def ask(self, path: str) -> tuple[int, dict[str, Any]]:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+            with urllib.request.urlopen(
+                f"http://127.0.0.1:{self.port}{path}", timeout=45
+            ) as answer:
                 return answer.status, orjson.loads(answer.read())
         except urllib.error.HTTPError as refused:
             with refused:

@@ -9,7 +9,7 @@ from tests.worker.conftest import Bench, eventually
 
 def readiness(port: int) -> tuple[int, str]:
     try:
-        answer = httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=20)
+        answer = httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=45)
     except httpx.TransportError as error:
         return 0, str(error)
     return answer.status_code, answer.text

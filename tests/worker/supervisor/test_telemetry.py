@@ -17,6 +17,7 @@ from pgqueue_worker.worker_process import WorkerProcess
 from pgqueue import Context, PgQueue, telemetry
 from pgqueue.database.link import Link
 from pgqueue.database.options import Options
+from tests.processes import free_port
 from tests.worker.conftest import Bench, eventually
 
 
@@ -102,7 +103,7 @@ async def test_without_an_exporter_nothing_is_recorded_and_no_header_is_stored(
 
 
 def metrics(port: int) -> dict[str, float]:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=45) as answer:
         lines = answer.read().decode().splitlines()
     return {
         name: float(value)
@@ -111,9 +112,7 @@ def metrics(port: int) -> dict[str, float]:
 
 
 def test_the_supervisor_serves_metrics_of_all_its_processes(bench: Bench) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     bench.start("--processes", "2", "--metrics-port", str(port))
     done = bench.enqueue_many([{"type": "echo"}] * 50)
     failed = bench.enqueue("final")

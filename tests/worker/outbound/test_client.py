@@ -17,7 +17,7 @@ from pgqueue_worker.outbound import (
     Unreachable,
 )
 
-from tests.outbound.origin import Origin, Reply, certificate
+from tests.worker.outbound.origin import Origin, Reply, certificate
 
 NAME = "hooks.example.com"
 HERE = Allowed.parse("127.0.0.1")
@@ -151,7 +151,7 @@ async def test_of_an_answer_without_end_only_the_beginning_is_read(origin: Origi
     origin.reply = lambda _: Reply(act=pour)
     answer = await Outbound(HERE).request("POST", origin.url())
     assert (answer.status, len(answer.body), answer.cut) == (200, 64 * 1024, True)
-    assert stopped.wait(10)
+    assert stopped.wait(45)
 
 
 async def test_an_answer_that_drips_is_given_up_after_the_whole_time(origin: Origin) -> None:

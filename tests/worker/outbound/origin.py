@@ -83,7 +83,7 @@ class Origin:
     def url(self, host: str = "127.0.0.1", path: str = "/hook") -> str:
         return f"{self.scheme}://{host}:{self.port}{path}"
 
-    def wait_for(self, n: int, seconds: float = 20) -> list[Received]:
+    def wait_for(self, n: int, seconds: float = 45) -> list[Received]:
         """Wait until `n` requests have come."""
         with self._came:
             assert self._came.wait_for(lambda: len(self.received) >= n, seconds), self.received
