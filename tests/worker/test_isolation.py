@@ -16,7 +16,7 @@ def start(bench: Bench, *arguments: str, **environment: str) -> Command:
     return bench.start("--app", "tests.worker.isolated:app", *arguments, **environment)
 
 
-def start_limited(bench: Bench, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+def start_limited(bench: Bench, *arguments: str, **environment: str) -> Command:
     return bench.start("--app", "tests.worker.limited:app", *arguments, **environment)
 
 
