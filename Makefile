@@ -13,7 +13,7 @@ WITHOUT = $(shell .ci/packages pgbouncer faketime) $(shell .ci/root)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-all test-rest faults pgbouncer chaos fuzz failover upgrades property limits mutants check fmt docs-sql bench psql lock clean
+.PHONY: help setup run demo test test-all test-rest faults pgbouncer chaos fuzz failover upgrades property limits mutants check fmt docs-sql sync-client bench psql lock clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -118,6 +118,9 @@ fmt: $(VENV)/.dev ## format, and mend what can be mended
 
 docs-sql: $(VENV)/.dev ## write docs/sql.md from the comments in sql/
 	$(BIN)/python -m tests.docs.sql_reference
+
+sync-client: $(VENV)/.dev ## write pgqueue/client/sync from the asynchronous client
+	$(BIN)/python -m tools.sync_client
 
 bench: $(VENV)/.dev ## measure, and print the figures beside PgQueuer's (ARGS=…)
 	$(BIN)/python -m bench $(ARGS)

@@ -8,6 +8,8 @@ PgQueueError
 ├── Conflict              the state of the thing forbids it
 │   ├── Duplicate         another task has the key: ``task_id`` is its id
 │   └── Stale             the thing was changed since it was read
+├── ResourcesExceeded     an isolated function or handler needs more than its process may use
+├── FunctionFailed        an isolated function raised an error, or its process ended
 ├── LeaseLost             the attempt no longer holds its lease: stop working on the task
 └── DatabaseUnavailable   PostgreSQL cannot be reached, is stopping or refuses writes: try again
     ├── DatabaseFull      its disk is full: free some space
@@ -117,6 +119,20 @@ class LeaseLost(PgQueueError):
 
     code = "lease_lost"
     status = 409
+
+
+class ResourcesExceeded(PgQueueError):
+    """An isolated function or handler needs more than its process may use."""
+
+    code = "resources_exceeded"
+    status = 422
+
+
+class FunctionFailed(PgQueueError):
+    """An isolated function raised an error, or its process ended."""
+
+    code = "function_failed"
+    status = 500
 
 
 class DatabaseUnavailable(PgQueueError):

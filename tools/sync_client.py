@@ -1,6 +1,6 @@
 """Writes the modules of ``pgqueue/client/sync`` from those of ``pgqueue/client``.
 
-Run ``python -m tools.sync_client`` after a change to a public method of one of the classes below. A
+Run ``make sync-client`` after a change to a public method of one of the classes below. A
 test compares what is there with what this would write.
 
 A coroutine method becomes a method that runs it on the bridge; what returns one of the classes
@@ -50,7 +50,7 @@ def _module(name: str) -> str:
     source = _found(CLASSES[name][0])[0]
     return "\n".join(
         [
-            f'"""Written from ``{source}`` by ``python -m tools.sync_client``."""',
+            f'"""Written from ``{source}`` by ``make sync-client``."""',
             "from __future__ import annotations",
             *_imports(name, "\n".join(classes)),
             f"__all__ = {sorted(_twin(each) for each in CLASSES[name])}",

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pgqueue.client.watch import Watch
 from pgqueue.database.pool import Pool
-from pgqueue.errors import PgQueueError, UsageError
+from pgqueue.errors import UsageError
 from pgqueue.models.values import encode, seconds
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Calls:
     def __init__(self, database_url: str | None, settings: Settings) -> None:
         self._url = database_url
         self._settings = settings
-        self._database: Pool | None = None
+        self._pool: Pool | None = None
         self._opening = asyncio.Lock()
 
     @property
@@ -47,30 +47,30 @@ class Calls:
 
     async def open(self) -> Pool:
         """Open the connections if need be; ``DatabaseUnavailable`` if none can be made."""
-        if self._database is not None:
-            return self._database
+        if self._pool is not None:
+            return self._pool
         async with self._opening:
-            if self._database is None:
-                database = Pool.patient(self.dsn, "pgqueue client")
+            if self._pool is None:
+                pool = Pool.patient(self.dsn, "pgqueue client")
                 try:
-                    await database.open()
-                except PgQueueError:
-                    await database.close()
+                    await pool.open()
+                except BaseException:  # a cancelled open leaves no connection behind, either
+                    await pool.close()
                     raise
-                self._database = database
-            return self._database
+                self._pool = pool
+            return self._pool
 
     async def close(self) -> None:
         """Close the connections; the next call opens them again, on whatever loop it runs."""
-        database, self._database, self._opening = self._database, None, asyncio.Lock()
-        if database is not None:
-            await database.close()
+        pool, self._pool, self._opening = self._pool, None, asyncio.Lock()
+        if pool is not None:
+            await pool.close()
 
     def abandon(self) -> None:
         """Drop the connections where the event loop that could close them is gone."""
-        database, self._database, self._opening = self._database, None, asyncio.Lock()
-        if database is not None:
-            database.abandon()
+        pool, self._pool, self._opening = self._pool, None, asyncio.Lock()
+        if pool is not None:
+            pool.abandon()
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pgqueue.errors import UsageError
-from pgqueue.handlers.task_type import Isolation, TaskType, parse_memory
+from pgqueue.handlers.isolation import ProcessLimits
+from pgqueue.handlers.task_type import Isolation, TaskType
 from pgqueue.models.schedule import NewSchedule
 from pgqueue.models.values import seconds
 
@@ -38,6 +39,9 @@ class Declarations:
         no_retry: tuple[type[BaseException], ...] = (),
         isolation: Isolation | None = None,
         memory_limit: int | str | None = None,
+        cpu_limit: timedelta | float | None = None,
+        file_limit: int | str | None = None,
+        env: bool = True,
         queue_settings: dict[str, Any] | None = None,
         description: str | None = None,
     ) -> Callable[[Handler], Handler]:
@@ -46,11 +50,15 @@ class Declarations:
         The payload's annotation is its schema. ``timeout`` is in seconds or a ``timedelta``.
         ``max_attempts`` and ``backoff`` apply unless a task brings its own; without them the
         queue's apply, and without those 3 attempts and ``Backoff()``. Exceptions listed in
-        ``no_retry`` end the task at once. With ``isolation="process"`` the handler runs in a
-        process of its own, which a timeout or a cancel kills if need be, and which may use at most
-        ``memory_limit``: bytes, or a text such as "512MB". ``queue_settings`` are the settings that
-        the queue is created with if it does not exist yet, such as ``{"concurrency": 5}``; an
-        existing queue keeps its own.
+        ``no_retry`` end the task at once. ``queue_settings`` are the settings that the queue is
+        created with if it does not exist yet, such as ``{"concurrency": 5}``; an existing queue
+        keeps its own.
+
+        With ``isolation="process"`` the handler runs in a process of its own, which a timeout or a
+        cancel kills if need be. The process may use at most ``memory_limit`` (bytes, or a text such
+        as "512MB"), an attempt at most ``cpu_limit`` seconds of CPU, and no file that it writes may
+        grow beyond ``file_limit``. With ``env=False`` it has no environment variables of the worker
+        and no connection string.
         """
 
         def declare(handler: Handler) -> Handler:
@@ -63,7 +71,8 @@ class Declarations:
                 backoff=backoff,
                 no_retry=no_retry,
                 isolation=isolation,
-                memory_limit=parse_memory(memory_limit),
+                limits=ProcessLimits.parse(memory_limit, cpu_limit, file_limit),
+                env=env,
                 queue_settings=queue_settings,
                 description=description or (handler.__doc__ or "").strip().split("\n")[0],
             )

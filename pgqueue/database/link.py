@@ -16,10 +16,9 @@ from pgqueue.database.connection import (
     is_outdated,
     is_silent,
     takes_writes,
-    translated,
 )
 from pgqueue.database.queries import query
-from pgqueue.errors import AnswerLost, DatabaseBusy, DatabaseUnavailable
+from pgqueue.errors import AnswerLost, DatabaseBusy, DatabaseUnavailable, translate
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from psycopg.rows import AsyncRowFactory
 
     from pgqueue.database.options import Options, Timeouts
+    from pgqueue.errors import PgQueueError
 
     Parameters = Mapping[str, Any] | Sequence[Any]
 
@@ -72,6 +72,11 @@ class Link:
     def connected(self) -> bool:
         """Whether there is a connection, as far as is known."""
         return self._connection is not None and not self._connection.closed
+
+    @property
+    def usable(self) -> bool:
+        """Whether there is a connection that the server has not closed."""
+        return self._connection is not None and self._open(self._connection)
 
     async def connect(self) -> None:
         """Connect, unless there is a connection that the server has not closed."""
@@ -288,19 +293,16 @@ class Link:
     @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
-            with translated(), self._busy():
-                yield
-        except AnswerLost as error:
-            if self._options.read_only:  # nothing can have been done
-                raise DatabaseUnavailable(error.message) from error
-            raise
-
-    @contextmanager
-    def _busy(self) -> Iterator[None]:
-        try:
             yield
-        except _BUSY as error:
-            if self.timeouts.statement_s is None:
-                raise
-            message = f"the database did not answer in time: {error.diag.message_primary}"
-            raise DatabaseBusy(message) from error
+        except psycopg.Error as error:
+            raise self._error(error) from error
+
+    def _error(self, error: psycopg.Error) -> PgQueueError:
+        if isinstance(error, _BUSY) and self.timeouts.statement_s is not None:
+            return DatabaseBusy(
+                f"the database did not answer in time: {error.diag.message_primary}"
+            )
+        found = translate(error)
+        if isinstance(found, AnswerLost) and self._options.read_only:
+            return DatabaseUnavailable(found.message)  # nothing can have been done
+        return found

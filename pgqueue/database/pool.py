@@ -93,7 +93,8 @@ class Pool:
             link = self._idle.pop()[1] if self._idle else Link(self.dsn, self._options)
             link.timeouts = timeouts or self._options.timeouts
             try:
-                await self._connect(link, until)
+                if not link.usable:
+                    await self._connect(link, until)
                 yield link
             finally:
                 await self._put_back(link, loop.time())
@@ -119,6 +120,9 @@ class Pool:
         return rows[0] if rows else None
 
     async def _turn(self, until: float | None) -> None:
+        if not self._turns.locked():
+            await self._turns.acquire()  # which does not wait
+            return
         try:
             async with asyncio.timeout_at(until):
                 await self._turns.acquire()

@@ -10,13 +10,14 @@ import structlog
 
 from pgqueue.errors import UsageError
 from pgqueue.handlers.artifacts import Artifact, ArtifactFacts, ArtifactKey, TaskArtifact
+from pgqueue.handlers.isolation import IsolatedCall, ProcessLimits, parse_size
 from pgqueue.handlers.parents import read_parents
 from pgqueue.handlers.steps import Steps, encode_bounded
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Mapping
     from concurrent.futures import Future
-    from datetime import datetime
+    from datetime import datetime, timedelta
     from types import TracebackType
     from uuid import UUID
 
@@ -61,6 +62,9 @@ class Reporter(Protocol):
 
     def read_artifact(self, context: Context, key: ArtifactKey, n: int) -> Future[bytes]:
         """Return the n-th MiB of a file."""
+
+    def run_isolated(self, context: Context, call: IsolatedCall) -> Any:
+        """Run a function in a process of its own: to be awaited, in a thread it blocks."""
 
 
 class Transaction(Protocol):
@@ -272,6 +276,43 @@ class Context:
         """
         self._refuse_in_transaction("a step")
         return self._memory().run(name, partial(fn, *args, **kwargs))
+
+    def run_isolated(
+        self,
+        function: Callable[..., Any] | str,
+        /,
+        *args: Any,
+        memory_limit: int | str | None = None,
+        cpu_limit: timedelta | float | None = None,
+        file_limit: int | str | None = 0,
+        output_limit: int | str = _MAX_ARTIFACT,
+        raises: tuple[type[Exception], ...] = (),
+    ) -> Any:
+        """Return what ``function(ctx, *args)`` returns in a process that serves this call only.
+
+        Await it; in a thread it blocks. It is meant for the part of a handler that works on input
+        which nobody trusts. ``function`` is a plain function of a module, or its name as
+        "module:function", which the worker does not import; ``args`` are what can be pickled. It
+        returns JSON, bytes, or a pair ``(JSON, bytes)``, each of at most ``output_limit``. There
+        ``ctx`` takes ``progress``, ``stream`` and ``log``, and nothing else.
+
+        The process begins in an empty folder, which is removed afterwards. It has no environment
+        variables of the worker and no connection. It may use ``memory_limit`` (bytes, or a text
+        such as "512MB") and ``cpu_limit`` seconds of CPU, and may write no file larger than
+        ``file_limit``: by default none. What the function started is killed when it returns.
+
+        Raise ``ResourcesExceeded`` when it needs more, ``FunctionFailed`` when it raises an error
+        or its process ends; an error of ``raises`` arrives as itself, made anew from its message.
+        When the attempt is cancelled or times out, the process is dead before that goes on.
+        """
+        call = IsolatedCall(
+            function,
+            args,
+            ProcessLimits.parse(memory_limit, cpu_limit, file_limit),
+            parse_size("output_limit", output_limit),
+            raises,
+        )
+        return self._reporter.run_isolated(self, call)
 
     @property
     def parents(self) -> Any:

@@ -9,14 +9,15 @@ import operator
 import types
 import typing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
-from pydantic import ByteSize, Field, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnnotation
 
 from pgqueue.errors import PayloadError, UsageError
 from pgqueue.handlers.context import Context
+from pgqueue.handlers.isolation import ProcessLimits
 from pgqueue.handlers.outcomes import Cancel, Retry, Snooze
 from pgqueue.models.backoff import Backoff
 
@@ -36,9 +37,9 @@ class TaskType:
     """A type as its app declares it.
 
     ``timeout_s`` is ``None`` for no limit; ``max_attempts`` and ``backoff`` are ``None`` for those
-    of the queue. ``memory_limit`` is in bytes, for a handler in a process of its own.
-    ``queue_settings`` are the settings that a worker creates the type's queue with if it does not
-    exist yet.
+    of the queue. ``limits`` and ``env`` are for a handler in a process of its own: what the process
+    may use, and whether it has the worker's environment. ``queue_settings`` are the settings that a
+    worker creates the type's queue with if it does not exist yet.
     """
 
     name: str
@@ -50,7 +51,8 @@ class TaskType:
     description: str
     no_retry: tuple[type[BaseException], ...] = ()
     isolation: Isolation | None = None
-    memory_limit: int | None = None
+    limits: ProcessLimits = field(default_factory=ProcessLimits)
+    env: bool = True
     queue_settings: dict[str, Any] | None = None
     is_async: bool = field(init=False)
     call: Callable[[Context, Any], Any] = field(init=False, repr=False)
@@ -64,9 +66,10 @@ class TaskType:
                 f"the isolation of type {self.name!r} cannot be {self.isolation!r}",
                 hint='use isolation="process", or leave it out',
             )
-        if self.memory_limit is not None and self.isolation is None:
+        given = [*self.limits.given, *([] if self.env else ["env=False"])]
+        if given and self.isolation is None:
             raise UsageError(
-                f"type {self.name!r} has a memory_limit but no process of its own",
+                f"type {self.name!r} has {' and '.join(given)} but no process of its own",
                 hint='add isolation="process"',
             )
         call, payload = _bind(self.name, self.handler)
@@ -105,18 +108,6 @@ class TaskType:
             "result_schema": _schema(self.result, "serialization") or None,
             "queue_settings": self.queue_settings,
         }
-
-
-def parse_memory(value: int | str | None) -> int | None:
-    """Return an amount of memory in bytes: of a number, or of a text such as "512MB" or "1GiB"."""
-    if value is None:
-        return None
-    try:
-        return int(TypeAdapter(Annotated[ByteSize, Field(gt=0)]).validate_python(value))
-    except ValidationError as error:
-        raise UsageError(
-            f"memory_limit cannot be {value!r}", hint='pass bytes, or a text such as "512MB"'
-        ) from error
 
 
 def _is_async(handler: Handler) -> bool:

@@ -19,9 +19,10 @@ __all__ = ["Flow", "chain", "chord", "group"]
 
 
 class Flow(Sequence[NewTask]):
-    """Tasks that wait for each other by place: give it to ``enqueue_many``, or to another shape.
+    """Tasks that wait for each other by place: pass it to ``enqueue_many``, or to another shape.
 
-    ``starts`` and ``ends`` are the places of those that wait for none and that none waits for.
+    ``starts`` are the places of the tasks that wait for none, ``ends`` of those that no other task
+    waits for.
     """
 
     def __init__(
@@ -38,18 +39,18 @@ class Flow(Sequence[NewTask]):
     def __getitem__(self, index: slice) -> Sequence[NewTask]: ...
 
     def __getitem__(self, index: int | slice) -> NewTask | Sequence[NewTask]:
-        """Give the task at a place."""
+        """Return the task at a place."""
         return self._tasks[index]
 
     def __len__(self) -> int:
-        """Give how many tasks it is."""
+        """Return the number of tasks."""
         return len(self._tasks)
 
 
 def chain(*steps: Step, on_failure: OnFailure = "cancel") -> Flow:
     """Run steps one after another: each starts when all of the one before it has ended.
 
-    A step is a task or another shape. ``on_failure`` says what becomes of a step when something in
+    A step is a task or another shape. ``on_failure`` says what happens to a step when something in
     the one before it does not complete.
     """
     return _after([_flow(step) for step in steps], on_failure)
@@ -98,15 +99,15 @@ def _flow(step: Step) -> Flow:
         return step
     task = step if isinstance(step, NewTask) else NewTask(**step)
     if any(isinstance(_task(parent), int) for parent in task.depends_on or ()):
-        message = f"a step of type {task.type!r} names another by its place"
+        message = f"a step of type {task.type!r} refers to another task by its place"
         raise UsageError(
-            message, hint="places are the shape's own: give ids, or build the list yourself"
+            message, hint="the shape itself sets the places: use ids, or build the list yourself"
         )
     return Flow([task], [0], [0])
 
 
 def _moved(task: NewTask, by: int) -> NewTask:
-    """Give a task whose parents by place are so much further on."""
+    """Return a task whose parents are so many places further on."""
     if not by or not task.depends_on:
         return task
     parents = [

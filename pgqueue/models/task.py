@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, NewType, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, NewType
 from uuid import UUID
 
 from pydantic import (
@@ -13,9 +13,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    ValidationInfo,
-    field_validator,
-    model_validator,
 )
 
 from pgqueue.errors import UsageError
@@ -93,7 +90,7 @@ Priority = Annotated[
     Annotated[int, Field(ge=0, le=10), Whole] | Literal["high", "normal", "low"] | None,
     Field(description="0 (first) to 10 (last); high is 2, normal is 5, low is 8."),
 ]
-_Delay = Annotated[float, Field(ge=0, le=_LONGEST_DELAY_S)]
+Delay = Annotated[float, Field(ge=0, le=_LONGEST_DELAY_S)]
 _Place = Annotated[int, Field(ge=0, le=999), Whole]
 
 
@@ -111,7 +108,7 @@ class TaskOptions(Input):
         default=None, description="How long an attempt may take."
     )
     retry: RetryPolicy | None = None
-    expires_in_s: _Delay | None = Field(
+    expires_in_s: Delay | None = Field(
         default=None,
         description="Cancel the task if it has not started so many seconds from now; instead of "
         "`expires_at`.",
@@ -147,7 +144,7 @@ class TaskInput(TaskOptions):
     run_at: AwareDatetime | None = Field(
         default=None, description="Do not run it before this time (RFC 3339)."
     )
-    delay_s: _Delay | None = Field(
+    delay_s: Delay | None = Field(
         default=None,
         description="Do not run it before so many seconds from now; instead of `run_at`.",
     )
@@ -196,39 +193,6 @@ DEDUP = tuple(name for name in TaskInput.model_fields if name.startswith(("dedup
 """The words about uniqueness, which need a ``dedup_key``."""
 
 
-class TaskChange(Input):
-    """What to change of a task that waits."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "minProperties": 1,
-            "examples": [{"priority": "high"}, {"delay_s": 0}],
-        }
-    )
-
-    priority: Priority = None
-    run_at: AwareDatetime | None = Field(
-        default=None, description="Do not run it before this time (RFC 3339)."
-    )
-    delay_s: _Delay | None = Field(
-        default=None,
-        description="Do not run it before so many seconds from now; instead of `run_at`.",
-    )
-
-    @field_validator("delay_s")
-    @classmethod
-    def _one_time(cls, delay_s: float | None, others: ValidationInfo) -> float | None:
-        if delay_s is not None and others.data.get("run_at") is not None:
-            raise ValueError("run_at is given too: give one of them")
-        return delay_s
-
-    @model_validator(mode="after")
-    def _something(self) -> Self:
-        if not self.model_fields_set:
-            raise ValueError("give priority, run_at or delay_s")
-        return self
-
-
 class Progress(Record):
     """How far the handler says it is."""
 
@@ -237,40 +201,16 @@ class Progress(Record):
     at: datetime | None = Field(description="When the handler said so.")
 
 
+def _with_example(schema: dict[str, Any]) -> None:
+    given = {"id": EXAMPLE_ID, "type": "sleep", "queue": "default", "priority": 2}
+    more = {"payload": {"delay_ms": 2000}, "created_at": "2026-01-02T03:04:05.678901Z"}
+    schema["examples"] = [{**JUST_STORED, **given, **more}]
+
+
 class Task(Record):
     """A task as it stands."""
 
-    model_config = examples(
-        {
-            "id": EXAMPLE_ID,
-            "type": "sleep",
-            "queue": "default",
-            "status": "queued",
-            "status_reason": None,
-            "priority": 2,
-            "payload": {"delay_ms": 2000},
-            "result": None,
-            "error": None,
-            "attempt": 0,
-            "max_attempts": 3,
-            "progress": None,
-            "created_at": "2026-01-02T03:04:05.678901Z",
-            "run_at": None,
-            "started_at": None,
-            "finished_at": None,
-            "next_retry_at": None,
-            "crash_count": 0,
-            "timeout_s": None,
-            "retry": None,
-            "dedup_key": None,
-            "expires_at": None,
-            "fairness_key": None,
-            "batch_id": None,
-            "limit_key": None,
-            "cost": 1,
-            "callback_url": None,
-        }
-    )
+    model_config = ConfigDict(json_schema_extra=_with_example)
 
     id: Annotated[TaskId, UUID_SCHEMA]
     type: Name

@@ -14,6 +14,7 @@ from pgqueue_worker.worker_process import WorkerProcess
 
 from pgqueue.client.app import PgQueue
 from pgqueue.database.pool import Pool
+from pgqueue.handlers.isolation import ProcessLimits
 from pgqueue.models.task import Outcome
 from pgqueue.models.values import encode
 from pgqueue.testing.stored import dsn_of
@@ -103,7 +104,10 @@ async def _working(
     app: PgQueue, database: Pool, queues: list[str], concurrency: int
 ) -> AsyncIterator[tuple[int, _Line, asyncio.Task[int]]]:
     here = PgQueue()
-    here.types.update((name, replace(kind, isolation=None)) for name, kind in app.types.items())
+    here.types.update(
+        (name, replace(kind, isolation=None, limits=ProcessLimits(), env=True))
+        for name, kind in app.types.items()
+    )
     types = encode([kind.published() for kind in app.types.values()]).decode()
     await database.rows("register_types", {"types": types})
     row = await database.row(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pgqueue.errors import NotFound, UsageError
+from pgqueue.errors import FunctionFailed, NotFound, UsageError
 from pgqueue.handlers.context import RECORDED
 from pgqueue.handlers.steps import on_loop
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from pgqueue.handlers.artifacts import ArtifactFacts, ArtifactKey
     from pgqueue.handlers.context import Context, Transaction
+    from pgqueue.handlers.isolation import IsolatedCall
 
 __all__ = ["Recorder"]
 
@@ -98,12 +100,26 @@ class Recorder:
         del context
         return _given(self.parents) if on_loop() else self.parents
 
+    def run_isolated(self, context: Context, call: IsolatedCall) -> Any:
+        """Run the function in this process, in a thread, without limits."""
+        return asyncio.to_thread(_called, call, context) if on_loop() else _called(call, context)
+
     def transaction(self, context: Context) -> Transaction:
         """Refuse: there is no database to write to."""
         raise UsageError(
             f"{context.type!r} opens a transaction, but inline there is no database",
             hint="run it with testing.drain on a database",
         )
+
+
+def _called(call: IsolatedCall, context: Context) -> Any:
+    try:
+        return call.run(context).value
+    except call.raises:
+        raise
+    except Exception as error:
+        message = f"{type(error).__name__}: {error}"
+        raise FunctionFailed(message) from error
 
 
 def _saved(save: Callable[[], None]) -> Awaitable[None]:

@@ -191,7 +191,12 @@ def cut_after_some_bytes(stage: Stage, chance: Random) -> Steps:
 @_fault(disturbs=True)
 def lose_answers(stage: Stage, chance: Random) -> Steps:
     """The server does it, and nobody hears that it has: commits, finishes, enqueues, claims."""
-    statements = ("^commit$", r"pgqueue\.finish", r"pgqueue\.enqueue", r"pgqueue\.claim")
+    statements = (
+        "^commit$",
+        r"pgqueue_private\.finish",
+        r"pgqueue\.enqueue",
+        r"pgqueue_private\.claim",
+    )
     try:
         for _ in range(chance.randint(2, 8)):
             stage.proxy.lose_answer(chance.choice(statements))

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
+from pydantic import BaseModel, model_serializer
 
 from pgqueue import (
     Conflict,
@@ -277,3 +278,13 @@ def test_a_batch_is_entered_before_it_is_filled(client: SyncClient) -> None:
     with pytest.raises(NotFound), batch:
         client.get("00000000-0000-7000-8000-000000000000")
     assert batch.get().cancelled_at is not None
+
+
+def test_a_call_from_within_a_call_is_refused_and_does_not_hang(client: SyncClient) -> None:
+    class Nested(BaseModel):
+        @model_serializer
+        def _serialize(self) -> str:
+            return client.enqueue("t")
+
+    with pytest.raises(UsageError):
+        client.enqueue("t", Nested())

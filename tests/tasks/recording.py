@@ -1,15 +1,38 @@
 """A real Context whose reports are kept in lists, for tests that need no database."""
 
+import os
+
+import psutil
+
 from pgqueue import Context
 from pgqueue.models.task import LeaseId, TaskId
 from pgqueue.testing.recorder import Recorder
+
+pool = None
+"""What `conftest.py` has started."""
+
+
+def engines():
+    """The processes that engines run in now: each in a session of its own."""
+    return [
+        process
+        for process in psutil.Process().children(recursive=True)
+        if os.getsid(process.pid) == process.pid
+    ]
+
+
+class IsolatingRecorder(Recorder):
+    """Runs isolated functions as a worker does: in a process of their own."""
+
+    def run_isolated(self, context, call):
+        return pool.run_function(context, call)
 
 
 class RecordingContext(Context):
     """An attempt of no task that any database knows."""
 
     def __init__(self, *, attempt=1, recorder=None):
-        self.recorder = recorder or Recorder()
+        self.recorder = recorder or IsolatingRecorder()
         super().__init__(
             task_id=TaskId("0198c0de-0000-7000-8000-000000000001"),
             lease_id=LeaseId(1),

@@ -191,16 +191,16 @@ def bomb(width, height):
         (bomb(30_000, 30_000), "more than 50,000,000 pixels"),
         (bomb(50_000, 1_001), "more than 50,000,000 pixels"),
         (bomb(2**31 - 1, 2**31 - 1)[:4096], "more than 50,000,000 pixels"),
-        (b"", "no picture"),
-        (b"%PDF-1.7", "no picture"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "no picture"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n(/etc/passwd) run", "no picture"),
+        (b"", "not a picture"),
+        (b"%PDF-1.7", "not a picture"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a picture"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n(/etc/passwd) run", "not a picture"),
         (file()[:60], "cannot be read"),
         (file(format="JPEG")[:300], "cannot be read"),
-        (file().replace(b"IDAT", b"IDAX"), "cannot be read|no picture"),
-        (b"GIF89a" + b"\xff" * 100, "cannot be read|no picture"),
-        (file(format="TIFF"), "no picture"),
-        (file(format="BMP"), "no picture"),
+        (file().replace(b"IDAT", b"IDAX"), "cannot be read|not a picture"),
+        (b"GIF89a" + b"\xff" * 100, "cannot be read|not a picture"),
+        (file(format="TIFF"), "not a picture"),
+        (file(format="BMP"), "not a picture"),
     ],
 )
 async def test_a_hostile_file_is_refused_and_says_why(data, message):
@@ -269,7 +269,7 @@ async def test_a_model_that_is_busy_slows_the_queue_down(server: ModelServer):
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
-        (picture(b"no picture"), InputRefused),
+        (picture(b"not a picture"), InputRefused),
         (picture(bomb(30_000, 30_000)), InputRefused),
         (raw(b"{"), EngineFailed),
         (raw(b"[]", Content_Type="application/json"), EngineFailed),

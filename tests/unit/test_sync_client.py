@@ -82,6 +82,6 @@ def test_whatever_is_reached_from_a_client_has_a_twin() -> None:
 def test_the_modules_are_as_the_tool_writes_them() -> None:
     written = sync_client.modules()
     stored = {name: (sync_client.FOLDER / f"{name}.py").read_text() for name in written}
-    assert stored == written, "run `python -m tools.sync_client`"
+    assert stored == written, "run `make sync-client`"
     by_hand = {"__init__", "bridge"}
     assert {file.stem for file in sync_client.FOLDER.glob("*.py")} == written.keys() | by_hand

@@ -16,6 +16,10 @@ def start(bench: Bench, *arguments: str, **environment: str) -> Command:
     return bench.start("--app", "tests.worker.isolated:app", *arguments, **environment)
 
 
+def start_limited(bench: Bench, *arguments: str, **environment: str) -> Command:
+    return bench.start("--app", "tests.worker.limited:app", *arguments, **environment)
+
+
 def descendants(bench: Bench) -> list[psutil.Process]:
     return [p for w in bench.workers for p in psutil.Process(w.pid).children(recursive=True)]
 
@@ -185,3 +189,58 @@ def test_a_thousand_cancels_of_running_tasks_leave_nothing_behind(bench: Bench) 
     eventually(lambda: len(forker.children()) <= 1, "the children have ended")
     assert worker.num_threads() <= before
     assert bench.value(sessions) <= connections
+
+
+def test_an_attempt_that_takes_too_much_processor_time_fails_and_the_next_has_as_much(
+    bench: Bench,
+) -> None:
+    start_limited(bench, "--concurrency", "1")
+    ended = [bench.ended(bench.enqueue("computing", {"seconds": 0.6})) for _ in range(3)]
+    assert [task["status"] for task in ended] == ["completed"] * 3
+    assert len({task["result"]["pid"] for task in ended}) == 1
+    failed = bench.ended(bench.enqueue("computing", {"seconds": 600}))
+    assert (failed["status"], failed["error"]["type"]) == ("failed", "ResourcesExceeded")
+    assert "more than 1 s of processor time" in failed["error"]["message"]
+    assert bench.ended(bench.enqueue("isolated"))["status"] == "completed"
+
+
+def test_a_file_that_grows_too_large_fails_the_attempt(bench: Bench) -> None:
+    start_limited(bench, "--concurrency", "1")
+    assert bench.ended(bench.enqueue("writing", {"size": 1000}))["result"] == 1000
+    failed = bench.ended(bench.enqueue("writing", {"size": 1001}))
+    assert (failed["status"], failed["error"]["type"]) == ("failed", "OSError")
+    assert bench.ended(bench.enqueue("isolated"))["status"] == "completed"
+
+
+def test_a_handler_without_an_environment_has_none_and_no_connection(bench: Bench) -> None:
+    start_limited(bench, "--concurrency", "1", PGQUEUE_SECRET="do-not-tell")
+    task = bench.enqueue("bare")
+    result = bench.ended(task)["result"]
+    assert result["id"] == task
+    assert "do-not-tell" not in result["initial"]
+    assert not [name for name in result["env"] if name.startswith("PGQUEUE_")]
+    failed = bench.ended(bench.enqueue("bare_transaction"))
+    assert (failed["status"], failed["error"]["type"]) == ("failed", "UsageError")
+    assert "env=False leaves it no connection" in failed["error"]["message"]
+
+
+@pytest.mark.parametrize("type", ["calls", "calls_in_a_thread"])
+def test_a_handler_calls_a_function_in_a_process_of_its_own(bench: Bench, type: str) -> None:
+    start_limited(bench, "--concurrency", "1")
+    pids = [bench.ended(bench.enqueue(type))["result"]["pid"] for _ in range(2)]
+    assert len({*pids, *bench.processes()}) == 3
+    assert all(gone(pid) for pid in pids)
+
+
+def test_a_timeout_ends_the_function_that_a_thread_waits_for(bench: Bench) -> None:
+    start_limited(bench, "--concurrency", "1")
+    task = bench.enqueue("calls_in_a_thread", {"wait": True}, timeout_s=3)
+    message = eventually(lambda: (bench.task(task)["progress"] or {}).get("message"), "it runs")
+    assert bench.ended(task)["error"]["type"] == "TimedOut"
+    eventually(lambda: gone(int(message)), "it is gone")
+
+
+def test_a_handler_in_a_process_of_its_own_calls_functions_itself(bench: Bench) -> None:
+    start_limited(bench, "--concurrency", "1")
+    failed = bench.ended(bench.enqueue("calls_in_a_child"))
+    assert (failed["status"], failed["error"]["type"]) == ("failed", "UsageError")

@@ -1,63 +1,58 @@
 """`data_aggregation`: group, filter and sum inline rows, CSV or JSON text, or a file, with DuckDB.
 
 The structured form runs in a thread: its SQL is ours and obeys DuckDB's memory limit and interrupt.
-The user's own SQL, and whatever reads a file, runs in a child process (_sandbox.py says why).
+The user's own SQL, and whatever reads a file, runs in a process of its own (_sandbox.py says why).
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
+from collections.abc import Callable
+from typing import Any
 
 from pgqueue import Context
 
 from ._aggregation.engine import Aggregation
 from ._aggregation.models import AggregationPayload, AggregationResult
 from ._aggregation.source import fetched
-from ._sandbox import run_in_child, settled
+from ._sandbox import sandboxed
 
 __all__ = ["AggregationPayload", "AggregationResult", "data_aggregation"]
 
-_MEMORY_BYTES = 1 << 30
 _CPU_SECONDS = 120
 _FILE_CPU_SECONDS = 240
-_CHILD = "pgqueue_tasks._aggregation.child"
 
 
 async def data_aggregation(ctx: Context, payload: AggregationPayload) -> AggregationResult:
     """Aggregate the rows of the payload; the result is bounded to 10,000 rows and 200 kB.
 
-    Raises InputRefused, which names the columns there are, for unknown columns, wrong types and bad
+    Raise InputRefused, which names the columns there are, for unknown columns, wrong types and bad
     SQL. When the task is cancelled or times out, the query has ended before this returns.
     """
     if payload.artifact is not None:
         async with fetched(ctx, payload) as file:
-            result = await _run_in_child(ctx, payload, file)
+            result = await _run_isolated(ctx, payload, file)
     elif payload.sql is None:
         result = await _run_in_thread(ctx, payload)
     else:
-        result = await _run_in_child(ctx, payload, None)
+        result = await _run_isolated(ctx, payload, None)
     answer = AggregationResult.model_validate(result)
     ctx.progress(100, f"{answer.row_count:,} result rows")
     return answer
 
 
-async def _run_in_child(
+async def _run_isolated(
     ctx: Context, payload: AggregationPayload, file: dict[str, str] | None
 ) -> object:
-    request = {
-        "payload": payload.model_dump(mode="json", by_alias=True, exclude_unset=True),
-        "file": file,
-    }
-    result, _ = await run_in_child(
-        _CHILD,
-        json.dumps(request).encode(),
-        ctx.progress,
-        memory_bytes=_MEMORY_BYTES,
-        cpu_seconds=_CPU_SECONDS if file is None else _FILE_CPU_SECONDS,
+    return await sandboxed(
+        ctx,
+        "_aggregation.engine:aggregate",
+        payload,
+        file,
+        memory_limit="1GiB",
+        cpu_limit=_CPU_SECONDS if file is None else _FILE_CPU_SECONDS,
     )
-    return result
 
 
 async def _run_in_thread(ctx: Context, payload: AggregationPayload) -> object:
@@ -67,6 +62,19 @@ async def _run_in_thread(ctx: Context, payload: AggregationPayload) -> object:
         return await asyncio.shield(thread)
     except asyncio.CancelledError:
         with contextlib.suppress(asyncio.CancelledError):
-            await settled(thread, run.stop)
+            await _stopped(thread, run.stop)
         thread.exception()
         raise
+
+
+async def _stopped(thread: asyncio.Future[Any], stop: Callable[[], object]) -> None:
+    """Tell the thread to stop, every 20 ms, until it has: however often this task is cancelled."""
+    cancelled = False
+    while not thread.done():
+        stop()
+        try:
+            await asyncio.wait({thread}, timeout=0.02)
+        except asyncio.CancelledError:
+            cancelled = True
+    if cancelled:
+        raise asyncio.CancelledError

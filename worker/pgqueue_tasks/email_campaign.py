@@ -19,18 +19,16 @@ from ._email.message import compose
 from ._email.models import CampaignPayload, CampaignResult, Told
 from ._email.server import Deferred, MailServer, NoAnswer, NotTaken, connected
 from ._email.settings import MailSettings
-from ._sandbox import run_in_child
+from ._sandbox import sandboxed
 from .errors import EngineFailed, InputRefused
 
 __all__ = ["CampaignPayload", "CampaignResult", "email_campaign"]
 
 ARTIFACT = "outbox.mbox"
-_MEMORY_BYTES = 512 << 20
 _CPU_SECONDS = 20
 _MAX_WRITTEN = 64 << 20
 _MAX_OUTBOX = 15 << 20
 _MAX_TOLD = 200_000
-_CHILD = "pgqueue_tasks._email.child"
 
 Ended = dict[str, list[str]]
 """By the recipient's number: status, and what the server said. JSON has texts as keys."""
@@ -56,17 +54,14 @@ async def email_campaign(ctx: Context, payload: CampaignPayload) -> CampaignResu
 
 async def _written(ctx: Context, payload: CampaignPayload) -> list[dict[str, str]]:
     templates = {"subject": payload.subject, "text": payload.text, "html": payload.html}
-    request = {
-        "templates": {name: text for name, text in templates.items() if text is not None},
-        "recipients": [recipient.model_dump() for recipient in payload.recipients],
-    }
-    _, data = await run_in_child(
-        _CHILD,
-        json.dumps(request).encode(),
-        ctx.progress,
-        memory_bytes=_MEMORY_BYTES,
-        cpu_seconds=_CPU_SECONDS,
-        max_output_bytes=_MAX_WRITTEN,
+    data = await sandboxed(
+        ctx,
+        "_email.rendering:render",
+        {name: text for name, text in templates.items() if text is not None},
+        [recipient.model_dump() for recipient in payload.recipients],
+        memory_limit="512MiB",
+        cpu_limit=_CPU_SECONDS,
+        output_limit=_MAX_WRITTEN,
     )
     written: list[dict[str, str]] = await asyncio.to_thread(json.loads, data)
     return written

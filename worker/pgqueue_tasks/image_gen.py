@@ -1,7 +1,7 @@
 """`image_gen`: a picture of a prompt, or one that is there, worked on and kept as an artifact.
 
-Pictures are decoded, drawn and encoded in a child process with a memory limit (_sandbox.py says
-why), whether a user or a model sent them.
+Pictures are decoded, drawn and encoded in a process of its own with a memory limit (_sandbox.py
+says why), whether a user or a model sent them.
 """
 
 from __future__ import annotations
@@ -9,38 +9,34 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import json
 from typing import Any
 
 from pgqueue import Context, NotFound, Retry, UsageError
 
 from ._image.models import ImagePayload, ImageResult
 from ._models.endpoint import Busy, Endpoint, later
-from ._sandbox import run_in_child
+from ._sandbox import sandboxed
 from .errors import EngineFailed, InputRefused
 
 __all__ = ["ImagePayload", "ImageResult", "image_gen"]
 
 MAX_BYTES = 16 * 1024 * 1024
 _MAX_SOURCE = 32 * 1024 * 1024
-_MEMORY_BYTES = 1 << 30
-_CPU_SECONDS = 60
-_CHILD = "pgqueue_tasks._image.child"
 
 
 async def image_gen(ctx: Context, payload: ImagePayload) -> ImageResult | Retry:
     """Make the picture; it is the artifact `image.png` (or `.jpeg`, `.webp`) of the task.
 
-    An endpoint that has no time for us gives a `Retry` after as long as it asks for. Raises
-    InputRefused for a picture that is none or too large, EngineFailed for an endpoint that fails.
+    Return `Retry` for an endpoint that is busy, after as long as it asks for. Raise InputRefused
+    for what is not a picture or is too large, EngineFailed for an endpoint that fails.
     """
     endpoint = Endpoint()
-    provider = model = None
+    provider = model = source = None
     request: dict[str, Any] = {
         "operations": [step.model_dump(exclude_none=True) for step in payload.operations]
     }
     if payload.source is not None:
-        request["data"] = base64.b64encode(await _source(ctx, payload)).decode()
+        source = await _source(ctx, payload)
     else:
         provider = payload.provider or ("openai" if endpoint.settings.has_endpoint else "local")
         if provider == "local":
@@ -50,17 +46,18 @@ async def image_gen(ctx: Context, payload: ImagePayload) -> ImageResult | Retry:
             model = payload.model or endpoint.settings.openai_image_model
             ctx.progress(5, "asked the model")
             try:
-                request["data"] = await _drawn(endpoint, payload, model)
+                source = await _drawn(endpoint, payload, model)
             except Busy as busy:
                 return later(busy)
     ctx.progress(50, "working on the picture")
-    made, data = await run_in_child(
-        _CHILD,
-        json.dumps(request).encode(),
-        ctx.progress,
-        memory_bytes=_MEMORY_BYTES,
-        cpu_seconds=_CPU_SECONDS,
-        max_output_bytes=MAX_BYTES,
+    made, data = await sandboxed(
+        ctx,
+        "_image.editing:edit",
+        request,
+        source,
+        memory_limit="1GiB",
+        cpu_limit=60,
+        output_limit=MAX_BYTES,
     )
     name = f"image.{made['format']}"
     await ctx.save_artifact(name, data, f"image/{made['format']}")
@@ -86,8 +83,8 @@ async def _source(ctx: Context, payload: ImagePayload) -> bytes:
     return data
 
 
-async def _drawn(endpoint: Endpoint, payload: ImagePayload, model: str) -> str:
-    """Ask the endpoint, and give the picture in base64."""
+async def _drawn(endpoint: Endpoint, payload: ImagePayload, model: str) -> bytes:
+    """Ask the endpoint, and return its picture."""
     async with endpoint.model(model, max_bytes=2 * _MAX_SOURCE) as asked:
         images: Any = asked.client.images
         # OpenAI's newest models give base64 only and refuse to be asked for it
@@ -101,9 +98,8 @@ async def _drawn(endpoint: Endpoint, payload: ImagePayload, model: str) -> str:
         )
         encoded = answer.data[0].b64_json
         if not isinstance(encoded, str):
-            raise EngineFailed("the endpoint gives no picture in base64")
+            raise EngineFailed("the endpoint sent no picture in base64")
         try:
-            base64.b64decode(encoded, validate=True)
+            return base64.b64decode(encoded, validate=True)
         except binascii.Error:
-            raise EngineFailed("the endpoint gives a picture that is not base64") from None
-        return encoded
+            raise EngineFailed("the endpoint sent a picture that is not base64") from None

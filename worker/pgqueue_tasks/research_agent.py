@@ -1,4 +1,4 @@
-"""`research_agent`: answers a question from pages and texts, and says which.
+"""`research_agent`: answers a question from pages and texts, and cites them.
 
 Each page, the ranking and the answer are steps: a later attempt goes on after the last that was
 done, and fetches nothing twice.
@@ -18,7 +18,7 @@ from pgqueue.settings import Settings
 from ._models.chat import Chat, ask
 from ._models.endpoint import Busy, Endpoint, later
 from ._research.models import ResearchPayload, ResearchResult, Source, Unread
-from ._research.reading import MAX_BYTES, in_child, read
+from ._research.reading import MAX_BYTES, analysed, read
 from .errors import EngineFailed, InputRefused
 
 __all__ = ["ResearchPayload", "ResearchResult", "research_agent"]
@@ -34,15 +34,13 @@ _RULES = (
 async def research_agent(ctx: Context, payload: ResearchPayload) -> ResearchResult | Retry:
     """Read, rank, answer; `text` events have the answer as it is written.
 
-    A page that cannot be read is named in the result. Raises InputRefused when there is nothing to
+    A page that cannot be read is named in the result. Raise InputRefused when there is nothing to
     answer from, EngineFailed when there may be at the next attempt.
     """
     sources, unread = await _read(ctx, payload)
     ctx.progress(60, "ranking")
     numbered = [{"number": s["number"], "text": s["text"]} for s in sources]
-    ranked = await ctx.step(
-        "rank", in_child, do="rank", question=payload.question, sources=numbered, keep=_PASSAGES
-    )
+    ranked = await ctx.step("rank", analysed, ctx, "rank", payload.question, numbered, _PASSAGES)
     ctx.progress(70, "answering")
     endpoint = Endpoint()
     provider = payload.provider or ("openai" if endpoint.settings.has_endpoint else "local")
@@ -88,7 +86,7 @@ async def _read(
         for number, url in enumerate(payload.urls, start=1):
             ctx.progress(50 * number / (len(payload.urls) + 1), f"reading {url}"[:200])
             try:
-                found.append(await ctx.step(f"read {number}", read, outbound, url))
+                found.append(await ctx.step(f"read {number}", read, ctx, outbound, url))
             except (InputRefused, EngineFailed) as error:
                 may_pass = may_pass or isinstance(error, EngineFailed)
                 unread.append(Unread(url=url, error=str(error)))
@@ -129,10 +127,8 @@ async def _asked(
 async def _picked(
     ctx: Context, payload: ResearchPayload, passages: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    picked = await in_child(
-        do="pick", question=payload.question, passages=passages, sentences=payload.sentences
-    )
-    parts = [f"{sentence['text']} [{sentence['source']}]" for sentence in picked["sentences"]]
+    chosen = await analysed(ctx, "choose", payload.question, passages, payload.sentences)
+    parts = [f"{sentence['text']} [{sentence['source']}]" for sentence in chosen]
     text = " ".join(parts)
     ctx.stream(text)
     return {"text": text, "provider": "local", "model": "lexrank", "usage": None}

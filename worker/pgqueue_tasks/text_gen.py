@@ -6,20 +6,14 @@ The model is any OpenAI-compatible endpoint (_models). Where the worker has none
 
 from __future__ import annotations
 
-import json
-
 from pgqueue import Context, Retry
 
 from ._models.chat import Chat, Usage, ask
 from ._models.endpoint import Busy, Endpoint, later
-from ._sandbox import run_in_child
+from ._sandbox import sandboxed
 from ._text.models import TextPayload, TextResult
 
 __all__ = ["TextPayload", "TextResult", "text_gen"]
-
-_MEMORY_BYTES = 512 << 20
-_CPU_SECONDS = 20
-_CHILD = "pgqueue_tasks._text.child"
 
 
 async def text_gen(ctx: Context, payload: TextPayload) -> TextResult | Retry:
@@ -65,14 +59,9 @@ async def _asked(ctx: Context, payload: TextPayload, endpoint: Endpoint) -> Text
 
 
 async def _local(ctx: Context, payload: TextPayload) -> TextResult:
-    def on_piece(percent: float, text: str) -> None:
-        ctx.stream(text)
-        ctx.progress(percent, "writing")
-
-    fields = {"prompt", "corpus", "max_tokens", "seed", "stop"}
-    request = json.dumps(payload.model_dump(include=fields)).encode()
-    written, _ = await run_in_child(
-        _CHILD, request, on_piece, memory_bytes=_MEMORY_BYTES, cpu_seconds=_CPU_SECONDS
+    request = payload.model_dump(include={"prompt", "corpus", "max_tokens", "seed", "stop"})
+    written = await sandboxed(
+        ctx, "_text.markov:write", request, memory_limit="512MiB", cpu_limit=20
     )
     asked = len(payload.prompt.split())
     ctx.progress(100, f"{written['words']:,} words")

@@ -14,7 +14,7 @@ from pgqueue import Context, Retry, Settings
 from ._hooks.models import Forwarded, HookPayload, HookResult
 from ._hooks.settings import Source
 from ._hooks.signatures import verify
-from ._sandbox import run_in_child
+from ._sandbox import sandboxed
 from .errors import EngineFailed, InputRefused
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["HookPayload", "HookResult", "webhook_processing"]
 
-_CHILD = "pgqueue_tasks._hooks.child"
-_MEMORY_BYTES = 256 << 20
 _CPU_SECONDS = 5
 _MAX_MAPPED = 128 * 1024
 _MAX_SAID = 1024
@@ -77,13 +75,14 @@ async def _mapped(ctx: Context, fields: dict[str, str], body: bytes) -> dict[str
         document = json.loads(body)
     except (ValueError, RecursionError):
         raise InputRefused("the body is not JSON, so its fields cannot be mapped") from None
-    _, data = await run_in_child(
-        _CHILD,
-        json.dumps({"map": fields, "document": document}).encode(),
-        ctx.progress,
-        memory_bytes=_MEMORY_BYTES,
-        cpu_seconds=_CPU_SECONDS,
-        max_output_bytes=_MAX_MAPPED,
+    data = await sandboxed(
+        ctx,
+        "_hooks.mapping:map_fields",
+        fields,
+        document,
+        memory_limit="256MiB",
+        cpu_limit=_CPU_SECONDS,
+        output_limit=_MAX_MAPPED,
     )
     mapped: dict[str, Any] = json.loads(data)
     return mapped

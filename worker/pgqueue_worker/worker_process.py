@@ -115,7 +115,9 @@ class WorkerProcess:
         self._transaction_pools = TransactionPools(start.dsn, start.concurrency)
         checkpoints = Checkpoints(self._link("checkpoint"), self._measurements)
         files = Files(self._link("file", answer_s=_FILE_ANSWER_S))
-        reporter = Reporter(LoopBridge(), self._outbox, files, checkpoints, self._transaction_pools)
+        reporter = Reporter(
+            LoopBridge(), self._outbox, files, checkpoints, self._transaction_pools, functions=pool
+        )
         self._finisher = Finisher(
             self._link("finish"), self._outbox, self._measurements, self._make_room
         )
@@ -214,7 +216,7 @@ class WorkerProcess:
             await asyncio.gather(working, obeying, *helpers, return_exceptions=True)
         if measured := self._measurements.take():
             self._control.send(measured)
-        self._pool.close()
+        await self._pool.close()
         await self._transaction_pools.close()
         for link in self._links:
             await link.close()
@@ -289,8 +291,7 @@ async def _main(end: socket.socket) -> int:
         control.send(Unfit(str(error)))
         return 1
     pool = Pool(start.app, builtin=start.builtin, dsn=start.dsn, grace_s=start.stop_grace_s)
-    if any(kind.isolation for kind in app.types.values()):
-        pool.warm()
+    pool.warm(app.types.values())
     control.send(_hello(start, app))
     registered = await control.receive()
     if not isinstance(registered, Registered):

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
 from pgqueue.errors import Stale
 from pgqueue_api.problems import VersionNeeded
 
-if TYPE_CHECKING:
-    from litestar import Request
-
-__all__ = ["etag", "if_match", "needed", "stale", "tags_in", "versions_in"]
+__all__ = ["needed", "stale", "tags_in", "versions_in"]
 
 _TAG = re.compile(r'(?<!W/)"[!#-~]*"')
 _STRONG = re.compile(r'(?<!W/)"([1-9]\d{0,17})"')
-
-
-def etag(version: int) -> dict[str, str]:
-    """Return the header that names a version."""
-    return {"ETag": f'"{version}"'}
 
 
 def versions_in(if_match: str | None) -> list[int] | Literal["*"] | None:
@@ -27,11 +19,6 @@ def versions_in(if_match: str | None) -> list[int] | Literal["*"] | None:
     if if_match is None:
         return None
     return "*" if if_match.strip() == "*" else [int(tag) for tag in _STRONG.findall(if_match)]
-
-
-def if_match(request: Request[Any, Any, Any]) -> list[int] | Literal["*"] | None:
-    """Return the versions that the client would change; None if it names none."""
-    return versions_in(request.headers.get("if-match"))
 
 
 def tags_in(if_match: str | None) -> list[str] | Literal["*"] | None:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from litestar import Request
 
 
-__all__ = ["asker", "wait_asked", "wait_in"]
+__all__ = ["asker", "wait_in"]
 
 _WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})\"?", re.IGNORECASE)
 
@@ -23,8 +23,3 @@ def wait_in(prefer: str | None, max_s: float) -> float | None:
     """Return the seconds that ``Prefer: wait`` asks for, at most ``max_s``; None if it does not."""
     asked = _WAIT.search(prefer or "")
     return None if asked is None else min(float(asked[1]), max_s)
-
-
-def wait_asked(preference: bytes, max_s: float) -> float | None:
-    """Return the seconds that a raw ``Prefer: wait`` asks for."""
-    return wait_in(preference.decode("latin-1"), max_s)

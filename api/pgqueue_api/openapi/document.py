@@ -152,7 +152,7 @@ def _problems(path: str, operation: dict[str, Any], declared: Declaration) -> se
         statuses |= {412, 422, 428}
     if "application/json" in operation.get("requestBody", {}).get("content", {}):
         statuses |= {413, 415, 422}
-    return statuses
+    return statuses - declared.never
 
 
 def _answer(found: dict[str, Any], answer: Answer, models: Models) -> dict[str, Any]:

@@ -58,6 +58,7 @@ class Declaration:
 
     answers: tuple[Answer, ...]
     problems: frozenset[int]
+    never: frozenset[int]
     body: Mapping[str, Any] | None
     body_required: bool
 
@@ -67,6 +68,7 @@ def operation(
     *answers: Answer,
     tag: str,
     problems: tuple[int, ...] = (),
+    never: tuple[int, ...] = (),
     body: Mapping[str, Any] | None = None,
     body_required: bool = True,
     max_body: int | None = None,
@@ -74,8 +76,9 @@ def operation(
     """Make a route of a handler, and document it.
 
     ``route`` is such as ``GET /v1/limits/{name:str}``. ``problems`` are the statuses of errors
-    beside those that follow from the signature (see ``document``). ``body`` describes a body that
-    the handler reads by itself: by media type, a schema or a model. ``max_body`` is the largest
+    beside those that follow from the signature (see ``document``), ``never`` those that would
+    follow and do not occur. ``body`` describes a body that the handler reads by itself: by media
+    type, a schema or a model. ``max_body`` is the largest
     body in bytes, where it is not that of most operations (``Bounds.body``).
     """
     method, path = route.split(" ", 1)
@@ -83,7 +86,7 @@ def operation(
 
     def declare(handler: Handler) -> HTTPRouteHandler:
         summary, _, description = inspect.cleandoc(handler.__doc__ or "").partition("\n")
-        declared = Declaration(answers, frozenset(problems), body, body_required)
+        declared = Declaration(answers, frozenset(problems), frozenset(never), body, body_required)
         made: HTTPRouteHandler = _METHODS[method](
             path,
             status_code=first.status,

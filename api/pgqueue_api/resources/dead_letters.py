@@ -1,4 +1,4 @@
-"""/v1/dead-letters: tasks that failed for good, and how to run them again."""
+"""/v1/dead-letters: tasks that failed for good, and how to run them again. /v1/notices: alarms."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from pgqueue.models.dead_letter import (
     DeadLetterPolicy,
     Redriven,
 )
+from pgqueue.models.notice import NoticePage
 from pgqueue_api.http.answers import Json, items
 from pgqueue_api.http.parameters import (
     Cursor,
@@ -42,6 +43,12 @@ PolicyName = Annotated[
     str,
     name_in_path(
         "The name of the queue, or `*` for all queues without a policy of their own.", "default"
+    ),
+]
+Before = Annotated[
+    str | None,
+    QueryParameter(
+        name="cursor", pattern="^[0-9]{1,18}$", description="`next` of the previous page."
     ),
 ]
 Fingerprint = Annotated[
@@ -203,6 +210,22 @@ async def reset_dead_letter_policy(queue: PolicyName, services: NamedDependency[
     await services.writes.rows("reset_dead_letter_policy", {"queue": _printable(queue)})
 
 
+@operation("GET /v1/notices", Answer(200, "A page of notices."), tag="overview")
+async def list_notices(
+    services: NamedDependency[Services], cursor: Before = None, limit: PageSize = 50
+) -> Json[NoticePage]:
+    """List notices.
+
+    What people should know of, such as growing dead letters, latest first. Each is reported once.
+    """
+    rows = await services.reads.rows(
+        "list_notices", {"before": int(cursor) if cursor else None, "most": limit + 1}
+    )
+    page = rows[:limit]
+    more = str(page[-1]["id"]) if len(rows) > limit else None
+    return items([row["item"] for row in page], next=more)
+
+
 ROUTES = [
     list_dead_letters,
     group_dead_letters,
@@ -212,6 +235,7 @@ ROUTES = [
     list_dead_letter_policies,
     patch_dead_letter_policy,
     reset_dead_letter_policy,
+    list_notices,
 ]
 
 

@@ -209,6 +209,7 @@ async def patch_schedule(
     Answer(204, "Deleted."),
     tag=_TAG,
     problems=(404, 405, 409),
+    never=(428,),
 )
 async def delete_schedule(
     schedule: Which, services: NamedDependency[Services], if_match: IfMatch = None

@@ -16,10 +16,10 @@ from pgqueue.models.task import (
     StatusName,
     SubmittedTask,
     Task,
-    TaskChange,
     TaskInput,
     TaskPage,
 )
+from pgqueue.models.task_change import TaskChange
 from pgqueue.models.values import PRIORITIES
 from pgqueue_api.http.answers import Json, items
 from pgqueue_api.http.parameters import (

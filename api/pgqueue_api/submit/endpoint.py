@@ -13,7 +13,7 @@ from pgqueue import telemetry
 from pgqueue.errors import PgQueueError
 from pgqueue.models.bulk import MAX_TASKS
 from pgqueue_api.http import bodies
-from pgqueue_api.http.requests import wait_asked
+from pgqueue_api.http.requests import wait_in
 from pgqueue_api.problems import Invalid, problem_of
 from pgqueue_api.submit.all_or_none import all_or_none, pointing
 from pgqueue_api.submit.store import Kept, Outcome, as_stored, flagged, store, store_once
@@ -182,7 +182,7 @@ async def _store_once(
 
 
 async def _wait(services: Services, preference: bytes, answer: Answered) -> None:
-    seconds = wait_asked(preference, services.bounds.wait_s)
+    seconds = wait_in(preference.decode("latin-1"), services.bounds.wait_s)
     if seconds is None:
         return
     id = answer.headers["Location"].rsplit("/", 1)[1]

@@ -32,15 +32,15 @@ Twin = TypeVar("Twin")
 class Bridge:
     """Runs a client's coroutines on an event loop in a thread, which the first call starts.
 
-    The thread is a daemon, so a client that nobody closes does not keep its process alive.
+    The thread ends with ``close``, and when nobody has the bridge any more. It is a daemon, so a
+    client that nobody closes does not keep its process alive.
     """
 
     def __init__(self, client: Client) -> None:
         self._client = client
         self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
-        self._pid = 0
+        self._loop: _LoopThread | None = None
+        self._finalizer: weakref.finalize[[], Bridge] | None = None
 
     def run(
         self, call: Coroutine[Any, Any, Answer], connection: psycopg.Connection[Any] | None = None
@@ -69,40 +69,65 @@ class Bridge:
 
     def close(self) -> None:
         """Close the client and end the thread; the next call starts another."""
-        if self._pid != os.getpid():
-            return
+        with self._lock:  # a call that comes now waits, or two loops would share the client
+            if self._loop is not None and self._finalizer is not None and self._loop.is_ours():
+                loop, self._loop = self._loop, None
+                self._finalizer.detach()
+                loop.close()
+
+    def _submit(self, call: Coroutine[Any, Any, Answer]) -> futures.Future[Answer]:
         with self._lock:
-            loop, thread, self._loop, self._thread = self._loop, self._thread, None, None
-        if loop is None or thread is None:
+            if self._loop is None:
+                self._loop = _LoopThread(self._client)
+                self._finalizer = weakref.finalize(self, self._loop.close)
+            return self._loop.submit(call)
+
+
+class _LoopThread:
+    """An event loop that runs in a thread until it is closed."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._pid = os.getpid()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._serve, name="pgqueue client", daemon=True)
+        self._thread.start()
+
+    def is_ours(self) -> bool:
+        """Return whether this process started it, and not one that this was forked from."""
+        return self._pid == os.getpid()
+
+    def submit(self, call: Coroutine[Any, Any, Answer]) -> futures.Future[Answer]:
+        """Start a call, for another thread to wait for."""
+        if not self.is_ours():
+            raise UsageError(
+                "this client was opened before a fork", hint="make a client in each process"
+            )
+        if threading.current_thread() is self._thread:
+            raise UsageError(
+                "this call was made from within another call of the same client",
+                hint="finish one call before the next",
+            )
+        return asyncio.run_coroutine_threadsafe(call, self._loop)
+
+    def close(self) -> None:
+        """Close the client, end its calls, and end the thread."""
+        if not self.is_ours():
             return
-        ended = asyncio.run_coroutine_threadsafe(self._end(), loop)
-        if threading.current_thread() is not thread:  # the garbage collector runs anywhere
+        ended = asyncio.run_coroutine_threadsafe(self._end(), self._loop)
+        if threading.current_thread() is not self._thread:  # a finalizer may run anywhere
             try:
                 ended.result()
             finally:
-                thread.join()
+                self._thread.join()
 
-    def _submit(self, call: Coroutine[Any, Any, Answer]) -> futures.Future[Answer]:
-        with self._lock:  # or a call could be handed to a loop that close has stopped
-            if self._loop is None:
-                self._loop, self._pid = asyncio.new_event_loop(), os.getpid()
-                self._thread = threading.Thread(
-                    target=_serve, args=[self._loop], name="pgqueue client", daemon=True
-                )
-                self._thread.start()
-            elif self._pid != os.getpid():
-                raise UsageError(
-                    "this client was opened before a fork", hint="make a client in each process"
-                )
-            elif threading.current_thread() is self._thread:
-                raise UsageError(
-                    "this call was made from within another call of the same client",
-                    hint="finish one call before the next",
-                )
-            return asyncio.run_coroutine_threadsafe(call, self._loop)
+    def _serve(self) -> None:
+        try:
+            self._loop.run_forever()
+        finally:
+            self._loop.close()
 
     async def _end(self) -> None:
-        loop = asyncio.get_running_loop()
         try:
             await self._client.close()
             calls = asyncio.all_tasks() - {asyncio.current_task()}
@@ -111,14 +136,7 @@ class Bridge:
             await asyncio.gather(*calls, return_exceptions=True)
             await self._client.close()  # one of them may have opened it again
         finally:
-            loop.call_soon(loop.stop)
-
-
-def _serve(loop: asyncio.AbstractEventLoop) -> None:
-    try:
-        loop.run_forever()
-    finally:
-        loop.close()
+            self._loop.call_soon(self._loop.stop)
 
 
 class Bridged(Generic[Twin]):
@@ -143,9 +161,7 @@ class BridgedClient(Bridged[Client]):
         self, database_url: str | None = None, *, settings: Settings | None = None
     ) -> None:
         client = Client(database_url, settings=settings)
-        bridge = Bridge(client)
-        super().__init__(client, bridge)
-        weakref.finalize(self, bridge.close)
+        super().__init__(client, Bridge(client))
 
     def __enter__(self) -> Self:
         """Open the connections."""

@@ -1,4 +1,4 @@
-"""Written from ``pgqueue.client.app`` by ``python -m tools.sync_client``."""
+"""Written from ``pgqueue.client.app`` by ``make sync-client``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Written from ``pgqueue.client.operations`` by ``python -m tools.sync_client``."""
+"""Written from ``pgqueue.client.operations`` by ``make sync-client``."""
 
 from __future__ import annotations
 

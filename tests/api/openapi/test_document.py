@@ -93,3 +93,26 @@ async def test_options_names_every_method_of_a_path(client: httpx.AsyncClient, p
         "/v1/tasks": "GET, OPTIONS, POST",
         "/v1/queues/mail": "GET, OPTIONS, PATCH, PUT",
     }.get(path, "DELETE, GET, OPTIONS")
+
+
+def test_every_operation_and_every_parameter_is_described():
+    for path, item in DOCUMENT["paths"].items():
+        for method, operation in item.items():
+            where = f"{method} {path}"
+            assert operation["summary"], where
+            assert not operation["summary"].endswith("."), where
+            assert all(parameter["description"] for parameter in operation.get("parameters", ()))
+            assert all(answer.get("description", "…") for answer in operation["responses"].values())
+
+
+def test_a_body_says_what_validates_it():
+    limit = DOCUMENT["components"]["schemas"]["LimitSettings"]
+    assert limit["additionalProperties"] is False
+    assert limit["properties"]["concurrency"] == {
+        "type": ["integer", "null"],
+        "minimum": 1,
+        "maximum": 1_000_000,
+        "description": "How many tasks run at once, over all workers; null: no limit.",
+    }
+    statuses = DOCUMENT["paths"]["/v1/limits/{name}"]["put"]["responses"]
+    assert [*statuses] == ["200", "201", "412", "413", "415", "422", "428", "503"]

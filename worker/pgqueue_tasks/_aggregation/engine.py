@@ -1,4 +1,4 @@
-"""Run one aggregation from payload to result. Blocking; no asyncio, no Context."""
+"""Run one aggregation from payload to result. Blocking; no asyncio."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import duckdb
 
+from pgqueue import Context
 from pgqueue_tasks.errors import InputRefused
 
 from .file import DataFile, read_file, view_file
@@ -19,15 +20,22 @@ from .query import build_query
 from .session import load, open_session, plain_message
 from .values import bounded_rows, unique_names
 
-__all__ = ["Aggregation", "Progress"]
+__all__ = ["Aggregation", "Progress", "aggregate"]
 
 Progress = Callable[[float, str], object]
 
 _CHUNK = 1024
 
 
+def aggregate(
+    ctx: Context, payload: AggregationPayload, file: dict[str, Any] | None
+) -> dict[str, Any]:
+    """Run one aggregation in a process of its own."""
+    return Aggregation(payload, ctx.progress, None if file is None else DataFile(**file)).run()
+
+
 class Aggregation:
-    """One run; `stop` may be called from another thread at any time and as often as wished."""
+    """One run; `stop` may be called from another thread at any time, as often as needed."""
 
     def __init__(
         self, payload: AggregationPayload, progress: Progress, file: DataFile | None = None
@@ -46,7 +54,7 @@ class Aggregation:
                 self._connection.interrupt()
 
     def run(self) -> dict[str, Any]:
-        """The result as plain JSON data; raises InputRefused for the user's mistakes."""
+        """Return the result as plain JSON data; raise InputRefused for the user's mistakes."""
         columns: list[Column] = []
         if self._file is None:
             columns = read_columns(self._payload)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from pgqueue import telemetry
+from pgqueue.errors import ResourcesExceeded
 from pgqueue.handlers import ending as endings
 from pgqueue.handlers.failure import describe
 from pgqueue_worker.isolation.pool import Ended
@@ -90,7 +92,7 @@ class Execution:
     async def _execute(self, lease: Lease, kind: TaskType) -> Ending:
         limit = limit_of(lease, kind)
         if kind.isolation == "process":
-            return await self._in_child(lease, limit)
+            return await self._in_child(lease, kind, limit)
         payload, refusal = endings.decoded(lease.task.payload, kind)
         if refusal is not None:
             return refusal
@@ -118,7 +120,7 @@ class Execution:
     async def _remembered(self, lease: Lease) -> dict[str, str] | None:
         return await self._checkpoints.load(lease.task.id) if lease.task.resumes else None
 
-    async def _in_child(self, lease: Lease, limit: float | None) -> Ending:
+    async def _in_child(self, lease: Lease, kind: TaskType, limit: float | None) -> Ending:
         def started() -> None:  # a child that had to be started first costs the handler no time
             if limit is not None:
                 self._deadlines.set(lease, self._loop.time() + limit)
@@ -126,13 +128,16 @@ class Execution:
         lease.interruptible = True
         try:
             remembered = await self._remembered(lease)
-            ended = await self._pool.run(lease, self._reporter, remembered, started)
+            ended = await self._pool.run(lease, kind, self._reporter, remembered, started)
         except asyncio.CancelledError:  # before it had a child
             ended = Ended(None)
         lease.interruptible = False
         _uncancel()
         if lease.cause is not None and (ended.ending is None or ended.interrupted is not None):
             return endings.interrupted(lease.cause, limit, ended.interrupted)
+        if ended.status == -signal.SIGXCPU and kind.limits.cpu_s is not None:
+            message = f"it took more than {kind.limits.cpu_s:,} s of processor time"
+            return endings.raised(ResourcesExceeded(message), kind)
         return ended.ending or endings.crashed(ended.status)
 
     async def _in_thread(self, lease: Lease, kind: TaskType, context: Context, payload: Any) -> Any:

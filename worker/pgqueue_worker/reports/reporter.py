@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pgqueue.errors import LeaseLost
 from pgqueue.handlers.context import RECORDED
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from pgqueue.handlers.artifacts import ArtifactFacts, ArtifactKey
     from pgqueue.handlers.context import Context
+    from pgqueue.handlers.isolation import IsolatedCall
     from pgqueue_worker.lease import Lease
     from pgqueue_worker.reports.checkpoints import Checkpoints
     from pgqueue_worker.reports.files import Files
@@ -25,7 +26,17 @@ if TYPE_CHECKING:
     from pgqueue_worker.reports.outbox import Outbox
     from pgqueue_worker.reports.transaction_pools import TransactionPools
 
-__all__ = ["Reporter"]
+__all__ = ["Functions", "Reporter"]
+
+
+class Functions(Protocol):
+    """Runs functions in processes of their own."""
+
+    def run_function(self, context: Context, call: IsolatedCall) -> Coroutine[Any, Any, Any]:
+        """Run a function, and return its value."""
+
+    def cancel_functions(self, lease_id: int) -> None:
+        """Stop the functions of an attempt that has ended."""
 
 
 class Reporter:
@@ -41,12 +52,15 @@ class Reporter:
         files: Files,
         checkpoints: Checkpoints,
         pools: TransactionPools,
+        *,
+        functions: Functions,
     ) -> None:
         self._loop = loop
         self._outbox = outbox
         self._files = files
         self._checkpoints = checkpoints
         self._transaction_pools = pools
+        self._functions = functions
         self._leases: dict[int, Lease] = {}
 
     def attach(self, lease: Lease) -> None:
@@ -57,6 +71,7 @@ class Reporter:
         """Take no more reports of an attempt: it has ended."""
         self._leases.pop(lease.lease_id, None)
         self._outbox.forget(lease)
+        self._functions.cancel_functions(lease.lease_id)
 
     async def sent(self, lease: Lease) -> None:
         """Return when every log line and all text of the lease is stored."""
@@ -112,6 +127,11 @@ class Reporter:
         """Return the n-th MiB of a file."""
         del context
         return self._loop.submit(self._files.read(key, n))
+
+    def run_isolated(self, context: Context, call: IsolatedCall) -> Any:
+        """Run a function in a process of its own: to be awaited; in a thread, return its value."""
+        running = self._functions.run_function(context, call)
+        return running if self._loop.here else self._loop.result(running)
 
     def completion(self, context: Context) -> Completion:
         """Return the completion of an attempt. Raise ``LeaseLost`` when it has ended here."""

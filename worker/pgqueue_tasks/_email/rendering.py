@@ -1,4 +1,4 @@
-"""`python -m pgqueue_tasks._email.child`: renders a template in a process of its own.
+"""Renders a template for each recipient: runs in a process of its own.
 
 Jinja2's sandbox keeps a template from Python's insides; what it may cost is bounded by the process.
 """
@@ -6,16 +6,15 @@ Jinja2's sandbox keeps a template from Python's insides; what it may cost is bou
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 from jinja2 import StrictUndefined, Template, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from pgqueue_tasks._child import serve
+from pgqueue import Context
 from pgqueue_tasks.errors import InputRefused
 
-__all__: list[str] = []
+__all__ = ["render"]
 
 _MAX_MESSAGE = 512 * 1024
 _MAX_SUBJECT = 500
@@ -61,15 +60,12 @@ def _bounded(template: Template, variables: dict[str, Any]) -> str | None:
     return "".join(parts)
 
 
-def _run(request: Any, progress: Callable[[float, str], None]) -> tuple[Any, bytes]:
-    templates = {name: _compiled(name, text) for name, text in request["templates"].items()}
+def render(ctx: Context, templates: dict[str, str], recipients: list[dict[str, Any]]) -> bytes:
+    """Return the messages, as JSON: for each recipient its parts by name."""
+    compiled = {name: _compiled(name, text) for name, text in templates.items()}
     messages = [
-        {name: _rendered(name, template, recipient, n) for name, template in templates.items()}
-        for n, recipient in enumerate(request["recipients"], start=1)
+        {name: _rendered(name, template, recipient, n) for name, template in compiled.items()}
+        for n, recipient in enumerate(recipients, start=1)
     ]
-    progress(5, "messages written")
-    return None, json.dumps(messages).encode()
-
-
-if __name__ == "__main__":
-    serve(_run)
+    ctx.progress(5, "messages written")
+    return json.dumps(messages).encode()

@@ -1,15 +1,13 @@
-"""`python -m …_research.child`: extracts, ranks and picks, on text that anyone may have written."""
+"""Extracts, ranks and picks, on text that anyone may have written: runs in a process of its own."""
 
 from __future__ import annotations
 
-import base64
 import os
 import re
-from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from pgqueue_tasks._child import serve
+from pgqueue import Context
 from pgqueue_tasks.errors import InputRefused
 
 from .picking import pick, sentences_of
@@ -22,16 +20,13 @@ _MOST_PASSAGES = 4_000
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # each thread reserves memory, and that has a limit
 
 
-def work(request: Any, _tell: Callable[[float, str], None]) -> tuple[Any, bytes]:
-    """Do one of the steps."""
-    return _DO[request["do"]](request), b""
+def read_plain(_ctx: Context, data: bytes) -> dict[str, str]:
+    """Return a plain text, which has no title."""
+    return {"title": "", "text": _clean(data.decode(errors="replace"))}
 
 
-def _extract(request: Any) -> Any:
-    """Give the title and the text of a page, without what stands around it."""
-    data = base64.b64decode(request["data"])
-    if request["plain"]:
-        return {"title": "", "text": _clean(data.decode(errors="replace"))}
+def read_page(_ctx: Context, data: bytes) -> dict[str, str]:
+    """Return the title and the text of a page, without what stands around it."""
     trafilatura = import_module("trafilatura")
     found = trafilatura.bare_extraction(data, include_comments=False, with_metadata=True)
     text = _clean((found and found.text) or "")
@@ -40,24 +35,27 @@ def _extract(request: Any) -> Any:
     return {"title": _clean(found.title or "")[:200], "text": text}
 
 
-def _rank(request: Any) -> Any:
-    """Give the passages nearest to the question, best first."""
+def rank(
+    _ctx: Context, question: str, sources: list[dict[str, Any]], keep: int
+) -> dict[str, list[dict[str, Any]]]:
+    """Return the passages nearest to the question, best first."""
     passages = [
         {"source": source["number"], "text": passage}
-        for source in request["sources"]
+        for source in sources
         for passage in _passages(source["text"])
     ][:_MOST_PASSAGES]
     best = [
         passages[place] | {"score": round(score, 4)}
-        for place, score in nearest(
-            request["question"], [passage["text"] for passage in passages], request["keep"]
-        )
+        for place, score in nearest(question, [passage["text"] for passage in passages], keep)
     ]
-    return {"passages": best or passages[: request["keep"]]}
+    return {"passages": best or passages[:keep]}
 
 
-def _pick(request: Any) -> Any:
-    return {"sentences": pick(request["question"], request["passages"], request["sentences"])}
+def choose(
+    _ctx: Context, question: str, passages: list[dict[str, Any]], sentences: int
+) -> list[dict[str, Any]]:
+    """Return the sentences that say most, with the numbers of their sources."""
+    return pick(question, passages, sentences)
 
 
 def _passages(text: str) -> list[str]:
@@ -76,10 +74,3 @@ def _passages(text: str) -> list[str]:
 def _clean(text: str) -> str:
     printable = re.sub(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]", " ", text)
     return printable[:_MAX_TEXT].strip()
-
-
-_DO = {"extract": _extract, "rank": _rank, "pick": _pick}
-
-
-if __name__ == "__main__":
-    serve(work)

@@ -1,28 +1,25 @@
-"""A child as its worker sees it, from fork to exit."""
+"""A child that runs attempts, as its worker sees it: handlers there ask for what contexts do."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pgqueue.errors import LeaseLost, PgQueueError
-from pgqueue_worker.isolation.wire import Message, framed, read
+from pgqueue_worker.isolation.child_process import ChildProcess
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from pgqueue.handlers.context import Context
-    from pgqueue_worker.isolation.nursery import Forked, Nursery
+    from pgqueue_worker.isolation.fork_client import ForkClient
+    from pgqueue_worker.isolation.messages import Message
     from pgqueue_worker.reports.completion import Completion
     from pgqueue_worker.reports.reporter import Reporter
 
 _START_S = 60.0
-_BURIED_S = 5.0
 
-Answer = tuple[Message, bytes]
+Answer = tuple["Message", bytes]
 
 
 class ChildEnded(Exception):
@@ -33,47 +30,36 @@ class ChildEnded(Exception):
         self.status = status
 
 
-class IsolatedProcess:
+class AttemptChild:
     """Runs one attempt at a time."""
 
-    def __init__(
-        self, forked: Forked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        self.pid = forked.pid
-        self.ended = forked.ended
-        self._reader = reader
-        self._writer = writer
+    def __init__(self, process: ChildProcess) -> None:
+        self.process = process
         self._calls: set[asyncio.Task[None]] = set()
         self._completion: Completion | None = None
 
     @classmethod
-    async def start(cls, nursery: Nursery, start: Message) -> IsolatedProcess:
-        """Give a child that has imported its app; ``ChildEnded`` when it cannot."""
-        forked = await nursery.fork()
-        child = cls(forked, *await asyncio.open_connection(sock=forked.end))
-        child.send({"kind": "start", **start})
+    async def start(cls, client: ForkClient, start: Message) -> AttemptChild:
+        """Return a child that has imported its app; raise ``ChildEnded`` when it cannot."""
+        process = await ChildProcess.fork(client)
+        process.send({"kind": "attempts", **start})
         try:
             async with asyncio.timeout(_START_S):
-                await read(child._reader)  # ready
+                await process.receive()  # ready
         except (TimeoutError, OSError, ValueError, asyncio.IncompleteReadError):
-            raise ChildEnded(await child.bury()) from None
+            raise ChildEnded(await process.reap()) from None
         except BaseException:
-            child.kill()
+            process.kill()
             raise
-        return child
-
-    def send(self, message: Message, blob: bytes = b"") -> None:
-        """Send; what a child that is gone does not get is forgotten."""
-        if not self._writer.is_closing():
-            self._writer.write(framed(message, blob))
+        return cls(process)
 
     async def attend(
         self, context: Context, reporter: Reporter, started: Callable[[], None]
     ) -> Answer | None:
-        """Do what the handler asks for until it has ended; ``None`` when the child is gone."""
+        """Do what the handler asks for until it ends; return ``None`` when the child is gone."""
         try:
             while True:
-                message, blob = await read(self._reader)
+                message, blob = await self.process.receive()
                 match message:
                     case {"kind": "started"}:
                         started()
@@ -84,30 +70,7 @@ class IsolatedProcess:
                     case {"id": int(id)}:  # a thread that an earlier attempt has left behind
                         self._tell(id, LeaseLost("the attempt has ended"))
         except (asyncio.IncompleteReadError, OSError, ValueError, TypeError):
-            return None  # gone, or out of its mind
-
-    def terminate(self) -> None:
-        """Ask the handler to stop."""
-        if not self.ended.done():
-            with suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGTERM)
-
-    def kill(self) -> None:
-        """End it, and everything that it started."""
-        self._writer.close()
-        with suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
-        if not self.ended.done():  # it may not lead its group yet
-            with suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
-
-    async def bury(self) -> int | None:
-        """Kill it and give the exit status that it had or got, if that becomes known."""
-        if self._reader.at_eof() or self._reader.exception():
-            await asyncio.wait({self.ended}, timeout=0.5)  # it is ending: by what, is the question
-        self.kill()
-        await asyncio.wait({self.ended}, timeout=_BURIED_S)
-        return self.ended.result() if self.ended.done() else None
+            return None  # gone, or no longer sane
 
     def _call(self, reporter: Reporter, context: Context, message: Message, blob: bytes) -> None:
         match message:
@@ -154,6 +117,6 @@ class IsolatedProcess:
         told = error and {"code": error.code, "message": error.message, "hint": error.hint}
         reply = {"kind": "reply", "id": id, "error": told}
         if isinstance(answer, bytes):
-            self.send({**reply, "blob": True}, answer)
+            self.process.send({**reply, "blob": True}, answer)
         else:
-            self.send({**reply, "answer": answer})
+            self.process.send({**reply, "answer": answer})

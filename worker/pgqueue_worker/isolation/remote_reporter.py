@@ -7,7 +7,7 @@ import itertools
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-from pgqueue.errors import named
+from pgqueue.errors import UsageError, named
 from pgqueue.handlers.context import RECORDED
 from pgqueue.handlers.failure import clean
 from pgqueue_worker.reports.outbox import storable
@@ -19,17 +19,15 @@ if TYPE_CHECKING:
 
     from pgqueue.handlers.artifacts import ArtifactFacts, ArtifactKey
     from pgqueue.handlers.context import Context
-    from pgqueue_worker.isolation.wire import Message, Wire
+    from pgqueue.handlers.isolation import IsolatedCall
+    from pgqueue_worker.isolation.messages import Message, MessageSocket
 
 
-class Remote:
-    """A ``pgqueue.context.Reporter``, callable from any thread."""
+class ReportSender:
+    """Sends what needs no answer; callable from any thread."""
 
-    def __init__(self, wire: Wire, dsn: str) -> None:
-        self._wire = wire
-        self._transaction_pools = TransactionPools(dsn, 1)
-        self._ids = itertools.count(1)
-        self._asked: dict[int, Future[Any]] = {}
+    def __init__(self, messages: MessageSocket) -> None:
+        self._messages = messages
 
     def progress(self, context: Context, percent: float, message: str | None) -> None:
         """Take the latest progress."""
@@ -44,6 +42,23 @@ class Remote:
         """Take a piece of text."""
         self.tell(context, "text", text=clean(text))
 
+    def tell(self, context: Context, call: str, **arguments: Any) -> None:
+        """Send the worker a call without an answer."""
+        self._messages.send({"kind": call, "lease_id": context.lease_id, "arguments": arguments})
+
+
+class RemoteReporter(ReportSender):
+    """The ``Reporter`` of an attempt in a child; callable from any thread.
+
+    ``dsn`` is ``None`` where the child has no connection string.
+    """
+
+    def __init__(self, messages: MessageSocket, dsn: str | None) -> None:
+        super().__init__(messages)
+        self._transaction_pools = None if dsn is None else TransactionPools(dsn, 1)
+        self._ids = itertools.count(1)
+        self._asked: dict[int, Future[Any]] = {}
+
     def save_artifact(
         self, context: Context, name: str, data: bytes, content_type: str
     ) -> Awaitable[None]:
@@ -57,7 +72,7 @@ class Remote:
         return self._ask(context, "save_checkpoint", data, name=name)
 
     def load_parents(self, context: Context) -> Any:
-        """Read what the parents came to; in a plain function they are given themselves."""
+        """Read what the parents came to; in a plain function this returns them."""
         answer = self.ask(context, "load_parents")
         try:
             loop = asyncio.get_running_loop()
@@ -66,7 +81,10 @@ class Remote:
         return asyncio.wrap_future(answer, loop=loop)
 
     def transaction(self, context: Context) -> Transaction:
-        """Give the transaction that completes the attempt, on a connection of this process."""
+        """Return the transaction that completes the attempt, on a connection of this process."""
+        if self._transaction_pools is None:
+            message = f"{context.type!r} opens a transaction, and env=False leaves it no connection"
+            raise UsageError(message, hint="declare its type without env=False")
         return Transaction(self._transaction_pools, RemoteCompletion(context, self))
 
     def find_artifact(self, context: Context, key: ArtifactKey) -> Future[ArtifactFacts]:
@@ -74,8 +92,13 @@ class Remote:
         return self.ask(context, "find_artifact", key=key)
 
     def read_artifact(self, context: Context, key: ArtifactKey, n: int) -> Future[bytes]:
-        """Give the n-th MiB of a file."""
+        """Return the n-th MiB of a file."""
         return self.ask(context, "read_artifact", key=key, n=n)
+
+    def run_isolated(self, context: Context, call: IsolatedCall) -> Any:
+        """Refuse: the handler has a process of its own."""
+        message = f"{context.type!r} calls run_isolated in a process of its own"
+        raise UsageError(message, hint=f"call {call.function!r} itself, or drop its isolation")
 
     def answered(self, message: Message, blob: bytes = b"") -> None:
         """Take the worker's answer to a call."""
@@ -88,16 +111,12 @@ class Remote:
         else:
             future.set_exception(named(**error))
 
-    def tell(self, context: Context, call: str, **arguments: Any) -> None:
-        """Send the worker a call without an answer."""
-        self._wire.send({"kind": call, "lease_id": context.lease_id, "arguments": arguments})
-
     def ask(self, context: Context, call: str, blob: bytes = b"", **arguments: Any) -> Future[Any]:
-        """Send the worker a call, whose answer the future gets."""
+        """Send the worker a call, and return the future of its answer."""
         id = next(self._ids)
         answer: Future[Any] = Future()
         self._asked[id] = answer
-        self._wire.send(
+        self._messages.send(
             {"kind": call, "id": id, "lease_id": context.lease_id, "arguments": arguments}, blob
         )
         return answer
@@ -115,7 +134,7 @@ class Remote:
 class RemoteCompletion:
     """The ``Attempt`` of ``transactions`` in a child: what it says goes to the worker."""
 
-    def __init__(self, context: Context, remote: Remote) -> None:
+    def __init__(self, context: Context, remote: RemoteReporter) -> None:
         self.task_id = context.task_id
         self.lease_id = context.lease_id
         self.type = context.type

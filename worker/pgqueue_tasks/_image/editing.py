@@ -1,17 +1,15 @@
-"""`python -m …_image.child`: draws, decodes and works on one picture, within bounds."""
+"""Draws, decodes and edits one picture, within bounds: runs in a process of its own."""
 
 from __future__ import annotations
 
-import base64
 import io
 import math
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps, UnidentifiedImageError
 
-from pgqueue_tasks._child import serve
+from pgqueue import Context
 from pgqueue_tasks.errors import InputRefused
 
 from .drawing import draw
@@ -20,39 +18,37 @@ _MAX_PIXELS = 50_000_000  # 200 MB of RGBA; a phone's camera has 12 to 48
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 _MAX_SIDE = 65_535  # more fits in no JPEG
 
-Tell = Callable[[float, str], None]
 
-
-def work(request: Any, tell: Tell) -> tuple[Any, bytes]:
-    """Give the picture that the request asks for, as a file and what it is."""
-    image = draw(request["prompt"], request["size"]) if "prompt" in request else _opened(request)
+def edit(ctx: Context, request: dict[str, Any], data: bytes | None) -> tuple[dict[str, Any], bytes]:
+    """Return what the picture is, and the picture: drawn from a prompt, or from ``data``."""
+    image = draw(request["prompt"], request["size"]) if data is None else _opened(data)
     save: dict[str, Any] = {"format": request.get("format", "png"), "quality": 85}
-    if "prompt" not in request and image.format in ("JPEG", "WEBP"):
+    if image.format in ("JPEG", "WEBP"):
         save["format"] = image.format.lower()
     image = _plain(image)
     steps = request["operations"]
     for number, step in enumerate(steps):
-        tell(50 + 40 * number / len(steps), str(step["op"]))
+        ctx.progress(50 + 40 * number / len(steps), str(step["op"]))
         if step["op"] == "convert":
             save = {"format": step["format"], "quality": step["quality"]}
         else:
             image = _DO[step["op"]](image, step)
-    data = _saved(image, **save)
-    return {"format": save["format"], "width": image.width, "height": image.height}, data
+    made = {"format": save["format"], "width": image.width, "height": image.height}
+    return made, _saved(image, **save)
 
 
-def _opened(request: Any) -> Image.Image:
+def _opened(data: bytes) -> Image.Image:
     Image.MAX_IMAGE_PIXELS = _MAX_PIXELS
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image = Image.open(io.BytesIO(base64.b64decode(request["data"])), formats=_FORMATS)
+            image = Image.open(io.BytesIO(data), formats=_FORMATS)
         _bounded(image.width, image.height)
         image.load()  # of several frames the first
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise InputRefused(f"the picture has more than {_MAX_PIXELS:,} pixels") from None
     except UnidentifiedImageError:
-        raise InputRefused("this is no picture in PNG, JPEG, WebP or GIF") from None
+        raise InputRefused("this is not a picture in PNG, JPEG, WebP or GIF") from None
     except (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, KeyError) as error:
         # what Pillow raises for broken files has no common class
         raise InputRefused(f"the picture cannot be read: {error}"[:300]) from None
@@ -60,7 +56,7 @@ def _opened(request: Any) -> Image.Image:
 
 
 def _plain(image: Image.Image) -> Image.Image:
-    """Give it upright, in RGB or RGBA, with nothing of its metadata: no place, no camera."""
+    """Return it upright, in RGB or RGBA, without its metadata: no place, no camera."""
     try:
         image = ImageOps.exif_transpose(image)
     except Exception:  # noqa: BLE001  broken EXIF is no reason to refuse a picture
@@ -151,7 +147,3 @@ def _saved(image: Image.Image, format: str, quality: int) -> bytes:
     options = {"optimize": False} if format == "png" else {"quality": quality}
     image.save(out, format.upper(), **options)
     return out.getvalue()
-
-
-if __name__ == "__main__":
-    serve(work)

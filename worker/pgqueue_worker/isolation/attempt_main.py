@@ -1,4 +1,4 @@
-"""A child: imports the app, then runs one attempt after another on its main thread.
+"""In a child: imports the app, then runs one attempt after another on its main thread.
 
 SIGTERM asks the handler to stop: ``asyncio.CancelledError`` is raised in it, whether it is async or
 plain. The worker kills a child that has not answered within the grace.
@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import resource
 import signal
 import socket
-import sys
 import threading
-from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import structlog
@@ -25,13 +21,10 @@ import uvloop
 
 from pgqueue import logs, telemetry
 from pgqueue.handlers import ending as endings
-from pgqueue.handlers.failure import describe
-from pgqueue.settings import Settings
 from pgqueue_worker.apps import load
-from pgqueue_worker.isolation.remote import Remote
-from pgqueue_worker.isolation.wire import Message, Wire
+from pgqueue_worker.isolation.remote_reporter import RemoteReporter
+from pgqueue_worker.isolation.rlimits import limited
 from pgqueue_worker.lease import ClaimedTask, Lease
-from pgqueue_worker.parent import die_with_parent
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -39,61 +32,40 @@ if TYPE_CHECKING:
     from pgqueue.client.app import PgQueue
     from pgqueue.handlers.context import Context
     from pgqueue.handlers.task_type import TaskType
-
-_OOM_SCORE = 900  # the kernel takes a child before its worker or PostgreSQL
-
-
-def live(end: socket.socket) -> NoReturn:
-    """Be a child until the worker is gone; never returns to the forker's code."""
-    status = 1
-    try:
-        os.setsid()  # a group of its own: what a handler starts is killed with it
-        die_with_parent()
-        with suppress(OSError):
-            Path("/proc/self/oom_score_adj").write_text(str(_OOM_SCORE))
-        _serve(Wire(end))
-        status = 0
-    except EOFError:
-        status = 0
-    except BaseException as error:  # noqa: BLE001  the border of a process
-        structlog.get_logger("pgqueue.worker").error("child_broke", **describe(error))
-    finally:
-        with suppress(OSError):
-            sys.stdout.flush()
-            sys.stderr.flush()
-        os._exit(status)
+    from pgqueue_worker.isolation.messages import Message, MessageSocket
 
 
-def _serve(wire: Wire) -> None:
-    start, _ = wire.receive()
-    settings = Settings()
-    logs.configure(settings.log_format, settings.log_level)
+def run(messages: MessageSocket, start: Message) -> None:
+    """Run attempts until the worker is gone."""
+    logs.configure(start["log_format"], start["log_level"])
     telemetry.configure("pgqueue-worker")
     structlog.contextvars.bind_contextvars(worker=f"{socket.gethostname()}:{os.getpid()}")
     app = load(start["app"], builtin=start["builtin"])
-    remote = Remote(wire, start["dsn"])
+    reporter = RemoteReporter(messages, start["dsn"])
     inbox: SimpleQueue[tuple[Message, bytes]] = SimpleQueue()
     threading.Thread(
-        target=_listen, args=(wire, remote, inbox), name="pgqueue-line", daemon=True
+        target=_receive, args=(messages, reporter, inbox), name="pgqueue-receive", daemon=True
     ).start()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        handlers = _Handlers(app, remote, runner)
-        wire.send({"kind": "ready"})
+        handlers = _Handlers(app, reporter, runner)
+        messages.send({"kind": "ready"})
         while True:
             message, remembered = inbox.get()
-            wire.send({"kind": "started"})
+            messages.send({"kind": "started"})
             answer, result = handlers.run(message, remembered)
-            wire.send({"kind": "end", **answer}, result)
+            messages.send({"kind": "end", **answer}, result)
 
 
-def _listen(wire: Wire, remote: Remote, inbox: SimpleQueue[tuple[Message, bytes]]) -> None:
+def _receive(
+    messages: MessageSocket, reporter: RemoteReporter, inbox: SimpleQueue[tuple[Message, bytes]]
+) -> None:
     while True:
         try:
-            message, blob = wire.receive()
+            message, blob = messages.receive()
         except (EOFError, OSError):
             os.killpg(0, signal.SIGKILL)  # the worker is gone, and what we do is for nobody
         if message["kind"] == "reply":
-            remote.answered(message, blob)
+            reporter.answered(message, blob)
         else:
             inbox.put((message, blob))
 
@@ -101,9 +73,9 @@ def _listen(wire: Wire, remote: Remote, inbox: SimpleQueue[tuple[Message, bytes]
 class _Handlers:
     """Runs handlers, one at a time, and raises in them when the worker asks to stop."""
 
-    def __init__(self, app: PgQueue, remote: Remote, runner: asyncio.Runner) -> None:
+    def __init__(self, app: PgQueue, reporter: RemoteReporter, runner: asyncio.Runner) -> None:
         self._app = app
-        self._remote = remote
+        self._reporter = reporter
         self._runner = runner
         self._inside = False
         self._running: asyncio.Task[Any] | None = None
@@ -111,7 +83,7 @@ class _Handlers:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     def run(self, message: Message, remembered: bytes) -> tuple[Message, bytes]:
-        """Run one attempt: gives how it ended, and its result as JSON.
+        """Run one attempt; return how it ended, and its result as JSON.
 
         ``remembered`` is what earlier attempts left, as JSON.
         """
@@ -122,9 +94,9 @@ class _Handlers:
             return {"ending": refusal.as_json()}, b""
         with (
             telemetry.span_from(message["traceparent"], f"isolated {lease.task.type}"),
-            _memory(kind.memory_limit),
+            limited(kind.limits),
         ):
-            context = lease.context(self._remote, orjson.loads(remembered or b"null"))
+            context = lease.context(self._reporter, orjson.loads(remembered or b"null"))
             value, error = self._call(kind, context, payload)
         if error is not None:
             ending = endings.raised(error, kind)
@@ -170,25 +142,3 @@ class _Handlers:
             task.get_loop().call_soon_threadsafe(task.cancel)
         else:  # a plain function, or a coroutine that does not give way
             raise asyncio.CancelledError
-
-
-class _memory:  # noqa: N801  reads as what it does
-    """Bound this process's memory for a while.
-
-    RLIMIT_DATA counts what a process can write to and has to itself: its heap and anonymous
-    memory. RLIMIT_AS would count reservations and mapped files as well, 64 MB for each thread's
-    arena among them, and so forbid what costs nothing.
-    """
-
-    def __init__(self, limit: int | None) -> None:
-        self._limit = limit
-
-    def __enter__(self) -> None:
-        if self._limit is not None:
-            _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-            resource.setrlimit(resource.RLIMIT_DATA, (self._limit, hard))
-
-    def __exit__(self, *error: object) -> None:
-        if self._limit is not None:
-            _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-            resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))

@@ -1,4 +1,4 @@
-"""`python -m pgqueue_tasks._hooks.child`: JMESPath in its own process.
+"""JMESPath over a body: runs in a process of its own.
 
 A short expression can double a list again and again; what that may cost is bounded by the process.
 """
@@ -6,29 +6,25 @@ A short expression can double a list again and again; what that may cost is boun
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import jmespath  # type: ignore[import-untyped]
 from jmespath.exceptions import JMESPathError  # type: ignore[import-untyped]
 
-from pgqueue_tasks._child import serve
+from pgqueue import Context
 from pgqueue_tasks.errors import InputRefused
 
-__all__: list[str] = []
+__all__ = ["map_fields"]
 
 
-def _run(request: Any, progress: Callable[[float, str], None]) -> tuple[Any, bytes]:
+def map_fields(ctx: Context, fields: dict[str, str], document: Any) -> bytes:
+    """Return what each expression finds in the document, as JSON."""
     mapped = {}
-    for name, expression in request["map"].items():
+    for name, expression in fields.items():
         try:
-            mapped[name] = jmespath.search(expression, request["document"])
+            mapped[name] = jmespath.search(expression, document)
         except (JMESPathError, RecursionError, TypeError, ValueError) as error:
             said = " ".join(str(error).split())[:300]
             raise InputRefused(f"map, {name}: {said}") from None
-    progress(50, "mapped")
-    return None, json.dumps(mapped).encode()
-
-
-if __name__ == "__main__":
-    serve(_run)
+    ctx.progress(50, "mapped")
+    return json.dumps(mapped).encode()

@@ -1,23 +1,22 @@
-"""`python -m …_text.child`: writes like a corpus, one sentence after another."""
+"""Writes like a corpus, one sentence after another: runs in a process of its own."""
 
 from __future__ import annotations
 
 import hashlib
 import random
 import re
-from collections.abc import Callable
 from importlib import import_module, resources
 from typing import Any
 
-from pgqueue_tasks._child import serve
+from pgqueue import Context
 from pgqueue_tasks.errors import InputRefused
 
 _TRIES = 20
 _MAX_TEXT = 60_000  # characters: 240 kB of a result that may have 256 KiB
 
 
-def write(request: Any, tell: Callable[[float, str], None]) -> tuple[Any, bytes]:
-    """Write up to ``max_tokens`` words, and tell each piece as it is there."""
+def write(ctx: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """Write up to ``max_tokens`` words, and stream each piece as it is there."""
     markovify = import_module("markovify")
     corpus = request["corpus"] or (
         resources.files("pgqueue_tasks._text").joinpath("corpus.txt").read_text("utf-8")
@@ -43,13 +42,14 @@ def write(request: Any, tell: Callable[[float, str], None]) -> tuple[Any, bytes]
         if at >= 0:
             piece, reason = whole[len(text) : at], "stop"
             whole = whole[: max(at, 0)]
-        tell(min(99.0, words / most * 100), piece)
+        ctx.stream(piece)
+        ctx.progress(min(99.0, words / most * 100), "writing")
         text = whole
-    return {"text": text, "words": words, "reason": reason}, b""
+    return {"text": text, "words": words, "reason": reason}
 
 
 def _sentence(chain: Any, prompt: str) -> str:
-    """Give a sentence that begins with the prompt's last word that can begin one, if any can."""
+    """Return a sentence that begins with the prompt's last word that can begin one, if any can."""
     for word in reversed(re.findall(r"\w+", prompt)[-50:]):
         for form in (word, word.capitalize()):
             try:
@@ -66,7 +66,3 @@ def _sentence(chain: Any, prompt: str) -> str:
     if not made:
         raise InputRefused("the corpus has no sentence to learn from")
     return str(made)
-
-
-if __name__ == "__main__":
-    serve(write)
