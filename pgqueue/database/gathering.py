@@ -1,7 +1,7 @@
-"""Natural batching: what is handed in while one round trip runs goes into the next, all together.
+"""Natural batching: the elements that arrive during one round trip share the next one.
 
-Idle, an element is sent at once and alone; busy, hundreds share a statement and its commit. No
-timers.
+When idle, an element is sent at once and alone; under load, hundreds share a statement and its
+commit. There are no timers.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _LARGEST_BATCH_BYTES = 4 * 1024 * 1024
 
 
 class Gatherer(Generic[Answer]):
-    """Hands elements to ``send``, many at a time, and each its own answer back.
+    """Passes elements to ``send``, many at a time, and returns to each caller its own answer.
 
-    ``send`` takes what has gathered and gives an answer for each, in order, or raises. When it
-    raises for what it was given, the elements are tried by halves, so that a bad one fails alone;
-    when the database cannot be reached, all fail.
+    ``send`` returns an answer for each element, in order, or raises. When it raises because of an
+    element, the batch is sent again in halves, so that a bad element fails alone; when the database
+    cannot be reached, all fail.
     """
 
     def __init__(self, send: Callable[[list[bytes]], Awaitable[list[Answer]]]) -> None:
@@ -37,11 +37,11 @@ class Gatherer(Generic[Answer]):
 
     @property
     def waiting(self) -> int:
-        """How many elements have not been sent."""
+        """How many elements have not been sent yet."""
         return len(self._waiting)
 
     def add(self, element: bytes) -> asyncio.Future[Answer]:
-        """Take an element; the future is done when its batch is back."""
+        """Add an element; the future is done once its batch has been answered."""
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((element, future))
         if self._running is None:
@@ -49,7 +49,7 @@ class Gatherer(Generic[Answer]):
         return future
 
     async def drained(self, timeout: float | None = None) -> None:
-        """Return when all that was taken is sent, or after ``timeout`` seconds."""
+        """Return when every element has been answered, or after ``timeout`` seconds."""
         if self._running is not None:
             await asyncio.wait([self._running], timeout=timeout)
 
@@ -80,7 +80,7 @@ class Gatherer(Generic[Answer]):
             if len(batch) == 1:
                 _fail(batch[0][1], error)
                 return
-            # one of them is bad: by halves, so that it alone is refused
+            # one of them is bad: send halves, so that it alone is refused
             middle = len(batch) // 2
             await self._flush(batch[:middle])
             await self._flush(batch[middle:])

@@ -1,4 +1,4 @@
-"""Waiting for locks without standing in anyone's way: short, again and again, and not for ever."""
+"""Waits for locks in many short tries, so that nobody queues behind us, and gives up in the end."""
 
 from __future__ import annotations
 
@@ -26,20 +26,21 @@ _TURN_S = 0.2
 
 
 class Busy(Exception):
-    """Another process has its turn."""
+    """Another process is migrating."""
 
 
 def silent(_message: str) -> None:
-    """Tell nobody."""
+    """Report nothing."""
 
 
 def until_free(
     connection: psycopg.Connection[Any], step: Callable[[], Answer], tell: Tell
 ) -> Answer:
-    """Make a step, and make it again while a lock that it needs is not free.
+    """Run a step, and run it again while a lock that it needs is not free.
 
-    The step must leave nothing when it fails. Waits for its turn as long as another process has
-    it, and for other locks 25 tries of ``lock_timeout``, with growing, jittered pauses between.
+    The step must leave nothing behind when it fails. While another process migrates it waits
+    without limit; for other locks it tries 25 times, each for ``lock_timeout``, with growing,
+    jittered pauses.
     """
     failures = 0
     told = False
@@ -48,7 +49,7 @@ def until_free(
             return step()
         except Busy:
             if not told:
-                tell("another process migrates: waiting for it")
+                tell("another process is migrating: waiting for it")
             told = True
             time.sleep(random.uniform(0.5, 1) * _TURN_S)  # noqa: S311  spread, not secrecy
         except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
