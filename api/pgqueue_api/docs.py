@@ -27,7 +27,7 @@ _HEADERS = {
 
 
 @operation(
-    "GET /openapi.json", Answer(200, "The document.", schema={"type": "object"}), tag="operation"
+    "GET /openapi.json", Answer(200, "The document.", schema={"type": "object"}), tag="health"
 )
 async def openapi(document: NamedDependency[bytes]) -> Response[bytes]:
     """Read this document.
@@ -40,7 +40,7 @@ async def openapi(document: NamedDependency[bytes]) -> Response[bytes]:
 @operation(
     "GET /docs",
     Answer(200, "The page.", media_type="text/html", schema={"type": "string"}),
-    tag="operation",
+    tag="health",
 )
 async def docs() -> Response[bytes]:
     """Read this document as a page.

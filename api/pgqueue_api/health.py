@@ -27,7 +27,7 @@ class Ready(TypedDict):
     unsafe: NotRequired[list[str]]
 
 
-@operation("GET /healthz", Answer(200, "Yes.", schema={"type": "object"}), tag="operation")
+@operation("GET /healthz", Answer(200, "Yes.", schema={"type": "object"}), tag="health")
 async def healthz() -> Json[Any]:
     """Check that this process is alive.
 
@@ -36,7 +36,7 @@ async def healthz() -> Json[Any]:
     return Json(b'{"status":"alive"}')
 
 
-@operation("GET /readyz", Answer(200, "Yes.", model=Ready), tag="operation", problems=(503,))
+@operation("GET /readyz", Answer(200, "Yes.", model=Ready), tag="health", problems=(503,))
 async def readyz(services: NamedDependency[Services]) -> Json[Any]:
     """Check that requests can be served.
 
@@ -54,7 +54,7 @@ async def readyz(services: NamedDependency[Services]) -> Json[Any]:
 @operation(
     "GET /metrics",
     Answer(200, "The metrics.", media_type="text/plain", schema={"type": "string"}),
-    tag="operation",
+    tag="health",
 )
 async def metrics(services: NamedDependency[Services]) -> Response[bytes]:
     """Read Prometheus metrics.

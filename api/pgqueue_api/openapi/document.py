@@ -48,15 +48,18 @@ cursors: pass `next` as `cursor` until it is null.
 
 _TAGS = {
     "tasks": "Submit, read and manage tasks.",
-    "artifacts": "Files for tasks to work on.",
-    "schedules": "Enqueue tasks by cron expressions, or once at a time.",
+    "events": "Watch tasks live.",
     "batches": "Tasks that belong together.",
+    "schedules": "Enqueue tasks by cron expressions, or once at a time.",
+    "queues": "What waits in each queue, its settings, and whether its tasks start.",
+    "limits": "How many tasks with the same `limit_key` run and start.",
+    "artifacts": "Files for tasks to work on.",
     "dead letters": "Tasks that failed for good.",
     "operations": "Redrive, cancel or delete many tasks.",
-    "events": "Watch tasks live.",
     "webhooks": "Tell other services what happens.",
-    "overview": "Queues, limits, workers, types and statistics.",
-    "operation": "For orchestrators and operators.",
+    "workers": "Worker processes, and the types that they have published.",
+    "statistics": "Counts, rates and percentiles.",
+    "health": "For orchestrators, Prometheus and people.",
 }
 
 

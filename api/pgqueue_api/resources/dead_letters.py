@@ -210,7 +210,7 @@ async def reset_dead_letter_policy(queue: PolicyName, services: NamedDependency[
     await services.writes.rows("reset_dead_letter_policy", {"queue": _printable(queue)})
 
 
-@operation("GET /v1/notices", Answer(200, "A page of notices."), tag="overview")
+@operation("GET /v1/notices", Answer(200, "A page of notices."), tag="dead letters")
 async def list_notices(
     services: NamedDependency[Services], cursor: Before = None, limit: PageSize = 50
 ) -> Json[NoticePage]:

@@ -31,7 +31,7 @@ _ETAG = {"ETag": "The version of its settings."}
 _LIMITS = Editable("limit", "/v1/limits", "get_limit", "patch_limit", "delete_limit")
 
 
-@operation("GET /v1/limits", Answer(200, "A page of limits."), tag="overview")
+@operation("GET /v1/limits", Answer(200, "A page of limits."), tag="limits")
 async def list_limits(
     services: NamedDependency[Services], cursor: Cursor = None, limit: PageSize = 50
 ) -> Json[KeyLimits]:
@@ -51,7 +51,7 @@ async def list_limits(
 @operation(
     "GET /v1/limits/{name:str}",
     Answer(200, "The limit.", _ETAG),
-    tag="overview",
+    tag="limits",
     problems=(404, 422),
 )
 async def get_limit(name: LimitName, services: NamedDependency[Services]) -> Json[KeyLimit]:
@@ -66,7 +66,7 @@ async def get_limit(name: LimitName, services: NamedDependency[Services]) -> Jso
     "PUT /v1/limits/{name:str}",
     Answer(200, "The limit afterwards.", _ETAG),
     Answer(201, "Created.", {**_ETAG, "Location": "The path of the limit."}, KeyLimit),
-    tag="overview",
+    tag="limits",
 )
 async def put_limit(
     name: NewLimitName,
@@ -85,7 +85,7 @@ async def put_limit(
 @operation(
     "PATCH /v1/limits/{name:str}",
     Answer(200, "The limit afterwards.", _ETAG),
-    tag="overview",
+    tag="limits",
     problems=(404,),
 )
 async def patch_limit(
@@ -101,7 +101,7 @@ async def patch_limit(
     return await _LIMITS.patch(services, plain(name, "name"), data, if_match)
 
 
-@operation("DELETE /v1/limits/{name:str}", Answer(204, "Deleted."), tag="overview", problems=(404,))
+@operation("DELETE /v1/limits/{name:str}", Answer(204, "Deleted."), tag="limits", problems=(404,))
 async def delete_limit(
     name: LimitName, services: NamedDependency[Services], if_match: IfMatch = None
 ) -> None:

@@ -35,7 +35,7 @@ _AFTERWARDS = Answer(200, "The queue afterwards.", _ETAG)
 _QUEUES = Editable("queue", "/v1/queues", "list_queues", "patch_queue")
 
 
-@operation("GET /v1/queues", Answer(200, "The queues."), tag="overview")
+@operation("GET /v1/queues", Answer(200, "The queues."), tag="queues")
 async def list_queues(services: NamedDependency[Services]) -> Json[Queues]:
     """List queues.
 
@@ -48,7 +48,7 @@ async def list_queues(services: NamedDependency[Services]) -> Json[Queues]:
 @operation(
     "GET /v1/queues/{name:str}",
     Answer(200, "The queue.", _ETAG),
-    tag="overview",
+    tag="queues",
     problems=(404, 422),
 )
 async def get_queue(name: QueueName, services: NamedDependency[Services]) -> Json[Queue]:
@@ -63,7 +63,7 @@ async def get_queue(name: QueueName, services: NamedDependency[Services]) -> Jso
     "PUT /v1/queues/{name:str}",
     _AFTERWARDS,
     Answer(201, "Created.", {**_ETAG, "Location": "The path of the queue."}, Queue),
-    tag="overview",
+    tag="queues",
 )
 async def put_queue(
     name: NewQueueName,
@@ -80,7 +80,7 @@ async def put_queue(
     return answer
 
 
-@operation("PATCH /v1/queues/{name:str}", _AFTERWARDS, tag="overview", problems=(404,))
+@operation("PATCH /v1/queues/{name:str}", _AFTERWARDS, tag="queues", problems=(404,))
 async def patch_queue(
     name: QueueName,
     data: JSONBody[QueueSettings],
@@ -96,7 +96,7 @@ async def patch_queue(
     return answer
 
 
-@operation("POST /v1/queues/{name:str}/pause", _AFTERWARDS, tag="overview", body_required=False)
+@operation("POST /v1/queues/{name:str}/pause", _AFTERWARDS, tag="queues", body_required=False)
 async def pause_queue(
     name: QueueName,
     request: AnyRequest,
@@ -115,7 +115,7 @@ async def pause_queue(
 @operation(
     "POST /v1/queues/{name:str}/drain",
     Answer(200, "The queue afterwards.", {**_ETAG, "Preference-Applied": "The wait in force."}),
-    tag="overview",
+    tag="queues",
     body_required=False,
 )
 async def drain_queue(
@@ -144,7 +144,7 @@ async def drain_queue(
     return _QUEUES.answer(row, Preference_Applied=f"wait={seconds:g}")
 
 
-@operation("POST /v1/queues/{name:str}/resume", _AFTERWARDS, tag="overview", problems=(404, 422))
+@operation("POST /v1/queues/{name:str}/resume", _AFTERWARDS, tag="queues", problems=(404, 422))
 async def resume_queue(name: QueueName, services: NamedDependency[Services]) -> Json[Queue]:
     """Resume a paused queue.
 
@@ -157,7 +157,7 @@ async def resume_queue(name: QueueName, services: NamedDependency[Services]) -> 
 @operation(
     "GET /v1/queues/{name:str}/scale",
     Answer(200, "The number, and what it is made of."),
-    tag="overview",
+    tag="queues",
     problems=(404,),
 )
 async def get_scale(

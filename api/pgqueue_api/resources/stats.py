@@ -16,7 +16,7 @@ from pgqueue_api.services import Services
 __all__ = ["ROUTES"]
 
 
-@operation("GET /v1/stats", Answer(200, "The statistics."), tag="overview")
+@operation("GET /v1/stats", Answer(200, "The statistics."), tag="statistics")
 async def get_stats(
     services: NamedDependency[Services],
     window_s: Annotated[

@@ -18,7 +18,7 @@ from pgqueue_api.services import Services
 __all__ = ["ROUTES"]
 
 
-@operation("GET /v1/workers", Answer(200, "The workers."), tag="overview")
+@operation("GET /v1/workers", Answer(200, "The workers."), tag="workers")
 async def list_workers(
     services: NamedDependency[Services],
     all: Annotated[  # noqa: FBT002
@@ -33,7 +33,7 @@ async def list_workers(
     return items(row["item"] for row in rows)
 
 
-@operation("GET /v1/types", Answer(200, "The types."), tag="overview")
+@operation("GET /v1/types", Answer(200, "The types."), tag="workers")
 async def list_types(services: NamedDependency[Services]) -> Json[Types]:
     """List types.
 
@@ -42,9 +42,7 @@ async def list_types(services: NamedDependency[Services]) -> Json[Types]:
     return items(kind.item for kind in await services.registry.all())
 
 
-@operation(
-    "GET /v1/types/{name:str}", Answer(200, "The type."), tag="overview", problems=(404, 422)
-)
+@operation("GET /v1/types/{name:str}", Answer(200, "The type."), tag="workers", problems=(404, 422))
 async def get_type(
     name: Annotated[str, name_in_path("The name of the type.", "sleep")],
     services: NamedDependency[Services],

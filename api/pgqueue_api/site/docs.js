@@ -199,7 +199,7 @@ function render() {
   main.replaceChildren();
   for (const tag of doc.tags) {
     const list = make("ul");
-    main.append(make("h2", { id: `tag-${tag.name}` }, tag.name), make("p", { class: "soft" }, tag.description));
+    main.append(make("h2", { id: `tag-${tag.name}` }, tag.name), make("p", { class: "soft" }, ...inline(tag.description)));
     for (const [path, item] of Object.entries(doc.paths)) {
       for (const method of METHODS.filter((name) => item[name] && item[name].tags.includes(tag.name))) {
         main.append(operationBox(method, path, item[method]));

@@ -103,6 +103,7 @@ def test_every_operation_and_every_parameter_is_described():
             assert not operation["summary"].endswith("."), where
             assert all(parameter["description"] for parameter in operation.get("parameters", ()))
             assert all(answer.get("description", "…") for answer in operation["responses"].values())
+            assert set(operation["tags"]) <= {tag["name"] for tag in DOCUMENT["tags"]}, where
 
 
 def test_a_body_says_what_validates_it():
