@@ -31,17 +31,17 @@ from pgqueue.handlers.artifacts import Artifact, ArtifactRef
 from pgqueue.handlers.context import Context
 from pgqueue.handlers.outcomes import Cancel, Retry, Snooze
 from pgqueue.handlers.parents import Parent
-from pgqueue.models.backoff import Backoff
 from pgqueue.models.batch import Batch, BatchStatus
 from pgqueue.models.dead_letter import DeadLetter
-from pgqueue.models.explanation import Explanation, Reason
-from pgqueue.models.flow import Flow, chain, chord, group
-from pgqueue.models.limit import Limit, Rate
 from pgqueue.models.operation import Operation, OperationState, Preview
-from pgqueue.models.queue import Queue
-from pgqueue.models.retention import Retention
+from pgqueue.models.queues.limit import Limit, Rate
+from pgqueue.models.queues.queue import Queue
+from pgqueue.models.queues.retention import Retention
 from pgqueue.models.schedule import NewSchedule, Schedule, Slot
-from pgqueue.models.task import Dependency, Enqueued, NewTask, Outcome, Progress, Status, Task
+from pgqueue.models.tasks.backoff import Backoff
+from pgqueue.models.tasks.explanation import Explanation, Reason
+from pgqueue.models.tasks.flow import Flow, chain, chord, group
+from pgqueue.models.tasks.task import Dependency, Enqueued, NewTask, Outcome, Progress, Status, Task
 from pgqueue.models.webhook import Webhook, WebhookDelivery
 from pgqueue.settings import Settings
 

@@ -8,7 +8,7 @@ from pgqueue.client.calls import Part, as_uuid, as_uuid_or_none, with_text_ids
 from pgqueue.client.enqueueing import task_rows
 from pgqueue.errors import NotFound, UsageError
 from pgqueue.models.batch import Batch
-from pgqueue.models.task import NewTask
+from pgqueue.models.tasks.task import NewTask
 from pgqueue.models.values import encode
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pgqueue.client.calls import Calls
     from pgqueue.handlers.task_type import TaskType
-    from pgqueue.models.task import TaskId
+    from pgqueue.models.tasks.task import TaskId
 
 __all__ = ["Batches", "OpenBatch"]
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import timedelta
 
-    from pgqueue.models.backoff import Backoff
+    from pgqueue.models.tasks.backoff import Backoff
 
     Handler = TypeVar("Handler", bound=Callable[..., Any])
 

@@ -12,7 +12,7 @@ from pgqueue.client.calls import Part, Row
 from pgqueue.database.connection import translated
 from pgqueue.database.gathering import Gatherer
 from pgqueue.database.queries import query
-from pgqueue.models.task import Enqueued, NewTask, TaskId
+from pgqueue.models.tasks.task import Enqueued, NewTask, TaskId
 from pgqueue.models.values import encode
 
 if TYPE_CHECKING:

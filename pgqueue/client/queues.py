@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from pgqueue.client.calls import Part, given
 from pgqueue.errors import NotFound
-from pgqueue.models.backoff import Backoff
-from pgqueue.models.limit import Limit, Rate, as_setting
-from pgqueue.models.queue import Queue
-from pgqueue.models.retention import Retention
+from pgqueue.models.queues.limit import Limit, Rate, as_setting
+from pgqueue.models.queues.queue import Queue
+from pgqueue.models.queues.retention import Retention
+from pgqueue.models.tasks.backoff import Backoff
 from pgqueue.models.values import seconds
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pgqueue.client.calls import Part, Row
 from pgqueue.cron import Cron
 from pgqueue.errors import Conflict, NotFound, Stale, UsageError
 from pgqueue.models.schedule import NewSchedule, Schedule, Slot, due_times, schedule_settings
-from pgqueue.models.task import TaskId
+from pgqueue.models.tasks.task import TaskId
 from pgqueue.models.values import check_time, encode
 from pgqueue.planning import DueSchedule, plan
 

@@ -19,7 +19,7 @@ from pgqueue.errors import PayloadError, UsageError
 from pgqueue.handlers.context import Context
 from pgqueue.handlers.isolation import ProcessLimits
 from pgqueue.handlers.outcomes import Cancel, Retry, Snooze
-from pgqueue.models.backoff import Backoff
+from pgqueue.models.tasks.backoff import Backoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SkipValidation
 
 from pgqueue.models.base import Count, Input, Page, Record, Url, Uuid, examples
-from pgqueue.models.task import Task, TaskInput
+from pgqueue.models.tasks.task import Task, TaskInput
 
 __all__ = [
     "Batch",

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from pgqueue.models.base import Anything, Count, Input, Name, Page, Record, Uuid, Whole
-from pgqueue.models.task import Task
+from pgqueue.models.tasks.task import Task
 
 __all__ = [
     "FINGERPRINT",

@@ -12,10 +12,10 @@ from pydantic import AwareDatetime, Field, JsonValue, field_validator
 
 from pgqueue.cron import Cron, zone
 from pgqueue.errors import UsageError
-from pgqueue.models.backoff import Backoff, RetryPolicy
 from pgqueue.models.base import Anything, Count, Input, Page, Record, Whole, examples
 from pgqueue.models.base import Name as TypeName
-from pgqueue.models.task import TaskOptions
+from pgqueue.models.tasks.backoff import Backoff, RetryPolicy
+from pgqueue.models.tasks.task import TaskOptions
 from pgqueue.models.values import check_time, parse_priority, seconds
 
 __all__ = [

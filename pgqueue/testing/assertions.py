@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from pgqueue.errors import UsageError
-from pgqueue.models.task import Task
+from pgqueue.models.tasks.task import Task
 from pgqueue.models.values import encode, parse_priority
 from pgqueue.testing.sources import tasks_of
 from pgqueue.testing.stored import stored_tasks

@@ -15,7 +15,7 @@ from pgqueue.client.enqueueing import task_rows
 from pgqueue.errors import Conflict, NotFound, PayloadError, UsageError
 from pgqueue.handlers import ending as endings
 from pgqueue.handlers.context import Context
-from pgqueue.models.task import (
+from pgqueue.models.tasks.task import (
     JUST_STORED,
     Enqueued,
     LeaseId,

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pgqueue.client.app import PgQueue
-    from pgqueue.models.task import Task
+    from pgqueue.models.tasks.task import Task
 
     Tasks = Callable[[], list[Task]]
 

@@ -13,7 +13,7 @@ from pgqueue.client.app import PgQueue
 from pgqueue.client.calls import with_text_ids
 from pgqueue.database.connection import connection_arguments, decode, translated
 from pgqueue.database.queries import query
-from pgqueue.models.task import Task
+from pgqueue.models.tasks.task import Task
 from pgqueue.models.values import encode, seconds
 from pgqueue.testing.sources import shown
 

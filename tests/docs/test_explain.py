@@ -13,7 +13,7 @@ from pgqueue_api.app import create_app
 
 from pgqueue import PgQueue
 from pgqueue.commands.cli import group
-from pgqueue.models.explanation import REASONS
+from pgqueue.models.tasks.explanation import REASONS
 from pgqueue.settings import Settings
 from tests.database.queue import Queue
 from tests.docs.blocks import ROOT, blocks

@@ -5,7 +5,7 @@ import os
 import psutil
 
 from pgqueue import Context
-from pgqueue.models.task import LeaseId, TaskId
+from pgqueue.models.tasks.task import LeaseId, TaskId
 from pgqueue.testing.recorder import Recorder
 
 pool = None

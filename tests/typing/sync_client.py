@@ -23,7 +23,7 @@ from pgqueue import (
     Webhook,
     WebhookDelivery,
 )
-from pgqueue.models.task import TaskId
+from pgqueue.models.tasks.task import TaskId
 
 
 def use(client: SyncClient, connection: psycopg.Connection[tuple[object, ...]]) -> None:

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from pgqueue import NewTask, Outcome, Status, UsageError
 from pgqueue.database.queries import SQL
-from pgqueue.models.task import FINAL
+from pgqueue.models.tasks.task import FINAL
 from pgqueue.models.values import encode, parse_priority, seconds
 
 

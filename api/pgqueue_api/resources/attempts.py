@@ -9,7 +9,7 @@ from litestar import Request, Response
 from litestar.di import NamedDependency
 
 from pgqueue.errors import NotFound
-from pgqueue.models.attempt import Artifacts, Attempts, Checkpoints, Logs
+from pgqueue.models.tasks.attempt import Artifacts, Attempts, Checkpoints, Logs
 from pgqueue_api.http.answers import Json, items
 from pgqueue_api.http.parameters import Cursor, PageSize, name_in_path, plain
 from pgqueue_api.live.task_stream import parse_position

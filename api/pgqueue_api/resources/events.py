@@ -7,9 +7,9 @@ from typing import Annotated
 from litestar.di import NamedDependency
 from litestar.params import HeaderParameter
 
-from pgqueue.models.activity import Activity
-from pgqueue.models.attempt import Log, Text
-from pgqueue.models.task import Task
+from pgqueue.models.tasks.activity import Activity
+from pgqueue.models.tasks.attempt import Log, Text
+from pgqueue.models.tasks.task import Task
 from pgqueue_api.http.parameters import QueueFilter, TypeFilter, plain
 from pgqueue_api.live.event_stream import EventStream
 from pgqueue_api.live.queue_stream import open_queue_stream

@@ -7,7 +7,7 @@ from typing import Annotated
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
-from pgqueue.models.limit import LIMIT_NAME, KeyLimit, KeyLimits, LimitSettings
+from pgqueue.models.queues.limit import LIMIT_NAME, KeyLimit, KeyLimits, LimitSettings
 from pgqueue_api.http.answers import Json, items
 from pgqueue_api.http.editable import Editable
 from pgqueue_api.http.parameters import (

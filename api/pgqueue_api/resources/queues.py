@@ -11,7 +11,7 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody, QueryParameter
 
 from pgqueue.models.base import QUEUE_NAME, GivenReason
-from pgqueue.models.queue import Queue, Queues, QueueSettings, Scale
+from pgqueue.models.queues.queue import Queue, Queues, QueueSettings, Scale
 from pgqueue_api.http.answers import Json, items
 from pgqueue_api.http.editable import Editable
 from pgqueue_api.http.parameters import IfMatch, name_in_path, plain, prefer_wait, wrong

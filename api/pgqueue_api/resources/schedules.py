@@ -24,7 +24,7 @@ from pgqueue.models.schedule import (
     ScheduleSettings,
     SlotPage,
 )
-from pgqueue.models.task import Task
+from pgqueue.models.tasks.task import Task
 from pgqueue_api.http.answers import Json, items
 from pgqueue_api.http.parameters import (
     Cursor,

@@ -7,7 +7,7 @@ from typing import Annotated
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
-from pgqueue.models.stats import Stats
+from pgqueue.models.queues.stats import Stats
 from pgqueue_api.http.answers import Json
 from pgqueue_api.http.parameters import QueueFilter, TypeFilter, plain
 from pgqueue_api.openapi.operation import Answer, operation

@@ -10,16 +10,16 @@ from litestar.di import NamedDependency
 from litestar.params import HeaderParameter, JSONBody, QueryParameter
 
 from pgqueue.models.base import GivenReason
-from pgqueue.models.bulk import Bulk, BulkResult
-from pgqueue.models.explanation import Explanation
-from pgqueue.models.task import (
+from pgqueue.models.tasks.bulk import Bulk, BulkResult
+from pgqueue.models.tasks.explanation import Explanation
+from pgqueue.models.tasks.task import (
     StatusName,
     SubmittedTask,
     Task,
     TaskInput,
     TaskPage,
 )
-from pgqueue.models.task_change import TaskChange
+from pgqueue.models.tasks.task_change import TaskChange
 from pgqueue.models.values import PRIORITIES
 from pgqueue_api.http.answers import Json, items
 from pgqueue_api.http.parameters import (

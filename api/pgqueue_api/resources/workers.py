@@ -8,8 +8,8 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
 from pgqueue.errors import NotFound
-from pgqueue.models.task_type import Type, Types
-from pgqueue.models.worker import Workers
+from pgqueue.models.queues.worker import Workers
+from pgqueue.models.tasks.task_type import Type, Types
 from pgqueue_api.http.answers import Json, items
 from pgqueue_api.http.parameters import name_in_path
 from pgqueue_api.openapi.operation import Answer, operation

@@ -11,7 +11,7 @@ import orjson
 
 from pgqueue import telemetry
 from pgqueue.errors import PgQueueError
-from pgqueue.models.bulk import MAX_TASKS
+from pgqueue.models.tasks.bulk import MAX_TASKS
 from pgqueue_api.http import bodies
 from pgqueue_api.http.requests import wait_in
 from pgqueue_api.problems import Invalid, problem_of

@@ -11,7 +11,7 @@ import orjson
 from pydantic import ValidationError
 
 from pgqueue.errors import PayloadError
-from pgqueue.models.task import DEDUP, JUST_STORED, Task, TaskInput
+from pgqueue.models.tasks.task import DEDUP, JUST_STORED, Task, TaskInput
 from pgqueue.models.values import PRIORITIES
 from pgqueue_api.http.typed_body import places_in
 from pgqueue_api.openapi.models import schema_of

@@ -11,7 +11,7 @@ from uuid import UUID
 from pgqueue.client.batches import Batches, OpenBatch
 from pgqueue.client.sync.bridge import Bridged
 from pgqueue.models.batch import Batch
-from pgqueue.models.task import NewTask, TaskId
+from pgqueue.models.tasks.task import NewTask, TaskId
 
 __all__ = ["SyncBatches", "SyncOpenBatch"]
 

@@ -15,14 +15,14 @@ from pgqueue.client.sync.bridge import BridgedClient, lent
 from pgqueue.client.sync.operations import SyncOperations
 from pgqueue.client.sync.schedules import SyncSchedules
 from pgqueue.client.sync.webhooks import SyncWebhooks
-from pgqueue.models.backoff import Backoff
 from pgqueue.models.batch import Batch
 from pgqueue.models.dead_letter import DeadLetter
-from pgqueue.models.explanation import Explanation
-from pgqueue.models.limit import Limit, Rate
-from pgqueue.models.queue import Queue
-from pgqueue.models.retention import Retention
-from pgqueue.models.task import Enqueued, NewTask, Status, Task, TaskId
+from pgqueue.models.queues.limit import Limit, Rate
+from pgqueue.models.queues.queue import Queue
+from pgqueue.models.queues.retention import Retention
+from pgqueue.models.tasks.backoff import Backoff
+from pgqueue.models.tasks.explanation import Explanation
+from pgqueue.models.tasks.task import Enqueued, NewTask, Status, Task, TaskId
 
 __all__ = ["SyncClient"]
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from pgqueue.client.schedules import Schedules
 from pgqueue.client.sync.bridge import Bridged
 from pgqueue.models.schedule import Schedule, Slot
-from pgqueue.models.task import TaskId
+from pgqueue.models.tasks.task import TaskId
 
 __all__ = ["SyncSchedules"]
 

@@ -4,8 +4,8 @@ import pytest
 from pgqueue_api.http.typed_body import validate
 from pgqueue_api.problems import Invalid, InvalidJson
 
-from pgqueue.models.queue import QueueSettings
-from pgqueue.models.task_change import TaskChange
+from pgqueue.models.queues.queue import QueueSettings
+from pgqueue.models.tasks.task_change import TaskChange
 
 
 def places(model: type, text: str) -> dict[str, str]:

@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 from pydantic import Field, with_config
 from typing_extensions import TypedDict
 
-from pgqueue.models.backoff import RetryPolicy
 from pgqueue.models.base import INPUT, Count, Input, Key, Record, Whole, examples
-from pgqueue.models.limit import Concurrency, PerKeyLimit, Rates, SlowedUntil
-from pgqueue.models.retention import RetentionSettings
+from pgqueue.models.queues.limit import Concurrency, PerKeyLimit, Rates, SlowedUntil
+from pgqueue.models.queues.retention import RetentionSettings
+from pgqueue.models.tasks.backoff import RetryPolicy
 
 
 @with_config(INPUT)

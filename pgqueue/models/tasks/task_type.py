@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import Field
 
-from pgqueue.models.backoff import RetryPolicy
 from pgqueue.models.base import Count, Name, Record
+from pgqueue.models.tasks.backoff import RetryPolicy
 
 __all__ = ["Type", "Types"]
 

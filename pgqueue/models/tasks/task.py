@@ -16,7 +16,6 @@ from pydantic import (
 )
 
 from pgqueue.errors import UsageError
-from pgqueue.models.backoff import Backoff, RetryPolicy
 from pgqueue.models.base import (
     EXAMPLE_ID,
     NULLABLE_UUID_SCHEMA,
@@ -34,6 +33,7 @@ from pgqueue.models.base import (
     Whole,
     examples,
 )
+from pgqueue.models.tasks.backoff import Backoff, RetryPolicy
 from pgqueue.models.values import check_time, parse_priority
 
 if TYPE_CHECKING:

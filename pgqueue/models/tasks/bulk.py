@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 
 from pgqueue.models.base import Count, Input, Record, Uuid, examples
 from pgqueue.models.problem import Problem
-from pgqueue.models.task import SubmittedTask, TaskInput
+from pgqueue.models.tasks.task import SubmittedTask, TaskInput
 
 __all__ = ["MAX_TASKS", "Bulk", "BulkItem", "BulkResult"]
 

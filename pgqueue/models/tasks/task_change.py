@@ -14,7 +14,7 @@ from pydantic import (
 )
 
 from pgqueue.models.base import Input
-from pgqueue.models.task import Delay, Priority
+from pgqueue.models.tasks.task import Delay, Priority
 
 __all__ = ["TaskChange"]
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from pgqueue.errors import UsageError
-from pgqueue.models.task import Dependency, NewTask
+from pgqueue.models.tasks.task import Dependency, NewTask
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
