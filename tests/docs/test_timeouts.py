@@ -13,7 +13,7 @@ PAGE = "timeouts.md"
 
 
 def test_handlers_are_stopped_as_the_chapter_says(database: str, tmp_path: Path) -> None:
-    (app,) = blocks(PAGE, "python")
+    app, _ = blocks(PAGE, "python")
     enqueue, outcomes, _ = blocks(PAGE, "sql")
     (tmp_path / "chapter.py").write_text(app)
     bench = Bench(database, tmp_path)

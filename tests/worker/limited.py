@@ -1,9 +1,8 @@
-"""The app whose types have limits and no environment, and call functions in other processes."""
+"""The app whose types have limits, and call functions in other processes."""
 
 import os
 import tempfile
 import time
-from pathlib import Path
 
 from pgqueue import Context, PgQueue
 from tests.worker import isolated
@@ -26,18 +25,6 @@ def computing(ctx: Context, payload: dict) -> dict:
 def writing(ctx: Context, payload: dict) -> int:
     with tempfile.TemporaryFile() as file:
         return file.write(b"x" * payload["size"])
-
-
-@app.task("bare", isolation="process", env=False, max_attempts=1)
-def bare(ctx: Context, payload: dict) -> dict:
-    with Path("/proc/self/environ").open() as initial:
-        return {"env": sorted(os.environ), "initial": initial.read(), "id": ctx.task_id}
-
-
-@app.task("bare_transaction", isolation="process", env=False, max_attempts=1)
-def bare_transaction(ctx: Context) -> None:
-    with ctx.transaction():
-        pass
 
 
 @app.task("calls", max_attempts=1)
