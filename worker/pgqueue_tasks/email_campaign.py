@@ -134,7 +134,7 @@ class _Campaign:
         return self.result("outbox")
 
     def result(self, delivery: str) -> CampaignResult:
-        """Tell what became of each."""
+        """Return the status of each recipient."""
         told = [
             Told.model_validate({"email": recipient.email, "status": status, "detail": detail})
             for n, recipient in enumerate(self._payload.recipients)

@@ -55,7 +55,7 @@ async def webhook_processing(ctx: Context, payload: HookPayload) -> HookResult |
 
 
 def _received_at(ctx: Context, payload: HookPayload) -> float:
-    """Give when it came, by the database's clock: at the latest when the task was made."""
+    """Return when it came, by the database's clock: at the latest when the task was made."""
     if payload.received_at is not None:
         return payload.received_at
     return (UUID(ctx.task_id).int >> 80) / 1000  # the milliseconds of a UUIDv7

@@ -21,7 +21,7 @@ def compose(
     message_id: str,
     at: float,
 ) -> bytes:
-    """Give the message, with CRLF; ``message_id`` is the same whenever it is composed again."""
+    """Return the message, with CRLF; ``message_id`` is the same whenever it is composed again."""
     message = EmailMessage(policy=policy.SMTP)
     message["From"] = Address(payload.sender_name, addr_spec=sender)
     message["To"] = Address(recipient.name, addr_spec=recipient.email)

@@ -73,7 +73,7 @@ class MailServer:
 
 @asynccontextmanager
 async def connected(settings: MailSettings) -> AsyncIterator[MailServer]:
-    """Give a connection for the time of the block; ``EngineFailed`` says why there is none."""
+    """Return a connection for the block; raise ``EngineFailed`` when there is none."""
     library = import_module("aiosmtplib")
     client: aiosmtplib.SMTP = library.SMTP(
         hostname=settings.host,
@@ -106,7 +106,7 @@ def _hang_up(client: aiosmtplib.SMTP) -> None:
 
 
 def said_of(error: BaseException) -> str:
-    """Give what an error says, on one line."""
+    """Return the message of an error, on one line."""
     return _line(str(error) or type(error).__name__)
 
 

@@ -29,7 +29,7 @@ class _Bounded(httpx2.AsyncByteStream):
 
 
 def bounding(max_bytes: int, silent_s: float) -> httpx2.AsyncClient:
-    """Give a client whose answers have a bound, and a pause no longer than ``silent_s``."""
+    """Return a client that bounds the size of answers, and their pauses to ``silent_s``."""
 
     async def bound(response: httpx2.Response) -> None:
         # what is inflated has no bound

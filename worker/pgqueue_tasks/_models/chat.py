@@ -44,7 +44,7 @@ class Chat:
     seed: int | None = None
 
     def options(self) -> dict[str, Any]:
-        """Give what is not left to the endpoint."""
+        """Return the options that are set; the endpoint chooses the rest."""
         given = {
             "temperature": self.temperature,
             "stop": list(self.stop) or None,

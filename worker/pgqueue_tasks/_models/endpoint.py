@@ -46,7 +46,7 @@ class Busy(Exception):
 
 
 def later(busy: Busy) -> Retry:
-    """Give the outcome that does as a busy endpoint asks: its whole queue leaves it alone."""
+    """Return the outcome that a busy endpoint asks for: its whole queue waits."""
     return Retry(after=busy.after_s, reason=str(busy), slow="queue")
 
 
@@ -71,7 +71,7 @@ class Endpoint:
 
     @asynccontextmanager
     async def model(self, name: str, *, max_bytes: int) -> AsyncIterator[Model]:
-        """Give a model to ask over the block; what it raises inside leaves it as one of ours.
+        """Return a model to ask within the block; its errors leave the block as errors of ours.
 
         ``Busy`` asks for a later attempt, ``InputRefused`` says that none can do better, and
         ``EngineFailed`` is anything else. At most ``max_bytes`` of an answer are taken.
@@ -169,7 +169,7 @@ def _library() -> Any:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Give how long to wait, an hour at most: seconds, or a date by the clock of the answer."""
+    """Return the seconds to wait, an hour at most; a date counts by the clock of the answer."""
     text = headers.get("retry-after", "").strip()
     if not text:
         return None

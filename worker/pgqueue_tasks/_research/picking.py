@@ -23,7 +23,7 @@ def sentences_of(text: str) -> list[str]:
 
 
 def pick(question: str, passages: list[dict[str, Any]], n: int) -> list[dict[str, Any]]:
-    """Give up to ``n`` sentences with the numbers of their sources, in the order of those.
+    """Return up to ``n`` sentences with the numbers of their sources, in the order of those.
 
     Sentences that share no word with the question are left out where enough do.
     """
@@ -50,7 +50,7 @@ class _Words:
 
 
 def _candidates(passages: list[dict[str, Any]], n: int) -> list[dict[str, Any]]:
-    """Give each sentence of four words or more once, whatever its case and punctuation."""
+    """Return each sentence of four words or more once, whatever its case and punctuation."""
     found: dict[tuple[str, ...], dict[str, Any]] = {}
     for passage in passages:
         for sentence in sentences_of(passage["text"]):
