@@ -40,11 +40,11 @@ class Bare:
             connection.execute("create table bare (id bigserial primary key, payload jsonb)")
 
     def api(self, port: int) -> list[str]:
-        """Give the command of the process."""
+        """Return the command of the process."""
         return [sys.executable, "-m", "bench.bare_api", str(port)]
 
     def environment(self, dsn: str) -> dict[str, str]:
-        """Give what the command finds its database by."""
+        """Return what the command finds its database by."""
         return {DSN: dsn}
 
 

@@ -24,7 +24,7 @@ _SPAN = """
 
 
 def measure(server: Server, system: System, tasks: int, processes: int) -> dict[str, float]:
-    """Give the rates and the server's CPU time a task, and the rate of one against the other."""
+    """Return the rates and the server's CPU time a task, and the rate of one against the other."""
     figures: dict[str, float] = {}
     for name in ("without", "with"):
         with (

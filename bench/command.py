@@ -41,7 +41,7 @@ QUICK = Size(1, 10_000, 3, 1, 100_000, 20_000, 5_000, 10_000, 2)
 
 
 def _on_any_machine(figure: str, name: str, goal: float, theirs: float, unit: str) -> Goal:
-    """Give an absolute goal as a ratio: ``theirs`` is PgQueuer's figure on the goal's machine."""
+    """Return an absolute goal as a ratio: ``theirs`` is PgQueuer's figure on the goal's machine."""
     share = goal / theirs
     return Goal(
         f"{name} ≤ {share:.2f} × PgQueuer ({goal:g} {unit} where that takes {theirs:g})",

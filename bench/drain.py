@@ -17,7 +17,7 @@ _LIMIT_S = 120
 
 
 def measure(server: Server, system: System, tasks: int) -> dict[str, float]:
-    """Give the figures of one run."""
+    """Return the figures of one run."""
     with server.database("bench") as dsn:
         system.install(dsn)
         start_cpu = drain(system, dsn)  # nothing is enqueued: what the start of a worker costs

@@ -18,7 +18,7 @@ TASKS = 350_000
 
 
 def measure(server: Server, system: System, tasks: int, step: int) -> dict[str, float]:
-    """Give µs a task of the first and the last step, and how many times more the last took."""
+    """Return µs a task of the first and the last step, and how many times more the last took."""
     with server.database("bench") as dsn:
         system.install(dsn)
         with psycopg.connect(dsn, autocommit=True) as admin, psycopg.connect(dsn) as holder:
@@ -50,7 +50,7 @@ def _step(
 
 
 def _calls(admin: psycopg.Connection, system: System) -> float:
-    """Give the seconds spent in the calls so far; a worker reports the last of them as it ends."""
+    """Return the seconds spent in calls so far; a worker reports its last ones as it ends."""
     row = admin.execute(
         """
         select coalesce(sum(total_time), 0) / 1000

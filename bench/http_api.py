@@ -35,14 +35,14 @@ class HttpSystem(Protocol):
         """Make the schema in an empty database."""
 
     def api(self, port: int) -> list[str]:
-        """Give the command of a process that serves on this port."""
+        """Return the command of a process that serves on this port."""
 
     def environment(self, dsn: str) -> dict[str, str]:
-        """Give what the command finds its database by."""
+        """Return what the command finds its database by."""
 
 
 def measure(server: Server, system: HttpSystem, seconds: float) -> dict[str, float]:
-    """Give the figures of one run; every task that was acknowledged is looked for afterwards."""
+    """Return the figures of one run; every task that was acknowledged is looked for afterwards."""
     with server.database("bench") as dsn:
         system.install(dsn)
         with _api(system, dsn) as url:

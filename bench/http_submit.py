@@ -64,7 +64,7 @@ class Client(asyncio.Protocol):
 
 
 async def measure(url, connections, seconds, payload):
-    """Give requests a second and the times of all answers, in seconds."""
+    """Return requests a second and the times of all answers, in seconds."""
     parts = urlsplit(url)
     body = json.dumps({"type": "noop", "payload": payload}).encode()
     request = (

@@ -20,7 +20,7 @@ _LIMIT_S = 60
 
 
 def measure(server: Server, system: System, seconds: float) -> dict[str, float]:
-    """Give the percentiles of one run, in milliseconds."""
+    """Return the percentiles of one run, in milliseconds."""
     tasks = round(RATE * seconds)
     with server.database("bench") as dsn, tempfile.TemporaryDirectory() as directory:
         starts = Path(directory) / "starts"
@@ -92,7 +92,7 @@ async def _until(starts: Path, n: int) -> None:
 
 
 def _read(starts: Path) -> dict[int, int]:
-    """Give when each task started first."""
+    """Return when each task started first."""
     started: dict[int, int] = {}
     for line in starts.read_text().splitlines():
         number, at = line.split()

@@ -10,6 +10,6 @@ BATCH = 1_000
 
 
 def payload(number: int) -> dict[str, object]:
-    """Give a payload that is 60 bytes of JSON, with the number of its task in it."""
+    """Return a payload that is 60 bytes of JSON, with the number of its task in it."""
     frame = len(orjson.dumps({"i": number, "text": ""}))
     return {"i": number, "text": "x" * (PAYLOAD_BYTES - frame)}

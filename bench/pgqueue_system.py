@@ -59,7 +59,7 @@ class Pgqueue:
         return [*command, "--burst"] if drain else command
 
     def api(self, port: int) -> list[str]:
-        """Give the command of an API process."""
+        """Return the command of an API process."""
         return [str(Path(sys.executable).with_name("pgqueue")), "api", "--port", str(port)]
 
     def environment(self, dsn: str) -> dict[str, str]:

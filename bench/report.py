@@ -43,7 +43,7 @@ class Section:
 
 
 def medians(runs: Runs) -> dict[str, dict[str, float]]:
-    """Give each figure's median by system."""
+    """Return each figure's median by system."""
     return {
         system: {figure: statistics.median(run[figure] for run in of) for figure in of[0]}
         for system, of in runs.items()
@@ -52,7 +52,7 @@ def medians(runs: Runs) -> dict[str, dict[str, float]]:
 
 
 def render(section: Section, runs: Runs) -> str:
-    """Give the section as text: medians, the spread in brackets, then how the goals fare."""
+    """Return the section as text: medians, the spread in brackets, then how the goals fare."""
     systems = [system for system, of in runs.items() if of]
     lines = [["", *systems]]
     for row in section.rows:

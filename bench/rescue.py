@@ -25,7 +25,7 @@ _LIMIT_S = 60
 
 
 def measure(server: Server, system: System) -> dict[str, float]:
-    """Give the seconds from the kill to the next start of the task, for each kind of death."""
+    """Return the seconds from the kill to the next start of the task, for each kind of death."""
     with (
         server.database("bench") as dsn,
         tempfile.TemporaryDirectory() as directory,
@@ -59,7 +59,7 @@ async def _enqueue(dsn: str) -> None:
 
 
 def _holder(connection: psycopg.Connection) -> int:
-    """Give the pid of the process that runs the task."""
+    """Return the pid of the process that runs the task."""
     row = connection.execute(
         """
         select w.pid
@@ -78,7 +78,7 @@ def _kill(pid: int, starts: Path, expected: int) -> float:
 
 
 def _until(starts: Path, expected: int) -> int:
-    """Give when the last of the expected starts was, by the machine's monotonic clock."""
+    """Return when the last of the expected starts was, by the machine's monotonic clock."""
     deadline = time.monotonic() + _LIMIT_S
     while len(lines := starts.read_text().splitlines()) < expected:
         if time.monotonic() > deadline:

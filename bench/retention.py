@@ -146,7 +146,7 @@ def _fill(connection: psycopg.Connection, tasks: int, survivors: int) -> str:
 
 
 def measure(server: Server, tasks: int, survivors: int, rest_s: float) -> dict[str, float]:
-    """Give how long calls took before and during the pruning, and the longest lock."""
+    """Return how long calls took before and during the pruning, and the longest lock."""
     with server.database("bench") as dsn:
         migrate(dsn)
         with psycopg.connect(dsn, autocommit=True) as connection:

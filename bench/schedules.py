@@ -27,7 +27,7 @@ from generate_series(1, %s) as n
 
 
 def measure(server: Server, system: System, schedules: int) -> dict[str, float]:
-    """Give the seconds from the due time to the last of its tasks, by the database's clock."""
+    """Return the seconds from the due time to the last of its tasks, by the database's clock."""
     figures = {}
     for supervisors, name in ((1, "one_s"), (2, "two_s")):
         with (

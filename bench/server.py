@@ -41,7 +41,7 @@ class Server:
 
     @contextmanager
     def database(self, name: str) -> Iterator[str]:
-        """Give the address of an empty database, dropped after use.
+        """Return the address of an empty database, dropped after use.
 
         It starts after a checkpoint, so that each run pays for its own full-page images, and none
         for those of another.
@@ -70,7 +70,7 @@ class Server:
         return Reading(cpu, int(row[0]))
 
     def value(self, statement: str) -> str:
-        """Give the one value of a query."""
+        """Return the one value of a query."""
         row = self._admin.execute(statement).fetchone()
         assert row is not None
         return str(row[0])
@@ -91,6 +91,6 @@ def fresh_server() -> Iterator[Server]:
 
 
 def backend_cpu(connection: psycopg.Connection) -> float:
-    """Give the CPU seconds that the server process of a connection has used."""
+    """Return the CPU seconds that the server process of a connection has used."""
     times = psutil.Process(connection.info.backend_pid).cpu_times()
     return times.user + times.system

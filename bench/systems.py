@@ -40,14 +40,14 @@ class System(Protocol):
         """Connect a client."""
 
     def worker(self, *, drain: bool) -> list[str]:
-        """Give the command of a worker process; with ``drain`` it ends when the queue is empty."""
+        """Return the command of a worker; with ``drain`` it ends when the queue is empty."""
 
     def environment(self, dsn: str) -> dict[str, str]:
-        """Give what the command finds its database by."""
+        """Return what the command finds its database by."""
 
 
 def environment(own: dict[str, str], starts: Path | None = None) -> dict[str, str]:
-    """Give the environment of a worker, without what the user of this shell set for their own."""
+    """Return the environment of a worker, without what the user of this shell set for their own."""
     ignored = ("PGQUEUE_", "PGQUEUER_", "OTEL_", "PG")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ignored)}
     root = str(Path(__file__).parent.parent)

@@ -33,7 +33,7 @@ class Run:
 
 
 def most_at_once(runs: Iterable[Run]) -> int:
-    """Give the most cost that ran at one moment, where one alone counts as one."""
+    """Return the most cost that ran at one moment, where one alone counts as one."""
     moves = []
     for n, run in enumerate(runs):
         moves.append((run.started_at, 1, n, run.cost))
@@ -51,7 +51,7 @@ def most_at_once(runs: Iterable[Run]) -> int:
 
 
 def most_starts(runs: Iterable[Run], span: timedelta) -> int:
-    """Give the most cost that starts within any span, where one alone counts as one."""
+    """Return the most cost that starts within any span, where one alone counts as one."""
     starts = sorted(runs, key=lambda run: run.started_at)
     most = first = cost = 0
     for last, run in enumerate(starts):
@@ -74,7 +74,7 @@ def exceeded(name: str, limit: dict[str, Any], runs: list[Run]) -> Iterator[str]
 
 
 def broken(dsn: str) -> list[str]:
-    """Give all limits of a database that its attempts exceeded."""
+    """Return all limits of a database that its attempts exceeded."""
     with psycopg.connect(dsn, row_factory=dict_row) as connection:
         queues = connection.execute("select * from pgqueue.queues").fetchall()
         limits = connection.execute("select * from pgqueue.limits").fetchall()

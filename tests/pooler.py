@@ -55,7 +55,7 @@ class Pooler:
     folder: Path
 
     def through(self, dsn: str) -> str:
-        """Give the address of the same database through the pooler."""
+        """Return the address of the same database through the pooler."""
         name = conninfo_to_dict(dsn)["dbname"]
         return make_conninfo(
             host=str(self.folder), port=_PORT, user="anybody", dbname=name, sslmode="disable"

@@ -4,7 +4,7 @@ import psycopg
 
 
 def violations(connection: psycopg.Connection) -> list[tuple[str, str, str]]:
-    """Give what `pgqueue.check()` finds: topic, subject and detail of each."""
+    """Return what `pgqueue.check()` finds: topic, subject and detail of each."""
     found = connection.execute("select topic, subject, detail from pgqueue.check()").fetchall()
     return [(topic, subject, detail) for topic, subject, detail in found]
 

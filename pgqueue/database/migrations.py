@@ -48,7 +48,7 @@ class Migration:
     file: Path
 
     def __str__(self) -> str:
-        """Give its number and name, as people see it."""
+        """Return its number and name, as people see it."""
         return f"{self.version:04} {self.name}"
 
 
@@ -65,7 +65,7 @@ class Plan:
 
 
 def migrations() -> list[Migration]:
-    """Give the migrations that this code brings, in order."""
+    """Return the migrations that this code brings, in order."""
     return [
         Migration(int(file.name[:4]), file.stem[5:], file)
         for file in sorted((SQL / "migrations").glob("[0-9][0-9][0-9][0-9]_*.sql"))
@@ -73,7 +73,7 @@ def migrations() -> list[Migration]:
 
 
 def code_version() -> int:
-    """Give the schema version that this code was written for."""
+    """Return the schema version that this code was written for."""
     return migrations()[-1].version
 
 
@@ -122,7 +122,7 @@ def check(version: int | None, min_code: int | None) -> None:
 
 
 def digest() -> str:
-    """Give what the functions and views that this code brings are known by."""
+    """Return what the functions and views that this code brings are known by."""
     return _digest(*(text for _, text in _functions()), *_texts("views").values())
 
 

@@ -25,7 +25,7 @@ class Events:
         self._lines = response.aiter_lines()
 
     async def next(self) -> Event | None:
-        """Give the next event; None at the end of the stream."""
+        """Return the next event; None at the end of the stream."""
         fields: dict[str, str] = {}
         async for line in self._lines:
             if line.startswith(":"):
@@ -38,7 +38,7 @@ class Events:
         return None
 
     async def until(self, name: str) -> list[Event]:
-        """Give the events up to and with the next of a name."""
+        """Return the events up to and with the next of a name."""
         events: list[Event] = []
         while (event := await self.next()) is not None:
             events.append(event)

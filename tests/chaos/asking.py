@@ -46,7 +46,7 @@ class Asker:
     _numbers: Iterator[int] = field(default_factory=itertools.count, init=False)
 
     def next(self) -> tuple[Asked, float] | None:
-        """Give the next call, and in how many seconds it is to be made; None: that was all."""
+        """Return the next call, and in how many seconds it is to be made; None: that was all."""
         if self.asked >= self.tasks:
             return None
         chance = self.chance

@@ -47,7 +47,7 @@ class Clock:
 
 @contextmanager
 def wrong_clock(folder: Path, offset: str) -> Iterator[Clock]:
-    """Give a clock, kept in a folder; at the end what killed processes left of it is removed."""
+    """Return a clock, kept in a folder; at the end what killed processes left of it is removed."""
     folder.mkdir(parents=True, exist_ok=True)
     try:
         yield Clock(folder / "clock", offset)

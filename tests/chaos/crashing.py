@@ -39,7 +39,7 @@ def crash(server: EmbeddedServer, number: int = signal.SIGQUIT) -> None:
 
 
 def seconds(works: Callable[[], object], what: str, patience_s: float = 60) -> float:
-    """Give how long it takes until something works."""
+    """Return how long it takes until something works."""
     began = time.monotonic()
     eventually(works, what, patience_s)
     return time.monotonic() - began

@@ -84,7 +84,7 @@ def _mangled(draw: random.Random, text: str) -> str:
 
 
 def expressions(n: int, seed: int) -> list[str]:
-    """Give so many, all the hostile ones among them."""
+    """Return this many, all the hostile ones among them."""
     draw = random.Random(seed)
     found = list(HOSTILE)
     while len(found) < n:

@@ -35,7 +35,7 @@ class Frames:
 
 
 def startup(data: bytes) -> dict[str, str] | None:
-    """Give the parameters of a startup message; {} for another first packet, None if incomplete."""
+    """Return the parameters of a startup message; {}: another packet, None: incomplete."""
     if len(data) < 8 or len(data) < struct.unpack(">I", data[:4])[0]:
         return None
     if struct.unpack(">I", data[4:8])[0] >> 16 != 3:
@@ -45,7 +45,7 @@ def startup(data: bytes) -> dict[str, str] | None:
 
 
 def sql_of(message: bytes, prepared: dict[bytes, str]) -> str:
-    """Give the SQL that a client's message runs; ``prepared`` remembers what was named."""
+    """Return the SQL that a client's message runs; ``prepared`` remembers what was named."""
     kind, content = message[:1], message[5:]
     if kind == _QUERY:
         return content.rstrip(b"\0").decode()

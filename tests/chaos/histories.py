@@ -44,7 +44,7 @@ from pgqueue_private.attempt
 
 
 def moment() -> float:
-    """Give the seconds since the machine started: no clock that libfaketime could shift."""
+    """Return the seconds since the machine started: no clock that libfaketime could shift."""
     with open("/proc/uptime", "rb") as file:  # noqa: PTH123  a third of the time of Path
         return float(file.read().split()[0])
 
@@ -62,7 +62,7 @@ class Pen:
 
 
 def lines(folder: Path, kind: str) -> Iterator[dict[str, Any]]:
-    """Give the lines of all files of a kind, those of a file in order."""
+    """Return the lines of all files of a kind, those of a file in order."""
     for path in sorted(folder.glob(f"{kind}-*.jsonl")):
         yield from map(orjson.loads, _whole(path))
 

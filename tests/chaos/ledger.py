@@ -155,7 +155,7 @@ class Verdict:
         return not any(self.evidence().values())
 
     def evidence(self) -> dict[str, list[str]]:
-        """Give what was found, by its name."""
+        """Return what was found, by its name."""
         lists = {each.name: getattr(self, each.name) for each in fields(self)}
         return {name: found for name, found in lists.items() if isinstance(found, list)}
 

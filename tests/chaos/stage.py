@@ -92,7 +92,7 @@ class Program:
         return self._process.poll() if self._process else None
 
     def family(self) -> list[psutil.Process]:
-        """Give it and its children."""
+        """Return it and its children."""
         if self._process is None:
             return []
         with suppress(psutil.NoSuchProcess):
@@ -255,7 +255,7 @@ class Stage:
             return False
 
     def ask(self, statement: str, *parameters: Any) -> Any:
-        """Give the first value that PostgreSQL answers."""
+        """Return the first value that PostgreSQL answers."""
         with psycopg.connect(self.dsn, autocommit=True, connect_timeout=5) as connection:
             cursor = connection.execute(statement, parameters or None)
             row = cursor.fetchone() if cursor.description else None
@@ -267,7 +267,7 @@ class Stage:
             self.ask(statement)
 
     def workers(self) -> list[psutil.Process]:
-        """Give the worker processes of all supervisors, in order."""
+        """Return the worker processes of all supervisors, in order."""
         return [child for one in self.supervisors for child in one.family()[1:]]
 
     def turn_the_clock(self, offset: str) -> None:

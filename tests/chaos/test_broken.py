@@ -13,7 +13,7 @@ SQL = Path(__file__).parents[2] / "sql" / "functions"
 
 
 def changed(function: str, old: str, new: str) -> str:
-    """Give the SQL of a function with something else in one place."""
+    """Return the SQL of a function with something else in one place."""
     (file,) = SQL.rglob(f"{function}.sql")
     text = file.read_text()
     assert text.count(old) == 1, "the function is not what it was"

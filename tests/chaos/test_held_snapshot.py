@@ -44,7 +44,7 @@ def _cost(queue: Queue, statement: str, *parameters: object) -> Cost:
 
 
 def _entries_read(queue: Queue) -> int:
-    """Give the entries of the order of ready that were ever looked at, the dead included."""
+    """Return the entries of the order of ready that were ever looked at, the dead included."""
     queue.value("select pg_stat_force_next_flush()::text")
     return queue.value(
         "select idx_tup_read from pg_stat_user_indexes where indexrelname = 'ready_order'"

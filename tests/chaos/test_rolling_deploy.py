@@ -77,7 +77,7 @@ def test_workers_that_are_replaced_one_by_one_run_nothing_twice_and_lose_nothing
 
 
 def executions(bench: Bench) -> list[str]:
-    """Give the task of each execution, as the handlers wrote it down."""
+    """Return the task of each execution, as the handlers wrote it down."""
     file = bench.folder / "executions"
     return file.read_text().split() if file.exists() else []
 
@@ -183,7 +183,7 @@ async def streamed(api: Service, task: str, place: str | None) -> AsyncIterator[
 
 
 async def said(stream: Events, message: str) -> str | None:
-    """Give the place of the next event, which must be this log line: none before it, none again."""
+    """Return the position of the next event, which must be this log line."""
     event = await stream.next()
     assert event is not None
     assert (event.name, event.data["message"]) == ("log", message)

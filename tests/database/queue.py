@@ -226,7 +226,7 @@ class Queue:
         )
 
     def broken_rules(self) -> list[dict[str, Any]]:
-        """Give what is not sound, and the tasks that their view shows in another place."""
+        """Return what is not sound, and the tasks that their view shows in another place."""
         return self.rows("select * from pgqueue.check()") + self.rows(_SHOWN_ELSEWHERE)
 
     # races

@@ -12,7 +12,7 @@ NOBODY = "00000000-0000-7000-8000-000000000000"
 
 
 def after(*parents: Any, **options: Any) -> dict[str, Any]:
-    """Give a task that waits for others."""
+    """Return a task that waits for others."""
     return {"type": "t", "depends_on": [*parents], **options}
 
 

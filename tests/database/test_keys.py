@@ -328,7 +328,7 @@ def test_what_is_no_limit_of_keys_is_refused(queue: Queue, per_key: str) -> None
 
 
 def pages(on: Queue, call: str) -> int:
-    """Give how many pages a call reads."""
+    """Return how many pages a call reads."""
     (plan,) = on.row(
         f"explain (analyze, buffers, format json) select * from pgqueue_private.{call}"
     ).values()

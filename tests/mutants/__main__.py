@@ -64,7 +64,7 @@ def _print(mutants: tuple[Mutant, ...], trials: dict[Variant, _Trial]) -> int:
 
 
 def _check(variants: list[Variant]) -> list[str]:
-    """Give where the tests are; raises ``NoLongerThereError`` where anything has moved on."""
+    """Return where the tests are; raises ``NoLongerThereError`` where anything has moved on."""
     for variant in variants:
         for change in variant.changes:
             change.check(ROOT)

@@ -21,7 +21,7 @@ class Change:
     times: int = 1
 
     def check(self, root: Path) -> str:
-        """Give the file's text as changed; raises ``NoLongerThereError``."""
+        """Return the file's text as changed; raises ``NoLongerThereError``."""
         path = root / self.file
         text = path.read_text() if path.exists() else ""
         if (found := text.count(self.old)) != self.times:
@@ -60,7 +60,7 @@ class Mutant:
 
 
 def find(root: Path, test: str) -> str:
-    """Give where a test is, as pytest calls it; raises ``NoLongerThereError``."""
+    """Return where a test is, as pytest calls it; raises ``NoLongerThereError``."""
     name, *parameters = test.partition("[")
     define = re.compile(rf"^(?:async )?def {name}\(", re.MULTILINE)
     files = [

@@ -20,7 +20,7 @@ _PARAMETER = re.compile(r"%\((\w+)\)s")
 
 
 def misunderstood(release: Release, connection: psycopg.Connection) -> list[str]:
-    """Give the queries of a release that a schema does not understand, and why.
+    """Return the queries of a release that a schema does not understand, and why.
 
     Each is analysed as a prepared statement: tables, columns, functions and their arguments must
     be there, whatever its parameters are.
@@ -36,7 +36,7 @@ def misunderstood(release: Release, connection: psycopg.Connection) -> list[str]
 
 
 def entangled(release: Release) -> list[str]:
-    """Give the migrations that hold the lock of one table while they wait for that of another.
+    """Return the migrations that hold the lock of one table while they wait for that of another.
 
     A transaction that has the other, and needs the one, is then in a deadlock with it.
     """
@@ -48,7 +48,7 @@ def entangled(release: Release) -> list[str]:
 
 
 def outstayed(release: Release, before: Release) -> list[str]:
-    """Give what was kept for the release before the last, and is still there."""
+    """Return what was kept for the release before the last, and is still there."""
     return sorted(_texts(release, "compat").keys() & _texts(before, "compat").keys())
 
 
@@ -74,7 +74,7 @@ def _queries(folder: Path) -> list[tuple[str, str]]:
 
 
 def _numbered(text: str) -> str:
-    """Give a query with PostgreSQL's own parameters."""
+    """Return a query with PostgreSQL's own parameters."""
     numbers, names = count(1), dict[str, int]()
     for name in _PARAMETER.findall(text):
         if name not in names:

@@ -157,7 +157,7 @@ def last_released(folder: Path, top: Path = TOP) -> Release | None:
 
 
 def tags(top: Path = TOP) -> list[str]:
-    """Give the tags of releases in a tree's history, the newest first."""
+    """Return the tags of releases in a tree's history, the newest first."""
     if not (top / ".git").exists():
         return []
     return _git(top, "tag", "--list", "v*", "--sort=-version:refname").decode().split()

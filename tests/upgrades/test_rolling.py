@@ -108,7 +108,7 @@ class Deploy:
         return self.program(release, name, *command, CHAOS_API=api)
 
     def ask(self, statement: str, *parameters: Any) -> Any:
-        """Give the first value that PostgreSQL answers."""
+        """Return the first value that PostgreSQL answers."""
         with psycopg.connect(self.dsn, autocommit=True) as connection:
             cursor = connection.execute(statement, parameters or None)
             (value,) = cursor.fetchone() or (None,) if cursor.description else (None,)

@@ -20,7 +20,7 @@ _WORKER = ["worker", "--metrics-port", "0", "--app", "tests.worker.handlers:app"
 
 
 def eventually(probe: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> Any:
-    """Give the first true answer of a probe; the poll's pause decides nothing."""
+    """Return the first true answer of a probe; the poll's pause decides nothing."""
     deadline = time.monotonic() + patience_s
     while True:
         answer = probe()
