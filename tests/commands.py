@@ -73,6 +73,7 @@ def _run(arguments: list[str], environment: dict[str, str], output: str) -> None
     with Path(output).open("w") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
+    sys.path[1:1] = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
     sys.argv = ["pgqueue", *arguments]
     from pgqueue.commands.cli import main
 
