@@ -195,5 +195,5 @@ def test_a_claim_of_one_reads_as_little_from_a_long_backlog_as_from_a_short_one(
     ],
 )
 def test_a_fairness_that_makes_no_sense_is_refused(queue: Queue, fairness: Any) -> None:
-    with pytest.raises(psycopg.Error, match="this is no fairness"):
+    with pytest.raises(psycopg.Error, match="fairness must be an object"):
         queue.value("select pgqueue.patch_queue('default', %s)", json.dumps({"fairness": fairness}))

@@ -240,7 +240,7 @@ def test_a_queue_that_is_not_there_can_be_paused_but_not_resumed(queue: Queue) -
 )
 def test_what_is_no_rate_is_refused(queue: Queue, rate: str) -> None:
     assert queue.value("select pgqueue_private.rate_fits(%s)", rate) is False
-    with pytest.raises(Exception, match="this is no rate"):
+    with pytest.raises(Exception, match="rate must be a list of objects"):
         limit(queue, f'{{"rate": {rate}}}')
 
 

@@ -1,9 +1,10 @@
--- Whether all that is stored agrees: a row for each thing that does not, none when the queue is sound. topic is what kind of thing it
--- is, subject its id or name, detail says in plain words what is wrong with it.
--- Each transition leaves these rules kept when it commits, so what is found was broken by something else: lost storage, a hand in
--- the tables, or a bug. All rules look at one snapshot, that of the calling statement, so a busy queue raises no false alarm,
--- and nobody waits: it only reads. It reads everything, ten to twenty seconds for each million of tasks that is kept, and holds
--- the horizon for that long: a tool for operators and tests, not for a health probe.
+-- Checks that everything that is stored is consistent: a row for each inconsistency, none when the queue is sound.
+-- topic is the kind of thing, subject its id or name, detail says in plain words what is wrong with it.
+-- Each transition keeps these rules when it commits, so something else broke what is found: lost storage, a manual
+-- change of the tables, or a bug. All rules look at one snapshot, that of the calling statement, so a busy queue
+-- raises no false alarm. It only reads, so nobody waits.
+-- It reads everything, ten to twenty seconds for each million stored tasks, and holds the horizon for that long: a
+-- tool for operators and tests, not for a health probe.
 create or replace function pgqueue.check()
 returns table (topic text, subject text, detail text)
 language sql stable
@@ -33,5 +34,5 @@ as $$
 $$;
 
 comment on function pgqueue.check is
-    'Checks that all that is stored agrees: a row for each thing that does not; reads everything, 10 to 20 s for '
-    'each million tasks.';
+    'Checks that everything that is stored is consistent: a row for each inconsistency; reads everything, 10 to 20 s '
+    'for each million tasks.';

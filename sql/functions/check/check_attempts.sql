@@ -1,5 +1,5 @@
--- No task was tried more often than it may be: max_attempts times, and again so often for each time that it was run again after its
--- end. Crashes are counted apart: the third ends a task. Its attempts follow each other.
+-- No task was tried more often than allowed: max_attempts times, and as often again each time that it was run again
+-- after its end. Crashes are counted separately: the third ends a task. The newest attempt has the highest number.
 create or replace function pgqueue_private.check_attempts()
 returns table (topic text, subject text, detail text)
 language sql stable
@@ -10,7 +10,7 @@ as $$
             count(*) filter (where a.outcome in ('completed', 'failed', 'timed_out')) as charged,
             count(*) filter (where a.outcome = 'crashed') as crashed,
             count(*) filter (where a.final) as ends,
-            max(a.attempt) filter (where a.outcome not in ('released', 'snoozed')) as highest  -- those give theirs back
+            max(a.attempt) filter (where a.outcome not in ('released', 'snoozed')) as highest  -- those attempts do not count
         from pgqueue_private.attempt as a
         group by a.task_id
     )
@@ -30,7 +30,7 @@ as $$
         select 'has attempt ' || t.highest || ', and its newest is attempt ' || p.attempt
         where t.highest > p.attempt
     ) as wrong
-    where t.charged > p.max_attempts * runs.n or t.crashed > 3 * runs.n or t.highest > p.attempt  -- nearly none
+    where t.charged > p.max_attempts * runs.n or t.crashed > 3 * runs.n or t.highest > p.attempt  -- almost no task
     union all
     select
         'attempts', a.task_id::text,

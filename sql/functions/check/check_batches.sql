@@ -1,5 +1,6 @@
--- The counts of each batch agree with its tasks and with the batches in it, it ends with the last of them, and what it was to
--- enqueue then is there. Where tasks may have been pruned since it was made, those that have not ended are still all there.
+-- The counts of each batch agree with its tasks and with the batches inside it, it ends with the last of them, and
+-- the tasks that it was to enqueue then exist. Where tasks may have been pruned since it was created, the tasks that
+-- have not ended are still all there.
 create or replace function pgqueue_private.check_batches()
 returns table (topic text, subject text, detail text)
 language sql stable
@@ -72,7 +73,8 @@ as $$
     from seen as s
     where (s.c, s.c_ended, s.c_failed) <> (s.n_batches, s.n_batches_ended, s.n_batches_failed)
     union all
-    -- of a large one many may end at once, and none see that they were the last: then it ends when it is folded
+    -- Many tasks of a large batch may end at once, and none sees that it was the last: then the batch ends when it is
+    -- folded.
     select 'batches', s.id::text, 'has nothing left, and goes on'
     from seen as s
     where s.closed_at is not null and s.ended_at is null and s.n_live + s.n_batches - s.n_batches_ended = 0
@@ -98,7 +100,7 @@ as $$
         or (s.on_success is not null and s.outcome = 'completed' and s.success_task_id is null)
         or (s.on_failure is not null and s.outcome <> 'completed' and s.failure_task_id is null)
     ) and s.id::text not in (
-        select n.data ->> 'batch_id' from pgqueue_private.notice as n where n.kind = 'callback_not_enqueued'  -- could not be, and that was said
+        select n.data ->> 'batch_id' from pgqueue_private.notice as n where n.kind = 'callback_not_enqueued'  -- it could not be enqueued, and a notice said so
     )
     union all
     select 'batches', b.id::text, 'goes on in batch ' || b.parent_id || ', and there is no such batch'

@@ -1,5 +1,5 @@
--- The roll-ups, from which charts and counts come, agree with the attempts: for each day of tasks, queue, type and outcome. Of a day
--- from which something was pruned nothing can be said.
+-- The roll-ups, from which charts and counts come, agree with the attempts: for each day of tasks, queue, type and
+-- outcome. Days that were partly pruned are not checked.
 create or replace function pgqueue_private.check_counts()
 returns table (topic text, subject text, detail text)
 language sql stable

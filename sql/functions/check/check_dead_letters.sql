@@ -1,4 +1,5 @@
--- A dead letter is the copy of a task that failed for good, and says what the task's last attempt says, for as long as that is there.
+-- A dead letter is the copy of a task that failed for good, and agrees with the task's last attempt for as long as
+-- that exists.
 create or replace function pgqueue_private.check_dead_letters()
 returns table (topic text, subject text, detail text)
 language sql stable

@@ -1,4 +1,4 @@
--- Each key that is kept unique names the newest task that was stored with it.
+-- Each dedup key names the newest task that was stored with it.
 create or replace function pgqueue_private.check_dedup()
 returns table (topic text, subject text, detail text)
 language sql stable

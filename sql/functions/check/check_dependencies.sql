@@ -1,4 +1,5 @@
--- Who waits for others waits for tasks that have not ended and that will tell, and is blocked for as long.
+-- A task that waits for others waits only for tasks that have not ended and that are followed, and is blocked for as
+-- long.
 create or replace function pgqueue_private.check_dependencies()
 returns table (topic text, subject text, detail text)
 language sql stable

@@ -1,4 +1,5 @@
--- What is known of a task is known of a task that there is: they go together. No id that was handed out names a task that never was.
+-- Every fact of a task belongs to a task that exists: they are pruned together. No id that was handed out names a
+-- task that never existed.
 create or replace function pgqueue_private.check_facts()
 returns table (topic text, subject text, detail text)
 language sql stable

@@ -1,4 +1,5 @@
--- A task that runs has one lease, the newest, which no other has or had; and what its row says agrees with the task.
+-- A running task has one lease, the newest, which no other task has or had; and its row in running agrees with the
+-- task.
 create or replace function pgqueue_private.check_leases()
 returns table (topic text, subject text, detail text)
 language sql stable

@@ -1,4 +1,5 @@
--- The places of limits are the tasks that run: each is counted, and what waits for a key waits for its own. Their ledgers only grow.
+-- The slots of limits in use are the running tasks: each is counted, and a task that waits for a key waits for its
+-- own. The totals of limits only grow.
 create or replace function pgqueue_private.check_limits()
 returns table (topic text, subject text, detail text)
 language sql stable

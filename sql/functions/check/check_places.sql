@@ -1,4 +1,5 @@
--- Every task is in exactly one place: it waits, is delayed or runs, or it has ended. What its token says agrees with its fact.
+-- Every task is in exactly one state: it is ready, delayed or running, or it has ended. Its token agrees with its
+-- fact.
 create or replace function pgqueue_private.check_places()
 returns table (topic text, subject text, detail text)
 language sql stable
@@ -40,7 +41,7 @@ as $$
     from token as k
     where k.crashes not between 0 and 2
     union all
-    -- a fresh token is found by what its fact says of it, and by nothing else
+    -- A fresh token can be found only by the seq in its fact.
     select 'places', r.task_id::text, 'is ready where its task does not say: in nobody''s sight'
     from pgqueue_private.ready as r
     join pgqueue_private.task as t on t.id = r.task_id

@@ -1,4 +1,5 @@
--- Each due time of a schedule has one fate: the one task that was enqueued for it, a reason, or it waits, and the schedule knows.
+-- Each due time of a schedule has one fate: the one task that was enqueued for it, a reason, or it waits, and the
+-- schedule agrees.
 create or replace function pgqueue_private.check_schedules()
 returns table (topic text, subject text, detail text)
 language sql stable

@@ -1,5 +1,6 @@
--- Each task with its place: in how many of ready, delayed and running it has a token, one of these, and its newest attempt. It has
--- ended if it has no token and that attempt was final. Written into the query that asks: it sets nothing.
+-- Each task with its state: in how many of ready, delayed and running it has a token, one of these, and its newest
+-- attempt. It has ended if it has no token and that attempt was final. It is inlined into the calling query, so it
+-- has no settings.
 create or replace function pgqueue_private.task_places()
 returns table (
     id uuid, queue text, type text, batch_id uuid, created_at timestamptz, max_attempts smallint, places bigint, place text,
@@ -25,6 +26,6 @@ as $$
     left join (
         select distinct on (a.task_id) a.task_id, a.lease_id, a.attempt, a.final, a.outcome, a.finished_at
         from pgqueue_private.attempt as a
-        order by a.task_id desc, a.lease_id desc  -- as the index has it, backwards
+        order by a.task_id desc, a.lease_id desc  -- the order of the index, backwards
     ) as last on last.task_id = t.id
 $$;

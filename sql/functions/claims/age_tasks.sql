@@ -1,7 +1,8 @@
--- Raises runnable tasks of queues that ask for it: one step of priority for each ageing_s that a task has waited, from
--- the priority that it was given. A raised task takes its place behind those that are there. Examines the head of each
--- queue and priority, moves at most max_tasks, and returns how many; null: no queue asks for it. One caller at a time
--- does it.
+-- Raises the priority of waiting tasks in queues that set ageing_s: one step for each ageing_s that a task has
+-- waited, counted from the priority that it was given. A raised task goes behind the tasks that already have that
+-- priority.
+-- Examines the head of each queue and priority, moves at most max_tasks, and returns how many it moved; null: no
+-- queue sets ageing_s. Only one caller at a time does it.
 create or replace function pgqueue_private.age_tasks(max_tasks int default 1000) returns int
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -28,7 +29,7 @@ begin
         order by q.name, p
     loop
         exit when moved >= max_tasks;
-        -- In the order of seq they are as old as the time they have spent at this priority: tasks that are due come first.
+        -- The order of seq is the order in which tasks came to this priority, so those that are due come first.
         with first as materialized (
             select r.ctid as at, r.task_id, r.ready_at
             from ready as r
@@ -42,14 +43,14 @@ begin
             cross join lateral (select k.priority from task as k where k.id = f.task_id limit 1) as t
         ),
         free as materialized (
-            -- only what will move: a claim passes over what is locked
+            -- Lock only what will move: a claim skips locked tokens.
             select r.ctid as at
             from ready as r
             where r.ctid = any (array(select d.at from due as d where d.priority < head.priority))
             for update skip locked
         ),
         raised as materialized (
-            -- In this order they get their places.
+            -- The tokens get their new seq in this order.
             select r.ctid as at, d.priority, nextval('pgqueue_private.ready_seq') as seq
             from free as f
             cross join lateral (select k.ctid, k.* from ready as k where k.ctid = f.at) as r

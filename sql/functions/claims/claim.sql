@@ -1,12 +1,13 @@
--- Leases up to max_tasks runnable tasks of these queues to a worker, first by priority, then in the order of the queues
--- given, then by seq; the rows come back in no order. cursors has a seq for each priority and queue (all queues of priority 0
--- first): tokens at or below it are not looked at, so that dead tokens under a held snapshot cost nothing. Correctness
--- never depends on cursors: null looks at all, and a worker sweeps so every so often.
--- resumes says that an earlier attempt left checkpoints, and costs a task that was never requeued nothing.
--- expired: it was to start by now and has not, so it must be finished as cancelled, not run. run_at_s: its run_at, in seconds
--- of the epoch, such as the due time of its schedule; null for a task that was to run at once.
--- Queues with limits, fair and paused ones are passed over: claim_limited() is for them, and calls this with limited = true and
--- the tokens that it chose, which it holds.
+-- Leases up to max_tasks runnable tasks of these queues to a worker: first by priority, then in the order of the
+-- queues given, then by seq. The rows come back in no order.
+-- cursors has a seq for each priority and queue (all queues of priority 0 first). Tokens at or below it are skipped,
+-- so that dead tokens under a held snapshot cost nothing. Correctness never depends on cursors: null looks at every
+-- token, and each worker does such a sweep from time to time.
+-- resumes says that an earlier attempt left checkpoints. It costs nothing for a task that was never requeued.
+-- expired: the task's time to start has passed, so it must be finished as cancelled, not run. run_at_s: its run_at,
+-- in seconds of the epoch, such as the due time of its schedule; null for a task that was to run at once.
+-- Skips queues that have limits, are fair or are paused. claim_limited() serves those: it calls this function with
+-- limited = true and the tokens that it chose and has locked.
 -- A draining worker gets none. Raises PQ001 when the worker is no longer active: its leases have gone to others.
 create or replace function pgqueue_private.claim(
     worker bigint, queues text[], cursors bigint[], max_tasks int, limited boolean default false, chosen tid[] default null
@@ -53,7 +54,7 @@ begin
                 limit max_tasks
                 for update skip locked
             ) as found
-            -- in the same snapshot: a task is never seen without the limit that it was enqueued under
+            -- Read in the same snapshot, so that a task is never seen without the limit that it was enqueued under.
             where limited or queues[pair % width + 1] <> all (array(select g.name from guarded_queues as g))
             limit max_tasks
         ) as token;
@@ -62,7 +63,7 @@ begin
         return;
     end if;
 
-    -- bounds that are known before the join let the executor open the one or two days that it needs, not all
+    -- Bounds known before the join let the executor open only the one or two days that it needs.
     lowest := ids[1];
     highest := ids[cardinality(ids)];
 

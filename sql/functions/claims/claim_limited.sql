@@ -1,12 +1,14 @@
--- Leases up to max_tasks runnable tasks of one queue to a worker, within the limits of that queue and of their keys over all
--- workers: never more at once than a concurrency, in no span of a rate more starts than its count, none while it is paused.
--- Takes turns with other claims of the queue by an advisory lock that is tried and not waited for, held to the end of this
--- transaction only, and counts what is taken in a statement after it; the same for each limit that other queues share.
--- A task whose key has no room is moved out of the way, to wait as blocked; one that is too much for what is left of its queue
--- is waited for: those behind it do not pass. In a fair queue keys take turns from the place in turn on, the next_turn of the
--- claimer's last row (null: from anywhere): see fair_picks().
--- The rows are those of claim(), and one of its own without a task, the last: its again_s says in how many seconds to come
--- again; null: when the doorbell rings.
+-- Leases up to max_tasks runnable tasks of one queue to a worker, within the limits of that queue and of its tasks'
+-- keys across all workers: never more running than a concurrency allows, never more starts in a span than a rate
+-- allows, none while the queue is paused.
+-- Claims of the same queue take turns by an advisory lock, which is tried, never waited for, and held only until this
+-- transaction ends. A statement after it counts what is taken. Each limit that other queues share is handled in the
+-- same way.
+-- A task whose key has no room is moved out of the way, to wait as blocked. A task that costs more than its queue has
+-- left is waited for: those behind it do not overtake. In a fair queue, keys take turns, starting where turn says:
+-- the next_turn of the claimer's last row (null: start anywhere). See fair_picks().
+-- The rows are those of claim(), and a last one without a task. Its again_s says in how many seconds to claim again;
+-- null: when the doorbell rings.
 create or replace function pgqueue_private.claim_limited(worker bigint, queue text, max_tasks int, turn jsonb default null)
 returns table (
     task_id uuid, lease_id bigint, attempt smallint, budget smallint, crashes smallint, priority smallint, seq bigint,
@@ -26,7 +28,7 @@ declare
 begin
     for look in 1..2 loop
         select * into room from queue_room(claim_limited.queue);
-        if room.first <= 0 then  -- the first time without a lock, so that a full queue costs next to nothing
+        if room.first <= 0 then  -- the first look takes no lock, so a full queue costs almost nothing
             again_s := room.again_s;
             return next;
             return;
@@ -65,7 +67,7 @@ begin
         end if;
     end loop;
 
-    if picks.stopped_by is not null then  -- more than is left of the queue's own limits
+    if picks.stopped_by is not null then  -- it costs more than the queue's own limits have left
         select * into room from queue_room(claim_limited.queue, picks.stopped_by);
         again_s := case when room.n >= picks.stopped_by then 0 else room.again_s end;
     elsif picks.more then

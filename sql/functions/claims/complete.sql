@@ -1,7 +1,9 @@
--- Records attempts that completed with nothing to keep, each only by the holder of its lease, and returns the lease ids
--- that it recorded, and the tasks that are followed: their end is for follow(). Those of another lease, those whose cancel
--- was asked and those of queues with limits are left as they are: finish() decides on them.
--- The plain case of finish(), at half its cost. Call that: its settings decide the plans here, too.
+-- Records completed attempts that have nothing else to store, each only by the holder of its lease. Returns the lease
+-- ids that it recorded, and the tasks that are followed: pass those to follow().
+-- Leaves attempts of another lease, those whose cancellation was requested and those of queues with limits as they
+-- are: finish() decides on them.
+-- This is the plain case of finish(), at half its cost. Call finish(), not this: its settings decide the plans here,
+-- too.
 create or replace function pgqueue_private.complete(
     task_ids uuid[], lease_ids bigint[], out accepted bigint[], out followed uuid[]
 )

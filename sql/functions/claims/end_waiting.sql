@@ -1,7 +1,8 @@
--- Ends tasks that wait, whose tokens the caller has deleted. outcomes: cancelled, or failed because of a task that they
--- waited for. Records each end with its message, counts it, keeps a dead letter of each failure, and tells webhooks.
--- attempts: how often each task was started. One place in each array for each task.
--- Returns the tasks whose end concerns others (null: none): call follow() for them.
+-- Ends tasks that wait, whose tokens the caller has deleted. outcomes: cancelled, or failed because of a task that
+-- they waited for. Records each end with its message, counts it, keeps a dead letter of each failure, and sends
+-- webhooks.
+-- attempts: how often each task was started. Each array has one element for each task.
+-- Returns the tasks whose end matters to other tasks or batches (null: none): call follow() for them.
 create or replace function pgqueue_private.end_waiting(
     task_ids uuid[], attempts smallint[], outcomes text[], messages text[], out followed uuid[]
 )
@@ -11,7 +12,7 @@ as $$
 #variable_conflict use_column
 declare
     now constant timestamptz := pgqueue.clock();
-    -- known before the join, so that only the partitions of these days are opened
+    -- Known before the join, so that only the partitions of these days are opened.
     sorted constant uuid[] := array(select i from unnest(task_ids) as i order by i);
     lowest constant uuid := sorted[1];
     highest constant uuid := sorted[cardinality(sorted)];

@@ -1,5 +1,6 @@
--- The keys that have runnable tasks of a priority in a fair queue, in their order: those above one (null: from the first on), up
--- to another (null: to the last), at most so many. One descent of the index for each, however many tasks it has.
+-- The keys that have runnable tasks of a priority in a fair queue, in order: those above one key (null: from the
+-- first), up to another (null: to the last), at most so many. Each key costs one index descent, however many tasks it
+-- has.
 create or replace function pgqueue_private.fair_keys(queue text, priority smallint, above text, up_to text, max_keys int) returns text[]
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp

@@ -1,8 +1,9 @@
--- Locks the runnable tasks of a fair queue that are to start next, at most max_tasks: first by priority; within one, keys take
--- turns in their order, from the place in turn on, each with as many tasks as its weight, in the order of seq. Those that
--- waited when the queue became fair have no key and take turns as one.
--- turn is the next_turn of the claimer's call before (null: from anywhere): its own memory, nothing is written down.
--- Looks at one place of the index for each key whose turn comes and at the tasks picked, not at the backlog.
+-- Locks the runnable tasks of a fair queue that are to start next, at most max_tasks: first by priority. Within a
+-- priority, keys take turns in order, starting where turn says, each with as many tasks as its weight, in the order
+-- of seq. Tasks that already waited when the queue became fair have no key and take turns as one.
+-- turn is the next_turn of the claimer's previous call (null: start anywhere). The claimer remembers it; nothing is
+-- stored.
+-- Reads one index entry for each key whose turn comes, and the tasks picked, not the backlog.
 create or replace function pgqueue_private.fair_picks(
     queue text, max_tasks int, turn jsonb default null, out picked tid[], out next_turn jsonb
 )
@@ -13,11 +14,11 @@ as $$
 declare
     weights constant jsonb := coalesce((select q.fairness -> 'weights' from queue as q where q.name = fair_picks.queue), '{}');
     first text := turn ->> 'key';
-    used int := coalesce((turn ->> 'used')::int, 0);        -- by the first key, of its turn
+    used int := coalesce((turn ->> 'used')::int, 0);        -- of the first key's turn
     level smallint := -1;
     last_keyless bigint;
     keys text[];
-    share int;                                              -- of all keys in a turn
+    share int;                                              -- tasks of all keys in one turn
     turns int;
     took tid[];
     short boolean;
@@ -49,7 +50,7 @@ begin
         select sum(coalesce((weights ->> k)::int, 1)) into share from unnest(keys[:max_tasks]) as k;
         turns := ceil((max_tasks - cardinality(picked)) / share::float8);
 
-        loop  -- again with more turns where keys had fewer tasks than their turns would take
+        loop  -- repeat with more turns where keys had fewer tasks than their turns allow
             with place as materialized (
                 select k.key, k.n, case when k.n = 1 then used else 0 end as used, coalesce((weights ->> k.key)::int, 1) as weight
                 from unnest(keys[:max_tasks]) with ordinality as k (key, n)

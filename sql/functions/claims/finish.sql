@@ -1,13 +1,14 @@
 -- Records how attempts ended, each exactly once and only for the holder of its lease, and moves their tokens on:
--- completed, cancelled and finally failed tasks have none any more; failed ones wait in delayed; released ones are
--- ready again, after delay_s if given.
+-- completed, cancelled and finally failed tasks lose theirs, failed ones wait in delayed, released ones are ready
+-- again, after delay_s if given.
 -- A crashed attempt, whose process ended, is not charged: the task is ready again, or failed after its third crash.
--- Each element of results: task_id, lease_id, outcome, and optionally result, error, retry (false: a failure is final),
--- progress (the last, if it was not recorded yet), delay_s or run_at (of a retry or after a snooze), reason, and slow
--- (queue or key: nothing of it starts for delay_s). A retry without delay_s and run_at waits as long as its policy
--- says: see retry_delay().
--- Attempts that completed with nothing to keep may come as arrays instead: task_ids and lease_ids, of one length.
--- Returns the lease ids that were refused because they no longer hold, and whether someone watches.
+-- Each element of results: task_id, lease_id, outcome, and optionally result, error, retry (false: a failure is
+-- final), progress (the last, if it was not recorded yet), delay_s or run_at (of a retry or after a snooze), reason,
+-- and slow (queue or key: no task of it starts for delay_s). A retry without delay_s and run_at waits as long as its
+-- policy says: see retry_delay().
+-- Completed attempts that have nothing else to store may be given as arrays instead: task_ids and lease_ids, of one
+-- length.
+-- Returns the lease ids that were refused because they no longer hold, and whether anyone is watching.
 create or replace function pgqueue_private.finish(
     results jsonb, task_ids uuid[] default '{}', lease_ids bigint[] default '{}', out refused bigint[], out watched boolean
 )
@@ -50,7 +51,7 @@ begin
     if jsonb_array_length(results) > 0 then
         ids := array(select (r ->> 'task_id')::uuid from jsonb_array_elements(results) as r);
 
-        -- A token that someone updated meanwhile (a cancel, a progress) is judged as it is by then.
+        -- A token that changed meanwhile (a cancel, a progress) is judged in its new state.
         with settled as (
             delete from running as r
             using jsonb_to_recordset(results) as i (
@@ -59,7 +60,7 @@ begin
             )
             where r.task_id = any (ids) and (r.task_id, r.lease_id) = (i.task_id, i.lease_id)
             returning
-                -- first what is filtered by and looked up: a column costs what stands before it
+                -- Columns to filter and look up by come first: reading a column costs as much as all before it.
                 r.lease_id,
                 case when r.cancel_requested then 'cancelled' else i.outcome end as outcome,
                 case

@@ -1,5 +1,5 @@
--- Renews the leases of a supervisor's workers. Returns those that are still active, and the tasks among theirs
--- whose cancel was asked. A worker that is not returned has lost its leases for good.
+-- Renews the leases of a supervisor's workers. Returns the workers that are still active, and their tasks whose
+-- cancellation was requested. A worker that is not returned has lost its leases for good.
 create or replace function pgqueue_private.heartbeat(workers bigint[], lease_s float8, out active bigint[], out cancels jsonb)
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp

@@ -1,9 +1,10 @@
--- Locks the runnable tasks of a queue that are to start next, in the order of priority and seq: at most max_tasks, at most `most`
--- of cost together, `first` if it is one alone, and of each key no more than its limit has room for. Those whose key has none
--- are moved to wait as blocked, five thousand at most in a call.
--- heads: tokens that are held already, to choose from in their order, instead.
--- cost: of all chosen; keys: what was found of each key, with "left" where it has a limit; stopped_by: the cost of a task that
--- was too much for the queue; more: there may be others that could start; busy: somebody else is at one of the limits.
+-- Locks the runnable tasks of a queue that are to start next, in the order of priority and seq: at most max_tasks,
+-- together costing at most `most`, a single one at most `first`, and of each key no more than its limit has room for.
+-- Tasks whose key has no room are moved to wait as blocked, at most five thousand in a call.
+-- heads: tokens that are already locked. Where given, the function chooses from them, in their order.
+-- cost: of all chosen. keys: what was found of each key, with "left" where it has a limit. stopped_by: the cost of a
+-- task that was too much for the queue. more: there may be others that could start. busy: another claim holds one of
+-- the limits.
 create or replace function pgqueue_private.limited_picks(
     queue text, max_tasks int, most bigint, first bigint, keyed boolean, heads tid[],
     out chosen tid[], out cost int, out keys jsonb, out stopped_by int, out more boolean, out busy boolean
@@ -13,7 +14,7 @@ set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    wide int := greatest(least(max_tasks, most), 1);            -- of one look
+    wide int := greatest(least(max_tasks, most), 1);            -- how many tokens one look reads
     last_priority smallint := -1;
     last_seq bigint := 0;
     token record;

@@ -1,9 +1,9 @@
 -- Finds where tasks are now, and locks their tokens there until this transaction ends. places: ready, delayed or
--- running; tokens: the row in that table. Both are null for a task that has ended and, without running_too, for one
--- that runs: locking that one would wait for whoever is about to finish it. statuses are those of the view tasks. An
--- unknown id is left out, and the order is arbitrary.
--- A token may move during the look, always forward: whoever moved it first, the next look, a new statement, finds it.
--- Raises PQ003 for a task that moves each time.
+-- running; tokens: the row in that table. Both are null for a task that has ended and, without running_too, for a
+-- running task: locking that one would wait for the transaction that is finishing it. statuses are those of the view
+-- tasks. Leaves out unknown ids and returns the rest in no order.
+-- A token may move during the look, but only forward. The next look, a new statement, finds it. Raises PQ003 for a
+-- task that moves each time.
 create or replace function pgqueue_private.lock_tokens(
     task_ids uuid[], running_too boolean,
     out ids uuid[], out places text[], out tokens tid[], out statuses text[], out attempts smallint[]
@@ -14,7 +14,7 @@ as $$
 #variable_conflict use_column
 declare
     waiting uuid[] := array(select distinct w from unnest(task_ids) as w order by w);
-    -- known before the join, so that only the partitions of these days are opened
+    -- Known before the join, so that only the partitions of these days are opened.
     lowest constant uuid := waiting[1];
     highest constant uuid := waiting[cardinality(waiting)];
     look record;

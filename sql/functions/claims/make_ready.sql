@@ -1,9 +1,9 @@
 -- Makes waiting tasks runnable: moves their tokens, which the caller has locked, from delayed to ready. This is the
--- only way back into ready, so a task that becomes runnable again always gets the keys of its fact, as a new one does.
--- A task that already has a place in the order keeps it. The others come behind those that are there, earliest due
--- first.
+-- only way back into ready, so a task that becomes runnable again always gets the keys of its fact, as a new one
+-- does.
+-- A task that already has a seq keeps it. The others come behind those in the queue, earliest due first.
 -- reason says in words why the tasks run; null keeps what their tokens say. Returns how many moved, and their queues
--- (null: none). Rings no doorbell: see ring().
+-- (null: none). Does not ring the doorbell: see ring().
 create or replace function pgqueue_private.make_ready(tokens tid[], reason text default null, out moved int, out queues text[])
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -13,7 +13,7 @@ declare
     now constant timestamptz := pgqueue.clock();
     fair constant text[] := array(select q.name from queue as q where q.fairness is not null);
     keyed constant text[] := array(select k.queue from keyed_queue as k);
-    -- known beforehand, so that only the partitions of these days are opened; null: none, as no queue needs the facts
+    -- Known before the join, so that only the partitions of these days are opened; null: no queue needs the facts.
     ids uuid[];
     lowest uuid;
     highest uuid;
@@ -31,7 +31,7 @@ begin
         select
             coalesce(k.seq, nextval('pgqueue_private.ready_seq')), k.task_id, least(k.run_at, now), k.priority, k.attempt, k.budget,
             k.crashes, true, k.queue, coalesce(make_ready.reason, k.reason),
-            -- not joined: a task of another queue needs nothing of its fact, and pays nothing
+            -- A subquery, not a join: a task of another queue needs nothing of its fact, and pays nothing.
             case when k.queue = any (fair) then (
                 select coalesce(t.fairness_key, t.user_id::text) from task as t where t.id = k.task_id and t.id between lowest and highest
             ) end,

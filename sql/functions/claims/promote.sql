@@ -1,6 +1,6 @@
 -- Makes delayed tasks that are due runnable, oldest first, at most max_tasks of them. Any number of callers may do it
--- at once. Returns how many, their queues to ring (null: none), and the seconds until the next is due (null: none
--- waits).
+-- at once. Returns how many, their queues to ring (null: none), and the seconds until the next task is due (null:
+-- none waits).
 create or replace function pgqueue_private.promote(max_tasks int, out moved int, out queues text[], out next_due_s float8)
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp

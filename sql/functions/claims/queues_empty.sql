@@ -1,5 +1,7 @@
--- True when nothing is runnable, running or due in these queues (null: in any; webhooks: those to be sent, too).
--- What is delayed into the future, or waits for such, does not count; what maintenance is to do for batches and for those who wait does.
+-- True when nothing is runnable, running or due in these queues (null: in any queue, and no webhook is waiting to be
+-- sent).
+-- Ignores tasks that are delayed into the future, and tasks that wait for those. Counts what maintenance still has to
+-- do for batches and for dependent tasks.
 create or replace function pgqueue_private.queues_empty(queues text[] default null, webhooks boolean default true) returns boolean
 language sql stable
 as $$

@@ -1,4 +1,4 @@
--- Registers a worker process and the types it knows, and returns the worker's id: the name its leases carry.
+-- Registers a worker process and the types it knows. Returns the worker's id, which its leases carry.
 create or replace function pgqueue_private.register_worker(
     supervisor text, host text, pid int, version text, queues text[], types text[], concurrency int, lease_s float8
 ) returns bigint

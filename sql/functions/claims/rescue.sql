@@ -1,6 +1,7 @@
--- Takes the tasks of workers that are gone: those named, which their supervisor saw die, and those whose lease ran out.
--- finish() records each attempt as crashed, and makes the task ready again or, after its third crash, fails it.
--- A heartbeat that comes first keeps its worker; one that comes later is told that the worker is lost.
+-- Takes back the tasks of workers that are gone: those named, which their supervisor saw die, and those whose lease
+-- expired. finish() records each attempt as crashed, and makes the task ready again or, after its third crash, fails
+-- it.
+-- A heartbeat that commits first keeps its worker; one that commits later learns that the worker is lost.
 create or replace function pgqueue_private.rescue(
     dead bigint[] default '{}', out rescued int, out queues text[], out task_ids uuid[]
 )

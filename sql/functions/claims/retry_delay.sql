@@ -1,6 +1,7 @@
--- The seconds that this task waits after a failed attempt, by the nearest policy: its own, its type's, its queue's, or
--- the one for all. For those that fail only: each lookup is by primary key, and the nearest found ends the search.
--- It is finish's, whose settings of the planner hold here, too: it is entered for each failure, and sets none itself.
+-- The seconds that this task waits after a failed attempt, by the nearest policy: its own, its type's, its queue's,
+-- or the default. Runs for failed attempts only: each lookup is by primary key, and the first policy found ends the
+-- search.
+-- Part of finish(), whose planner settings hold here, too. It is called for each failure, so it sets none itself.
 create or replace function pgqueue_private.retry_delay(task_id uuid, type text, queue text, attempt int) returns float8
 language plpgsql
 as $$

@@ -1,5 +1,5 @@
 -- True when this is a retry policy: {"kind": "exponential" | "linear" | "fixed", "base_s": 1, "cap_s": 3600,
--- "jitter": "full" | "equal" | "none"}, each of which may be left out. base_s and cap_s are seconds, at most ten years.
+-- "jitter": "full" | "equal" | "none"}. Each field may be left out. base_s and cap_s are seconds, at most ten years.
 create or replace function pgqueue_private.retry_fits(policy jsonb) returns boolean
 language plpgsql immutable strict parallel safe
 as $$

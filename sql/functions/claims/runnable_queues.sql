@@ -1,4 +1,4 @@
--- The queues that hold runnable tasks: one index descent each, however long they are.
+-- The queues that hold runnable tasks: one index descent for each queue, however long it is.
 create or replace function pgqueue_private.runnable_queues() returns setof text
 language sql stable
 as $$

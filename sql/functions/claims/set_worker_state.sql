@@ -1,4 +1,4 @@
--- Moves a worker to draining or stopped. A stopped one must hold no lease any more: what it still holds is rescued.
+-- Moves a worker to draining or stopped. A stopped worker may hold no leases: what it still holds is rescued.
 create or replace function pgqueue_private.set_worker_state(worker bigint, state text) returns void
 language sql
 as $$

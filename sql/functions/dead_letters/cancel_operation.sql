@@ -1,5 +1,5 @@
--- Stops an operation after the part that runs now, and returns its state after the call: what is done stays done, one that has
--- ended stays what it is. Returns null when there is no such operation.
+-- Stops an operation after the part that runs now, and returns its state after the call. What is done stays done; an
+-- operation that has ended does not change. Returns null when there is no such operation.
 create or replace function pgqueue.cancel_operation(id uuid) returns text
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp

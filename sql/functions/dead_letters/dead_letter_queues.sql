@@ -1,4 +1,4 @@
--- The queues that have dead letters, found by one step through the index each, with what holds for them.
+-- The queues that have dead letters, found by one index descent for each, with their policies.
 create or replace function pgqueue_private.dead_letter_queues()
 returns table (queue text, retention interval, growth_limit int, alert_type text)
 language sql

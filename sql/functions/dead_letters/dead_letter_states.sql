@@ -1,4 +1,5 @@
--- Each dead letter asked for as the JSON text that the HTTP API gives out, in the order asked; unknown ids have no row.
+-- The requested dead letters as the JSON text that the HTTP API returns, in the order requested; unknown ids have no
+-- row.
 create or replace function pgqueue_private.dead_letter_states(ids uuid[])
 returns table (id uuid, failed_at timestamptz, state text)
 language plpgsql stable

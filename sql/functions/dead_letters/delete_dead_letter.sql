@@ -1,4 +1,4 @@
--- Deletes a dead letter: its task stays failed and is forgotten with its day. Says whether there was one.
+-- Deletes a dead letter: its task stays failed until its day is pruned. Returns whether there was one.
 create or replace function pgqueue.delete_dead_letter(id uuid) returns boolean
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp

@@ -1,6 +1,6 @@
--- The dead letters that a filter leads to, grouped by fingerprint, the largest group first, as JSON text: how many, since when,
--- and the latest as an example. It looks at no more than `look` of them, latest first; searched_until says how far back that
--- was (null: all of them).
+-- The dead letters that a filter matches, grouped by fingerprint, the largest group first, as JSON text: how many,
+-- since when, and the latest as an example. Looks at no more than `look` of them, latest first; searched_until says
+-- how far back that was (null: all of them).
 create or replace function pgqueue_private.group_dead_letters(
     filter jsonb, most int, look int default 20000, out items text[], out searched_until text
 )

@@ -1,6 +1,6 @@
--- Copies tasks that just failed for good, so that they outlive their day. Called in the transaction that ends them.
--- options takes every field of the task except those that are no options and those that have a column of their own, so
--- it keeps a field that is added later, too.
+-- Copies tasks that just failed for good, so that they outlive their day. Call it in the transaction that ends them.
+-- options takes every field of the task except those that are not options and those that have a column of their own,
+-- so it also keeps a field that is added later.
 create or replace function pgqueue_private.keep_dead_letters(ids uuid[]) returns void
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp

@@ -1,5 +1,5 @@
--- A page of dead letters, latest failure first. It looks at no more than `look` of them and then says where to go on (next_at,
--- next_id: null when all is searched), so a filter that matches little never scans without bound.
+-- A page of dead letters, latest failure first. Looks at no more than `look` of them and then says where to continue
+-- (next_at, next_id: null when everything is searched), so a filter that matches little never scans without bound.
 create or replace function pgqueue_private.list_dead_letters(
     filter jsonb, place_at timestamptz, place_id uuid, page int, look int default 20000, max_bytes int default 4194304,
     out items text[], out next_at timestamptz, out next_id uuid

@@ -1,5 +1,5 @@
--- One part of an operation on dead letters, oldest first: redrives or deletes at most `most` and says where to go on. Letters that
--- someone else is at are skipped, not waited for. Part of run_operations().
+-- One part of an operation on dead letters, oldest first: redrives or deletes at most `most` and says where to
+-- continue. Skips locked dead letters and does not wait for them. Part of run_operations().
 create or replace function pgqueue_private.operate_on_letters(
     kind text, filter jsonb, created_at timestamptz, place jsonb, most int,
     out done int, out skipped int, out next jsonb, out ended boolean
@@ -12,7 +12,7 @@ declare
     part record;
     letter uuid;
 begin
-    -- what fails again from now on is not done twice
+    -- This excludes what fails again from now on, so that nothing is redriven twice.
     select * into part
     from scan_dead_letters(
         filter, (place ->> 'failed_at')::timestamptz, (place ->> 'id')::uuid, true, most, 5000, created_at

@@ -1,7 +1,8 @@
--- One part of an operation on tasks: cancels those that have not ended, or runs those of a batch that failed again, at most `most`, and
--- says where to go on. Tokens move while it goes
--- through them, so it goes through all again until it finds no more; who failed is looked for once, lest what fails again is run for ever. Running tasks that are just being finished are not waited for
--- but found again: else two batches could wait for each other. Part of run_operations().
+-- One part of an operation on tasks: cancels those that have not ended, or runs the failed tasks of a batch again, at
+-- most `most`, and says where to continue.
+-- Tokens move during a pass, so it passes over all of them again until it finds no more. It looks for failed tasks
+-- once, because tasks that fail again would otherwise run for ever. It does not wait for running tasks that are just
+-- being finished, but finds them again: otherwise two batches could deadlock. Part of run_operations().
 create or replace function pgqueue_private.operate_on_tasks(
     kind text, filter jsonb, created_at timestamptz, place jsonb, most int, reason text,
     out done int, out skipped int, out next jsonb, out ended boolean
@@ -42,7 +43,7 @@ begin
                 perform pgqueue.retry(id);
                 done := done + 1;
             exception when sqlstate 'PQ003' then
-                skipped := skipped + 1;  -- someone else did
+                skipped := skipped + 1;  -- another caller did it
             end;
         elsif pgqueue.cancel(id, reason) in ('cancelled', 'active') then
             done := done + 1;

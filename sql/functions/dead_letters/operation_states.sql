@@ -1,4 +1,5 @@
--- Operations as the JSON text that the HTTP API gives out, latest first: one by its id, or a page of those before an id.
+-- Operations as the JSON text that the HTTP API returns, latest first: one by its id, or a page of those before an
+-- id.
 create or replace function pgqueue_private.operation_states(id uuid, kind text, state text, before uuid, most int)
 returns table (operation_id uuid, operation_state text, item text)
 language plpgsql stable

@@ -1,5 +1,5 @@
--- What an operation would work on: how many (exact: counted, else an estimate from a part and the planner's statistics), and a
--- sample. Looks at no more than `look` dead letters or tokens, and stores nothing.
+-- What an operation would work on: how many (exact: counted; otherwise an estimate from a part and the planner's
+-- statistics), and a sample. Looks at no more than `look` dead letters or tokens, and stores nothing.
 create or replace function pgqueue.preview_operation(
     kind text, filter jsonb, look int default 50000, out count bigint, out exact boolean, out sample jsonb
 )
@@ -82,5 +82,4 @@ end
 $$;
 
 comment on function pgqueue.preview_operation is
-    'Says how many tasks an operation would work on, whether that was counted, and shows some of them; changes '
-    'nothing.';
+    'Returns how many tasks an operation would work on, whether that was counted, and some of them; changes nothing.';

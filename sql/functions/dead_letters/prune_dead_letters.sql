@@ -1,4 +1,5 @@
--- Deletes dead letters that have had their time, at most some thousands of each queue; returns how many: call again until none.
+-- Deletes dead letters whose retention has passed, at most some thousands of each queue. Returns how many: call again
+-- until it returns 0.
 create or replace function pgqueue_private.prune_dead_letters(max_letters int default 5000) returns bigint
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp

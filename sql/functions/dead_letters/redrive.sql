@@ -1,8 +1,8 @@
 -- Runs a task that failed for good again and removes its dead letter. Returns the id of the task that runs now: the
--- same one or, where its day is gone, a new one with the same options, which takes the old one's place in its batch.
--- The new task has no dedup_key, because a task that holds that key now must not swallow it, and no expires_at, because
--- a task that runs again is not asked about its time again.
--- Returns null when there is no such dead letter. Of two callers at once, one redrives.
+-- same one or, where its day is gone, a new one with the same options, which replaces the old one in its batch.
+-- The new task has no dedup_key, because a task that holds that key now would stop it from being stored, and no
+-- expires_at, because the expiry of a task that runs again is not checked again.
+-- Returns null when there is no such dead letter. Of two callers at once, only one redrives.
 create or replace function pgqueue.redrive(id uuid) returns uuid
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -12,7 +12,7 @@ declare
     letter dead_letter;
     stored record;
 begin
-    -- as retry() does, which it takes turns with; what is read comes after
+    -- retry() takes the same lock, so the two take turns. Everything is read after that.
     perform pg_advisory_xact_lock(hashtextextended('pgqueue:retry:' || redrive.id, 0));
     select * into letter from dead_letter as d where d.task_id = redrive.id;
     if not found then
@@ -23,7 +23,7 @@ begin
     end if;
 
     delete from dead_letter as d where d.task_id = redrive.id;
-    if (letter.options ->> 'run_at')::timestamptz > pgqueue.clock() then  -- it runs now, as retry() has it
+    if (letter.options ->> 'run_at')::timestamptz > pgqueue.clock() then  -- it runs now, as with retry()
         letter.options := letter.options - 'run_at';
     end if;
     select * into stored

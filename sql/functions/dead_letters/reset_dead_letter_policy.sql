@@ -1,4 +1,5 @@
--- Lets what holds for all queues hold for this one again; for '*', what pgqueue came with: 30 days, 1,000 an hour, no alert.
+-- Removes the policy of a queue, so that the policy for all queues applies to it again; for '*', restores the
+-- default: 30 days, 1,000 an hour, no alert.
 create or replace function pgqueue.reset_dead_letter_policy(queue text) returns void
 language sql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -9,5 +10,5 @@ as $$
 $$;
 
 comment on function pgqueue.reset_dead_letter_policy is
-    'Lets a queue follow the policy for dead letters of all queues again; *: sets that back to 30 days and 1,000 '
-    'an hour.';
+    'Lets a queue follow the policy for dead letters of all queues again; *: sets that back to 30 days and 1,000 an '
+    'hour.';

@@ -1,6 +1,7 @@
--- Works on one part of the operation that is due, if any, and says when the next is. A part and the move of the operation's place
--- are one transaction: whoever dies, nothing is done twice and nothing is left out. Any number may call it: an operation is worked
--- on by one at a time. A part that fails is tried again, five times in a row at most, then the operation has failed.
+-- Works on one part of the operation that is due, if any, and says when the next is due. A part and the new position
+-- of the operation commit in one transaction: after a crash, nothing is done twice and nothing is left out. Any
+-- number of callers may call it: each operation has one worker at a time. A part that fails is tried again, at most
+-- five times in a row, then the operation has failed.
 create or replace function pgqueue_private.run_operations(
     out operation_id uuid, out operation_kind text, out operation_state text, out operation_error text,
     out worked int, out next_due_s float8
@@ -25,7 +26,7 @@ begin
 
     if found then
         begin
-            -- a fifth of a second's worth: progress is seen, and locks are short
+            -- A part lasts a fifth of a second, so that progress shows and locks are short.
             if turn.kind in ('cancel', 'retry') then
                 select * into part
                 from operate_on_tasks(
@@ -41,7 +42,7 @@ begin
                 state = case when part.ended then 'completed' else 'running' end,
                 done = o.done + part.done, skipped = o.skipped + part.skipped, cursor = part.next, failures = 0, error = null,
                 started_at = coalesce(o.started_at, now), finished_at = case when part.ended then now end,
-                -- a part that found nothing to do but what is held by others comes again in a second
+                -- A part that found only locked rows runs again in a second.
                 next_at = now + case
                     when part.done > 0 then part.done / turn.per_second
                     when part.next = '{}' then 1

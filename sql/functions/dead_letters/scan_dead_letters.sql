@@ -1,6 +1,7 @@
--- Looks at the dead letters that a filter leads to (type, queue, fingerprint, from, to, ids: any or none), in the order of
--- their failure, from a place on, and gives those that match: at most `most`, looking at no more than `look`. The next call
--- goes on at (at, id); ended: there is nothing beyond. One of the equalities picks the index, the others are tested.
+-- Scans the dead letters that a filter matches (type, queue, fingerprint, from, to, ids: any or none), in the order
+-- of their failure, from a position on, and returns at most `most`, looking at no more than `look`. The next call
+-- continues at (at, id); ended: the scan has reached the end. One of the equalities picks the index, the others are
+-- tested.
 create or replace function pgqueue_private.scan_dead_letters(
     filter jsonb, place_at timestamptz, place_id uuid, forward boolean, most int, look int, failed_before timestamptz default 'infinity',
     out ids uuid[], out at timestamptz, out id uuid, out looked int, out ended boolean
@@ -23,7 +24,8 @@ declare
     backwards constant text := case when forward then '' else ' desc' end;
     taken int;
 begin
-    -- ordered by the leading column too, though it is one value: no other index gives that order, whatever the statistics say
+    -- Order by the leading column, too, although it has one value: only this index has that order, whatever the
+    -- statistics say.
     execute format(
         $query$
             with looked as materialized (

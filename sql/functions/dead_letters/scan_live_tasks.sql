@@ -1,6 +1,7 @@
--- Looks at the tasks that have not ended and that a filter leads to (type, queue, status, from, to, ids: any or none), by their
--- tokens, from a place on, and gives those that can be cancelled: at most `most`, looking at no more than `look`. The next call
--- goes on at next; ended: all tokens have been looked at. A token that moved meanwhile may be missed: look again from the start.
+-- Scans the tasks that have not ended and that a filter matches (type, queue, status, from, to, ids: any or none), by
+-- their tokens, from a position on, and returns those that can be cancelled: at most `most`, looking at no more than
+-- `look`. The next call continues at next; ended: the scan has reached the end. It may miss a token that moved
+-- meanwhile: scan again from the start.
 create or replace function pgqueue_private.scan_live_tasks(
     filter jsonb, place jsonb, most int, look int, created_before timestamptz default 'infinity',
     out ids uuid[], out next jsonb, out looked int, out ended boolean

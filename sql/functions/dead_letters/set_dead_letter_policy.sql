@@ -1,5 +1,5 @@
--- Says for a queue, or with '*' for all that say nothing else, how long dead letters are kept, how many an hour are too many, and
--- which type of task is enqueued when they are. What is null stays as it is.
+-- Sets for a queue, or with '*' for all queues without a setting, how long dead letters are kept, how many an hour
+-- are too many, and which type of task is enqueued when there are more. Null leaves a setting as it is.
 create or replace function pgqueue.set_dead_letter_policy(
     queue text, retention interval default null, growth_limit int default null, alert_type text default null
 ) returns void
@@ -17,5 +17,5 @@ as $$
 $$;
 
 comment on function pgqueue.set_dead_letter_policy is
-    'Sets how long the dead letters of a queue (*: of all that say nothing else) are kept, how many an hour are '
-    'too many and what is enqueued then; null: leaves it.';
+    'Sets how long the dead letters of a queue (*: of all queues without a setting) are kept, how many an hour are too '
+    'many and what is enqueued then; null: leaves it.';

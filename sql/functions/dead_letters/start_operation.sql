@@ -1,6 +1,7 @@
--- Starts an operation over many tasks and returns its id: redrive and delete work on the dead letters that there are now, cancel on
--- the tasks that have not ended. It runs in parts on any supervisor, per_second tasks a second at most, and survives whatever
--- dies meanwhile. Raises PQ004 for what cannot be right, PQ003 while 100 others have not ended.
+-- Starts an operation over many tasks and returns its id: redrive and delete work on the dead letters that exist now,
+-- cancel on the tasks that have not ended. It runs in parts on any supervisor, at most per_second tasks a second, and
+-- survives the crash of any process. Raises PQ004 for values that are not valid, PQ003 while 100 other operations
+-- have not ended.
 create or replace function pgqueue.start_operation(
     kind text, filter jsonb, per_second float8 default 100, reason text default null, requested_by text default null
 ) returns uuid

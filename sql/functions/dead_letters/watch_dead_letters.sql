@@ -1,7 +1,7 @@
--- Counts the dead letters of each queue, one counter at a time. When more than the queue's growth_limit failed within the last
--- hour, that is told once: a notice, a notification, the webhooks that subscribe to dead_letters.growing and, where an alert_type
--- is set, a task of that type with the notice as its payload, all in this transaction. It is over, and told again, when half the
--- limit or less is left. Returns the notices made.
+-- Counts the dead letters of each queue, one caller at a time. When more than the queue's growth_limit failed within
+-- the last hour, it reports that once: a notice, a notification, the webhooks that subscribe to dead_letters.growing
+-- and, where an alert_type is set, a task of that type with the notice as its payload, all in this transaction. The
+-- alert is over, and can be raised again, when half the limit or less is left. Returns the notices made.
 create or replace function pgqueue_private.watch_dead_letters()
 returns table (kind text, queue text, message text, data jsonb)
 language plpgsql
@@ -63,7 +63,7 @@ begin
             perform ring(e.queues)
             from enqueue_many(jsonb_build_array(jsonb_build_object('type', level.alert_type, 'payload', data))) as e;
         end if;
-        -- what sends webhooks is not told of by webhooks
+        -- Webhooks do not report on the queue that sends webhooks.
         if queue <> 'pgqueue.webhooks' then
             perform tell(replace(kind, 'dead_letters_', 'dead_letters.'), now, data::json, queue);
         end if;

@@ -1,6 +1,6 @@
--- What is wrong, and what to do about it, as far as the database can tell: a row for each finding (level warning or error), and
--- one for each topic without any (level ok). `pgqueue doctor` adds what it takes the code to know: whether the schema is its
--- own, and how far its machine's clock is off.
+-- What is wrong, and what to do about it, as far as the database can tell: a row for each finding (level warning or
+-- error), and one for each topic without any (level ok). `pgqueue doctor` adds what only the code knows: whether the
+-- schema is its own, and how far its machine's clock is off.
 create or replace function pgqueue.doctor()
 returns table (topic text, level text, finding text, advice text)
 language sql stable
@@ -30,5 +30,5 @@ as $$
 $$;
 
 comment on function pgqueue.doctor is
-    'Says what is wrong and what to do about it: a row for each finding (level warning or error), and one for '
-    'each topic without any (level ok).';
+    'Returns what is wrong and what to do about it: a row for each finding (level warning or error), and one for each '
+    'topic without any (level ok).';

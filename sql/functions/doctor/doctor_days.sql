@@ -1,4 +1,5 @@
--- What is wrong with the partitions of days: missing ones, days that should be gone, and what a broken hand left behind.
+-- What is wrong with the partitions of days: missing ones, days that should be gone, and leftovers of an interrupted
+-- or manual change.
 create or replace function pgqueue_private.doctor_days()
 returns table (topic text, level text, finding text, advice text)
 language sql stable

@@ -1,4 +1,4 @@
--- Who holds the horizon, so that what died since cannot be cleaned up: sessions with old snapshots, prepared transactions,
+-- What holds the horizon, so that dead rows cannot be removed: sessions with old snapshots, prepared transactions,
 -- replication slots.
 create or replace function pgqueue_private.doctor_holders(patience interval default '5 minutes')
 returns table (topic text, level text, finding text, advice text)

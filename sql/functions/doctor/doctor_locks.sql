@@ -1,4 +1,5 @@
--- Who has waited long for a lock on a table of pgqueue, and for whom; and transactions that sit on such locks and do nothing.
+-- Sessions that have waited long for a lock on a table of pgqueue, and those that block them; and idle transactions
+-- that hold such locks.
 create or replace function pgqueue_private.doctor_locks(patience interval default '5 seconds')
 returns table (topic text, level text, finding text, advice text)
 language sql stable

@@ -1,4 +1,4 @@
--- Whether maintenance is done: that there is someone to do it, and no duty is late or fails.
+-- Whether maintenance is done: that someone does it, and that no duty is late or fails.
 create or replace function pgqueue_private.doctor_maintenance()
 returns table (topic text, level text, finding text, advice text)
 language sql stable

@@ -1,4 +1,4 @@
--- Settings of PostgreSQL that lose data when it or the machine crashes, and a clock of pgqueue that is not the time.
+-- Settings of PostgreSQL that lose data when it or the machine crashes, and a pgqueue clock that is shifted.
 create or replace function pgqueue_private.doctor_settings()
 returns table (topic text, level text, finding text, advice text)
 language sql stable

@@ -1,4 +1,5 @@
--- Whether dead rows are cleaned up: autovacuum as it is set, whether it keeps up, and what became of the tables of tokens.
+-- Whether dead rows are removed: the settings of autovacuum, whether it keeps up, and the size of the tables of
+-- tokens.
 create or replace function pgqueue_private.doctor_vacuum()
 returns table (topic text, level text, finding text, advice text)
 language sql stable
@@ -12,7 +13,7 @@ as $$
         from pg_class as c
         join pg_stat_all_tables as s on s.relid = c.oid
         where c.relnamespace = 'pgqueue_private'::regnamespace and c.relkind = 'r' and not c.relispartition
-            and c.reloptions::text ~ 'autovacuum_vacuum_threshold'  -- the tables whose rows come and go
+            and c.reloptions::text ~ 'autovacuum_vacuum_threshold'  -- the tables whose rows are often deleted
     )
     select
         'autovacuum', 'error', 'autovacuum does not run: ' || s.name || ' is off',

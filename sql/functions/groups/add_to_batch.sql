@@ -1,5 +1,5 @@
--- Enqueues tasks as part of a batch and returns their ids in the order given. Raises PQ002 where there is no such batch, PQ003 where
--- it is closed. Closing it waits for this transaction.
+-- Enqueues tasks as part of a batch and returns their ids in the order given. Raises PQ002 where there is no such
+-- batch, PQ003 where it is closed. Closing it waits for this transaction.
 create or replace function pgqueue.add_to_batch(id uuid, tasks jsonb) returns uuid[]
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp

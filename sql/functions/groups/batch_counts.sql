@@ -1,4 +1,4 @@
--- The counts of a batch at this moment, exactly: what was folded and what came since, read in one statement.
+-- The exact counts of a batch at this moment: the folded counts and those added since, read in one statement.
 create or replace function pgqueue_private.batch_counts(id uuid) returns table (
     total bigint, completed bigint, failed bigint, cancelled bigint, batches bigint, batches_ended bigint, batches_failed bigint,
     remaining bigint

@@ -1,4 +1,4 @@
--- Batches as the JSON text that the HTTP API gives out, latest first: one by its id, or a page of those before an id.
+-- Batches as the JSON text that the HTTP API returns, latest first: one by its id, or a page of those before an id.
 create or replace function pgqueue_private.batch_states(id uuid, status text, parent_id uuid, before uuid, most int)
 returns table (batch_id uuid, batch_status text, item text)
 language plpgsql stable

@@ -1,5 +1,6 @@
--- A page of a batch's tasks, in the order in which they were made, as the JSON text that the HTTP API gives out: those in one status, or
--- all. Looks at no more than 2,000, so a page may be short, and next still name the place to go on after; null at the end.
+-- A page of a batch's tasks, in the order in which they were created, as the JSON text that the HTTP API returns:
+-- those in one status, or all. Looks at no more than 2,000, so a page may be short although next still says where to
+-- continue; next is null at the end.
 create or replace function pgqueue_private.batch_tasks(
     batch_id uuid, status text, after uuid, page int, max_bytes int default 4194304, out items text[], out next uuid
 )

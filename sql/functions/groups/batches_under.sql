@@ -1,4 +1,4 @@
--- The ids of a batch and of all batches in it, in order.
+-- The ids of a batch and of all batches inside it, in order.
 create or replace function pgqueue_private.batches_under(id uuid) returns uuid[]
 language sql stable
 as $$

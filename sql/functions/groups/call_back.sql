@@ -1,6 +1,7 @@
--- Enqueues the task that a batch asked for at its end, and returns its id; null where it asked for none. Without a payload of its own
--- it gets the batch's id, name, outcome and counts.
--- What cannot be enqueued, though it was tried when the batch was made, becomes a notice: the batch ends all the same.
+-- Enqueues a callback of a batch at its end, and returns its task's id; null where the batch has none. A callback
+-- without a payload gets the batch's id, name, outcome and counts.
+-- A callback that cannot be enqueued, although that was tried when the batch was created, becomes a notice: the batch
+-- ends all the same.
 create or replace function pgqueue_private.call_back(batch_id uuid, task jsonb) returns uuid
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp

@@ -1,5 +1,6 @@
--- Cancels all of a batch and of the batches in it that has not ended: nothing more is added to them, and an operation, whose id is
--- returned, cancels their tasks in parts. Returns null where there is no such batch. The batch ends when they have.
+-- Cancels everything in a batch, and in the batches inside it, that has not ended: the batches accept no more tasks,
+-- and an operation, whose id is returned, cancels their tasks in parts. Returns null where there is no such batch.
+-- The batch ends when all its tasks have ended.
 create or replace function pgqueue.cancel_batch(id uuid, reason text default null, requested_by text default null) returns uuid
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -15,7 +16,7 @@ begin
     operation_id := start_operation(
         'cancel', jsonb_build_object('batch_id', id), 2000, coalesce(reason, 'its batch was cancelled'), requested_by
     );
-    -- the deepest first, so that what is empty ends from below
+    -- The deepest first, so that empty batches end before those around them.
     for one in
         select b.id from batch as b where b.id = any (batches_under(cancel_batch.id)) order by b.depth desc, b.id
     loop
@@ -27,5 +28,5 @@ end
 $$;
 
 comment on function pgqueue.cancel_batch is
-    'Cancels all of a batch that has not ended, in parts, and returns the id of the operation that does it; null:'
-    ' there is no such batch.';
+    'Cancels everything in a batch that has not ended, in parts, and returns the id of the operation that does it; '
+    'null: there is no such batch.';

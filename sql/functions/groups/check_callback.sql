@@ -1,4 +1,4 @@
--- Raises PQ004 unless this can be enqueued when a batch ends: it is, and what was stored is taken back.
+-- Raises PQ004 unless this can be enqueued when a batch ends: enqueues it and rolls that back.
 create or replace function pgqueue_private.check_callback(callback text, task jsonb) returns void
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp

@@ -1,4 +1,4 @@
--- Lets something be added to a batch by this transaction, for which closing it then waits. Raises PQ002 or PQ003.
+-- Raises PQ002 or PQ003 unless tasks can be added to a batch. Closing the batch then waits for this transaction.
 create or replace function pgqueue_private.check_open_batch(id uuid) returns void
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -13,7 +13,7 @@ begin
         raise exception 'there is no batch %', id using errcode = 'PQ002';
     elsif known.closed_at is not null then
         raise exception 'batch % is closed', id
-            using errcode = 'PQ003', hint = 'nothing can be added to it any more: make another, in an open one if need be';
+            using errcode = 'PQ003', hint = 'nothing can be added to it any more: create another batch, inside an open one if needed';
     end if;
 end
 $$;

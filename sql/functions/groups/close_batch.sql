@@ -1,5 +1,6 @@
--- Closes a batch: nothing more is added, and it ends when all that is in it has, at once if it has already. Waits for
--- transactions that add to it. Returns its status after the call, null where there is no such batch; closing it again changes nothing.
+-- Closes a batch: nothing more can be added, and it ends when everything in it has ended, or at once if that is
+-- already so. Waits for transactions that add to it. Returns its status after the call, null where there is no such
+-- batch; closing it again changes nothing.
 create or replace function pgqueue.close_batch(id uuid) returns text
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -22,5 +23,5 @@ end
 $$;
 
 comment on function pgqueue.close_batch is
-    'Closes a batch, so that it ends when all that is in it has ended, and returns its status; null: there is no '
-    'such batch.';
+    'Closes a batch, so that it ends when everything in it has ended, and returns its status; null: there is no such '
+    'batch.';

@@ -1,5 +1,5 @@
--- Counts tasks that just ended in their batches, and returns these; tells the callback_url of those that have one. Called in the
--- transaction that ended them, once for each.
+-- Counts tasks that just ended in their batches, and returns these batches; notifies the callback_url of the tasks
+-- that have one. Call it once for each task, in the transaction that ended it.
 create or replace function pgqueue_private.count_ended(task_ids uuid[], outcomes text[]) returns uuid[]
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp

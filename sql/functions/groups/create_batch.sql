@@ -1,8 +1,9 @@
--- Makes a batch and returns its id. With tasks it holds these and is closed, unless it is to stay open; without, it is open until
--- close_batch(). A closed batch with nothing in it ends at once.
--- on_success, on_failure and on_complete are tasks as enqueue_many() takes them: see end_batch() for which is enqueued when. With a
--- parent_id it is part of that batch, which must be open, and which does not end before this one has.
--- Raises PQ002 or PQ003 for such a parent, PQ004 for a callback that could not be enqueued.
+-- Creates a batch and returns its id. With tasks, it holds these and is closed, unless it is to stay open; without,
+-- it is open until close_batch(). A closed batch with nothing in it ends at once.
+-- on_success, on_failure and on_complete are tasks as enqueue_many() takes them: see end_batch() for which is
+-- enqueued when. With a parent_id it is part of that batch, which must be open, and which does not end before this
+-- one has.
+-- Raises PQ002 or PQ003 when the parent is not such a batch, PQ004 for a callback that could not be enqueued.
 create or replace function pgqueue.create_batch(
     name text, tasks jsonb default null, metadata jsonb default '{}', on_success jsonb default null,
     on_failure jsonb default null, on_complete jsonb default null, parent_id uuid default null, open boolean default null,
@@ -17,11 +18,12 @@ declare
     above batch;
 begin
     if name is null or length(name) not between 1 and 200 or jsonb_typeof(coalesce(metadata, '{}')) <> 'object' then
-        raise exception 'this is no batch' using errcode = 'PQ004', hint = 'its name has 1 to 200 characters, its metadata is an object';
+        raise exception 'the name or the metadata of a batch is not valid'
+            using errcode = 'PQ004', hint = 'a name has 1 to 200 characters, metadata is an object';
     end if;
     if not url_fits(callback_url) then
-        raise exception 'this is no callback_url'
-            using errcode = 'PQ004', hint = 'it is one of http or https with a host, in ASCII, and has 2,048 characters at most';
+        raise exception 'callback_url is not a URL that can be called'
+            using errcode = 'PQ004', hint = 'it must be an http or https URL with a host, in ASCII, of at most 2,048 characters';
     end if;
     perform check_callback('on_success', on_success);
     perform check_callback('on_failure', on_failure);
@@ -54,4 +56,4 @@ end
 $$;
 
 comment on function pgqueue.create_batch is
-    'Makes a batch, with tasks or open for more, and returns its id and those of its tasks.';
+    'Creates a batch, with tasks or open for more, and returns its id and those of its tasks.';

@@ -1,7 +1,8 @@
--- Ends a batch of which nothing is left: folds its counts, enqueues its callbacks and tells the batch that it is in. Says whether it
--- did; false for one that is open, or has ended, or in which something goes on. Call it behind the batch's door, in a statement after: see end_batches().
--- Each of its callbacks is enqueued once at most, however often a retry makes it end again: on_complete at its first end,
--- on_failure at the first with something that did not complete, on_success at the first with nothing such.
+-- Ends a batch that has nothing left to run: folds its counts, enqueues its callbacks and counts its end in the batch
+-- around it. Returns whether it did; false for one that is open, has ended, or still has something to run. Call it
+-- while holding the batch's lock, in a later statement: see end_batches().
+-- Enqueues each of its callbacks at most once, however often a retry makes it end again: on_complete at its first
+-- end, on_failure at the first end with something that did not complete, on_success at the first end without.
 create or replace function pgqueue_private.end_batch(id uuid) returns boolean
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp

@@ -1,9 +1,11 @@
--- Ends those of these batches of which nothing is left, in the transaction that saw it, each once, and then the batches they are in.
--- Two transactions may end the last two tasks at once, and neither sees what the other counted. So whoever finds few left goes
--- through the batch's door, a lock held to the end of the transaction, and counts again in a new statement: the last one through sees
--- all. Who finds more than 2,000 left does not stop at the door, so that workers do not queue up there; should that many be ended by
--- others who have not committed yet, or 2,000 counts wait to be folded, the batch is ended by the next fold_batches().
--- Doors are taken the deepest batch first, then by id, so that nobody waits in a circle.
+-- Ends those of these batches that have nothing left to run, each once, in the transaction that saw it, and then the
+-- batches around them.
+-- Two transactions may end the last two tasks at once, and neither sees what the other counted. So a transaction that
+-- finds few left takes the batch's lock, holds it to its end, and counts again in a new statement: the last one to
+-- get the lock sees all. A transaction that finds more than 2,000 left does not take the lock, so that workers do not
+-- queue up there. If others who have not committed yet end that many, or 2,000 counts wait to be folded, the next
+-- fold_batches() ends the batch.
+-- Locks are taken from the deepest batch up, then by id, so there is no deadlock.
 create or replace function pgqueue_private.end_batches(ids uuid[]) returns void
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -18,12 +20,12 @@ begin
         exit when not found;
         ids := array_remove(ids, found_batch.id);
         if found_batch.closed_at is null then
-            -- whoever closes it waits for this transaction, or has closed it by now
+            -- Closing it waits for this transaction, or has already happened.
             perform pg_advisory_xact_lock_shared(hashtextextended('pgqueue:batch:add:' || found_batch.id, 0));
             select * into found_batch from batch as b where b.id = found_batch.id;
         end if;
         continue when found_batch.closed_at is null or found_batch.ended_at is not null
-            -- so that what is not folded yet is not added up for every few tasks of a large batch
+            -- This avoids adding up the counts that are not folded yet for every few tasks of a large batch.
             or (
                 found_batch.total - found_batch.completed - found_batch.failed - found_batch.cancelled > 25 * many
                 and (

@@ -1,4 +1,5 @@
--- Gives places that wait for each other, the first again at the end; null where none do. children[n] waits for parents[n]; null: not here.
+-- Returns positions that wait for each other, the first again at the end; null where there is no cycle. children[n]
+-- waits for parents[n]; null: not in this request.
 create or replace function pgqueue_private.find_cycle(children int[], parents int[]) returns int[]
 language plpgsql immutable
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -6,16 +7,16 @@ as $$
 declare
     edges constant int := cardinality(children);
     size int;
-    first_edge int[];                               -- of each place; its others follow by next_edge
+    first_edge int[];                               -- of each position; its others follow by next_edge
     next_edge int[];
-    states int[];                                   -- null: not seen; 1: on the way; 2: no way around from here
-    way int[] := '{}';                              -- as far as depth
+    states int[];                                   -- null: not seen; 1: on the path; 2: no cycle from here
+    way int[] := '{}';                              -- the path, up to depth
     depth int;
     at int;
     edge int;
     parent int;
 begin
-    -- who only waits for what stands before it cannot stand in a circle
+    -- A task that waits only for tasks before it cannot be part of a cycle.
     if not exists (select from unnest(children, parents) as u (c, p) where p >= c) then
         return null;
     end if;

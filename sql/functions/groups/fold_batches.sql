@@ -1,6 +1,7 @@
--- Folds what was counted of batches into their rows, and ends those of which nothing is left: most have been ended by who ended their
--- last task, this is for those that nobody saw end. Returns how many rows it folded. One folder at a time, who waits for nobody: a batch
--- that someone is at is folded the next time, as is one whose nested batch it ended.
+-- Folds the counts of batches into their rows, and ends the batches that have nothing left to run. Most have been
+-- ended by the transaction that ended their last task; this is for those whose end no transaction saw. Returns how
+-- many rows it folded. One caller at a time folds, and waits for nobody: a batch that is locked is folded the next
+-- time, as is one around a batch that this call ended.
 create or replace function pgqueue_private.fold_batches() returns int
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp

@@ -1,8 +1,8 @@
--- What happens when tasks end for good, in the transaction that ends them and called once for each: their batches count them
--- and end, those who wait for them are released, or end themselves. outcomes are those of their final attempts.
--- Called for tasks in a batch, with a callback_url, or followed; for others it does nothing. Called last: the door of a batch
--- is held from here to the end of the transaction.
--- A hook for whatever else follows the end of a task belongs into count_ended(), which sees each one that ends here, too.
+-- Handles tasks that ended for good, in the transaction that ends them, once for each: their batches count them and
+-- end, and the tasks that wait for them are released, or end themselves. outcomes are those of their final attempts.
+-- Call it for tasks that are in a batch, have a callback_url, or are followed; for others it does nothing. Call it
+-- last: it holds the lock of the batch from here to the end of the transaction.
+-- A new hook on the end of a task belongs in count_ended(), which also sees each task that ends here.
 create or replace function pgqueue_private.follow(task_ids uuid[], outcomes text[]) returns void
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp

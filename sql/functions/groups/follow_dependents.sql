@@ -1,6 +1,6 @@
--- Tells tasks that wait for these that they have ended. A task that waits for nothing more is released; one that cannot
--- run any more ends too, and so on down the graph. Returns the batches of the tasks that ended.
--- After 5,000 of these, the rest is left to maintenance (follow_later), so that no transaction grows without bound.
+-- Tells tasks that wait for these that they have ended. A task that waits for nothing more is released; one that
+-- cannot run any more ends too, and so on down the graph. Returns the batches of the tasks that ended.
+-- After 5,000 of these, leaves the rest to maintenance (follow_later), so that no transaction grows without bound.
 create or replace function pgqueue_private.follow_dependents(task_ids uuid[], outcomes text[]) returns uuid[]
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp

@@ -1,5 +1,5 @@
--- Tells those who wait for tasks of a large wave of ends that these have ended, a part at a time, any number of callers at once.
--- Returns how many tasks it went through: see follow_dependents().
+-- Continues a large wave of ends: tells the tasks that wait for these that they have ended, a part at a time. Any
+-- number of callers may do it at once. Returns how many tasks it processed: see follow_dependents().
 create or replace function pgqueue_private.follow_up() returns int
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp

@@ -1,6 +1,6 @@
--- Makes sure that tasks which will wait for these hear of their ends: marks each task that has not ended as followed,
--- under the lock of its token, so that it cannot end before this transaction does. Returns the tasks that have ended,
--- with their outcomes, and the ids that are unknown.
+-- Makes sure that tasks which will wait for these learn of their ends: marks each task that has not ended as
+-- followed, under the lock of its token, so that it cannot end before this transaction does. Returns the tasks that
+-- have ended, with their outcomes, and the ids that are unknown.
 create or replace function pgqueue_private.hold_tasks(
     task_ids uuid[], out ended uuid[], out outcomes text[], out unknown uuid[]
 )

@@ -1,5 +1,5 @@
--- Counts new tasks in their batches. Raises PQ002 where there is no such batch, PQ003 where it is closed: while it is open, who closes
--- it waits for this transaction.
+-- Counts new tasks in their batches. Raises PQ002 where there is no such batch, PQ003 where it is closed. Closing an
+-- open batch waits for this transaction.
 create or replace function pgqueue_private.join_batches(ids uuid[]) returns void
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp

@@ -1,5 +1,5 @@
--- What the parents of a task came to, in the order in which it names them, each as JSON text: id, type, status, result and error.
--- Raises PQ004 when that is more than 16 MiB.
+-- The outcomes of a task's parents, in the order in which it names them, each as JSON text: id, type, status, result
+-- and error. Raises PQ004 when that is more than 16 MiB.
 create or replace function pgqueue_private.parents_of(id uuid) returns text[]
 language plpgsql stable
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -21,7 +21,7 @@ begin
     select coalesce(array_agg(item order by n), '{}'), sum(octet_length(item)) into items, bytes from parent;
     if bytes > 16777216 then
         raise exception 'the parents of task % have % bytes of results', id, bytes
-            using errcode = 'PQ004', hint = 'at most 16 MiB are given at once: have them write large results elsewhere, as artifacts';
+            using errcode = 'PQ004', hint = 'the limit is 16 MiB: let the parents store large results elsewhere, such as in artifacts';
     end if;
     return items;
 end

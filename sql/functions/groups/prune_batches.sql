@@ -1,4 +1,5 @@
--- Deletes batches that ended more than 30 days ago, at most max_batches, and says how many. One in another stays as long as that.
+-- Deletes batches that ended more than 30 days ago, at most max_batches, and returns how many. A batch inside another
+-- stays as long as that one.
 create or replace function pgqueue_private.prune_batches(max_batches int default 1000) returns int
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp

@@ -1,5 +1,6 @@
--- Takes back that something in a batch ended as this outcome: it goes on. A batch that had ended has not any more, and so on
--- upwards. Goes through the door of each, the deepest first, so that none ends meanwhile without it.
+-- Undoes the count of a task that ended in a batch with this outcome, because the task runs again. A batch that had
+-- ended is no longer ended, and so on upwards. Takes the lock of each batch, the deepest first, so that none ends
+-- meanwhile without this task.
 create or replace function pgqueue_private.reopen_batches(id uuid, outcome text) returns void
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp

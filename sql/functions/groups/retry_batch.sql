@@ -1,5 +1,5 @@
--- Runs all tasks of a batch and of the batches in it that failed again, by an operation, whose id is returned; null where there is no
--- such batch. Each has as many attempts as it had at first; those that were cancelled stay so.
+-- Runs all failed tasks of a batch, and of the batches inside it, again, by an operation, whose id is returned; null
+-- where there is no such batch. Each task has its original number of attempts; cancelled tasks stay cancelled.
 create or replace function pgqueue.retry_batch(id uuid, requested_by text default null) returns uuid
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -16,5 +16,5 @@ end
 $$;
 
 comment on function pgqueue.retry_batch is
-    'Runs all tasks of a batch that failed again, in parts, and returns the id of the operation that does it; '
+    'Runs all failed tasks of a batch again, in parts, and returns the id of the operation that does it; '
     'null: there is no such batch.';

@@ -1,5 +1,6 @@
--- Looks at the tasks of a batch and of the batches in it, from a place on, and gives those in one of these statuses: at most `most`,
--- looking at no more than `look`. The next call goes on at next; ended: all have been looked at.
+-- Scans the tasks of a batch and of the batches inside it, from a position on, and returns those in one of these
+-- statuses: at most `most`, looking at no more than `look`. The next call continues at next; ended: the scan has
+-- reached the end.
 create or replace function pgqueue_private.scan_batch(
     batch_id uuid, statuses text[], place jsonb, most int, look int,
     out ids uuid[], out next jsonb, out looked int, out ended boolean
@@ -26,7 +27,7 @@ begin
             select c.id, c.n, sum((v.status = any (statuses))::int) over (order by c.n) as hits, v.status = any (statuses) as hit
             from unnest(candidates) with ordinality as c (id, n)
             cross join lateral (
-                -- one that was asked to stop is left to do so
+                -- A task that was asked to stop is left alone.
                 select case
                     when exists (select from running as r where r.task_id = c.id and r.cancel_requested) then 'stopping' else t.status
                 end as status

@@ -1,10 +1,11 @@
--- One step down the graph: deletes what tasks that ended held up, releases children that wait for nothing more, and
--- ends children that cannot run any more, which it returns.
+-- One step down the graph: deletes the dependencies on tasks that ended, releases children that wait for nothing
+-- more, and ends children that cannot run any more, which it returns.
 -- Parents of one child may end at once, in transactions that do not see each other. A transaction that finds another
--- blocker of the child which nobody has locked locks it, and may leave the child: whoever comes to delete that blocker
--- waits for this transaction and sees what it did. A transaction that finds none takes the child's own lock and looks
--- again in a new statement: the last one to get the lock sees everything.
--- Locks are taken in one order, first blockers, by deleting them, then children by their ids, so there is no deadlock.
+-- blocker of the child which nobody has locked locks it, and may leave the child: the transaction that later deletes
+-- that blocker waits for this one and sees what it did. A transaction that finds none takes the child's own lock and
+-- looks again in a new statement: the last one to get the lock sees everything.
+-- Locks are taken in one order, first blockers, by deleting them, then children by their ids, so there is no
+-- deadlock.
 create or replace function pgqueue_private.settle_dependents(
     task_ids uuid[], outcomes text[], out ids uuid[], out ended_as text[]
 )
@@ -15,7 +16,7 @@ as $$
 declare
     now constant timestamptz := pgqueue.clock();
     children uuid[];
-    hopeful uuid[];                                 -- those that may still run
+    hopeful uuid[];                                 -- children that may still run
     doomed uuid[];
     fates text[];
     reasons text[];
@@ -47,11 +48,11 @@ begin
         return;
     end if;
 
-    -- of these, those to whom someone else is to come are left to them
+    -- Leave those children that another transaction will still visit.
     hopeful := array(
         select c.id
         from (select unnest(children) as id except select unnest(doomed)) as c
-        -- the newest, which is likely to end last, so that the others do not come to wait here
+        -- The newest blocker is likely to end last, so the others do not have to wait here.
         where (
             select b.parent_id from blocker as b where b.child_id = c.id order by b.parent_id desc limit 1 for update skip locked
         ) is null

@@ -1,5 +1,6 @@
--- The tasks that a task waits for, and that wait for it, near and far, with the edges between them: JSON text of nodes and edges. Goes step by
--- step in both directions until it has `most` tasks; truncated says that there are more. Null where there is no such task.
+-- The tasks that a task waits for, and that wait for it, directly or not, with the edges between them: JSON text of
+-- nodes and edges. Goes step by step in both directions until it has `most` tasks; truncated says that there are
+-- more. Null where there is no such task.
 create or replace function pgqueue.task_graph(id uuid, most int default 1000) returns text
 language plpgsql stable
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -68,5 +69,5 @@ end
 $$;
 
 comment on function pgqueue.task_graph is
-    'Returns the tasks that a task waits for and that wait for it, near and far, at most as many as given, as '
+    'Returns the tasks that a task waits for and that wait for it, directly or not, at most as many as given, as '
     'JSON text of nodes and edges; null: there is no such task.';

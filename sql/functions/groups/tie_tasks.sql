@@ -1,7 +1,8 @@
--- Has new tasks wait for others, as their depends_on says: a list of ids, of places in the request (from 0), or of objects {"task": either,
--- "on_failure": "cancel" (usual), "run" or "fail"}, which says what becomes of the task when that one fails or is cancelled.
--- ids are those of tasks, in order. A parent that has ended counts at once. Raises PQ004 for what cannot be: a task that there is
--- not, and tasks that wait for each other, with the way around.
+-- Makes new tasks wait for others, as their depends_on says: a list of ids, of positions in the request (from 0), or
+-- of objects {"task": either, "on_failure": "cancel" (the default), "run" or "fail"}. on_failure says what happens to
+-- the task when that parent fails or is cancelled.
+-- ids are those of the tasks, in order. A parent that has ended counts at once. Raises PQ004 for a parent that does
+-- not exist, and for tasks that wait for each other, with the cycle.
 create or replace function pgqueue_private.tie_tasks(tasks jsonb, ids uuid[]) returns void
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -10,7 +11,7 @@ as $$
 declare
     size constant int := cardinality(ids);
     wrong record;
-    children int[];                                 -- places from 1
+    children int[];                                 -- positions from 1
     parents int[];                                  -- null: not in this request
     parent_ids uuid[];
     policies text[];
@@ -19,14 +20,14 @@ declare
     others record;
     batches uuid[];
 begin
-    -- what is no list, no edge, or too many
+    -- Refuse what is not a list, has too many elements, or has one that is not an edge.
     select e.n - 1 as place into wrong
     from jsonb_array_elements(tasks) with ordinality as e (task, n)
     where jsonb_typeof(e.task -> 'depends_on') not in ('array', 'null')
         or case when jsonb_typeof(e.task -> 'depends_on') = 'array' then jsonb_array_length(e.task -> 'depends_on') > 10000 end
     limit 1;
     if found then
-        raise exception 'depends_on of task % is no list of at most 10,000', wrong.place using errcode = 'PQ004';
+        raise exception 'depends_on of task % must be a list of at most 10,000 elements', wrong.place using errcode = 'PQ004';
     end if;
 
     select
@@ -61,8 +62,8 @@ begin
         raise exception 'task % cannot depend on this', wrong.child
             using errcode = 'PQ004', detail = format('/%s/depends_on/%s', wrong.child, wrong.n), hint = case
                 when wrong.policy not in ('cancel', 'run', 'fail') then 'on_failure is cancel, run or fail'
-                when wrong.placed then format('%s is no place in this request of %s, counted from 0', wrong.place, size)
-                else 'give the id of a task, or its place in this request, counted from 0'
+                when wrong.placed then format('%s is not a position in this request of %s, counted from 0', wrong.place, size)
+                else 'give the id of a task, or its position in this request, counted from 0'
             end;
     end if;
 
@@ -71,7 +72,7 @@ begin
         raise exception 'tasks wait for each other: %', (
             select string_agg((p - 1)::text, ' → ' order by n) from unnest(around) with ordinality as a (p, n)
         )
-            using errcode = 'PQ004', hint = 'these places of the request depend on each other in a circle: none of them could ever run';
+            using errcode = 'PQ004', hint = 'the tasks at these positions of the request depend on each other in a cycle: none of them could ever run';
     end if;
 
     select * into others
@@ -83,7 +84,7 @@ begin
         limit 1;
         raise exception 'task % depends on %, and there is no such task', wrong.child, others.unknown[1]
             using errcode = 'PQ004', detail = format('/%s/depends_on/%s', wrong.child, wrong.n),
-                hint = 'enqueue it first, or in the same request and name its place, counted from 0';
+                hint = 'enqueue it first, or in the same request and name its position, counted from 0';
     end if;
 
     insert into dependency (child_id, parent_id, n, on_failure)

@@ -1,5 +1,5 @@
--- Deletes the limit of this name, with versions only one at these: its key is limited again as its queues say. Returns whether
--- it did.
+-- Deletes the limit of this name; with versions, only if its version is one of these. Its key is limited again as its
+-- queues say. Returns whether it deleted one.
 create or replace function pgqueue.delete_limit(name text, versions bigint[] default null) returns boolean
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -16,5 +16,5 @@ end
 $$;
 
 comment on function pgqueue.delete_limit is
-    'Deletes the limit of a key in all queues and returns whether there was one, at one of the versions if any '
-    'are given.';
+    'Deletes the limit of a key in all queues, only at one of the versions if any are given, and returns whether it '
+    'did.';

@@ -1,5 +1,5 @@
--- The limit that tasks with a limit_key count against in a queue; no row: they are not limited. The limit of that name
--- (scope '', over all queues) takes the place of what the queue allows each key (scope: the queue).
+-- The limit that applies to tasks with a limit_key in a queue; no row: none does. The limit of that name (scope '',
+-- across all queues) replaces what the queue allows each key (scope: the queue).
 create or replace function pgqueue_private.key_limits(queue text, limit_key text)
 returns table (scope text, concurrency int, rate jsonb, slowed_until timestamptz, slowed_reason text)
 language plpgsql stable

@@ -1,5 +1,5 @@
--- How many tasks with a limit_key may be made runnable in a queue when they are enqueued: none while others wait before them;
--- null: the key has no limit. A hint: what counts is what a claim finds.
+-- How many tasks with a limit_key may be made runnable in a queue when they are enqueued: none while others wait
+-- before them; null: the key has no limit. This is a hint: the claim decides.
 create or replace function pgqueue_private.key_room(queue text, limit_key text) returns bigint
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp

@@ -1,4 +1,4 @@
--- The tasks that run and take places of a limit, the one that started first before others, and by when each ends at the latest
+-- The running tasks that hold slots of a limit, in the order they started, and the latest time at which each ends
 -- (null: it has no time limit). Of a queue (limit_key ''), of a key in a queue, or of a limit by its name (queue '').
 create or replace function pgqueue_private.limit_holders(queue text, limit_key text)
 returns table (
@@ -9,7 +9,7 @@ set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 begin
-    -- two ways in, each by its own index
+    -- Two lookups, each with its own index.
     return query
     select
         r.task_id, r.type, r.queue, r.attempt, r.worker_id, coalesce(r.cost, 1)::int, r.started_at,

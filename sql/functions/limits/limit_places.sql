@@ -1,5 +1,5 @@
--- The leases that hold places of a limit now, and what each costs: those of `leases` that still run, and all above newest
--- (null: all there are). It is limit_room's, whose settings of the planner hold here, too.
+-- The leases that hold slots of a limit now, and the cost of each: those of `leases` that still run, and all above
+-- newest (null: all). Part of limit_room(), whose planner settings hold here, too.
 create or replace function pgqueue_private.limit_places(queue text, limit_key text, leases bigint[], newest bigint)
 returns table (lease_id bigint, cost int)
 language plpgsql

@@ -1,8 +1,8 @@
--- How much may start now by one limit, in units of cost, and if less than `want`, in how many seconds to ask again (null: not a
--- matter of time, but of a task that ends). first: what a task may cost at most that starts alone. One that costs more than the
--- whole limit starts when nothing else counts, and takes all of it.
+-- How much one limit allows to start now, in units of cost, and, if that is less than `want`, in how many seconds to
+-- ask again (null: not a matter of time, but of a task that ends). first: the most that a single task may cost to
+-- start now. A task that costs more than the whole limit starts when nothing else counts, and takes all of it.
 -- Of a queue (limit_key ''), of a key in a queue, or of a limit by its name (queue ''): see limit_use.
--- What it costs does not grow under a held snapshot: what ran before is known by its leases, not found by a scan over the dead.
+-- Its cost does not grow under a held snapshot: it looks leases up by their ids and never scans over dead rows.
 create or replace function pgqueue_private.limit_room(
     queue text, limit_key text, concurrency int, rate jsonb, slowed_until timestamptz, want int default 1,
     out n bigint, out first bigint, out again_s float8
@@ -63,7 +63,7 @@ begin
             first := least(first, greatest(each.count - used, 0));
         end if;
         if used > 0 and used + want > each.count then
-            -- when so much has left the span that it fits
+            -- the moment at which enough starts have left the span
             select u.at + each.span into due from limit_use as u
             where u.queue = limit_room.queue and u.limit_key = limit_room.limit_key
                 and u.total >= last.total - greatest(each.count - want, 0)

@@ -1,4 +1,5 @@
--- Raises PQ004 unless this is what a limit may say: concurrency and rate, null where it says nothing.
+-- Raises PQ004 unless concurrency and rate are values that a limit may have. Null means that the limit does not set
+-- it.
 create or replace function pgqueue_private.limit_settings(settings jsonb) returns void
 language plpgsql immutable
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -12,12 +13,13 @@ begin
             false
         )
     then
-        raise exception 'this is no concurrency' using errcode = 'PQ004', hint = 'a whole number from 1 to 1000000';
+        raise exception 'concurrency must be a whole number from 1 to 1000000; got %', left(concurrency::text, 100)
+            using errcode = 'PQ004', hint = 'send such a number, or null for no concurrency';
     end if;
     if not coalesce(rate_fits(nullif(settings -> 'rate', 'null')), true) then
-        raise exception 'this is no rate'
-            using errcode = 'PQ004', hint = 'one to five such as [{"count": 20, "per_seconds": 1}], with "smooth": true if evenly; '
-                'a count is 1 to 1000000, a span at most 30 days';
+        raise exception 'rate must be a list of objects {count, per_seconds}; got %', left(settings ->> 'rate', 100)
+            using errcode = 'PQ004', hint = 'send one to five such as [{"count": 20, "per_seconds": 1}], with "smooth": true to spread '
+                'the starts evenly; a count is 1 to 1000000, a span at most 30 days';
     end if;
 end
 $$;

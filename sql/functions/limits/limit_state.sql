@@ -1,7 +1,8 @@
--- How a limit stands: a row for its concurrency and one for each of its rates. Of a queue (limit_key ''), of a key in a queue, or of
--- a limit by its name (queue ''): see limit_use.
--- next_free_at: when a task of this cost may start that so many others are before, at the earliest; null: now, as far as this
--- limit goes. For a concurrency it is when a place is free at the latest, by the time limits of what runs; null: nobody knows.
+-- The state of a limit: a row for its concurrency and one for each of its rates. Of a queue (limit_key ''), of a key
+-- in a queue, or of a limit by its name (queue ''): see limit_use.
+-- next_free_at: the earliest time at which a task of this cost may start when `others` come before it; null: now, as
+-- far as this limit goes. For a concurrency it is the latest time at which a slot becomes free, by the time limits of
+-- the running tasks; null: unknown.
 create or replace function pgqueue_private.limit_state(
     queue text, limit_key text, concurrency int, rate jsonb, others bigint default 0, cost int default 1
 )
@@ -13,7 +14,7 @@ as $$
 declare
     now constant timestamptz := pgqueue.clock();
     last limit_use;
-    before bigint;                                  -- total of what has left the window
+    before bigint;                                  -- total cost that has left the window
     beyond bigint;                                  -- units of cost that must leave it first
 begin
     if concurrency is not null then
@@ -47,7 +48,7 @@ begin
         next_free_at := null;
         beyond := others + least(cost, allowed) - (allowed - used);
         if beyond > 0 then
-            -- each start makes room for another one span later
+            -- Each start makes room for another start one span later.
             select u.at into next_free_at from limit_use as u
             where u.queue = limit_state.queue and u.limit_key = limit_state.limit_key
                 and u.total >= before + (beyond - 1) % allowed + 1

@@ -1,5 +1,6 @@
--- What follows when leases of limited tasks have ended: those that waited for their keys become runnable, and workers are rung
--- for, as there may be room. One place in each array for each lease; limit_keys holds null for those without one.
+-- Call this when leases of limited tasks have ended: makes tasks that waited for their keys runnable, and rings for
+-- workers, as there may be room. Each array has one element for each lease; limit_keys holds null for those without
+-- one.
 create or replace function pgqueue_private.make_room(queues text[], limit_keys text[]) returns void
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp

@@ -1,7 +1,7 @@
--- Changes the limit of all tasks with this limit_key, which is made if there is none, and returns its new version.
--- settings has concurrency, rate and slowed_until: one that is given takes the place of the old, null takes it away, one left out
--- stays. With versions it changes only a limit at one of these (0: that is not there yet); else nothing happens and the answer
--- is null. Holds for every start from now on; what runs counts and goes on.
+-- Changes the limit of all tasks with this limit_key, creates it if there is none, and returns its new version.
+-- settings has concurrency, rate and slowed_until: a value replaces the old one, null removes it, and a setting that
+-- is left out stays. With versions, changes the limit only at one of these (0: it does not exist yet); otherwise
+-- changes nothing and returns null. Applies to every start from now on; running tasks count and continue.
 create or replace function pgqueue.patch_limit(name text, settings jsonb, versions bigint[] default null) returns bigint
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -15,7 +15,7 @@ begin
         raise exception 'the name of a limit has 1 to 255 characters' using errcode = 'PQ004', hint = 'it is a limit_key';
     end if;
     if jsonb_typeof(settings) is distinct from 'object' then
-        raise exception 'settings are no object' using errcode = 'PQ004', hint = 'such as {"concurrency": 5}';
+        raise exception 'settings must be a JSON object' using errcode = 'PQ004', hint = 'such as {"concurrency": 5}';
     end if;
     select key into unknown from jsonb_object_keys(settings) as key where key not in ('concurrency', 'rate', 'slowed_until') limit 1;
     if found then
@@ -45,5 +45,5 @@ end
 $$;
 
 comment on function pgqueue.patch_limit is
-    'Changes the limit of a key in all queues by a JSON object, in which null takes a setting away, and returns '
-    'its new version; null: the version was none of those given.';
+    'Changes the limit of a key in all queues by a JSON object, in which null removes a setting, and returns its new '
+    'version; null: its version is not one of those given.';

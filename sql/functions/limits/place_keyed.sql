@@ -1,5 +1,5 @@
--- Makes new tasks with a limit_key runnable as far as their keys have room; the others wait as blocked, out of the way of claims.
--- Returns the queues in which some are runnable.
+-- Makes new tasks with a limit_key runnable as far as their keys have room. The others wait as blocked, where claims
+-- do not see them. Returns the queues in which some are runnable.
 create or replace function pgqueue_private.place_keyed(ids uuid[]) returns text[]
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp

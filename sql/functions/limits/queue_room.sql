@@ -1,6 +1,6 @@
--- How much may start now by the limits of a queue itself, in units of cost, and if less than `want`, in how many seconds to ask
--- again (null: not a matter of time, but of a task that ends or of someone who resumes it). first: see limit_room().
--- keyed: its tasks may have keys with limits; fair: keys take turns.
+-- How much may start now by a queue's own limits, in units of cost, and, if that is less than `want`, in how many
+-- seconds to ask again (null: not a matter of time, but of a task that ends or of someone who resumes the queue).
+-- first: see limit_room(). keyed: its tasks may have keys with limits; fair: keys take turns.
 create or replace function pgqueue_private.queue_room(
     queue text, want int default 1,
     out n bigint, out first bigint, out again_s float8, out concurrency int, out rate jsonb, out keyed boolean, out fair boolean

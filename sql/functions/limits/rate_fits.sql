@@ -1,5 +1,5 @@
--- Whether this is a rate: one to five spans, each with a count, evenly spread if smooth:
--- [{"count": 20, "per_seconds": 1, "smooth": true}, …].
+-- True when this is a rate: one to five spans, each with a count, spread evenly if smooth: [{"count": 20,
+-- "per_seconds": 1, "smooth": true}, …].
 create or replace function pgqueue_private.rate_fits(rate jsonb) returns boolean
 language plpgsql immutable
 as $$

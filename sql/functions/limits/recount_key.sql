@@ -1,5 +1,4 @@
--- What follows when the limit of a key was changed: what runs counts, all of it is counted anew, and those that wait are looked
--- at again.
+-- Call this when the limit of a key was changed: counts all running tasks again, and looks again at those that wait.
 create or replace function pgqueue_private.recount_key(limit_key text) returns void
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp

@@ -1,5 +1,6 @@
--- Sets what is given of the limit of all tasks with this limit_key and leaves the rest; makes it if there is none of this name.
--- select pgqueue.set_limit('acme', concurrency => 5); to take a part away: pgqueue.patch_limit('acme', '{"rate": null}').
+-- Sets the given values of the limit of all tasks with this limit_key and leaves the rest; creates the limit if there
+-- is none of this name.
+-- select pgqueue.set_limit('acme', concurrency => 5); to remove one: pgqueue.patch_limit('acme', '{"rate": null}').
 create or replace function pgqueue.set_limit(name text, concurrency int default null, rate jsonb default null) returns void
 language sql
 as $$
@@ -9,5 +10,5 @@ as $$
 $$;
 
 comment on function pgqueue.set_limit is
-    'Sets what is given of the limit of a key in all queues and leaves the rest (null); makes the limit if there '
+    'Sets the given values of the limit of a key in all queues and leaves the rest (null); creates the limit if there '
     'is none of this name.';

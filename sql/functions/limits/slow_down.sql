@@ -1,5 +1,6 @@
--- Lets nothing start of a queue, or of a key, for some seconds, because a handler asked for it: what is slower already stays
--- so. A key is slowed by the limit of its name, over all queues, or in its own queue where there is none.
+-- Stops tasks of a queue, or of a key, from starting for some seconds, because a handler asked for it. A longer stop
+-- that is already set stays. A key is slowed by the limit of its name, across all queues, or in its own queue where
+-- there is none.
 create or replace function pgqueue_private.slow_down(queue text, limit_key text, seconds float8, reason text) returns void
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp

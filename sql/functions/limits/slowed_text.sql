@@ -1,4 +1,4 @@
--- That something is slowed and until when, in plain words; null when it is not, any more.
+-- Says in plain words that something is slowed and until when; null when it is not, or no longer.
 create or replace function pgqueue_private.slowed_text(what text, slowed_until timestamptz, reason text) returns text
 language sql stable
 as $$

@@ -1,4 +1,5 @@
--- From when on the starts of a smooth rate are counted: from when one was due, as far as it came late; idle time earns nothing.
+-- The time from which the starts of a smooth rate are counted: when the next one was due, but at most a tenth of the
+-- interval (at least 20 ms) before now, because idle time earns nothing.
 create or replace function pgqueue_private.smooth_base(due_at timestamptz, every interval, now timestamptz) returns timestamptz
 language sql immutable parallel safe
 as $$

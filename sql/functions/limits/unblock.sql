@@ -1,7 +1,7 @@
 -- Makes tasks of a queue that wait for their key runnable, in the order of priority and seq, as many as the key has
--- room for, and returns how many. Where time makes room, the first of them becomes due then, and the others wait for
--- it. The claim that takes a task decides whether it may start: what is too much waits again.
--- sparing: not while others of the key are runnable in this queue already.
+-- room for, and returns how many. Where only time makes room, the first of them becomes due then, and the others wait
+-- for it. The claim that takes a task decides whether it may start; if not, the task waits again.
+-- sparing: does nothing while other tasks of the key are runnable in this queue.
 create or replace function pgqueue_private.unblock(queue text, limit_key text, sparing boolean) returns int
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -12,7 +12,7 @@ declare
     head record;
     held record;
     room record;
-    most int := 1000;                               -- of a key whose limit is gone
+    most int := 1000;                               -- for a key whose limit is gone
     too_much boolean;
 begin
     select h.task_id, (select coalesce(t.cost, 1) from task as t where t.id = h.task_id) as cost into head
@@ -32,7 +32,7 @@ begin
         from limit_room(held.scope, limit_key, held.concurrency, held.rate, held.slowed_until, head.cost);
         too_much := head.cost > greatest(room.n, room.first);
         if too_much and room.again_s is not null then
-            -- Skip it where it is locked: waiting here could deadlock with a caller that holds another key.
+            -- Skip locked rows: waiting here could deadlock with a caller that holds another key.
             update delayed as d set run_at = now + room.again_s * interval '1 second'
             where d.ctid = any (array(
                 select f.ctid from delayed as f

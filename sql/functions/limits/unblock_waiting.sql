@@ -1,6 +1,6 @@
--- Looks at every key that tasks wait for, and makes those runnable that there is room for: the net under unblock(), which is
--- called where room comes about, and may not see a task that began to wait in the same moment.
--- One caller at a time does it. Returns how many, and the queues to ring.
+-- Looks at every key that tasks wait for, and makes those runnable that have room. This is the safety net under
+-- unblock(), which is called where room appears and may miss a task that began to wait in the same moment. Only one
+-- caller at a time does it. Returns how many, and the queues to ring.
 create or replace function pgqueue_private.unblock_waiting(out moved int, out queues text[])
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp

@@ -1,4 +1,4 @@
--- The queues in which tasks wait for this key: one descent of the index each, however many wait.
+-- The queues in which tasks wait for this key: one index descent for each queue, however many tasks wait.
 create or replace function pgqueue_private.waiting_queues(limit_key text) returns setof text
 language sql stable
 as $$

@@ -1,4 +1,4 @@
--- The days of which something may go by now, the oldest first.
+-- The days of which something may be pruned now, the oldest first.
 create or replace function pgqueue_private.due_days() returns setof date
 language sql stable
 as $$

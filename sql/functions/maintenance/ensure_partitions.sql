@@ -1,5 +1,5 @@
--- Makes the day partitions of all facts from the given day on, and says how many were missing.
--- Safe to call from anywhere at any time: makers take turns, and existing partitions are left alone.
+-- Creates the day partitions of all facts from the given day on, and returns how many were missing. Safe to call from
+-- anywhere at any time: callers take turns, and existing partitions are left alone.
 create or replace function pgqueue.ensure_partitions(from_day date, days int) returns int
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -15,7 +15,8 @@ begin
         foreach fact in array array(select f.name from facts() as f) loop
             name := fact || to_char(day, '_YYYYMMDD');
             continue when to_regclass('pgqueue_private.' || name) is not null;
-            -- attached, not created in place: that takes no lock that a reader or a writer of the others waits for
+            -- Attached, not created in place: this takes no lock that readers or writers of the other partitions wait
+            -- for.
             execute format('create table pgqueue_private.%I (like pgqueue_private.%I including defaults including constraints)', name, fact);
             execute format(
                 'alter table pgqueue_private.%I attach partition pgqueue_private.%I for values from (%L) to (%L)',
@@ -31,4 +32,4 @@ end
 $$;
 
 comment on function pgqueue.ensure_partitions is
-    'Makes the missing partitions of so many days from the given one on and returns how many it made.';
+    'Creates the missing partitions of so many days from the given one on and returns how many it created.';

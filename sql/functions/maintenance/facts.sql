@@ -1,5 +1,5 @@
--- The tables of facts, each partitioned by the id of its task, which is in the column key: a partition a day, made and pruned
--- together. The tasks come first.
+-- The tables of facts. Each is partitioned by the id of its task, which is in the column key, with one partition a
+-- day; the partitions of a day are created and pruned together. The tasks come first.
 create or replace function pgqueue_private.facts() returns table (name text, key text)
 language sql immutable parallel safe
 as $$

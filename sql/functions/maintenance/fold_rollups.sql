@@ -1,6 +1,5 @@
--- Folds what finish flushes appended into one row a minute and kind, and one an hour and kind, and returns how many
--- flush rows it took.
--- One folder at a time; who finds another at it does nothing.
+-- Folds the rows that each flush of finish() appended into one row a minute and kind, and one an hour and kind.
+-- Returns how many of these rows it folded. One caller at a time folds; a second one does nothing.
 create or replace function pgqueue_private.fold_rollups(max_rows int default 20000) returns int
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp

@@ -1,6 +1,7 @@
--- Deletes what names tasks of a day by their time and is of no use without them: the minutes of the zone map of history whose tasks
--- are gone. Called after prune_day(), in a transaction of its own, which holds no lock that anyone waits for.
--- The place for whatever else is kept by day beside the facts; what names tasks one by one goes in prune().
+-- Deletes rows that name the tasks of a day by their time and are useless without them: the minutes of the zone map
+-- of history whose tasks are gone. Call it after prune_day(), in a separate transaction, which holds no lock that
+-- anyone waits for.
+-- Add here whatever else is kept by day beside the facts; what names tasks one by one belongs in prune().
 create or replace function pgqueue_private.forget_day(day date) returns bigint
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -21,7 +22,7 @@ begin
     )
     delete from rollup as r
     where r.created_minute >= starts and r.created_minute < ends
-        and r.minute < now - interval '3 hours'  -- figures of the last hours are added up from here
+        and r.minute < now - interval '3 hours'  -- the figures of the last hours are summed from these rows
         and not exists (
             select from kept as k where (k.minute, k.queue, k.type) = (r.created_minute, r.queue, r.type)
         );

@@ -1,5 +1,5 @@
--- Locks all facts and the partitions of one day against everyone, readers too, or none of them, and says which. Whoever comes
--- meanwhile waits behind this for 25 ms at most: that is how long it waits itself, over all of them.
+-- Locks all facts and the partitions of one day against everyone, readers too, or none of them, and returns which.
+-- Others wait behind this for at most 25 ms: it waits no longer than that itself, for all locks together.
 create or replace function pgqueue_private.lock_facts(day date) returns boolean
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -19,6 +19,6 @@ begin
     return true;
 exception
     when lock_not_available then
-        return false;  -- what it had got is given back with the block
+        return false;  -- leaving the block releases the locks that it had taken
 end
 $$;

@@ -1,5 +1,5 @@
--- Deletes what has had its time: idempotency keys after 24 hours, workers that have been gone for 30 days, notices after 90 days,
--- listeners that left, starts that no rate counts any more.
+-- Deletes what is past its retention: idempotency keys after 24 hours, workers that have been gone for 30 days,
+-- notices after 90 days, listeners that left, starts that no rate counts any more.
 create or replace function pgqueue_private.prune() returns void
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp

@@ -1,12 +1,13 @@
--- Takes from one day what has had its time, and says what it did:
---   nothing   nothing has had its time yet
+-- Prunes what is past its retention from one day, and returns what it did:
+--   nothing   nothing is past its retention yet
 --   dropped   nothing had to stay, the day is gone
---   replaced  the day is gone but for what had to stay, which was few beside what went: see replace_day()
---   thinned   what went was few, and was deleted: see thin_day()
---   going on  so far; call again
---   busy      another prunes, or retries a task of the day
--- kept is what is left, next_at when something more may go. A day is looked at an hour after its tasks have been kept for as long
--- as the queue with the shortest retention says. Call forget_day() afterwards, in a transaction of its own. Raises PQ003 when the day is in use: see replace_day().
+--   replaced  the day is gone except for what had to stay, which was little beside what went: see replace_day()
+--   thinned   what went was little, and was deleted: see thin_day()
+--   going on  not done yet; call again
+--   busy      another caller prunes, or retries a task of the day
+-- kept is what is left, next_at when something more may go. A day is due an hour after its tasks have been kept for
+-- the shortest retention of any queue. Call forget_day() afterwards, in a separate transaction. Raises PQ003 when the
+-- day is in use: see replace_day().
 create or replace function pgqueue_private.prune_day(
     day date, most int default 2000, out did text, out kept bigint, out next_at timestamptz
 )
@@ -22,7 +23,7 @@ declare
     starts constant timestamptz := day::timestamp at time zone 'utc';
     ends constant timestamptz := (day + 1)::timestamp at time zone 'utc';
     usual constant boolean := ends + slack + interval '7 days' <= now;
-    others text[];                                  -- queues for which the opposite of the usual holds
+    others text[];                                  -- queues to which the opposite of the default applies
     past boolean;
     later timestamptz;
     going bigint;
@@ -35,7 +36,8 @@ begin
         did := 'busy';
         return;
     end if;
-    -- against retry(): a task that has ended stays so until this is committed. Not waited for: others would wait behind this
+    -- Keeps retry() out: a task that has ended stays ended until this commits. Never waits, as others would wait
+    -- behind it.
     if not pg_try_advisory_xact_lock(hashtextextended('pgqueue:day:' || day, 0)) then
         did := 'busy';
         return;
@@ -91,7 +93,8 @@ begin
     end if;
 
     if did <> 'going on' then
-        -- what stays although its queue's time is over has not ended, or did so late: it is asked for again, ever less often
+        -- What stays although its retention has passed has not ended, or ended late. Check it again, less and less
+        -- often.
         next_at := least(later, case
             when kept = 0 and did = 'thinned' then now
             when not past then later

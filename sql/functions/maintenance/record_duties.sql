@@ -1,6 +1,6 @@
--- Records how duties went, as a supervisor tells it every few seconds. Each element: name, interval_s, duration_s, error, and
--- how long ago it started, finished, was to start again and failed (started_ago_s, finished_ago_s, due_ago_s, error_ago_s).
--- Any number of supervisors tell: what was recorded within two seconds is not written again.
+-- Records how duties went, as a supervisor reports every few seconds. Each element: name, interval_s, duration_s,
+-- error, and how long ago it started, finished, was due again and failed (started_ago_s, finished_ago_s, due_ago_s,
+-- error_ago_s). Any number of supervisors report: what was recorded within two seconds is not written again.
 create or replace function pgqueue_private.record_duties(runs jsonb, run_by text) returns void
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -31,7 +31,7 @@ begin
         or t.finished_at > coalesce(k.finished_at + fresh, '-infinity')
         or t.error_at > coalesce(k.error_at + fresh, '-infinity')
     )
-    order by r.name  -- two that tell at once wait for each other in one order
+    order by r.name  -- two reports at once lock rows in the same order
     on conflict on constraint duty_pkey do update set
         interval_s = excluded.interval_s,
         started_at = greatest(d.started_at, excluded.started_at),

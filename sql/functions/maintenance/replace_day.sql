@@ -1,9 +1,11 @@
--- Drops the partitions of a day and puts small ones in their place that hold what must stay: every task that has not ended, and
--- the ended ones that kept_for() keeps or that others wait with. With nothing to stay, the day is gone. Returns the number of tasks that stayed.
--- Called by prune_day(), under its lock on the day: no task that has ended comes back to life meanwhile. See docs/adr for how
--- nothing is lost and nobody waits: what cannot change is copied first, without a lock that anyone waits for (tasks that wait
--- cannot start while their tokens are locked, and claims pass over those); what runs is copied under the lock, a moment long.
--- Raises PQ003 when a reader or a writer is in the way for longer than a moment: nothing has happened then, try again.
+-- Drops the partitions of a day and puts small ones in their place that hold what must stay: every task that has not
+-- ended, and the ended ones that kept_for() keeps or that others depend on. With nothing to stay, the day is gone.
+-- Returns the number of tasks that stayed.
+-- prune_day() calls it under its lock on the day: no task that has ended runs again meanwhile. See docs/adr for why
+-- nothing is lost and nobody waits: what cannot change is copied first, without a lock that anyone waits for (waiting
+-- tasks cannot start while their tokens are locked, and claims skip those); what runs is copied under the lock, which
+-- takes a moment.
+-- Raises PQ003 when a reader or a writer is in the way for longer than a moment: nothing has changed then, try again.
 create or replace function pgqueue_private.replace_day(day date, usual boolean, others text[]) returns bigint
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -17,13 +19,13 @@ declare
     low constant uuid := first_id_at(day::timestamp at time zone 'utc');
     high constant uuid := first_id_at((day + 1)::timestamp at time zone 'utc');
     reader record;
-    still uuid[];                                   -- wait, and cannot move: their tokens are locked here
-    moving uuid[];                                  -- run, or are about to
-    awaited uuid[];                                 -- have ended, and those who wait will be given their results
+    still uuid[];                                   -- tasks that wait, and cannot move: their tokens are locked here
+    moving uuid[];                                  -- tasks that run, or are about to
+    awaited uuid[];                                 -- tasks that have ended, whose results go to tasks that wait for them
     fact record;
     kept bigint;
 begin
-    -- a long reader is not waited for at all: whoever came after would wait behind this
+    -- Never wait for a long reader: everyone who came later would wait behind this.
     select a.pid, a.xact_start, coalesce(nullif(a.application_name, ''), a.backend_type) as application into reader
     from pg_locks as l
     join pg_stat_activity as a on a.pid = l.pid
@@ -34,13 +36,13 @@ begin
     order by a.xact_start
     limit 1;
     if found then
-        raise exception 'day % cannot go: pid % (%) reads the tasks since %', day, reader.pid, reader.application, reader.xact_start
-            using errcode = 'PQ003', hint = 'it goes once that transaction has ended';
+        raise exception 'day % cannot be dropped: pid % (%) has been reading the tasks since %', day, reader.pid, reader.application, reader.xact_start
+            using errcode = 'PQ003', hint = 'it is dropped once that transaction has ended';
     end if;
 
     for fact in select f.name, f.key, f.name || suffix || '_kept' as kept from facts() as f loop
         execute format('create table pgqueue_private.%I (like pgqueue_private.%I including all)', fact.kept, fact.name);
-        -- known to hold, so that attaching it reads nothing
+        -- A constraint that is known to hold, so that attaching the partition reads nothing.
         execute format(
             'alter table pgqueue_private.%I add constraint of_the_day check (%I >= %L and %I < %L)',
             fact.kept, fact.key, low, fact.key, high
@@ -53,7 +55,7 @@ begin
     still := still || array(
         select r.task_id from ready as r where r.task_id >= low and r.task_id < high for update skip locked
     );
-    -- in a statement of its own: it sees where those went that were not to be locked
+    -- A separate statement, which sees where the tokens went that could not be locked.
     moving := array(
         select task_id
         from (
@@ -64,8 +66,8 @@ begin
         select unnest(still)
     );
     if cardinality(moving) > most_in_motion then
-        raise exception 'day % cannot go: % of its tasks are about to run', day, cardinality(moving)
-            using errcode = 'PQ003', hint = 'it goes once they have ended';
+        raise exception 'day % cannot be dropped: % of its tasks are about to run', day, cardinality(moving)
+            using errcode = 'PQ003', hint = 'it is dropped once they have ended';
     end if;
 
     awaited := array(
@@ -83,7 +85,7 @@ begin
         on conflict do nothing',
         'task' || suffix || '_kept', low, high
     ) using others, usual, moving;
-    -- an hour late or more: what ended before has had its time in every queue that does not stay
+    -- This is an hour late or more: what ended before is past its retention in every queue that is not kept longer.
     execute format(
         'insert into pgqueue_private.%I
         select t.* from task as t
@@ -106,8 +108,8 @@ begin
     for try in 1..tries loop
         exit when lock_facts(day);
         if try = tries then
-            raise exception 'day % cannot go: its tasks are being read without a pause', day
-                using errcode = 'PQ003', hint = 'it goes when they are not';
+            raise exception 'day % cannot be dropped: its tasks are being read without a pause', day
+                using errcode = 'PQ003', hint = 'it is dropped as soon as there is a pause';
         end if;
         perform pg_sleep(0.5 + random());
     end loop;

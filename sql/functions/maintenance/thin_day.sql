@@ -1,6 +1,7 @@
--- Deletes what has had its time in a day that mostly stays: tasks with all that is known of them, and the events and artifacts of
--- tasks that stay longer. Looks at the next `most` tasks of the day behind the cursor, in the order of their ids, and says
--- where it got (null: to the end) and how many it deleted. Called by prune_day(), under its lock on the day.
+-- Deletes what is past its retention in a day that mostly stays: tasks with all that is known of them, and the events
+-- and artifacts of tasks that stay longer. Looks at the next `most` tasks of the day behind the cursor, in the order
+-- of their ids, and returns how far it got (null: to the end) and how many it deleted. prune_day() calls it under its
+-- lock on the day.
 create or replace function pgqueue_private.thin_day(day date, most int, inout cursor uuid, out deleted bigint)
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp

@@ -1,5 +1,6 @@
--- Pauses a queue and returns its state: draining while some of its tasks still run (and for the second that a pause may take
--- to reach all claims), then paused. Called again it tells how far it is. The tasks that wait stay; resume() lets them start.
+-- Pauses a queue and returns its state: draining while some of its tasks still run (and for the second that a pause
+-- may take to reach all claims), then paused. Call it again to see how far it is. Waiting tasks stay; resume() lets
+-- them start.
 create or replace function pgqueue.drain(queue text, reason text default null, paused_by text default null) returns text
 language sql
 as $$
@@ -8,5 +9,5 @@ as $$
 $$;
 
 comment on function pgqueue.drain is
-    'Pauses a queue and returns its state: draining while some of its tasks still run, then paused; call it again'
-    ' to see how far it is.';
+    'Pauses a queue and returns its state: draining while some of its tasks still run, then paused; call it again to '
+    'see how far it is.';

@@ -1,4 +1,4 @@
--- Whether this is the fairness of a queue: {} or {"weights": {"key": n, …}}.
+-- True when this is the fairness of a queue: {} or {"weights": {"key": n, …}}.
 create or replace function pgqueue_private.fairness_fits(fairness jsonb) returns boolean
 language plpgsql immutable
 as $$

@@ -1,5 +1,5 @@
--- What follows from a new retention of a queue, beside its row: its dead letters are kept as long as that says (where the
--- policies of dead letters are), and days that were to be looked at later are looked at soon. Part of patch_queue().
+-- Applies a new retention of a queue outside its row: stores how long its dead letters are kept (among the policies
+-- of dead letters), and makes days that were to be checked later due soon. Part of patch_queue().
 create or replace function pgqueue_private.keep_retention(queue text, retention jsonb) returns void
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp

@@ -1,5 +1,5 @@
--- How long what ended is kept in a queue, tasks, events or artifacts: as the queue says, else tasks for 7 days and the others for as
--- long as their tasks.
+-- How long tasks, events or artifacts are kept in a queue after their end: as the queue says, otherwise tasks for 7
+-- days and the others for as long as their tasks.
 create or replace function pgqueue_private.kept_for(queue text, what text) returns interval
 language sql stable
 as $$

@@ -1,8 +1,10 @@
--- Changes the settings of a queue, which is made if there is none of this name, and returns their new version.
--- settings has max_attempts, retry, ageing_s, concurrency, rate, per_key, fairness, retention, slowed_until and paused (with
--- paused_by, paused_reason): one that is given takes the place of the old, null takes it away, one left out stays.
--- With versions it changes only a queue whose settings are at one of these (0: that is not there yet); else nothing
--- happens and the answer is null. Holds for tasks enqueued (max_attempts) and attempts that fail (retry) from now on.
+-- Changes the settings of a queue, creates the queue if there is none of this name, and returns their new version.
+-- settings has max_attempts, retry, ageing_s, concurrency, rate, per_key, fairness, retention, slowed_until and
+-- paused (with paused_by, paused_reason): a value replaces the old one, null removes it, and a setting that is left
+-- out stays.
+-- With versions, changes the queue only when its settings are at one of these (0: it does not exist yet); otherwise
+-- changes nothing and returns null. Applies to tasks enqueued (max_attempts) and attempts that fail (retry) from now
+-- on.
 create or replace function pgqueue.patch_queue(name text, settings jsonb, versions bigint[] default null) returns bigint
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -13,7 +15,7 @@ declare
     unknown text;
 begin
     if jsonb_typeof(settings) is distinct from 'object' then
-        raise exception 'settings are no object' using errcode = 'PQ004', hint = 'such as {"max_attempts": 5}';
+        raise exception 'settings must be a JSON object' using errcode = 'PQ004', hint = 'such as {"max_attempts": 5}';
     end if;
     select key into unknown from jsonb_object_keys(settings) as key where key not in (
         'max_attempts', 'retry', 'ageing_s', 'concurrency', 'rate', 'per_key', 'fairness', 'retention', 'slowed_until',
@@ -25,7 +27,7 @@ begin
                 'retention, slowed_until, paused, paused_by and paused_reason';
     end if;
     if not coalesce(retry_fits(nullif(settings -> 'retry', 'null')), true) then
-        raise exception 'this is no retry policy'
+        raise exception 'retry must be a retry policy'
             using errcode = 'PQ004', hint = 'such as {"kind": "exponential", "base_s": 1, "cap_s": 3600, "jitter": "equal"}';
     end if;
 
@@ -35,20 +37,20 @@ begin
             jsonb_typeof(settings -> 'per_key') <> 'object' or jsonb_strip_nulls(settings -> 'per_key') = '{}'
             or (settings -> 'per_key') - array['concurrency', 'rate'] <> '{}'
         then
-            raise exception 'this is not what a queue allows each key' using errcode = 'PQ004', hint = 'such as {"concurrency": 1}';
+            raise exception 'per_key must be an object with concurrency, rate or both' using errcode = 'PQ004', hint = 'such as {"concurrency": 1}';
         end if;
         perform limit_settings(settings -> 'per_key');
         settings := jsonb_set(settings, '{per_key}', jsonb_strip_nulls(settings -> 'per_key'));
     end if;
 
     if not coalesce(fairness_fits(nullif(settings -> 'fairness', 'null')), true) then
-        raise exception 'this is no fairness'
+        raise exception 'fairness must be an object, with weights by key if any'
             using errcode = 'PQ004', hint = 'such as {} or {"weights": {"acme": 3}}: keys of 1 to 255 characters, at most 1000 of '
                 'them, weights of 1 to 100';
     end if;
 
     if not coalesce(retention_fits(nullif(settings -> 'retention', 'null')), true) then
-        raise exception 'this is no retention'
+        raise exception 'retention must be an object of seconds'
             using errcode = 'PQ004', hint = 'such as {"tasks_s": 2592000, "events_s": 604800, "artifacts_s": 86400, "dead_letters_s": '
                 '7776000}: a day to 36,500 days (dead letters: an hour), events and artifacts no longer than tasks';
     end if;
@@ -79,7 +81,7 @@ begin
     if known.slowed_until is null then
         known.slowed_reason := null;
     end if;
-    if known.concurrency is not null or known.per_key is not null then  -- what runs already counts, too
+    if known.concurrency is not null or known.per_key is not null then  -- what is already running counts, too
         update running as r set limited = true where r.queue = known.name and not r.limited;
         update limit_use as u set leases = null, newest = null
         where u.queue = known.name and (u.leases is not null or u.newest is not null);
@@ -92,12 +94,12 @@ begin
         version = q.version + 1
     where q.name = known.name
     returning q.version into known.version;
-    perform pg_notify('pgqueue_control', 'types');  -- the API knows what a task will be given
+    perform pg_notify('pgqueue_control', 'types');  -- so that the API knows the new defaults of tasks
     perform ring(array[known.name]);  -- there may be room now
     return known.version;
 end
 $$;
 
 comment on function pgqueue.patch_queue is
-    'Changes a queue''s settings by a JSON object, in which null takes a setting away, and returns their new '
-    'version; null: the version was none of those given.';
+    'Changes a queue''s settings by a JSON object, in which null removes a setting, and returns their new version; '
+    'null: their version is not one of those given.';

@@ -1,4 +1,4 @@
--- Lets no task of a queue start, beginning now; those that run go on. Everyone sees since when, by whom and why.
+-- Stops the tasks of a queue from starting, from now on; running tasks continue. Records since when, by whom and why.
 create or replace function pgqueue.pause(queue text, reason text default null, paused_by text default null) returns void
 language sql
 as $$
@@ -7,4 +7,4 @@ as $$
     ))
 $$;
 
-comment on function pgqueue.pause is 'Lets no task of a queue start until resume(); those that run go on.';
+comment on function pgqueue.pause is 'Stops the tasks of a queue from starting until resume(); running tasks continue.';

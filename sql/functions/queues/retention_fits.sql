@@ -1,5 +1,6 @@
--- Whether this is what a queue may say about retention: seconds for tasks_s, events_s, artifacts_s and dead_letters_s, each from a
--- day (dead_letters_s: an hour) to 36,500 days; events and artifacts are kept no longer than their tasks. Null is null.
+-- True when this is a retention that a queue may have: seconds for tasks_s, events_s, artifacts_s and dead_letters_s,
+-- each from a day (dead_letters_s: an hour) to 36,500 days; events and artifacts are kept no longer than their tasks.
+-- Null returns null.
 create or replace function pgqueue_private.retention_fits(retention jsonb) returns boolean
 language sql immutable strict
 as $$

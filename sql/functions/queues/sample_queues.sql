@@ -1,4 +1,4 @@
--- Samples the depth and the oldest age of every queue for dashboards and metrics; one sampler at a time.
+-- Samples the depth and the oldest age of every queue for dashboards and metrics. One caller at a time samples.
 create or replace function pgqueue_private.sample_queues() returns void
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp

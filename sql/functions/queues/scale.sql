@@ -1,9 +1,10 @@
--- How many places for tasks these queues want (null: all but that of webhooks), and why: the number that workers are scaled by. A place runs one
--- task at a time; a worker process has as many as its concurrency.
--- wanted: the places that are taken, and one for each task that waits and may start by the limits of its queue. While none has
--- waited for patience_s, no more than there are: what came just now is left to those who are there.
--- backlog: what is runnable or due, counted up to 10,000 in each queue (then backlog_exact is false). startable: those of them
--- that limits and pauses let start now. wait_s: how long the first of these has waited. It costs the same at any backlog.
+-- How many slots these queues want (null: all queues but that of webhooks), and why: the number to scale workers by.
+-- A slot runs one task at a time; a worker process has as many slots as its concurrency.
+-- wanted: the slots in use, and one for each task that waits and may start by the limits of its queue. While no task
+-- has waited for patience_s, no more than the slots that exist: they will take what has just come.
+-- backlog: what is runnable or due, counted up to 10,000 in each queue (then backlog_exact is false). startable:
+-- those of them that limits and pauses let start now. wait_s: how long the first of these has waited. It costs the
+-- same at any backlog.
 create or replace function pgqueue.scale(
     queues text[] default null, patience_s float8 default 1,
     out wanted bigint, out active bigint, out backlog bigint, out backlog_exact boolean, out startable bigint, out wait_s float8,
@@ -51,7 +52,7 @@ begin
             select least(waiting, greatest(0, room.n)) into free from queue_room(name) as room;
             if free > 0 then
                 startable := startable + free;
-                -- the first of each priority has waited longest, but for one that was put back or has aged
+                -- The first of each priority has waited longest, unless it was put back or has aged.
                 select least(oldest, min(first.ready_at)) into oldest
                 from generate_series(0, 10) as p (priority)
                 cross join lateral (
@@ -78,5 +79,5 @@ end
 $$;
 
 comment on function pgqueue.scale is
-    'Says how many places for tasks these queues want (null: all queues but that of webhooks), and the figures '
+    'Returns how many slots these queues want (null: all queues but that of webhooks), and the figures '
     'behind it; times are in seconds.';

@@ -1,5 +1,6 @@
--- Sets what is given of a queue's settings and leaves the rest; makes the queue if there is none of this name.
--- select pgqueue.set_queue('email', max_attempts => 5); to take a setting away: pgqueue.patch_queue('email', '{"retry": null}').
+-- Sets the given settings of a queue and leaves the rest; creates the queue if there is none of this name. select
+-- pgqueue.set_queue('email', max_attempts => 5); to remove a setting: pgqueue.patch_queue('email', '{"retry":
+-- null}').
 create or replace function pgqueue.set_queue(
     name text, max_attempts int default null, retry jsonb default null, ageing_s float8 default null,
     concurrency int default null, rate jsonb default null, fairness jsonb default null,
@@ -17,5 +18,5 @@ as $$
 $$;
 
 comment on function pgqueue.set_queue is
-    'Sets what is given of a queue''s settings and leaves the rest (null); makes the queue if there is none of '
+    'Sets the given settings of a queue and leaves the rest (null); creates the queue if there is none of '
     'this name.';

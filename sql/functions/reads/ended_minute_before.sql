@@ -1,5 +1,5 @@
 -- The latest minute before the given one in which a matching task was created that has ended since: the roll-up is
--- the zone map of history. Looks back a day at most, or to the oldest minute, and gives that if there is none.
+-- the zone map of history. Looks back a day at most, or to the oldest minute, and returns that if there is none.
 create or replace function pgqueue_private.ended_minute_before(
     minute timestamptz, outcomes text[], type text, queue text, oldest timestamptz
 ) returns timestamptz

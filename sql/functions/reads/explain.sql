@@ -1,7 +1,8 @@
--- Why a task is where it is: a row for each thing that keeps it from starting, what holds longest first, so that the first row's
--- earliest_start_at is the task's: not before then, and null where it is not a matter of time. code is for programs, message for
--- people, details depend on the code. One row says so when nothing holds it, when it runs, or when it has ended; none: no such task.
--- Costs the same at any backlog: what comes before it is counted up to ten thousand.
+-- Explains why a task does not start: a row for each reason, the one that lasts longest first, so that the first
+-- row's earliest_start_at is the task's: not before then, and null where it is not a matter of time. code is for
+-- programs, message for people, details depend on the code. A single row says that nothing holds the task, that it
+-- runs, or that it has ended; no row: there is no such task.
+-- Costs the same at any backlog: the tasks before it are counted up to ten thousand.
 create or replace function pgqueue.explain(id uuid)
 returns table (code text, message text, earliest_start_at timestamptz, details jsonb)
 language plpgsql
@@ -15,10 +16,10 @@ declare
     kept queue;
     token ready;
     later delayed;
-    others bigint := 0;                             -- before it in its queue
+    others bigint := 0;                             -- tasks before it in its queue
     exact boolean;
 begin
-    -- a task may move on between two looks: then look again
+    -- A task may move on between two looks. If so, look again.
     for look in 1..3 loop
         select
             v.status, v.status_reason, v.attempt, v.max_attempts, v.queue, v.type, v.started_at, v.finished_at, v.expires_at, v.priority,

@@ -1,4 +1,5 @@
--- What a task in delayed waits for: a time, or other tasks. One that waits for its limit_key is explained by that. For explain().
+-- What a task in delayed waits for: a time, or other tasks. For one that waits for its limit_key, the limit is the
+-- explanation. Part of explain().
 create or replace function pgqueue_private.explain_delay(id uuid, attempt smallint, max_attempts smallint, error jsonb)
 returns table (code text, message text, earliest_start_at timestamptz, details jsonb)
 language plpgsql

@@ -1,5 +1,5 @@
--- Why a task of this cost cannot start by one limit, with so many others before it: a row for each part of the limit that it does
--- not fit. what: queue or key, the first part of the codes; named: how sentences call it. For explain().
+-- Why one limit stops a task of this cost, with so many others before it: a row for each part of the limit that has
+-- no room for it. what: queue or key, the first part of the codes; named: what sentences call it. Part of explain().
 create or replace function pgqueue_private.explain_limit(
     what text, named text, queue text, limit_key text, concurrency int, rate jsonb, slowed_until timestamptz, slowed_reason text,
     others bigint, cost int

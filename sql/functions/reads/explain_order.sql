@@ -1,6 +1,7 @@
--- How many runnable tasks of a queue come before the one at this place, counted up to `most`; exact: no more and no fewer. In a fair
--- queue, where keys take turns, those are counted that certainly do: the ones with a higher priority, and the earlier ones of
--- its own key. Those that a key or a worker holds back do not hold back others. For explain().
+-- How many runnable tasks of a queue come before the one at this position, counted up to `most`; exact: the count is
+-- neither too low nor too high. In a fair queue, where keys take turns, only those count that certainly come first:
+-- the ones with a higher priority, and the earlier ones of its own key. Tasks that a key or a worker holds back do
+-- not hold back others. Part of explain().
 create or replace function pgqueue_private.explain_order(
     queue text, priority smallint, seq bigint, fairness_key text, most int, out others bigint, out exact boolean
 )

@@ -1,4 +1,4 @@
--- That a task runs, or how it ended. For explain().
+-- Says that a task runs, or how it ended. Part of explain().
 create or replace function pgqueue_private.explain_started(id uuid, status text)
 returns table (code text, message text, earliest_start_at timestamptz, details jsonb)
 language plpgsql

@@ -1,5 +1,5 @@
--- Why no worker would take a task of this type from this queue: there is none, none that handles the type, or (busy_too) all
--- their places are taken. No row: one would. For explain().
+-- Why no worker would take a task of this type from this queue: there is none, none that handles the type, or
+-- (busy_too) all their slots are in use. No row: one would. Part of explain().
 create or replace function pgqueue_private.explain_workers(queue text, type text, busy_too boolean)
 returns table (code text, message text, details jsonb)
 language plpgsql

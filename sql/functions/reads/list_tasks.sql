@@ -1,8 +1,8 @@
--- Finds a page of tasks, newest first, and never scans without bound: it looks for at most budget_ms and says how
--- far back it got. Live tasks are found by their tokens and ended ones in the minutes that the roll-up names; where
--- the tokens are too many for that, the facts are read backwards.
--- before: only ids below; next_before: where to go on, null when all is searched; searched_until: every match that was
--- created since then, and below `before`, has been given.
+-- Finds a page of tasks, newest first, and never scans without bound: it searches for at most budget_ms and says how
+-- far back it got. Finds live tasks by their tokens and ended ones in the minutes that the roll-up names; where there
+-- are too many tokens for that, it reads the facts backwards.
+-- before: only ids below it; next_before: where to continue, null when everything is searched; searched_until: every
+-- match that was created since then, and below `before`, has been returned.
 create or replace function pgqueue_private.list_tasks(
     status text, type text, queue text, from_at timestamptz, to_at timestamptz, before uuid, page int,
     budget_ms int default 500, max_bytes int default 4194304,

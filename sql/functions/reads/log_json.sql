@@ -1,4 +1,4 @@
--- A log line as the JSON text that the HTTP API gives out.
+-- A log line as the JSON text that the HTTP API returns.
 create or replace function pgqueue_private.log_json(
     task_id uuid, lease_id bigint, seq int, at timestamptz, level text, message text, data jsonb
 ) returns text

@@ -1,5 +1,5 @@
--- What a stream over many tasks begins with, as JSON text: the depth of the queues, sampled, and the tasks that are
--- active now, at most max_tasks of them, latest first. null filters let everything through.
+-- The first message of a stream over many tasks, as JSON text: the sampled depth of the queues, and the tasks that
+-- are active now, at most max_tasks of them, latest first. A null filter matches everything.
 create or replace function pgqueue_private.queue_activity(queue text, type text, max_tasks int, out snapshot text, out active text[])
 language plpgsql stable
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp

@@ -1,5 +1,5 @@
--- Reads the facts from high down to low for those that match, until page of them are found or the deadline passes, and
--- says how far it got: every match at or above reached is among the hits.
+-- Reads the facts from high down to low for matches, until it has found a page of them or the deadline passes, and
+-- returns how far it got: every match at or above reached is among the hits.
 create or replace function pgqueue_private.search_facts(
     status text, type text, queue text, low uuid, high uuid, page int, deadline timestamptz,
     out hits uuid[], out reached uuid
@@ -9,7 +9,7 @@ set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
 as $$
 #variable_conflict use_variable
 declare
-    chunk constant int := 500;                  -- facts between two looks at the clock: some 2 ms
+    chunk constant int := 500;                  -- facts between two checks of the clock: about 2 ms
     matching uuid[];
     looked uuid[];
 begin

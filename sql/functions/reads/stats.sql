@@ -1,6 +1,6 @@
--- Figures of the service as the JSON text that the HTTP API gives out. From the roll-up, what is not yet folded into it,
--- and the sampled queues: it costs the same however many tasks there are. A window of more than two hours counts
--- whole hours. With a type, only ended tasks are counted: samples know no types.
+-- Figures of the service as the JSON text that the HTTP API returns. They come from the roll-up, the rows not yet
+-- folded into it, and the sampled queues: the cost is the same however many tasks there are. A window of more than
+-- two hours counts whole hours. With a type, it counts only ended tasks: samples have no types.
 create or replace function pgqueue_private.stats(window_s int, type text, queue text, uptime_s float8) returns text
 language plpgsql stable
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp

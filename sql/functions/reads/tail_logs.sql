@@ -1,6 +1,6 @@
--- What was logged since a place, over all tasks, in an order that skips nothing: only lines of transactions that no
--- running one can come before. A place is the transaction and, within it, the last line given; with no place, or one
--- that this server has not come to, gives no lines but the place to begin at.
+-- What was logged since a position, over all tasks, in an order that skips nothing: only lines of transactions that
+-- no running one can still come before. A position is the transaction and, within it, the last line returned. With no
+-- position, or one that this server has not reached, it returns no lines but the position to begin at.
 create or replace function pgqueue_private.tail_logs(
     after_xid xid8, after_task uuid, after_lease bigint, after_seq int, queue text, type text, max_lines int
 ) returns table (xid xid8, task_id uuid, lease_id bigint, seq int, line text)
@@ -18,7 +18,8 @@ begin
     return query
     select
         e.written_by, e.task_id, e.lease_id, e.seq,
-        -- lines of other queues and types only move the place on, as do pieces of text, which are for their task's watchers
+        -- Lines of other queues and types only advance the position, as do pieces of text, which go to their task's
+        -- watchers.
         case when t.id is not null and e.type = 'log'
             then log_json(e.task_id, e.lease_id, e.seq, e.at, e.level, e.message, e.data)
         end

@@ -1,6 +1,6 @@
--- What is new about watched tasks. Each element: id, version (of the state known), lease_id and seq (of the last log
--- known). Gives a row for each task whose state or logs moved on: its state if that did, at most max_logs logs, the
--- pieces of text that its handler streams among them (log_types: 'log' or 'text'), and where the logs end now.
+-- What is new about watched tasks. Each element: id, version (of the known state), lease_id and seq (of the last
+-- known log). Returns a row for each task whose state or logs changed: its state if that did, at most max_logs logs,
+-- including the pieces of text that its handler streams (log_types: 'log' or 'text'), and where the logs end now.
 create or replace function pgqueue_private.task_changes(watched jsonb, max_logs int default 200)
 returns table (
     id text, version text, ended boolean, state text, log_leases bigint[], log_seqs int[], log_types text[], logs text[],
@@ -22,7 +22,7 @@ begin
             v.id, v.status,
             concat_ws(
                 '|', v.status, v.attempt, v.lease_id, v.status_reason, v.run_at, v.progress,
-                (select f.xmin from task as f where f.id = v.id)  -- another payload or priority
+                (select f.xmin from task as f where f.id = v.id)  -- a new payload or priority
             ) as version
         from tasks as v
         where v.id = w.id

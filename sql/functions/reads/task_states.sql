@@ -1,5 +1,5 @@
--- The state of each task asked for, as the JSON text that the HTTP API gives out; unknown ids have no row.
--- Text all the way: what a payload holds is never decoded here, so none can break a reader.
+-- The state of each requested task, as the JSON text that the HTTP API returns; unknown ids have no row.
+-- It stays text all the way: a payload is never decoded here, so none can break a reader.
 create or replace function pgqueue_private.task_states(ids uuid[])
 returns table (id uuid, queue text, type text, status text, lease_id bigint, etag text, state text)
 language plpgsql stable

@@ -1,4 +1,4 @@
--- A piece of the text that a handler streams, as the JSON text that the HTTP API gives out.
+-- A piece of the text that a handler streams, as the JSON text that the HTTP API returns.
 create or replace function pgqueue_private.text_json(task_id uuid, lease_id bigint, seq int, at timestamptz, text text)
 returns text
 language sql stable parallel safe

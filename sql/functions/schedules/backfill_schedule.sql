@@ -1,6 +1,8 @@
--- Has a schedule, named by its name or id, enqueue a task for each of its due times from from_at to before to_at, as far as they
--- have none: schedulers do it in parts, oldest first, whatever the schedule says of overlaps and whether it is paused.
--- Raises PQ002 when there is none, PQ003 while another range is being filled, PQ004 for a range that cannot be.
+-- Makes a schedule, given by its name or id, enqueue a task for each of its due times from from_at to before to_at
+-- that has none. Schedulers do it in parts, oldest first, whatever the schedule says about overlaps and whether it is
+-- paused or not.
+-- Raises PQ002 when there is no such schedule, PQ003 while another range is being filled, PQ004 for a range that is
+-- not valid.
 create or replace function pgqueue.backfill_schedule(name text, from_at timestamptz, to_at timestamptz) returns void
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -22,7 +24,7 @@ begin
         when to_at - from_at > interval '366 days' then 'a range is at most 366 days long'
     end;
     if wrong is not null then
-        raise exception 'this cannot be backfilled' using errcode = 'PQ004', hint = wrong;
+        raise exception 'this range of a schedule cannot be backfilled' using errcode = 'PQ004', hint = wrong;
     end if;
     if known.backfill_to is not null then
         raise exception 'schedule % is being backfilled', to_json(known.name)
@@ -33,5 +35,4 @@ end
 $$;
 
 comment on function pgqueue.backfill_schedule is
-    'Enqueues a task for each due time of a schedule, by its name or id, from from_at to before to_at, as far as '
-    'they have none.';
+    'Enqueues a task for each due time of a schedule, by its name or id, from from_at to before to_at that has none.';

@@ -1,7 +1,8 @@
--- Makes the schedules of an app be as its code declares them: makes those that are missing, changes those that differ, and pauses those
--- that it declared and no longer does; one that is declared again goes on. Whether a schedule is paused is otherwise left to people.
--- One that was made by hand, or by another app, is taken over. Each element: name, and all that patch_schedule takes.
--- Returns the names of those that it changed.
+-- Makes the schedules of an app match its code: creates those that are missing, changes those that differ, and pauses
+-- those that it declared before but no longer declares. One that is declared again continues. Apart from that, people
+-- decide whether a schedule is paused.
+-- A schedule that was created by hand, or by another app, is taken over. Each element: name, and all that
+-- patch_schedule takes. Returns the names of those that it changed.
 create or replace function pgqueue_private.declare_schedules(app text, declared jsonb) returns text[]
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp

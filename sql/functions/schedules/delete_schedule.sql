@@ -1,5 +1,6 @@
--- Deletes a schedule, named by its name or id, with its slots; its tasks stay. With versions only at one of these.
--- Returns whether it did. Raises PQ003 for one that the code of an app declares: it would come back.
+-- Deletes a schedule, given by its name or id, with its slots; its tasks stay. With versions, only if its version is
+-- one of these. Returns whether it did. Raises PQ003 for a schedule that the code of an app declares: it would come
+-- back.
 create or replace function pgqueue.delete_schedule(name text, versions bigint[] default null) returns boolean
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -22,5 +23,5 @@ end
 $$;
 
 comment on function pgqueue.delete_schedule is
-    'Deletes a schedule, by its name or id, and returns whether there was one, at one of the versions if any are '
-    'given; its tasks stay.';
+    'Deletes a schedule, by its name or id, only at one of the versions if any are given, and returns whether it did; '
+    'its tasks stay.';

@@ -1,6 +1,6 @@
--- Locks schedules that a scheduler is to look at, the longest due first, at most max_schedules of them, and gives what it needs to
--- plan their due times. Any number of schedulers at once: each gets others. The locks last to the end of the transaction, in which
--- fire_schedules is called.
+-- Locks schedules that are due for a scheduler, the longest due first, at most max_schedules of them, and returns
+-- what it needs to plan their due times. Any number of schedulers may call it at once: each gets different ones. The
+-- locks last to the end of the transaction, in which the scheduler calls fire_schedules.
 create or replace function pgqueue_private.due_schedules(max_schedules int)
 returns table (
     id uuid, version bigint, now_at timestamptz, cron text, timezone text, starts_at timestamptz, ends_at timestamptz,

@@ -1,7 +1,9 @@
--- Writes down the fates of due times of schedules, and enqueues the tasks of those whose fate is enqueued, in one transaction.
--- Each element: id (of the schedule), due_at, kind, fate and reason; each due time at most once. A due time that has been enqueued
--- before is left alone; one that was missed or skipped only ever becomes enqueued. The caller holds the locks of the schedules. Gives the schedules and the tasks that
--- were enqueued, in the order given, and the queues to ring.
+-- Records the fates of due times of schedules, and enqueues the tasks of those whose fate is enqueued, in one
+-- transaction.
+-- Each element: id (of the schedule), due_at, kind, fate and reason; each due time at most once. A due time that has
+-- been enqueued before stays as it is; one that was missed or skipped can only become enqueued. The caller holds the
+-- locks of the schedules. Returns the schedules and the tasks that were enqueued, in the order given, and the queues
+-- to ring.
 create or replace function pgqueue_private.fill_slots(decided jsonb, out schedule_ids uuid[], out task_ids uuid[], out queues text[])
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp

@@ -1,6 +1,6 @@
 -- The work of fire_schedules, all or none. failure: nothing can be enqueued, for this reason.
--- A due time that comes a minute (and the jitter) late was missed; what becomes of it is for the schedule to say, and so is what
--- becomes of one whose predecessors have not ended.
+-- A due time that is handled later than a minute (and the jitter) was missed. The schedule says what happens to it,
+-- and to one whose predecessors have not ended.
 create or replace function pgqueue_private.fire_planned(
     plans jsonb, failure text default null, out fired int, out task_ids uuid[], out queues text[]
 )
@@ -12,9 +12,9 @@ declare
     now constant timestamptz := pgqueue.clock();
     one record;
     slots timestamptz[];
-    late timestamptz;                               -- due before: missed
+    late timestamptz;                               -- a due time before this was missed
     due timestamptz;
-    place int;                                      -- of it among the slots
+    place int;                                      -- position of the due time among the slots
     fate text;
     reason text;
     alive uuid[];                                   -- predecessors; null: not looked for, {null}: enqueued here
@@ -50,7 +50,7 @@ begin
                 'reason', 'no scheduler ran when it was due, nor for those that followed until the next slot'
             );
         end if;
-        if waiting is not null then  -- it is the first in line
+        if waiting is not null then  -- the waiting due time comes first
             alive := open_tasks(one.id);
             if cardinality(alive) = 0 then
                 slots := waiting || slots;

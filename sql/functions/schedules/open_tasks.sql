@@ -1,4 +1,4 @@
--- The tasks of a schedule that have not ended, by the order of their due times. Those that have are not looked at again.
+-- The tasks of a schedule that have not ended, in the order of their due times. Ended ones are not looked at again.
 create or replace function pgqueue_private.open_tasks(schedule_id uuid) returns uuid[]
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp

@@ -1,11 +1,14 @@
--- Changes a schedule, which is made if there is none of this name, and returns the new version of its settings.
--- settings has cron or run_at, timezone, starts_at, ends_at, jitter_s, enabled, missed, missed_max, overlap, and of the task
--- type, payload, queue, priority, max_attempts, timeout_s, retry, expires_in_s, limit_key, cost, fairness_key: one that is given
--- takes the place of the old, null sets it back, one left out stays. What changes nothing leaves the version as it is.
--- With versions it changes only a schedule at one of these (0: that is not there yet); else nothing happens and the answer is
--- null. A cron expression is read by the next scheduler that looks, within a second: next_due_at is null until then, and what it
--- cannot read is shown as error. What was due when it is changed is due afterwards if the new settings say so.
--- Raises PQ003 for a change of what the code of an app declares, but to enabled; declared_by is for that app itself.
+-- Changes a schedule, creates it if there is none of this name, and returns the new version of its settings.
+-- settings has cron or run_at, timezone, starts_at, ends_at, jitter_s, enabled, missed, missed_max, overlap, and of
+-- the task type, payload, queue, priority, max_attempts, timeout_s, retry, expires_in_s, limit_key, cost,
+-- fairness_key: a value replaces the old one, null restores the default, and a setting that is left out stays. A call
+-- that changes nothing does not change the version.
+-- With versions, changes the schedule only at one of these (0: it does not exist yet); otherwise changes nothing and
+-- returns null. The next scheduler that looks reads the cron expression, within a second: until then next_due_at is
+-- null, and error shows what it cannot read. What was due when it is changed is due afterwards if the new settings
+-- say so.
+-- Raises PQ003 for a change of what the code of an app declares, except of enabled; declared_by is for that app
+-- itself.
 create or replace function pgqueue.patch_schedule(
     name text, settings jsonb, versions bigint[] default null, declared_by text default null
 ) returns bigint
@@ -21,7 +24,7 @@ declare
     wrong text;
 begin
     if jsonb_typeof(settings) is distinct from 'object' then
-        raise exception 'settings are no object' using errcode = 'PQ004', hint = 'such as {"type": "report", "cron": "0 9 * * 1-5"}';
+        raise exception 'settings must be a JSON object' using errcode = 'PQ004', hint = 'such as {"type": "report", "cron": "0 9 * * 1-5"}';
     end if;
     select key into unknown from jsonb_object_keys(settings) as key where key not in (
         'cron', 'run_at', 'timezone', 'starts_at', 'ends_at', 'jitter_s', 'enabled', 'missed', 'missed_max', 'overlap',
@@ -34,8 +37,8 @@ begin
 
     if (versions is null or 0 = any (versions)) and find_schedule(patch_schedule.name) is null then
         if name !~ '^[A-Za-z0-9_][A-Za-z0-9_.:@-]{0,99}$' or name ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
-            raise exception 'this is no name of a schedule'
-                using errcode = 'PQ004', hint = 'it is 1 to 100 of A-Z a-z 0-9 _ . : @ - and does not look like an id';
+            raise exception '% is not a valid name of a schedule', to_json(left(name, 100))
+                using errcode = 'PQ004', hint = 'a name is 1 to 100 of A-Z a-z 0-9 _ . : @ - and does not look like an id';
         end if;
         insert into schedule (id, name, created_at, after_at)
         values (new_id(id_bits(now), 0), patch_schedule.name, now, now)
@@ -95,7 +98,7 @@ begin
             then 'retry is a policy such as {"kind": "exponential", "base_s": 1, "cap_s": 3600, "jitter": "equal"}'
     end;
     if wrong is not null then
-        raise exception 'this is no schedule' using errcode = 'PQ004', hint = wrong;
+        raise exception 'the settings of the schedule are not valid' using errcode = 'PQ004', hint = wrong;
     end if;
     new.retry := nullif(new.retry, 'null');
     if new = old and old.version > 0 then
@@ -107,7 +110,7 @@ begin
         is distinct from (old.cron, old.run_at, old.timezone, old.starts_at, old.ends_at, old.jitter_s, old.enabled)
         or old.version = 0
     then
-        -- what is due already and has not been dealt with is left to the new settings
+        -- The new settings decide about what is already due and has not been handled.
         new.after_at := greatest(old.after_at, least(
             now, case when old.enabled then old.next_due_at - interval '1 microsecond' end
         ));
@@ -144,5 +147,5 @@ end
 $$;
 
 comment on function pgqueue.patch_schedule is
-    'Changes a schedule by a JSON object, in which null sets a setting back, and returns the new version; null: '
-    'the version was none of those given.';
+    'Changes a schedule by a JSON object, in which null restores a default, and returns its new version; null: its '
+    'version is not one of those given.';

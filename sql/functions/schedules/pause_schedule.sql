@@ -1,5 +1,5 @@
--- Lets a schedule, named by its name or id, enqueue nothing until resume_schedule. Due times that pass meanwhile are not made up for.
--- Raises PQ002 when there is none.
+-- Stops a schedule, given by its name or id, from enqueuing until resume_schedule. Due times that pass meanwhile are
+-- not made up for. Raises PQ002 when there is no such schedule.
 create or replace function pgqueue.pause_schedule(name text) returns void
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -13,4 +13,4 @@ end
 $$;
 
 comment on function pgqueue.pause_schedule is
-    'Lets a schedule, by its name or id, enqueue nothing until resume_schedule().';
+    'Stops a schedule, by its name or id, from enqueuing until resume_schedule().';

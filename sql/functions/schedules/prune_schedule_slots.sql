@@ -1,5 +1,5 @@
--- Deletes slots a week after their fate was decided, the oldest first, at most max_rows of them, and says how many. What a schedule
--- did last stays with it.
+-- Deletes slots a week after their fate was decided, the oldest first, at most max_rows of them, and returns how
+-- many. A schedule's row keeps what it did last.
 create or replace function pgqueue_private.prune_schedule_slots(max_rows int default 5000) returns int
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp

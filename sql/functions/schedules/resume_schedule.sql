@@ -1,4 +1,5 @@
--- Lets a paused schedule, named by its name or id, go on with the next due time from now. Raises PQ002 when there is none.
+-- Lets a paused schedule, given by its name or id, continue with its next due time from now. Raises PQ002 when there
+-- is no such schedule.
 create or replace function pgqueue.resume_schedule(name text) returns void
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -12,4 +13,4 @@ end
 $$;
 
 comment on function pgqueue.resume_schedule is
-    'Lets a paused schedule, by its name or id, go on with its next due time.';
+    'Lets a paused schedule, by its name or id, continue with its next due time.';

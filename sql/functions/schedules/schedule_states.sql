@@ -1,4 +1,4 @@
--- Each schedule asked for as the JSON text that the HTTP API gives out, in the order given; unknown ids have no row.
+-- The requested schedules as the JSON text that the HTTP API returns, in the order given; unknown ids have no row.
 create or replace function pgqueue_private.schedule_states(ids uuid[])
 returns table (id uuid, name text, version bigint, state text)
 language plpgsql stable

@@ -1,6 +1,6 @@
--- Sets what is given of a schedule and leaves the rest; makes the schedule if there is none of this name.
+-- Sets the given settings of a schedule and leaves the rest; creates the schedule if there is none of this name.
 -- select pgqueue.set_schedule('nightly', 'report', cron => '30 2 * * *', timezone => 'Europe/Berlin');
--- To set something back: pgqueue.patch_schedule('nightly', '{"ends_at": null}').
+-- To restore a default: pgqueue.patch_schedule('nightly', '{"ends_at": null}').
 create or replace function pgqueue.set_schedule(
     name text,
     type text default null,
@@ -41,5 +41,5 @@ as $$
 $$;
 
 comment on function pgqueue.set_schedule is
-    'Sets what is given of a schedule and leaves the rest (null), makes the schedule if there is none of this '
+    'Sets the given settings of a schedule and leaves the rest (null), creates the schedule if there is none of this '
     'name, and returns the version of its settings.';

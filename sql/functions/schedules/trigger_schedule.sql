@@ -1,5 +1,5 @@
--- Enqueues the task of a schedule, named by its name or id, now, whether it is paused and whatever it says of overlaps, and returns
--- the task's id. Its slot is due now. Raises PQ002 when there is none.
+-- Enqueues the task of a schedule, given by its name or id, now, whether it is paused or not and whatever it says
+-- about overlaps, and returns the task's id. Its slot is due now. Raises PQ002 when there is no such schedule.
 create or replace function pgqueue.trigger_schedule(name text) returns uuid
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp

@@ -1,5 +1,5 @@
--- Tells listeners that these tasks changed: ids only, a hint to look, packed into as few notifications as fit.
--- Called on its own, after commit, and only while finish, claim or progress said that someone watches.
+-- Tells listeners that these tasks changed. Sends only ids, a hint to look, packed into as few notifications as
+-- possible. Call it on its own, after commit, and only while finish, claim or progress say that someone is watching.
 create or replace function pgqueue_private.announce(task_ids uuid[]) returns void
 language sql
 as $$

@@ -1,7 +1,7 @@
--- Keeps what handlers log and stream. Each element: task_id, lease_id, seq (the lease's own counter), type ('log', as
--- without one, or 'text': a piece of what the handler writes), level, message, data.
--- One that is already there is left alone, so that a writer may send again what it is not sure of; one of an attempt
--- that lost its lease is forgotten, so that logs only grow at their end.
+-- Stores what handlers log and stream. Each element: task_id, lease_id, seq (the lease's own counter), type ('log',
+-- the default, or 'text': a piece of what the handler writes), level, message, data.
+-- An event that is already stored is ignored, so a writer may send again what it is not sure of. An event of an
+-- attempt that lost its lease is dropped, so logs only grow at their end.
 create or replace function pgqueue_private.append_events(events jsonb, out watched boolean)
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp

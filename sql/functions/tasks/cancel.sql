@@ -1,6 +1,6 @@
--- Cancels a task and returns its status after the call. A waiting task is cancelled at once; an active one is asked to
--- stop and becomes cancelled when its handler has stopped; a finished one stays what it is. Returns null when there is
--- no such task. unstarted: leave the task alone if it has been started.
+-- Cancels a task and returns its status after the call. A waiting task is cancelled at once; an active one is asked
+-- to stop and becomes cancelled when its handler has stopped; a finished one does not change. Returns null when there
+-- is no such task. unstarted: leaves the task alone if it has been started.
 create or replace function pgqueue.cancel(id uuid, reason text default null, unstarted boolean default false) returns text
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -29,7 +29,7 @@ begin
     else
         delete from delayed as d where d.ctid = token.at;
     end if;
-    -- reads the fact only now that its token is ours: a task that waits for it may have come meanwhile
+    -- Read the fact only now, under the lock of its token: a task that waits for it may have come meanwhile.
     select e.followed into followed
     from end_waiting(
         array[cancel.id], array[token.attempt], array['cancelled'], array[coalesce(reason, 'cancelled before it started')]

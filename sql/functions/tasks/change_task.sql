@@ -1,7 +1,7 @@
--- Changes what is given of a task, if it waits. status is the one that the task has afterwards (null: there is no such
--- task); changed says whether it waited. A task that becomes runnable, or gets another priority, takes its place behind
--- those that are there; a run_at in the past means at once. A blocked task keeps what it waits for: it has no run_at to
--- change. With if_match, the task changes only where its etag is one of these; otherwise this raises PQ005.
+-- Changes the given fields of a task, if it waits. status is its status afterwards (null: there is no such task);
+-- changed says whether it waited. A task that becomes runnable, or gets another priority, goes behind those in the
+-- queue; a run_at in the past means at once. A blocked task keeps what it waits for: it has no run_at to change. With
+-- if_match, changes the task only where its etag is one of these; otherwise raises PQ005.
 -- The fact changes under the lock of the token, which every claim takes first: see docs/adr/0006.
 create or replace function pgqueue_private.change_task(
     id uuid, priority int default null, run_at timestamptz default null, payload jsonb default null,
@@ -79,7 +79,7 @@ begin
 
     update task as t set
         priority = coalesce(change_task.priority, t.priority),
-        -- the run_at of a retry is its token's alone
+        -- Only the token holds the run_at of a retry.
         run_at = case
             when change_task.run_at is null or was = 'retrying' then t.run_at
             when change_task.run_at > now or t.run_at is not null then change_task.run_at

@@ -1,8 +1,8 @@
--- Completes an attempt inside the caller's own transaction, or raises PQ001, and then nothing of that transaction stays:
--- what a handler writes and that its task is completed become true in one commit, or neither does.
--- PQ001 when the lease no longer holds, and when a cancel was asked. Call it last and commit at once: until then the
--- task is locked, and a session that falls silent now is ended by the server after 15 s.
--- Returns whether someone watches (then announce the task after the commit).
+-- Completes an attempt inside the caller's own transaction, or raises PQ001 and so rolls that transaction back: what
+-- a handler writes and the completion of its task commit together, or neither does.
+-- Raises PQ001 when the lease no longer holds, and when a cancellation was requested. Call it last and commit at
+-- once: until then the task is locked, and the server ends a session that stays idle now after 15 s.
+-- Returns whether someone is watching (then announce the task after the commit).
 create or replace function pgqueue.complete_attempt(
     task_id uuid, lease_id bigint, result jsonb default null, progress jsonb default null
 ) returns boolean
@@ -28,7 +28,7 @@ begin
     where a.task_id = complete_attempt.task_id and a.lease_id = complete_attempt.lease_id;
     if outcome <> 'completed' then
         raise exception 'task % is to be cancelled', task_id
-            using errcode = 'PQ001', hint = 'a cancel was asked while it ran: stop working on it';
+            using errcode = 'PQ001', hint = 'its cancellation was requested while it ran: stop working on it';
     end if;
 
     perform set_config('idle_in_transaction_session_timeout', '15s', true);
@@ -37,5 +37,5 @@ end
 $$;
 
 comment on function pgqueue.complete_attempt is
-    'Completes a task in the caller''s own transaction and returns whether somebody watches it; raises PQ001 if '
+    'Completes a task in the caller''s own transaction and returns whether someone is watching it; raises PQ001 if '
     'the lease no longer holds or the task was cancelled.';

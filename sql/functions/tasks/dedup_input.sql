@@ -1,5 +1,5 @@
--- What enqueue_unique reads of each task given: its place, its key with the key's scope, and what it wants of the other.
--- remember_s: how long the key is kept after its task, lasting: as long as the task.
+-- What enqueue_unique reads of each given task: its position, its key with the key's scope, and what to do with the
+-- other task. remember_s: how long the key is kept after its task ends, lasting: as long as the task.
 create or replace function pgqueue_private.dedup_input(tasks jsonb, now timestamptz)
 returns table (
     n bigint, type text, payload jsonb, run_at timestamptz, key text, scope text, scope_name text, statuses text[],

@@ -1,7 +1,8 @@
--- Enqueues one task in the caller's transaction and returns its id. Once that commits the task is durable;
--- if it rolls back there never was one. Rings the doorbell only while an idle worker waits.
--- With depends_on it waits for these tasks; on_failure (cancel, run or fail) says what becomes of it when one of them does not complete.
--- With a dedup_key it may return another task's id instead, or raise PQ003: see enqueue_unique.
+-- Enqueues one task in the caller's transaction and returns its id. Once that commits the task is durable; if it
+-- rolls back, the task never existed. Rings the doorbell only while an idle worker waits.
+-- With depends_on, the task waits for these tasks; on_failure (cancel, run or fail) says what happens to it when one
+-- of them does not complete. With a dedup_key it may return another task's id instead, or raise PQ003: see
+-- enqueue_unique.
 create or replace function pgqueue.enqueue(
     type text,
     payload jsonb default '{}',

@@ -1,7 +1,7 @@
--- Stores tasks under a client's key, tasks and key in one transaction, so that the same request sent again within
--- 24 hours gives the same tasks. verdict: stored, replayed, reused (the key came with another request), in_flight.
--- places: the position of each task among the asked elements of the request; ids has one place for each, null where
--- the element was refused. verdicts: what enqueue_unique said of each, where any has a dedup_key; with strict a rejected one
+-- Stores tasks under a client's key, tasks and key in one transaction, so that the same request sent again within 24
+-- hours returns the same tasks. verdict: stored, replayed, reused (the key came with another request), in_flight.
+-- places: the position of each task in the request's list; ids has one element for each position, null where the task
+-- was refused. verdicts: what enqueue_unique said of each, where any has a dedup_key. With strict, a rejected one
 -- raises PQ003 and leaves the client's key free.
 create or replace function pgqueue_private.enqueue_idempotent(
     key text, request_hash bytea, tasks jsonb, places int[], asked int, user_id bigint default 0,

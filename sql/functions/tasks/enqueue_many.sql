@@ -1,10 +1,10 @@
 -- Stores tasks, all or none, in the caller's transaction, and returns their ids in the order given.
--- Each element: type, and optionally payload, queue, priority, run_at or delay_s, max_attempts, timeout_s, traceparent,
--- retry, expires_at or expires_in_s, dedup_key (kept, not looked at), limit_key, cost, fairness_key, batch_id, callback_url,
--- depends_on (see tie_tasks()). One in a batch raises PQ003 unless its batch is open.
--- What is not given comes from the type as its workers published it, and max_attempts then from the queue.
--- Tasks with a limit_key wait as blocked, out of the way of claims, where their key has no room.
--- Rings no doorbell: see ring().
+-- Each element: type, and optionally payload, queue, priority, run_at or delay_s, max_attempts, timeout_s,
+-- traceparent, retry, expires_at or expires_in_s, dedup_key (stored but not checked), limit_key, cost, fairness_key,
+-- batch_id, callback_url, depends_on (see tie_tasks()). A task in a batch raises PQ003 unless its batch is open.
+-- Values that are not given come from the type as its workers published it, and max_attempts then from the queue.
+-- Tasks with a limit_key wait as blocked, where claims do not see them, if their key has no room. Does not ring the
+-- doorbell: see ring().
 create or replace function pgqueue.enqueue_many(
     tasks jsonb, user_id bigint default 0, out ids uuid[], out created_at timestamptz, out queues text[]
 )
@@ -16,13 +16,13 @@ declare
     now constant timestamptz := pgqueue.clock();
     owner constant bigint := user_id;
     bits constant bigint := id_bits(now);
-    first_place constant bigint := nextval('pgqueue_private.ready_seq');  -- of a hundred thousand
+    first_place constant bigint := nextval('pgqueue_private.ready_seq');  -- the sequence steps by a hundred thousand
     impossible boolean;
     later boolean;
     keyed boolean;
     expires boolean;
     joins boolean;
-    tied uuid[];                                    -- those that depend on others
+    tied uuid[];                                    -- tasks that depend on others
 begin
     if jsonb_array_length(tasks) > 100000 then
         raise exception '% tasks in one call', jsonb_array_length(tasks)
@@ -46,7 +46,7 @@ begin
                 i.max_attempts,
                 t.max_attempts,
                 (
-                    -- once a call, and nearly always null: queues that say nothing cost a task nothing
+                    -- Read once a call, and nearly always null: queues without settings cost a task nothing.
                     (select jsonb_object_agg(q.name, q.max_attempts) from queue as q where q.max_attempts is not null)
                     ->> coalesce(i.queue, t.queue, 'default')
                 )::smallint,
@@ -71,7 +71,7 @@ begin
             )
         ) as i
         left join (
-            -- true for all, and the planner takes them for few: it hashes the types then, and not the tasks
+            -- Always true, but the planner expects few rows: so it hashes the types, not the tasks.
             select * from task_type as known where known.name || '' = known.name
         ) as t on t.name = i.type
         returning
@@ -96,8 +96,8 @@ begin
         coalesce(array_agg(id order by id), '{}'),
         now,
         coalesce(array_agg(distinct queue) filter (where seq is not null and limit_key is null), '{}'),
-        -- here and not in constraints: those are read from the catalogue again by every insert.
-        -- NaN and infinite seconds are more than any number
+        -- Checked here and not in constraints: every insert reads those from the catalogue again.
+        -- NaN and infinite seconds compare as more than any number.
         bool_or(
             priority not between 0 and 10
             or max_attempts not between 1 and 1000
@@ -123,7 +123,7 @@ begin
         perform refuse_tasks(tasks);
     end if;
 
-    -- what few tasks have is a statement of its own: in the one above it would cost each call the time of many tasks
+    -- What few tasks have gets statements of its own: in the one above it would cost each call the time of many tasks.
     if keyed then
         queues := queues || place_keyed(ids);
     end if;
@@ -149,5 +149,5 @@ end
 $$;
 
 comment on function pgqueue.enqueue_many is
-    'Enqueues tasks, all or none, in the caller''s transaction, given as a JSON array of objects with the words of'
-    ' enqueue(), and returns their ids in the order given; dedup_key is not looked at.';
+    'Enqueues tasks, all or none, in the caller''s transaction, from a JSON array of objects with the arguments of '
+    'enqueue(), and returns their ids in the order given; ignores dedup_key.';

@@ -1,13 +1,14 @@
--- Stores tasks in the caller's transaction as enqueue_many does, except for those whose dedup_key is taken: while the newest
--- task with the key is in one of dedup_statuses (by default all that are not final; with dedup_window_s all but failed and
--- cancelled) and, with dedup_window_s, was created within so many seconds. However many write at once, a key never gets two.
--- Keys are apart by user and by type, or by queue if dedup_scope is 'queue'. on_conflict says what becomes of a task that
--- meets another: return: the other is given instead; replace: the other takes its payload and its run_at, if it waits;
--- debounce: the same, but it must come with a delay; reject: nothing is stored, with strict of the whole call (PQ003, its
--- detail is the other's id).
--- Gives for each task its id, or the other's, and a verdict: stored, returned, replaced or rejected.
--- Writers of a key take turns until they commit. They wait for its row and not for an advisory lock: a transaction may hold
--- any number of rows. Each call locks in the same order, so no two calls wait for each other.
+-- Stores tasks in the caller's transaction as enqueue_many does, except those whose dedup_key is taken: while the
+-- newest task with the key is in one of dedup_statuses (by default all that are not final; with dedup_window_s all
+-- but failed and cancelled) and, with dedup_window_s, was created within so many seconds. However many callers write
+-- at once, a key never gets two tasks.
+-- Keys are separate by user and by type, or by queue if dedup_scope is 'queue'. on_conflict says what happens to a
+-- task whose key is taken. return: the other task's id is returned instead. replace: the other task takes its payload
+-- and its run_at, if it waits. debounce: the same, but the new task must have a delay. reject: the task is not
+-- stored, and with strict the whole call fails (PQ003, its detail is the other's id).
+-- Returns for each task its id, or the other's, and a verdict: stored, returned, replaced or rejected.
+-- Writers of a key take turns until they commit. They wait for its row and not for an advisory lock: a transaction
+-- may hold any number of rows. Each call locks in the same order, so two calls never wait for each other.
 create or replace function pgqueue.enqueue_unique(
     tasks jsonb, user_id bigint default 0, strict boolean default true,
     out ids uuid[], out created_at timestamptz, out queues text[], out verdicts text[]
@@ -22,7 +23,7 @@ declare
     asked constant int := jsonb_array_length(tasks);
     wrong text;
     item record;
-    twin int;                                       -- the place of the key's newest task, if this call stores it
+    twin int;                                       -- the position of the key's newest task, if this call stores it
     known_ids uuid[];
     others jsonb;                                   -- type and status by id
     known_id uuid;
@@ -32,7 +33,7 @@ declare
     twins int[] := array_fill(null::int, array[asked]);
     stored record;
     n_stored int := 0;
-    places int[];                                   -- among those that are stored, for what depends on them
+    places int[];                                   -- position among the stored tasks, for the tasks that depend on them
 begin
     ids := array_fill(null::uuid, array[asked]);
     verdicts := array_fill('stored'::text, array[asked]);
@@ -62,10 +63,10 @@ begin
     order by i.n
     limit 1;
     if found then
-        raise exception 'this cannot be kept unique' using errcode = 'PQ004', hint = wrong;
+        raise exception 'the dedup settings of a task are not valid' using errcode = 'PQ004', hint = wrong;
     end if;
 
-    -- locks a row that is there in any case, also where the condition leaves it as it is
+    -- This locks an existing row in any case, even where the condition leaves it unchanged.
     insert into dedup as d (user_id, scope, scope_name, key, created_at, expires_at, lasting)
     select owner, i.scope, i.scope_name, i.key, now, now + max(i.remember_s) * interval '1 second', bool_or(i.lasting)
     from dedup_input(tasks, now) as i
@@ -77,7 +78,7 @@ begin
         lasting = d.lasting or excluded.lasting
     where d.expires_at < d.created_at + (excluded.expires_at - excluded.created_at) or excluded.lasting > d.lasting;
 
-    -- statements of their own, so that they see what the one who held the locks has committed
+    -- Separate statements, so that they see what the previous holder of the locks has committed.
     select array_agg(d.task_id) into known_ids
     from dedup_input(tasks, now) as i
     cross join lateral (
@@ -118,7 +119,7 @@ begin
         if known_status = any (item.statuses) and coalesce(known_at > now - item.window_s * interval '1 second', true) then
             ids[item.n] := known_id;
             twins[item.n] := twin;
-            -- a payload is of its type: with scope queue the other may be of another
+            -- A payload belongs to its type, and with scope queue the other task may have another type.
             verdicts[item.n] := case
                 when item.on_conflict = 'return' then 'returned'
                 when item.on_conflict = 'reject' or item.type <> known_type then 'rejected'
@@ -175,7 +176,7 @@ begin
         end if;
     end loop;
 
-    -- names the newest task of each key; an insert, because that goes by the index whatever the planner believes
+    -- Record the newest task of each key. An insert uses the index, whatever the planner believes.
     insert into dedup as d (user_id, scope, scope_name, key, task_id, created_at, expires_at, lasting)
     select
         owner, i.scope, i.scope_name, i.key,
@@ -201,5 +202,5 @@ end
 $$;
 
 comment on function pgqueue.enqueue_unique is
-    'Enqueues tasks as enqueue_many() does unless their dedup_key is taken, and returns for each its id, or that '
-    'of the task that has the key, and what happened: stored, returned, replaced or rejected.';
+    'Enqueues tasks as enqueue_many() does unless their dedup_key is taken, and returns for each its id, or that of '
+    'the task that has the key, and what happened: stored, returned, replaced or rejected.';

@@ -1,6 +1,6 @@
--- Cancels the tasks that were to start by now and have not, longest due first, at most max_tasks of them, any number of
--- callers at once. A claim never runs an expired task either, so that none starts late where nobody calls this in time.
--- Returns how many were looked at.
+-- Cancels tasks whose time to start has passed, longest overdue first, at most max_tasks of them. Any number of
+-- callers may do it at once. A claim never runs an expired task either, so none starts late even where nobody calls
+-- this in time. Returns how many it looked at.
 create or replace function pgqueue_private.expire(max_tasks int) returns int
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp

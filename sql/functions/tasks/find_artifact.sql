@@ -1,4 +1,5 @@
--- A file that a task may work on: an upload by its id, or one that a task made by the task's id and its name. PQ002 when there is none.
+-- A file that a task may work on: an upload by its id, or a file that a task made, by the task's id and its name.
+-- Raises PQ002 when there is none.
 create or replace function pgqueue_private.find_artifact(
     upload_id uuid default null, task_id uuid default null, name text default null,
     out file_name text, out content_type text, out size bigint, out sha256 text

@@ -1,5 +1,6 @@
--- True when an earlier attempt left something that the next one is to be given.
--- Not in SQL: that would be inlined into claim, which would then open the partitions although only requeued tasks ask.
+-- True when an earlier attempt left checkpoints for the next one.
+-- Not a SQL function: that would be inlined into claim, which would then open the partitions although only requeued
+-- tasks ask.
 create or replace function pgqueue_private.has_checkpoints(task_id uuid) returns boolean
 language plpgsql stable
 as $$

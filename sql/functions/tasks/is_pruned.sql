@@ -1,5 +1,5 @@
--- Whether a task with this id was there once and had its time, as far as can be told: it is not there, and of the day that its
--- id names something was pruned. An id of such a day that never was cannot be told apart from one that was.
+-- Whether a task with this id once existed and was pruned, as far as its id tells: there is no such task, and part of
+-- the day that its id names was pruned. An id of such a day that never existed looks the same.
 create or replace function pgqueue.is_pruned(id uuid) returns boolean
 language plpgsql stable
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -12,4 +12,4 @@ end
 $$;
 
 comment on function pgqueue.is_pruned is
-    'Whether a task that is not there was there once and had its time, as far as its id tells.';
+    'Whether there is no such task any more because it was pruned, as far as its id tells.';

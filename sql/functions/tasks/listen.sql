@@ -1,5 +1,5 @@
--- Says that the named process listens on a channel for the next seconds, so that its writers notify;
--- 0 seconds: it no longer does.
+-- Records that the named process listens on a channel for the next seconds, so that its writers notify; 0 seconds: it
+-- no longer listens.
 create or replace function pgqueue_private.listen(name text, channel text, seconds float8) returns void
 language sql
 as $$

@@ -1,4 +1,5 @@
--- The place of each task of a request among those of it that are stored; of one that stands for another of them, that one's.
+-- The position of each task of a request among its stored tasks; a task that another one of the request stands in for
+-- gets that one's position.
 create or replace function pgqueue_private.places_of(verdicts text[], twins int[]) returns int[]
 language sql immutable
 as $$

@@ -1,5 +1,6 @@
--- Deletes keys that no task can meet any more: those whose task ended and is not remembered, or is gone. Looks at most at
--- max_rows that are due, and says how many it did; one that must stay is looked at again when it is twice as old.
+-- Deletes keys that no task can meet any more: those whose task ended and is not remembered, or is gone. Looks at no
+-- more than max_rows that are due, and returns how many it looked at. It looks at a key that must stay again when the
+-- key is twice as old.
 create or replace function pgqueue_private.prune_dedup(max_rows int default 1000) returns int
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -12,7 +13,7 @@ begin
     due := array(
         select d.ctid from dedup as d where d.expires_at <= now order by d.expires_at limit max_rows for update skip locked
     );
-    -- in a statement of its own, so that it sees where the tasks of the locked rows are
+    -- A separate statement, so that it sees where the tasks of the locked rows are now.
     with looked as materialized (
         select
             d.ctid as at,

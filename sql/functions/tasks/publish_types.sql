@@ -1,6 +1,7 @@
--- Publishes the types that an app knows, and their queues, so that the API can check payloads without its code.
--- Each element: name, queue, max_attempts, retry, timeout_s, description, payload_schema, result_schema, and queue_settings: what a
--- queue that is made here begins with, as patch_queue takes it. One that is there keeps what people made of it.
+-- Publishes the types that an app knows, and their queues, so that the API can check payloads without the app's code.
+-- Each element: name, queue, max_attempts, retry, timeout_s, description, payload_schema, result_schema, and
+-- queue_settings: the first settings of a queue that is created here, as patch_queue takes them. An existing queue
+-- keeps its settings.
 create or replace function pgqueue_private.publish_types(types jsonb) returns void
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -11,7 +12,7 @@ declare
     made record;
 begin
     if exists (select from jsonb_array_elements(types) as t where not retry_fits(nullif(t -> 'retry', 'null'))) then
-        raise exception 'a type has no retry policy in its retry'
+        raise exception 'the retry of a type must be a retry policy'
             using errcode = 'PQ004', hint = 'such as {"kind": "exponential", "base_s": 1, "cap_s": 3600, "jitter": "equal"}';
     end if;
     insert into task_type as known (

@@ -1,4 +1,4 @@
--- The n-th MiB (from 0) of a file that find_artifact found; PQ002 when it is gone meanwhile.
+-- The n-th MiB (from 0) of a file that find_artifact found. Raises PQ002 when it has gone meanwhile.
 create or replace function pgqueue_private.read_artifact(
     n int, upload_id uuid default null, task_id uuid default null, name text default null
 ) returns bytea

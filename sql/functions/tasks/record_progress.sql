@@ -1,5 +1,5 @@
--- Records the latest progress of running attempts, each only by the holder of its lease.
--- Each element: task_id, lease_id, percent, message. Returns the leases that no longer hold, and whether someone watches.
+-- Records the latest progress of running attempts, each only by the holder of its lease. Each element: task_id,
+-- lease_id, percent, message. Returns the leases that no longer hold, and whether anyone is watching.
 create or replace function pgqueue_private.record_progress(updates jsonb, out refused bigint[], out watched boolean)
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp

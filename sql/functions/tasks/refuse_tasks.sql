@@ -1,5 +1,5 @@
--- Raises PQ004 for the first of these tasks that has a value out of range, and says which value that is: for enqueue_many, which
--- only knows that there is one. Places count from 0.
+-- Raises PQ004 for the first of these tasks that has a value out of range, and names that value. For enqueue_many,
+-- which only knows that there is one. Positions count from 0.
 create or replace function pgqueue_private.refuse_tasks(tasks jsonb) returns void
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp

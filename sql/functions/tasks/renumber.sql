@@ -1,5 +1,5 @@
--- A depends_on whose places in the request are those among the tasks that are stored, places; one of a task that is not stored
--- becomes the id of the task that stands for it.
+-- Renumbers a depends_on: a position in the request becomes the position among the stored tasks (places); a task that
+-- is not stored becomes the id of the task that stands in for it.
 create or replace function pgqueue_private.renumber(depends_on jsonb, places int[], ids uuid[]) returns jsonb
 language sql immutable
 as $$

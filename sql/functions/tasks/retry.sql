@@ -12,13 +12,13 @@ declare
     token tid;
     status text;
 begin
-    -- while its day is being pruned, what ended stays so; then it is there or it is not
+    -- Wait while its day is being pruned: afterwards the task is either there or gone.
     perform pg_advisory_xact_lock_shared(hashtextextended('pgqueue:day:' || day_of(retry.id), 0));
     select * into found_task from task as t where t.id = retry.id;
     if not found then
         return null;
     end if;
-    -- two retries of one task take turns
+    -- Two retries of one task take turns.
     perform pg_advisory_xact_lock(hashtextextended('pgqueue:retry:' || found_task.id, 0));
 
     select d.ctid into token from delayed as d where d.task_id = found_task.id and d.status = 'retrying' for update;
@@ -30,7 +30,7 @@ begin
         end if;
         select * into ended from attempt as a where a.task_id = found_task.id order by a.lease_id desc limit 1;
         if found_task.expires_at is not null and ended.attempt = 0 then
-            ended.attempt := 1;  -- counts as started: its time is not asked about again
+            ended.attempt := 1;  -- count it as started, so that its expiry is not checked again
         end if;
         insert into delayed (task_id, run_at, priority, attempt, budget, queue, status)
         values (
@@ -38,9 +38,9 @@ begin
             found_task.queue, 'queued'
         )
         returning ctid into token;
-        -- nobody is to release it any more: it runs
+        -- It runs now, so nothing may release it later.
         delete from blocker as b where b.child_id = found_task.id;
-        -- it is no longer among what ended
+        -- It is no longer an ended task.
         delete from dead_letter as d where d.task_id = found_task.id;
         insert into rollup_flush (minute, created_minute, n, final, queue, type, outcome, waits, runs)
         values (
@@ -59,5 +59,5 @@ end
 $$;
 
 comment on function pgqueue.retry is
-    'Runs a failed or cancelled task again, with as many attempts as at first, or a retrying one now, and returns'
-    ' its status; null: there is no such task.';
+    'Runs a failed or cancelled task again, with its original number of attempts, or a retrying one now, and returns '
+    'its status; null: there is no such task.';

@@ -1,6 +1,6 @@
--- Rings the doorbell of idle workers, if any waits: a hint that these queues hold runnable tasks. It names as many of them
--- as a notification holds; the poll finds the others.
--- Called on its own, after commit: NOTIFY inside the writing transaction would serialise commits.
+-- Rings the doorbell of idle workers, if any waits: a hint that these queues hold runnable tasks. It names as many of
+-- them as a notification holds; the poll finds the others.
+-- Call it on its own, after commit: NOTIFY inside the writing transaction would serialise commits.
 create or replace function pgqueue_private.ring(queues text[]) returns void
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp

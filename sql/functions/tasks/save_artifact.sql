@@ -1,4 +1,4 @@
--- Keeps a file that an attempt made, in place of one of the same name, only while its lease holds (else PQ001).
+-- Stores a file that an attempt made, replacing one of the same name, only while its lease holds (else PQ001).
 create or replace function pgqueue_private.save_artifact(
     task_id uuid, lease_id bigint, name text, content_type text, data bytea
 ) returns void

@@ -1,6 +1,6 @@
--- Keeps what a task is to remember under a name, in place of what it had there, only while the lease holds (else PQ001):
--- the result of a step under the step's name, the last checkpoint under ''. A task remembers at most 1,000 names
--- and 4 MiB of JSON text (else PQ004), so that its next attempt can load all of it at once.
+-- Stores what a task remembers under a name, replacing what it had there, only while the lease holds (else PQ001):
+-- the result of a step under the step's name, the last checkpoint under ''. A task remembers at most 1,000 names and
+-- 4 MiB of JSON text (else PQ004), so that its next attempt can load all of it at once.
 create or replace function pgqueue.save_checkpoint(task_id uuid, lease_id bigint, name text, data jsonb) returns void
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -36,5 +36,5 @@ end
 $$;
 
 comment on function pgqueue.save_checkpoint is
-    'Remembers data for the next attempt of a task under a name (empty: its last checkpoint); raises PQ001 if the'
-    ' lease no longer holds.';
+    'Stores data for the next attempt of a task under a name (empty: its last checkpoint); raises PQ001 if the lease '
+    'no longer holds.';

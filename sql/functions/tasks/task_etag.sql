@@ -1,4 +1,5 @@
--- The ETag of what can be changed of a task: the same as long as nobody changes it and it does not move on.
+-- The ETag of the fields of a task that can be changed: it stays the same until someone changes them or the task
+-- moves on.
 create or replace function pgqueue_private.task_etag(
     status text, priority smallint, run_at timestamptz, attempt smallint, lease_id bigint
 ) returns text

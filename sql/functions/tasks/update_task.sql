@@ -1,6 +1,6 @@
--- Changes the priority or the run_at of a task that waits, and returns its status after the call; null when there is no such
--- task. A run_at in the past, such as pgqueue.clock(), makes it runnable at once. Raises PQ003 for a task that does not wait,
--- PQ005 for one that if_match does not name any more: an ETag of the HTTP API.
+-- Changes the priority or the run_at of a task that waits, and returns its status after the call; null when there is
+-- no such task. A run_at in the past, such as pgqueue.clock(), makes it runnable at once. Raises PQ003 for a task
+-- that does not wait, and PQ005 when the task no longer has an ETag in if_match, as the HTTP API shows it.
 create or replace function pgqueue.update_task(
     id uuid, priority int default null, run_at timestamptz default null, if_match text[] default null
 ) returns text

@@ -1,4 +1,4 @@
--- The one clock of the service: no process's own clock decides anything.
+-- The only clock of the service: no process's own clock decides anything.
 -- Inlined into its callers, so it costs what clock_timestamp() costs.
 create or replace function pgqueue.clock() returns timestamptz
 language sql volatile parallel safe

@@ -1,4 +1,5 @@
--- For tests: sets the whole service's clock off by an interval, in this database, for everyone, until set back to 0.
+-- For tests: shifts the clock of the whole service by an interval, in this database, for everyone, until it is set
+-- back to 0.
 create or replace function pgqueue_private.shift_clock(offset_by interval) returns void
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp

@@ -1,5 +1,5 @@
--- Begins an upload and returns its id. Its pieces come by append_upload; it is there once finish_upload has returned.
--- One that has not arrived within within_s is deleted by prune_uploads.
+-- Begins an upload and returns its id. append_upload adds its pieces; the upload can be used once finish_upload has
+-- returned. prune_uploads deletes an upload that has not arrived within within_s.
 create or replace function pgqueue_private.begin_upload(
     name text, content_type text, within_s float8, user_id bigint default 0
 ) returns uuid
@@ -18,9 +18,9 @@ begin
 
     if to_regclass('pgqueue_private.' || partition) is null then
         perform pg_advisory_xact_lock(hashtextextended('pgqueue:upload_days', 0));
-        -- not to_regclass: a lock of this kind does not make a session forget what was not there before
+        -- Not to_regclass: this kind of lock does not make a session forget that a table did not exist before.
         if not exists (select from pg_class as c where c.relname = partition and c.relnamespace = 'pgqueue_private'::regnamespace) then
-            -- attached, not created in place, as the days of tasks are: nobody waits
+            -- Attached, not created in place, like the days of tasks: nobody waits.
             execute format(
                 'create table pgqueue_private.%I (like pgqueue_private.upload_chunk including defaults including constraints including storage)', partition
             );

@@ -1,11 +1,11 @@
--- Deletes an upload, whole or arriving, with all that came of it, and says whether there was one.
+-- Deletes an upload, whole or arriving, with all its pieces, and returns whether there was one.
 create or replace function pgqueue_private.delete_upload(id uuid) returns boolean
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 begin
-    -- the upload first: a piece that arrives meanwhile waits for this lock and then finds no upload
+    -- Delete the upload first: a piece that arrives meanwhile waits for this lock and then finds no upload.
     delete from upload as u where u.id = delete_upload.id;
     if not found then
         return false;

@@ -1,5 +1,6 @@
--- Deletes up to most uploads whose time is over, and those that did not arrive in theirs, and drops one day of pieces that none needs.
--- Returns how many of these it did: call again while it is most or more. A whole upload's pieces stay until their day is dropped.
+-- Deletes up to `most` uploads that have expired or did not arrive in time, and drops one day of pieces that no
+-- upload needs. Returns how many of these it did: call again while it is `most` or more. The pieces of a whole upload
+-- stay until their day is dropped.
 create or replace function pgqueue_private.prune_uploads(most int default 100) returns int
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp

@@ -1,5 +1,5 @@
--- Subscribes a URL to events, of all queues and types or of those named, and returns the id. It holds for what happens from the
--- commit on. What is sent is signed with a secret of its own: see webhook_secrets().
+-- Subscribes a URL to events, of all queues and types or of those named, and returns the id. It applies to what
+-- happens from the commit on. Deliveries are signed with a secret of its own: see webhook_secrets().
 create or replace function pgqueue.create_webhook(
     url text,
     events text[] default array['task.completed', 'task.failed', 'task.cancelled'],

@@ -1,5 +1,5 @@
--- Deletes a webhook and its secrets, and says whether there was one; with versions only one that is at one of these. What waits to
--- be sent to it is cancelled when it is due; what was sent stays in the log until that is pruned.
+-- Deletes a webhook and its secrets, and returns whether it did; with versions, only if its version is one of these.
+-- Pending deliveries are cancelled when they are due; sent ones stay in the log until that is pruned.
 create or replace function pgqueue.delete_webhook(id uuid, versions bigint[] default null) returns boolean
 language sql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -13,4 +13,4 @@ as $$
 $$;
 
 comment on function pgqueue.delete_webhook is
-    'Deletes a webhook with its secrets and returns whether there was one, at one of the versions if any are given.';
+    'Deletes a webhook with its secrets, only at one of the versions if any are given, and returns whether it did.';

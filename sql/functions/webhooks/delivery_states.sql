@@ -1,4 +1,5 @@
--- Each delivery asked for as the JSON text that the HTTP API gives out, in the order asked; unknown ids have no row.
+-- The requested deliveries as the JSON text that the HTTP API returns, in the order requested; unknown ids have no
+-- row.
 create or replace function pgqueue_private.delivery_states(ids uuid[])
 returns table (id uuid, webhook_id uuid, status text, state text)
 language plpgsql stable

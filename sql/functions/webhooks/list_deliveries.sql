@@ -1,5 +1,6 @@
--- The deliveries of a webhook, without an id those of callback URLs, latest first, as JSON text. Looks at 2,000 at most in a call:
--- so a page by status may come short and still have a next, which is the place to go on before.
+-- The deliveries of a webhook, or without an id those of callback URLs, latest first, as JSON text. Looks at no more
+-- than 2,000 in a call, so a page by status may be short and still have a next, the position before which to
+-- continue.
 create or replace function pgqueue_private.list_deliveries(
     webhook_id uuid, status text, before uuid, most int, out items text[], out next uuid
 )
@@ -12,7 +13,7 @@ declare
     looked uuid[];
     found uuid[];
 begin
-    if webhook_id is null then  -- a comparison that holds for null has no index
+    if webhook_id is null then  -- a comparison that matches null cannot use an index
         looked := array(
             select d.id from webhook_delivery as d
             where d.webhook_id is null and (before is null or d.id < before)

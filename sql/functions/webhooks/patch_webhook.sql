@@ -1,6 +1,6 @@
--- Changes what is given of a webhook (url, events, queues, types, description, enabled) and returns its new version; null for
--- queues and types stands for all. What waits to be sent goes to the new URL. With versions it changes only one that is at one of
--- these; else nothing happens and the answer is null. Raises PQ002 when there is none.
+-- Changes the given settings of a webhook (url, events, queues, types, description, enabled) and returns its new
+-- version; null for queues and types stands for all. Pending deliveries go to the new URL. With versions, changes it
+-- only at one of these; otherwise changes nothing and returns null. Raises PQ002 when there is no such webhook.
 create or replace function pgqueue.patch_webhook(id uuid, settings jsonb, versions bigint[] default null) returns bigint
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -11,7 +11,7 @@ declare
     unknown text;
 begin
     if jsonb_typeof(settings) is distinct from 'object' then
-        raise exception 'settings are no object' using errcode = 'PQ004', hint = 'such as {"enabled": false}';
+        raise exception 'settings must be a JSON object' using errcode = 'PQ004', hint = 'such as {"enabled": false}';
     end if;
     select key into unknown from jsonb_object_keys(settings) as key where key not in (
         'url', 'events', 'queues', 'types', 'description', 'enabled'
@@ -48,4 +48,4 @@ end
 $$;
 
 comment on function pgqueue.patch_webhook is
-    'Changes a webhook by a JSON object and returns its new version; null: the version was none of those given.';
+    'Changes a webhook by a JSON object and returns its new version; null: its version is not one of those given.';

@@ -1,5 +1,6 @@
--- Writes a try into the log of its delivery, which is at this status then. gone: the receiver answered 410, so its webhook is
--- disabled. A try has response_status, duration_s, response (the beginning of what came back) and error, each may be null.
+-- Adds a try to the log of its delivery, whose status it sets. gone: the receiver answered 410, so its webhook is
+-- disabled. A try has response_status, duration_s, response (the beginning of the answer) and error; each may be
+-- null.
 create or replace function pgqueue_private.record_delivery(
     delivery_id uuid, status text, try jsonb default null, gone boolean default false
 ) returns void

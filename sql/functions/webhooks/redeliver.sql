@@ -1,5 +1,5 @@
--- Sends what a delivery holds again, under the same webhook-id, with all tries before it. Raises PQ002 when it is no longer
--- kept, PQ003 while it is still being tried, or when its webhook is disabled or deleted.
+-- Sends a delivery again, under the same webhook-id, and keeps all its earlier tries. Raises PQ002 when the delivery
+-- is no longer stored, PQ003 while it is still being tried, or when its webhook is disabled or deleted.
 create or replace function pgqueue.redeliver(delivery_id uuid) returns void
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -24,7 +24,7 @@ begin
                 using errcode = 'PQ003', hint = 'enable it first';
         end if;
     end if;
-    delete from dead_letter as l where l.task_id = delivery.task_id;  -- it is on its way again
+    delete from dead_letter as l where l.task_id = delivery.task_id;  -- the delivery is pending again
     perform send_webhooks(
         jsonb_build_array(jsonb_build_object(
             'id', delivery.id, 'webhook_id', delivery.webhook_id, 'url', coalesce(receiver.url, delivery.url), 'event', delivery.event,
@@ -35,4 +35,4 @@ begin
 end
 $$;
 
-comment on function pgqueue.redeliver is 'Sends what a delivery holds again, under the same webhook-id.';
+comment on function pgqueue.redeliver is 'Sends a delivery again, under the same webhook-id.';

@@ -1,6 +1,6 @@
--- Replaces the secret of a webhook, or without an id that of the callback URLs, and returns the new one. For overlap_s seconds
--- what is sent is signed with both, so that its receiver may change over in peace; 0: the old one is void at once.
--- A third one that still overlaps is void at once. Raises PQ002 when there is no such webhook.
+-- Replaces the secret of a webhook, or without an id that of the callback URLs, and returns the new one. For
+-- overlap_s seconds, deliveries are signed with both, so that the receiver has time to change over; 0: the old one is
+-- void at once. A third one that still overlaps is void at once. Raises PQ002 when there is no such webhook.
 create or replace function pgqueue.rotate_webhook_secret(
     webhook_id uuid default null, overlap_s float8 default 86400, user_id bigint default 0
 ) returns text
@@ -13,7 +13,8 @@ declare
     fresh constant text := new_webhook_secret();
 begin
     if not coalesce(overlap_s between 0 and 2592000, false) then
-        raise exception 'this is no overlap' using errcode = 'PQ004', hint = 'it is 0 to 2,592,000 seconds: 30 days';
+        raise exception 'overlap_s must be 0 to 2,592,000 seconds (30 days); got %', overlap_s
+            using errcode = 'PQ004', hint = 'send a value in this range';
     end if;
     if rotate_webhook_secret.webhook_id is not null then
         perform from webhook as w

@@ -1,7 +1,8 @@
--- Stores what is to be sent, and enqueues a task for each that sends it, in the caller's transaction. Returns the ids in the order given.
--- Each element: webhook_id (null: a callback_url's), url, event, subject_id, and body, the JSON text that is sent; id, where it is sent again.
--- A task of its own in a queue of its own: 8 tries over 27 hours, and then a dead letter. No user's worker serves that queue,
--- and no host gets more than 10 at once, or what the queue's per_key says.
+-- Stores deliveries, and enqueues a task that sends each of them, in the caller's transaction. Returns the ids in the
+-- order given. Each element: webhook_id (null: a callback_url's), url, event, subject_id, and body, the JSON text to
+-- send; id, where it is sent again.
+-- Each delivery has its own task in a separate queue: 8 tries over 27 hours, and then a dead letter. No user's worker
+-- serves that queue, and no host gets more than 10 at once, or what the queue's per_key says.
 create or replace function pgqueue_private.send_webhooks(messages jsonb, user_id bigint default 0) returns uuid[]
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -16,7 +17,7 @@ begin
     if jsonb_array_length(messages) = 0 then
         return '{}';
     end if;
-    -- a receiver that is slow holds so many places and no more: see docs/limits.md
+    -- This bounds how many slots a slow receiver can hold: see docs/limits.md.
     insert into queue (name, created_at, per_key) values ('pgqueue.webhooks', now, '{"concurrency": 10}') on conflict do nothing;
 
     select array_agg(coalesce((m.message ->> 'id')::uuid, new_id(bits, m.n)) order by m.n) into ids

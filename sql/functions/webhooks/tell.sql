@@ -1,5 +1,5 @@
--- Tells the webhooks that subscribe to an event of it, in the caller's transaction. One that names queues hears of what is of
--- these, one that names types of nothing but tasks.
+-- Sends an event to the webhooks that subscribe to it, in the caller's transaction. A webhook that names queues gets
+-- only the events of these, one that names types gets only events of tasks.
 create or replace function pgqueue_private.tell(
     event text, at timestamptz, data json, queue text default null, subject_id uuid default null, callback_url text default null,
     user_id bigint default 0

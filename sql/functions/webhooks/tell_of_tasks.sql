@@ -1,6 +1,7 @@
--- Tells of tasks that these attempts (null: the last one of each) ended for good: with callbacks the callback_url of each, else the webhooks that subscribe to it.
--- Called in the transaction that ended them. An attempt that did not end its task is passed over, and so are tasks that send
--- webhooks themselves. A result of more than 16 KiB of text is left out (result_omitted), and so is the traceback.
+-- Reports tasks that these attempts (null: the last one of each) ended for good: with callbacks, to the callback_url
+-- of each, otherwise to the webhooks that subscribe to the event. Call it in the transaction that ended them.
+-- It skips an attempt that did not end its task, and tasks that send webhooks themselves. It leaves out a result of
+-- more than 16 KiB of text (result_omitted), and the traceback.
 create or replace function pgqueue_private.tell_of_tasks(
     task_ids uuid[], lease_ids bigint[] default null, callbacks boolean default false
 ) returns void

@@ -1,5 +1,5 @@
--- Sends a webhook the event webhook.test, whatever it subscribes to, and returns the delivery's id. Raises PQ002 when there is no
--- such webhook, PQ003 when it is disabled.
+-- Sends a webhook the event webhook.test, whatever it subscribes to, and returns the delivery's id. Raises PQ002 when
+-- there is no such webhook, PQ003 when it is disabled.
 create or replace function pgqueue.test_webhook(webhook_id uuid) returns uuid
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp

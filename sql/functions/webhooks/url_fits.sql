@@ -1,5 +1,5 @@
--- Whether this is a URL that something may be sent to: http or https with a host, no user, ASCII, 2,048 characters at most.
--- Where it leads is looked at when it is sent: see docs/webhooks.md.
+-- True when webhooks may be sent to this URL: http or https with a host, no user, ASCII, at most 2,048 characters.
+-- The address behind it is checked when something is sent: see docs/webhooks.md.
 create or replace function pgqueue_private.url_fits(url text) returns boolean
 language sql immutable strict parallel safe
 as $$

@@ -1,4 +1,4 @@
--- What is sent of an event: {"type", "timestamp", "data"}, as Standard Webhooks has it.
+-- The body of an event: {"type", "timestamp", "data"}, as Standard Webhooks defines it.
 create or replace function pgqueue_private.webhook_body(event text, at timestamptz, data json) returns text
 language sql stable parallel safe
 as $$

@@ -1,4 +1,4 @@
--- Says what is wrong with the settings of a webhook as the error PQ004; nothing, if they can be.
+-- Raises PQ004 for the first setting of a webhook that is not valid; does nothing if all are.
 create or replace function pgqueue_private.webhook_fits(url text, events text[], queues text[], types text[], description text) returns void
 language plpgsql immutable
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -10,18 +10,18 @@ declare
     ];
 begin
     if not coalesce(url_fits(url), false) then
-        raise exception 'this is no URL of a webhook'
-            using errcode = 'PQ004', hint = 'it is one of http or https with a host, in ASCII, and has 2,048 characters at most';
+        raise exception 'url is not a URL that a webhook can have'
+            using errcode = 'PQ004', hint = 'it must be an http or https URL with a host, in ASCII, of at most 2,048 characters';
     end if;
     if coalesce(cardinality(events), 0) = 0 or not events <@ known then
-        raise exception 'these are no events of a webhook'
+        raise exception 'events must be a list of events that a webhook can have'
             using errcode = 'PQ004', hint = 'one or more of ' || array_to_string(known, ', ');
     end if;
     if
         cardinality(queues) not between 1 and 100 or cardinality(types) not between 1 and 100
         or exists (select from unnest(queues || types) as n where n is null or length(n) not between 1 and 100)
     then
-        raise exception 'these are no queues or types'
+        raise exception 'queues and types must be lists of names or null'
             using errcode = 'PQ004', hint = 'one to 100 names each; null stands for all';
     end if;
     if length(description) > 1000 then

@@ -1,6 +1,6 @@
--- What the task that sends a delivery needs: where, what, and the signing secrets. verdict: send; or why not: gone (there is no
--- such delivery any more), delivered (it was already), disabled (its webhook is, or was deleted). timestamp: of this try, by
--- the one clock.
+-- What the task that sends a delivery needs: the URL, the body, and the signing secrets. verdict: send; or why not:
+-- gone (there is no such delivery any more), delivered (it was already), disabled (its webhook is disabled or was
+-- deleted). timestamp: the time of this try, by the service's clock.
 create or replace function pgqueue_private.webhook_request(
     delivery_id uuid, out verdict text, out url text, out body text, out secrets text[], out "timestamp" bigint
 )

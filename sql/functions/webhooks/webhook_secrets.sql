@@ -1,5 +1,6 @@
--- The secrets that sign what is sent to a webhook, newest first: the current one, and one that was replaced until it expires.
--- Without an id: those of the callback URLs of tasks and batches, which get one here if they have none yet.
+-- The secrets that sign what is sent to a webhook, newest first: the current one, and one that was replaced until it
+-- expires. Without an id: those of the callback URLs of tasks and batches; the first is created here if there is none
+-- yet.
 create or replace function pgqueue.webhook_secrets(webhook_id uuid default null, user_id bigint default 0)
 returns table (secret text, created_at timestamptz, expires_at timestamptz)
 language plpgsql
