@@ -1,2 +1,3 @@
--- Whether all that is stored agrees: nothing when the queue is sound. Reads everything: `pgqueue check` is the same.
+-- Inconsistencies in everything that is stored: none when the queue is sound. Reads everything: `pgqueue check` does
+-- the same.
 select topic, subject, detail from pgqueue.check();

@@ -1,4 +1,4 @@
--- What has waited longest to run, by queue and priority: the head of each.
+-- The tasks that have waited longest to run, by queue and priority: the head of each.
 select
     head.queue, head.priority, pgqueue.clock() - head.ready_at as waits, t.type, head.task_id, head.attempt, head.reason
 from (select distinct queue, priority from pgqueue_private.ready) as pair

@@ -1,5 +1,5 @@
--- Who keeps vacuum from removing dead rows: the oldest snapshots, prepared transactions and replication slots.
--- A queue with a held horizon still claims at full speed, but its tables grow.
+-- What keeps vacuum from removing dead rows: the oldest snapshots, prepared transactions and replication slots. A
+-- queue with a held horizon still claims at full speed, but its tables grow.
 with holder as (
     select
         'session ' || pid as who, greatest(age(backend_xmin), age(backend_xid)) as xids_held,

@@ -1,10 +1,10 @@
 -- Tasks, and what is known of them: facts.
 --
 -- A fact is inserted once and never updated: a task as it was enqueued, each attempt as it ended, each event that a
--- handler logged. Where a task is now is not written here. Tokens say that: see 0002_tokens.sql.
+-- handler logged. Tokens, not facts, say where a task is now: see 0002_tokens.sql.
 --
 -- Every table of facts is partitioned by the UUIDv7 of its task, one partition a day (in UTC): what is known of a task
--- is in one day, and a day that has had its time is dropped as a whole. The duty make_days makes the partitions ahead;
+-- is in one day, and a day that is past its retention is dropped as a whole. The duty make_days makes partitions ahead;
 -- facts() lists the tables.
 --
 -- Columns are ordered by size, so that no row is padded. Those that are nearly always null come last, where a null
@@ -16,7 +16,7 @@ create table task (
     created_at timestamptz not null,
     run_at timestamptz,                             -- null: at once
     user_id bigint not null default 0,
-    seq bigint,                                     -- its first place in ready; null: it started out delayed
+    seq bigint,                                     -- its first seq in ready; null: it started in delayed
     timeout_s real,                                 -- null: the type's own
     priority smallint not null default 5,
     max_attempts smallint not null default 3,
@@ -28,16 +28,16 @@ create table task (
     expires_at timestamptz,                         -- cancelled if it has not started by then
     retry jsonb,                                    -- its own retry policy: see backoff()
     dedup_key text,
-    limit_key text,                                 -- whose limits it counts against, beside its queue's
+    limit_key text,                                 -- the key whose limits it counts against, besides its queue's
     cost smallint,                                  -- how much of a limit it takes; null: 1
-    fairness_key text,                              -- with whom it takes turns in a fair queue
-    callback_url text,                              -- told when it ends
-    followed boolean,                               -- something else happens when it ends: others wait for it
-    -- 64 levels of nesting take more than 500 bytes of jsonb, so a small payload needs no closer look
+    fairness_key text,                              -- the key that takes turns with others in a fair queue
+    callback_url text,                              -- the URL that is called when it ends
+    followed boolean,                               -- its end has further effects: others wait for it
+    -- 64 levels of nesting take more than 500 bytes of jsonb, so a small payload is not examined.
     constraint task_payload_bounds check (pg_column_size(payload) <= 500 or payload_fits(payload))
 ) partition by range (id);
 
--- The way from a batch to its tasks. Tasks without a batch pay nothing for it.
+-- Leads from a batch to its tasks. Tasks without a batch pay nothing for it.
 create index task_batch on task (batch_id, id) where batch_id is not null;
 
 -- How one try ended.
@@ -77,7 +77,7 @@ create table task_event (
 
 create index task_event_tail on task_event (written_by);
 
--- Files that handlers keep.
+-- Files that handlers store.
 create table artifact (
     task_id uuid not null,
     name text not null,
@@ -94,7 +94,7 @@ create table artifact (
 ) partition by range (task_id);
 
 -- What a task remembers from one attempt to the next: the results of its steps, and (named '') its last checkpoint.
--- The one fact that is written again: when an attempt gives a name a newer value.
+-- The only fact that is updated: when an attempt gives a name a newer value.
 create table checkpoint (
     task_id uuid not null,
     name text not null,
@@ -113,15 +113,15 @@ create table checkpoint (
 create table dependency (
     child_id uuid not null,
     parent_id uuid not null,
-    n int not null,                                 -- its place among the parents as they were given
-    on_failure text not null,                       -- what becomes of the child when this parent does not complete
+    n int not null,                                 -- its position in the list of parents
+    on_failure text not null,                       -- what happens to the child when this parent does not complete
     primary key (child_id, parent_id),
     constraint dependency_on_failure_known check (on_failure in ('cancel', 'run', 'fail'))
 ) partition by range (child_id);
 
 create index dependency_parent on dependency (parent_id);
 
--- What handlers there are, as the apps that have them publish it: what a task gets that says nothing itself.
+-- The types that handlers exist for, as apps publish them: the defaults of their tasks.
 create table task_type (
     name text primary key,
     queue text not null default 'default',

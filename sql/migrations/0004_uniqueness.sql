@@ -1,4 +1,4 @@
--- Once, and not twice: keys that keep a task unique, and requests that were sent again.
+-- What keeps things from happening twice: keys that keep a task unique, and requests that were sent again.
 
 -- A row for each dedup_key that was used, which names the newest task with it. Its row lock is the key's lock.
 create table dedup (
@@ -8,7 +8,7 @@ create table dedup (
     key text not null,
     task_id uuid,                                   -- null only within the transaction that stores the first one
     created_at timestamptz not null,                -- of the task
-    expires_at timestamptz not null,                -- prune looks at it then; a task that has not ended keeps it longer
+    expires_at timestamptz not null,                -- prune checks it then; a task that has not ended keeps it longer
     lasting boolean not null,                       -- a task that has ended counts for as long as it is kept
     primary key (user_id, scope, scope_name, key),
     constraint dedup_scope_known check (scope in ('type', 'queue')),
@@ -27,7 +27,7 @@ create table idempotency (
     request_hash bytea not null,
     task_ids uuid[] not null,
     created_at timestamptz not null,
-    verdicts text[],                                -- which tasks of the request, by place, were there before
+    verdicts text[],                                -- which tasks of the request, by position, existed before
     primary key (user_id, key)
 );
 

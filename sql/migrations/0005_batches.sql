@@ -1,25 +1,25 @@
 -- Batches: tasks that belong together.
 --
--- A batch ends when it is closed and all of its tasks and of the batches in it have ended; then it enqueues what it was
--- given for that. The counts in batch are those that were folded. What was counted since is in batch_delta, so that no
--- row is written by each flush: batch_counts() adds the two up.
+-- A batch ends when it is closed and all of its tasks and of the batches inside it have ended; then it enqueues its
+-- callbacks. The counts in batch are those that were folded. Those added since are in batch_delta, so that flushes do
+-- not all write the same row: batch_counts() adds the two up.
 
 create table batch (
     id uuid primary key,
     created_at timestamptz not null,
-    closed_at timestamptz,                          -- nothing more is added
+    closed_at timestamptz,                          -- nothing can be added since
     ended_at timestamptz,
-    cancelled_at timestamptz,                       -- somebody cancelled the whole
+    cancelled_at timestamptz,                       -- somebody cancelled the whole batch
     user_id bigint not null default 0,
     parent_id uuid,
     total bigint not null default 0,
     completed bigint not null default 0,
     failed bigint not null default 0,
     cancelled bigint not null default 0,
-    batches int not null default 0,                 -- in this one
+    batches int not null default 0,                 -- directly inside this one
     batches_ended int not null default 0,
     batches_failed int not null default 0,          -- of those that ended: not completed
-    depth smallint not null default 0,              -- rows are locked the deepest first: see end_batches()
+    depth smallint not null default 0,              -- rows are locked deepest first: see end_batches()
     name text not null,
     outcome text,
     metadata jsonb not null default '{}',
@@ -39,7 +39,7 @@ create table batch (
 create index batch_parent on batch (parent_id) where parent_id is not null;
 create index batch_ended on batch (ended_at) where ended_at is not null;
 
--- What a transaction changed in the counts of a batch.
+-- How a transaction changed the counts of a batch.
 create table batch_delta (
     batch_id uuid not null,
     total int not null default 0,

@@ -1,9 +1,9 @@
--- Schedules: what is enqueued at the times that a cron expression names, or once, and what became of each of these
+-- Schedules: what is enqueued at the times that a cron expression names, or once, and what happened to each of these
 -- times.
 --
 -- A worker's supervisor reads the cron expression and plans; fire_schedules() carries the plan out. It writes a slot,
--- which is unique, for each due time in the transaction that enqueues its task: so a due time has one fate, whoever
--- plans it and however often.
+-- which is unique, for each due time in the transaction that enqueues its task: so a due time has one fate, however
+-- often it is planned and by how many supervisors.
 
 create table schedule (
     id uuid primary key,
@@ -24,7 +24,7 @@ create table schedule (
     missed_max smallint not null default 100,
     overlap text not null default 'allow',
 
-    -- what: words of enqueue_many
+    -- what: arguments of enqueue_many
     type text,
     payload jsonb not null default '{}',
     queue text,
@@ -37,13 +37,13 @@ create table schedule (
     cost smallint,
     fairness_key text,
 
-    -- who keeps it: the app whose code declares it, and when that no longer did
+    -- owner: the app whose code declares it, and since when it no longer does
     declared_by text,
     undeclared_at timestamptz,
 
-    -- where it is
-    after_at timestamptz not null,                  -- due times up to here have been dealt with
-    next_due_at timestamptz,                        -- null: no scheduler has looked at it yet, or none is to come
+    -- position
+    after_at timestamptz not null,                  -- due times up to here have been handled
+    next_due_at timestamptz,                        -- null: no scheduler has read it yet, or it is not due again
     look_at timestamptz,                            -- when a scheduler is to look at it; null: never
     waiting_at timestamptz,                         -- the due time that waits for the end of its predecessor
     backfill_from timestamptz,                      -- what is left of the range to fill
@@ -63,8 +63,8 @@ create unique index schedule_name on schedule (user_id, name);
 create index schedule_look on schedule (look_at) where look_at is not null;
 create index schedule_declared on schedule (declared_by) where declared_by is not null;
 
--- A row for each due time. Not partitioned: a due time is unique whatever day its row was written on, and rows leave
--- after a week.
+-- A row for each due time. Not partitioned: a due time is unique whatever day its row was written on, and rows are
+-- deleted after a week.
 create table schedule_slot (
     schedule_id uuid not null,
     due_at timestamptz not null,

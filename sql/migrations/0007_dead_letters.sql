@@ -1,7 +1,7 @@
 -- Dead letters: tasks that failed for good, and operations over many tasks.
 --
 -- A dead letter is a copy of its task, so it outlives the day partition. The table is not partitioned: dead letters are
--- few beside tasks, and leave one by one, when they are redriven or deleted or when their queue's retention is over.
+-- few beside tasks, and go one by one, when they are redriven or deleted or when their queue's retention has passed.
 
 create table dead_letter (
     task_id uuid primary key,
@@ -16,18 +16,18 @@ create table dead_letter (
     fingerprint text not null,
     payload jsonb not null,
     error jsonb,
-    options jsonb not null,                         -- all else that the task was given, by the names of enqueue_many()
+    options jsonb not null,                         -- the task's other fields, by the names of enqueue_many()
     constraint dead_letter_outcome_known check (outcome in ('failed', 'timed_out', 'crashed'))
 );
 
--- One way in for each filter, all in the order of time: see scan_dead_letters().
+-- One index for each filter, all in the order of time: see scan_dead_letters().
 create index dead_letter_order on dead_letter (failed_at, task_id);
 create index dead_letter_by_queue on dead_letter (queue, failed_at, task_id);
 create index dead_letter_by_type on dead_letter (type, failed_at, task_id);
 create index dead_letter_by_fingerprint on dead_letter (fingerprint, failed_at, task_id);
 
--- How long dead letters are kept and how many a queue may gather in an hour. Row '*' holds for every queue that says
--- nothing else.
+-- How long dead letters are kept and how many a queue may gather in an hour. Row '*' applies to every queue without a
+-- setting of its own.
 create table dead_letter_policy (
     queue text primary key,
     retention interval,
@@ -41,7 +41,7 @@ create table dead_letter_policy (
 
 insert into dead_letter_policy (queue, retention, growth_limit) values ('*', '30 days', 1000);
 
--- The dead letters of each queue as they were counted last, by one writer, and whether they grow beyond the limit.
+-- The dead letters of each queue when they were last counted, by one writer, and whether they grow beyond the limit.
 create table dead_letter_level (
     queue text primary key,
     n bigint not null,
@@ -51,7 +51,8 @@ create table dead_letter_level (
     sampled_at timestamptz not null
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 1000);
 
--- What was done to many tasks at once, by whom and why: the audit row, kept. Only its counts and its place move.
+-- What was done to many tasks at once, by whom and why: an audit row, never deleted. Only its counts and its position
+-- change.
 create table operation (
     id uuid primary key,
     kind text not null,

@@ -1,11 +1,11 @@
 -- Uploads: files that clients send in, for tasks to work on.
 
--- A file is there once sha256 says what it holds.
+-- A file has arrived once its sha256 is set.
 create table upload (
     id uuid primary key,
     user_id bigint not null default 0,
     created_at timestamptz not null,
-    expires_at timestamptz not null,                -- while it arrives: when the arrival must have ended
+    expires_at timestamptz not null,                -- while it arrives: the time by which it must have arrived
     size bigint,
     name text,
     content_type text not null,
@@ -25,5 +25,5 @@ create table upload_chunk (
     constraint upload_chunk_bound check (octet_length(data) <= 1048576)
 ) partition by range (upload_id);
 
--- Compressing costs more than it saves here: what is large comes compressed, or is read once.
+-- Compression costs more than it saves here: large files come compressed, or are read once.
 alter table upload_chunk alter column data set storage external;

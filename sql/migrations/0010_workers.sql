@@ -1,6 +1,6 @@
--- Workers and listeners: who is there.
+-- Workers and listeners: the processes that are connected.
 
--- A worker process. The leases of its tasks hold for as long as it is heard of: rescue() takes back those of the
+-- A worker process. The leases of its tasks hold as long as its heartbeats come: rescue() takes back those of the
 -- others.
 create table worker (
     id bigint generated always as identity primary key,
@@ -18,7 +18,7 @@ create table worker (
     constraint worker_state_known check (state in ('active', 'draining', 'stopped', 'lost'))
 ) with (fillfactor = 50);
 
--- Who wants to be notified on a channel: one that nobody listens on costs its writers nothing.
+-- Who listens on a channel: a channel without listeners costs its writers nothing.
 create table listener (
     name text not null,
     channel text not null,

@@ -1,5 +1,5 @@
--- Statistics: what counts, charts and percentiles are read from, at a cost that does not depend on how many tasks there
--- are.
+-- Statistics: counts, charts and percentiles are read from these tables, at a cost that does not depend on the number
+-- of tasks.
 --
 -- Each flush of finishes appends a row to rollup_flush; maintenance folds it into rollup (by minute) and rollup_hour.
 -- rollup is also the map of history: a search looks up which minutes hold matches, and scans only the tasks of these.
@@ -32,7 +32,7 @@ create table rollup (
 
 create index rollup_zone on rollup (created_minute, outcome, type, queue);
 
--- The same by the hour: what figures over days are added up from.
+-- The same by the hour: figures over days are summed from it.
 create table rollup_hour (
     hour timestamptz not null,
     queue text not null,

@@ -1,4 +1,4 @@
--- What the HTTP API calls. JSON comes as text that the database made: what tasks hold is never decoded on the way.
+-- What the HTTP API calls. JSON comes as text that the database made: the API never decodes the contents of tasks.
 
 -- name: submit_tasks
 select ids::text[], pgqueue_private.json_time(created_at) as created_at, queues

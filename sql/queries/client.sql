@@ -54,7 +54,7 @@ select pgqueue.delete_limit(%(name)s, %(versions)s::bigint[]) as deleted;
 listen pgqueue_event;
 
 -- name: echo
--- where no writes are taken nothing is said: who listens there is to notice
+-- A server that takes no writes sends nothing, so its listeners notice.
 select pg_notify('pgqueue_control', %(payload)s) where not current_setting('transaction_read_only')::boolean;
 
 -- name: listen_on

@@ -1,4 +1,5 @@
--- What `pgqueue doctor` asks: each concern on its own, so that none holds up another. And what `pgqueue check` asks.
+-- What `pgqueue doctor` asks, each topic in a query of its own so that none delays another, and what `pgqueue check`
+-- asks.
 
 -- name: examine_settings
 select topic, level, finding, advice from pgqueue_private.doctor_settings();

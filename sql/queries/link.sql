@@ -1,7 +1,7 @@
--- What a connection says about itself: see pgqueue/database.
+-- What a connection asks about itself: see pgqueue/database.
 
 -- name: meet_session
--- A session of the connection's own notices within 15 s that its client is gone, and lets go of its locks.
+-- A session that only this connection uses notices within 15 s that its client is gone, and releases its locks.
 select
     pg_backend_pid() = %(pid)s as direct,
     case when pg_backend_pid() = %(pid)s then
@@ -13,7 +13,7 @@ select
 begin;
 
 -- name: bound_call
--- For this transaction only. Returns whether it can have written anything: not on a standby, whatever was asked for.
+-- For this transaction only. Returns whether it is read-only: on a standby it always is, whatever was asked for.
 select
     set_config('statement_timeout', %(statement_ms)s, true),
     set_config('lock_timeout', %(lock_ms)s, true),

@@ -29,7 +29,7 @@ select pgqueue.clock() as now;
 select pgqueue.patch_schedule(%(name)s, %(settings)s::jsonb, %(versions)s::bigint[]) as version;
 
 -- name: schedule_to_plan
--- one that was just made or changed, so that its next due time is known at once
+-- A schedule that was just created or changed, so that its next due time is known at once.
 select
     s.id, s.version, pgqueue.clock() as now_at, s.cron, s.timezone, s.starts_at, s.ends_at, s.jitter_s::float8,
     s.missed_max::int, s.enabled, s.after_at, s.next_due_at, null::timestamptz as backfill_from,

@@ -1,11 +1,11 @@
 -- The schema itself: what `pgqueue migrate` and /readyz ask.
 
 -- name: begin_migration
--- tried, not waited for: who waits holds a snapshot, and an index that is made concurrently waits for that
+-- Try, never wait: a waiting session holds a snapshot, and an index that is created concurrently waits for that.
 select pg_try_advisory_xact_lock(hashtextextended('pgqueue:migrate', 0));
 
 -- name: schema_exists
--- outdated: a database of before the first release, whose tables are in the schema pgqueue
+-- outdated: a database from before the first release, whose tables are in the schema pgqueue.
 select
     to_regclass('pgqueue_private.migration') is not null as made,
     to_regclass('pgqueue.migration') is not null as outdated;
@@ -13,15 +13,15 @@ select
 -- name: create_schema
 create schema if not exists pgqueue;
 create schema if not exists pgqueue_private;
-comment on schema pgqueue is 'what people and programs use: views and functions';
-comment on schema pgqueue_private is 'what pgqueue works with: may change with each release';
+comment on schema pgqueue is 'The contract: the views and functions that people and programs use.';
+comment on schema pgqueue_private is 'Internal to pgqueue: may change with each release.';
 create table pgqueue_private.migration (
     version int primary key,
     name text not null,
     min_code int,
     applied_at timestamptz not null default now()
 );
--- what functions and views there are: of this version, known by this digest, and the digest of each view
+-- The installed functions and views: their version, their digest, and the digest of each view.
 create table pgqueue_private.code (
     only_row boolean primary key default true check (only_row),
     version int not null,
@@ -30,8 +30,8 @@ create table pgqueue_private.code (
 );
 
 -- name: prepare_migration
--- what a migration creates without naming a schema is private
--- more than deadlock_timeout (1 s), by which autovacuum makes way; others queue behind us no longer than this
+-- search_path: what a migration creates without naming a schema is private. lock_timeout: longer than deadlock_timeout
+-- (1 s), after which autovacuum makes way; others queue behind this session no longer than that.
 select
     set_config('search_path', 'pgqueue_private, pgqueue, pg_catalog, pg_temp', true),
     set_config('lock_timeout', '1500ms', true),
@@ -41,7 +41,7 @@ select
     set_config('client_min_messages', 'warning', true);
 
 -- name: prepare_lone_statements
--- they wait for the transactions that are open, which is in nobody's way
+-- These statements wait for the transactions that are open, and block nobody while they do.
 select
     set_config('search_path', 'pgqueue_private, pgqueue, pg_catalog, pg_temp', false),
     set_config('lock_timeout', '60s', false),
@@ -52,7 +52,7 @@ select
 select max(version), max(min_code) from pgqueue_private.migration;
 
 -- name: schema_version
--- what is ready to be used: the functions and views of a version come after its migrations
+-- The version that is ready for use: the functions and views of a version come after its migrations.
 select least(max(m.version), (select c.version from pgqueue_private.code as c)) as version, max(m.min_code) as min_code
 from pgqueue_private.migration as m;
 
@@ -84,7 +84,7 @@ from pg_proc as p
 where p.pronamespace in ('pgqueue'::regnamespace, 'pgqueue_private'::regnamespace) and p.prokind in ('f', 'p');
 
 -- name: set_planner
--- a statement for each function of the list: sql/compat may hold a second one of the same name
+-- A statement for each function of the list: sql/compat may hold a second one of the same name.
 select
     format(
         'alter routine %%s %%s', p.oid::regprocedure,
@@ -98,7 +98,7 @@ join pg_proc as p
     on p.proname = l.function_name and p.pronamespace in ('pgqueue'::regnamespace, 'pgqueue_private'::regnamespace);
 
 -- name: drop_retired
--- one that something still uses (a check, a view of the user's) stays
+-- A function that something still uses (a check constraint, a view of the user's) stays.
 select format('drop routine %%s', p.oid::regprocedure)
 from pg_proc as p
 where
@@ -118,7 +118,7 @@ from pg_proc as p
 where p.pronamespace in ('pgqueue'::regnamespace, 'pgqueue_private'::regnamespace) and p.proname = %(name)s;
 
 -- name: our_views
--- stale: it stands on a function that was retired
+-- stale: the view uses a function that was retired.
 select
     c.relname,
     exists (
@@ -132,7 +132,7 @@ from pg_class as c
 where c.relnamespace in ('pgqueue'::regnamespace, 'pgqueue_private'::regnamespace) and c.relkind = 'v';
 
 -- name: views_upon
--- the view itself, and those of ours that stand on it
+-- The view itself, and those of pgqueue's views that depend on it.
 with recursive upon as (
     select c.oid
     from pg_class as c
@@ -169,7 +169,7 @@ where
     and c.relname = any (%(views)s::text[]);
 
 -- name: lock_holders
--- who has used the schema in a transaction that is open, the oldest first
+-- Sessions that have used the schema in an open transaction, the oldest first.
 select
     a.pid,
     coalesce(nullif(a.application_name, ''), a.backend_type) as application,

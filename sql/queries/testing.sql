@@ -4,7 +4,7 @@
 select pgqueue_private.shift_clock(pgqueue.clock() - clock_timestamp() + make_interval(secs => %(seconds)s))::text as shifted;
 
 -- name: next_due
--- a task that no worker here could run is queued with a delay, and would be for ever
+-- Leave out tasks in status queued: no worker here could run them, so they would stay delayed for ever.
 select extract(epoch from min(run_at) - pgqueue.clock())::float8 as due_s
 from pgqueue_private.delayed
 where status <> 'queued' and run_at < 'infinity' and queue <> 'pgqueue.webhooks'

@@ -8,7 +8,7 @@ select
     task_id::text, lease_id, attempt, budget, crashes, priority, seq, queue, type, timeout_s, wait_s, payload,
     traceparent, watched, resumes, expired, run_at_s, batch_id::text
 from
-    set_config('synchronous_commit', 'off', true),  -- a lost claim is a rerun; for this transaction only, whoever is next
+    set_config('synchronous_commit', 'off', true),  -- a lost claim only means a rerun; for this transaction only
     pgqueue_private.claim(%(worker)s, %(queues)s::text[], %(cursors)s::bigint[], %(max_tasks)s);
 
 -- name: claim_limited_tasks
@@ -60,7 +60,7 @@ select exists (select from pgqueue_private.running where task_id = %(task_id)s a
 select pgqueue.complete_attempt(%(task_id)s, %(lease_id)s, %(result)s, %(progress)s);
 
 -- name: forget_session
--- what "discard all" does, but not to prepared statements: the driver would go on using them
+-- Does what "discard all" does, except to prepared statements: the driver would continue to use them.
 set session authorization default;
 reset all;
 unlisten *;
@@ -72,7 +72,7 @@ discard sequences;
 select pgqueue_private.announce(%(ids)s::uuid[]);
 
 -- name: known_queues
--- webhooks are sent by a process of their own
+-- A separate process sends webhooks.
 select name
 from (
     select name from pgqueue_private.runnable_queues() as name

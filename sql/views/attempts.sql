@@ -1,4 +1,4 @@
--- Every start of a task, the one that runs now included (its outcome is null).
+-- Every start of a task, including the one that runs now (its outcome is null).
 create or replace view pgqueue.attempts as
 select
     a.task_id, a.lease_id, a.attempt, a.outcome, a.error, a.result, a.started_at, a.finished_at,
@@ -13,7 +13,7 @@ select
 from pgqueue_private.running as r
 left join pgqueue_private.worker as w on w.id = r.worker_id;
 
-comment on view pgqueue.attempts is 'Every start of a task and how it ended, with the attempts that run now.';
+comment on view pgqueue.attempts is 'Every start of a task and how it ended, including the attempts that run now.';
 comment on column pgqueue.attempts.task_id is 'The task.';
 comment on column pgqueue.attempts.lease_id is
     'The right to run this attempt: grows with each start, over all tasks, and is never reused.';

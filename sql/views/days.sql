@@ -1,4 +1,4 @@
--- The days that have partitions: what they take on disk, what was pruned of them, and when something may go next.
+-- The days that have partitions: their size on disk, what was pruned of them, and when something may be pruned next.
 create or replace view pgqueue.days as
 select
     p.day,
@@ -24,9 +24,9 @@ cross join (
 left join pgqueue_private.day as d on d.day = p.day and d.dropped_at is null
 order by p.day;
 
-comment on view pgqueue.days is 'Every day of tasks that is stored, what it takes on disk and when it is pruned.';
+comment on view pgqueue.days is 'Every day of tasks that is stored, its size on disk and when it is pruned.';
 comment on column pgqueue.days.day is 'The day, in UTC, on which its tasks were enqueued.';
-comment on column pgqueue.days.bytes is 'What all that is known of its tasks takes on disk, indexes included.';
+comment on column pgqueue.days.bytes is 'The size on disk of everything that is known of its tasks, including indexes.';
 comment on column pgqueue.days.prune_at is 'When something of it may be pruned next.';
 comment on column pgqueue.days.pruned_at is 'When something of it was pruned last; null: never.';
 comment on column pgqueue.days.kept is 'How many tasks were left then; null: nothing was pruned.';

@@ -1,4 +1,4 @@
--- Every task that failed for good and was not run again since, whether its day is still there or not.
+-- Every task that failed for good and was not run again since, whether its day is still stored or not.
 create or replace view pgqueue.dead_letters as
 select
     d.task_id as id, d.type, d.queue, d.outcome, d.error, d.fingerprint, d.payload,
@@ -15,7 +15,7 @@ comment on column pgqueue.dead_letters.outcome is 'How its last attempt ended: f
 comment on column pgqueue.dead_letters.error is
     'Why it failed, as {type, message, traceback}; null if nothing is known.';
 comment on column pgqueue.dead_letters.fingerprint is
-    'The same for failures of one kind: one type, one class of error, one message but for numbers and the like.';
+    'The same for failures of one kind: one type, one class of error, one message apart from numbers and the like.';
 comment on column pgqueue.dead_letters.payload is 'What the handler got.';
 comment on column pgqueue.dead_letters.priority is '0 (first) to 10 (last).';
 comment on column pgqueue.dead_letters.attempt is 'How many attempts had started.';

@@ -1,4 +1,4 @@
--- Who waits, or waited, for whom. waiting: the child is still blocked by this parent.
+-- Which task waits, or waited, for which. waiting: the child is still blocked by this parent.
 create or replace view pgqueue.dependencies as
 select
     d.child_id,

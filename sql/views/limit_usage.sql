@@ -1,7 +1,9 @@
--- Every limit and how far it is used: a row for each concurrency and each rate, of queues (limit_key null), of keys in a queue that are
--- in use, and of limits by their name (queue null). allowed and used are in units of cost. next_free_at: a rate's next start is
--- allowed then; a concurrency's next place is free then at the latest, by the time limits of what runs; null: there is room, or
--- nobody knows. waiting: tasks that are queued there, as sampled last for a queue, that wait for the key otherwise.
+-- Every limit and how much of it is used: a row for each concurrency and each rate, of queues (limit_key null), of
+-- keys in a queue that are in use, and of limits by their name (queue null). allowed and used are in units of cost.
+-- next_free_at: the time at which a rate allows its next start, or at which a concurrency's next slot is free at the
+-- latest, by the time limits of the running tasks; null: there is room, or the time is unknown.
+-- waiting: for a queue, the tasks that were queued in it when it was sampled last; otherwise, the tasks that wait for
+-- the key.
 create or replace view pgqueue.limit_usage as
 select
     s.kind, l.queue, l.limit_key, s.allowed, s.per_seconds, s.smooth, s.used, greatest(0, s.allowed - s.used) as free, s.next_free_at,
@@ -39,8 +41,8 @@ comment on view pgqueue.limit_usage is
     'Every limit and how much of it is used: a row for each concurrency and for each rate.';
 comment on column pgqueue.limit_usage.kind is 'concurrency or rate.';
 comment on column pgqueue.limit_usage.queue is
-    'The queue that it is a limit of; null: it holds for a key in all queues.';
-comment on column pgqueue.limit_usage.limit_key is 'The key that it is a limit of; null: it holds for the whole queue.';
+    'The queue that it limits; null: it applies to a key in all queues.';
+comment on column pgqueue.limit_usage.limit_key is 'The key that it limits; null: it applies to the whole queue.';
 comment on column pgqueue.limit_usage.allowed is
     'How much may run at once, or start within per_seconds, in units of cost.';
 comment on column pgqueue.limit_usage.per_seconds is 'The window of a rate, in seconds; null for a concurrency.';
@@ -49,11 +51,11 @@ comment on column pgqueue.limit_usage.smooth is
 comment on column pgqueue.limit_usage.used is 'How much of allowed is used, in units of cost.';
 comment on column pgqueue.limit_usage.free is 'How much may start now, in units of cost.';
 comment on column pgqueue.limit_usage.next_free_at is
-    'When the next may start (of a concurrency, at the latest, by the timeouts of what runs); null: now, or '
-    'nobody knows.';
+    'When the next may start (of a concurrency, at the latest, by the timeouts of the running tasks); null: now, or '
+    'unknown.';
 comment on column pgqueue.limit_usage.waiting is
-    'How many tasks wait: for a whole queue those that were queued when it was sampled last, for a key those that'
-    ' wait for it.';
+    'How many tasks wait: for a whole queue those that were queued when it was sampled last, for a key those that wait '
+    'for it.';
 comment on column pgqueue.limit_usage.slowed_until is
     'Nothing starts before then, because a handler asked for it; null: nobody did.';
 comment on column pgqueue.limit_usage.slowed_reason is 'Why a handler asked for it; null: it gave no reason.';

@@ -1,5 +1,6 @@
--- How the duties of maintenance go. lag_s: how late the next run is; runs are recorded every five seconds,
--- so eight since the last one count as none. state: failing (the last run failed), late (by more than its interval, and 30 s), else ok.
+-- How the duties of maintenance go. lag_s: how late the next run is. Runs are recorded every five seconds, so the
+-- first eight seconds after the last run do not count as late. state: failing (the last run failed), late (by more
+-- than its interval and 30 s), otherwise ok.
 create or replace view pgqueue.maintenance as
 select
     d.name as duty,
@@ -29,7 +30,7 @@ comment on column pgqueue.maintenance.duty is 'The name of the duty.';
 comment on column pgqueue.maintenance.state is
     'ok, late (by more than its interval and 30 s) or failing (its last run failed).';
 comment on column pgqueue.maintenance.lag_s is 'How many seconds the next run is late.';
-comment on column pgqueue.maintenance.interval_s is 'How many seconds lie between two runs if nothing presses.';
+comment on column pgqueue.maintenance.interval_s is 'How many seconds lie between two runs when there is no urgent work.';
 comment on column pgqueue.maintenance.last_started_at is 'When its last run started.';
 comment on column pgqueue.maintenance.last_finished_at is 'When its last successful run ended; null: there was none.';
 comment on column pgqueue.maintenance.last_duration_s is 'How many seconds that run took; null: there was none.';

@@ -1,4 +1,5 @@
--- Depth and age of each queue at this moment, counted live: exact, and as dear as the backlog is long. Beside it, its settings.
+-- Depth and age of each queue at this moment, with its settings. Counted live: exact, and the cost grows with the
+-- backlog.
 create or replace view pgqueue.queue_health as
 with token as (
     select queue, 'queued' as status, ready_at as since from pgqueue_private.ready
@@ -37,14 +38,14 @@ left join token as t on t.queue = q.name
 group by q.name, s.name;
 
 comment on view pgqueue.queue_health is
-    'Depth and age of each queue, counted now: exact, and as slow as the backlog is long.';
+    'Depth and age of each queue, counted now: exact, but slower the longer the backlog is.';
 comment on column pgqueue.queue_health.queue is 'The name of the queue.';
 comment on column pgqueue.queue_health.queued is 'How many tasks may start.';
 comment on column pgqueue.queue_health.scheduled is 'How many tasks wait for their time.';
 comment on column pgqueue.queue_health.retrying is 'How many tasks wait for their next attempt.';
 comment on column pgqueue.queue_health.blocked is
     'How many tasks wait for other tasks, or for room under the limit of their key.';
-comment on column pgqueue.queue_health.active is 'How many tasks run.';
+comment on column pgqueue.queue_health.active is 'How many tasks run now.';
 comment on column pgqueue.queue_health.oldest_wait is
     'How long the queued task that has waited longest has waited; null: none is queued.';
 comment on column pgqueue.queue_health.longest_run is

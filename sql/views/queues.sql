@@ -1,4 +1,5 @@
--- Every queue with its depth as it was sampled last, and its settings (null: not set here; version counts their changes).
+-- Every queue with its depth when it was sampled last, and its settings (null: not set here; version counts their
+-- changes).
 create or replace view pgqueue.queues as
 select
     q.name,
@@ -35,7 +36,8 @@ select
     q.fairness,
     case
         when q.paused_at is null then 'active'
-        when rest.running > 0 or q.paused_at > pgqueue.clock() - interval '1 second' then 'draining'  -- a claim may be on its way
+        -- For a second after the pause, a claim may still be in progress.
+        when rest.running > 0 or q.paused_at > pgqueue.clock() - interval '1 second' then 'draining'
         else 'paused'
     end as state,
     q.paused_at is not null as paused,
@@ -46,7 +48,7 @@ select
 from pgqueue_private.queue as q
 left join pgqueue_private.queue_sample as s on s.queue = q.name
 left join lateral (
-    -- counted now, of a paused queue only: when it is none, the queue has come to rest
+    -- Counted now, for paused queues only: at 0, the pause is complete.
     select count(*) as running from pgqueue_private.running as r where q.paused_at is not null and r.queue = q.name
 ) as rest on true
 group by q.name, rest.running;
@@ -74,15 +76,15 @@ comment on column pgqueue.queues.ageing_s is
     'How many seconds of waiting raise a task by one step of priority; null: none do.';
 comment on column pgqueue.queues.concurrency is 'How much of it may run at once, in units of cost; null: no limit.';
 comment on column pgqueue.queues.rate is
-    'How much of it may start in a time, as [{count, per_seconds}], all of which hold; null: no limit.';
+    'How much of it may start in a time, as [{count, per_seconds}], all of which apply; null: no limit.';
 comment on column pgqueue.queues.per_key is
     'The limit of each limit_key in it, as {concurrency, rate}, unless the key has a limit of its own; null: none.';
 comment on column pgqueue.queues.slowed_until is
     'Nothing starts before then, because a handler asked for it; null: nobody did.';
 comment on column pgqueue.queues.slowed_reason is 'Why a handler asked for it; null: it gave no reason.';
 comment on column pgqueue.queues.retention is
-    'How long what ended is kept, in seconds, as {tasks_s, events_s, artifacts_s, dead_letters_s}; null or left '
-    'out: the default.';
+    'How long ended tasks and what belongs to them are kept, in seconds, as {tasks_s, events_s, artifacts_s, '
+    'dead_letters_s}; null or left out: the default.';
 comment on column pgqueue.queues.fairness is
     'How the keys of a fair queue take turns, as {weights: {key: starts in a turn}}; null: the queue is not fair.';
 comment on column pgqueue.queues.state is 'active, draining (paused, but some of its tasks still run) or paused.';

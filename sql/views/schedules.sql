@@ -1,4 +1,5 @@
--- Every schedule with its settings, where it is, and when it is due next (null: no scheduler has read its cron yet, or none is to come).
+-- Every schedule with its settings, its position, and when it is due next (null: no scheduler has read its cron yet,
+-- or it is not due again).
 create or replace view pgqueue.schedules as
 select
     s.id,
@@ -83,11 +84,11 @@ comment on column pgqueue.schedules.last_task_id is 'The task that was enqueued 
 comment on column pgqueue.schedules.run_count is 'How many tasks it has enqueued.';
 comment on column pgqueue.schedules.error is 'Why it cannot enqueue, in plain words; null: it can.';
 comment on column pgqueue.schedules.backfill_from is
-    'Where the range that is being filled goes on; null: none is being filled.';
+    'Where the range that is being filled continues; null: none is being filled.';
 comment on column pgqueue.schedules.backfill_to is 'The end of that range; null: none is being filled.';
-comment on column pgqueue.schedules.declared_by is 'The app whose code declares it; null: it was made by a call.';
+comment on column pgqueue.schedules.declared_by is 'The app whose code declares it; null: it was created by a call.';
 comment on column pgqueue.schedules.undeclared_at is
     'Since when that app''s code no longer declares it; null: it still does.';
 comment on column pgqueue.schedules.version is 'The version of its settings: each change adds one.';
-comment on column pgqueue.schedules.created_at is 'When it was made.';
+comment on column pgqueue.schedules.created_at is 'When it was created.';
 comment on column pgqueue.schedules.user_id is 'The user whom it belongs to; always 0 today.';

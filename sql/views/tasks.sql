@@ -1,5 +1,5 @@
--- Every task with its status now and all that a person asks of it. A token says where a task is; where there is
--- none, its last attempt tells how it ended.
+-- Every task with its current status and everything that people ask about it. A token says where a task is; where
+-- there is none, its last attempt says how it ended.
 create or replace view pgqueue.tasks as
 select
     t.id,

@@ -1,4 +1,4 @@
--- Files that clients sent in; size and sha256 are null while one arrives.
+-- Files that clients sent in; size and sha256 are null while a file arrives.
 create or replace view pgqueue.uploads as
 select
     id,
@@ -20,4 +20,4 @@ comment on column pgqueue.uploads.sha256 is 'The SHA-256 of its content, in hexa
 comment on column pgqueue.uploads.state is 'arriving or there.';
 comment on column pgqueue.uploads.created_at is 'When it began to arrive.';
 comment on column pgqueue.uploads.expires_at is
-    'When it is deleted; while it arrives, when the arrival must have ended.';
+    'When it is deleted; while it arrives, the time by which it must have arrived.';

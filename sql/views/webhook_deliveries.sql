@@ -1,5 +1,6 @@
--- What was sent, or is to be: webhook_id is null for a callback_url. task_id is the task that sends it, next_attempt_at when it
--- does so next, tries the newest 20, of which response_status and the like are the last.
+-- What was sent, or is to be sent: webhook_id is null for a callback_url. task_id is the task that sends it,
+-- next_attempt_at when it does so next, tries the newest 20 tries, and response_status and the like are those of the
+-- last.
 create or replace view pgqueue.webhook_deliveries as
 select
     d.id,
@@ -7,7 +8,7 @@ select
     d.event,
     d.subject_id,
     d.url,
-    -- it may have come to its end without its handler: cancelled, or crashed
+    -- The task may have ended without its handler: cancelled, or crashed.
     case when d.status = 'pending' then coalesce(t.ended, 'pending') else d.status end as status,
     d.attempts,
     (d.tries -> -1 -> 'response_status')::int as response_status,
@@ -33,7 +34,7 @@ left join lateral (
 ) as t on true;
 
 comment on view pgqueue.webhook_deliveries is
-    'What was sent to webhooks and callback URLs, or is to be, and what came back.';
+    'What was sent to webhooks and callback URLs, or is to be sent, and what came back.';
 comment on column pgqueue.webhook_deliveries.id is 'The delivery''s id: the webhook-id of every try.';
 comment on column pgqueue.webhook_deliveries.webhook_id is
     'The webhook that it is for; null: it goes to a callback_url.';
@@ -54,6 +55,6 @@ comment on column pgqueue.webhook_deliveries.tries is
     'The newest 20 tries, the oldest of these first, as [{at, response_status, duration_s, response, error}].';
 comment on column pgqueue.webhook_deliveries.body is 'The body that is sent, to the byte.';
 comment on column pgqueue.webhook_deliveries.created_at is 'When the event happened.';
-comment on column pgqueue.webhook_deliveries.ended_at is 'When it was delivered or given up; null until then.';
+comment on column pgqueue.webhook_deliveries.ended_at is 'When it was delivered or abandoned; null until then.';
 comment on column pgqueue.webhook_deliveries.task_id is 'The task that sends it.';
 comment on column pgqueue.webhook_deliveries.user_id is 'The user whom it belongs to; always 0 today.';

@@ -1,4 +1,4 @@
--- Every worker process, those that are gone included, with what it runs now.
+-- Every worker process, including those that are gone, with what it runs now.
 create or replace view pgqueue.workers as
 select
     w.id, w.host || ':' || w.pid as worker,
@@ -8,7 +8,7 @@ select
     w.started_at, w.heartbeat_at, w.expires_at
 from pgqueue_private.worker as w;
 
-comment on view pgqueue.workers is 'Every worker process, also those that are gone, and what it runs.';
+comment on view pgqueue.workers is 'Every worker process, including those that are gone, and what it runs.';
 comment on column pgqueue.workers.id is 'The worker''s id.';
 comment on column pgqueue.workers.worker is 'Its host and pid, as host:pid.';
 comment on column pgqueue.workers.state is

@@ -10,7 +10,7 @@ as $$
             count(*) filter (where a.outcome in ('completed', 'failed', 'timed_out')) as charged,
             count(*) filter (where a.outcome = 'crashed') as crashed,
             count(*) filter (where a.final) as ends,
-            max(a.attempt) filter (where a.outcome not in ('released', 'snoozed')) as highest  -- those attempts do not count
+            max(a.attempt) filter (where a.outcome not in ('released', 'snoozed')) as highest  -- those do not count
         from pgqueue_private.attempt as a
         group by a.task_id
     )

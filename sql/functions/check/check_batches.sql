@@ -100,7 +100,8 @@ as $$
         or (s.on_success is not null and s.outcome = 'completed' and s.success_task_id is null)
         or (s.on_failure is not null and s.outcome <> 'completed' and s.failure_task_id is null)
     ) and s.id::text not in (
-        select n.data ->> 'batch_id' from pgqueue_private.notice as n where n.kind = 'callback_not_enqueued'  -- it could not be enqueued, and a notice said so
+        -- It could not be enqueued, and a notice said so.
+        select n.data ->> 'batch_id' from pgqueue_private.notice as n where n.kind = 'callback_not_enqueued'
     )
     union all
     select 'batches', b.id::text, 'goes on in batch ' || b.parent_id || ', and there is no such batch'

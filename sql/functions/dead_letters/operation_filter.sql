@@ -18,7 +18,7 @@ begin
     end if;
     select string_agg(k, ', ' order by k) into wrong from jsonb_object_keys(given) as k where k <> all (known);
     if given is null or wrong is not null then
-        raise exception 'the filter of % cannot be %', kind, coalesce('by ' || wrong, 'anything but an object')
+        raise exception 'the filter of % cannot have %', kind, coalesce(wrong, 'a value that is not an object')
             using errcode = 'PQ004', hint = 'it is an object with some of ' || array_to_string(known, ', ');
     end if;
     if given = '{}' then

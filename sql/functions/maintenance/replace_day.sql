@@ -21,7 +21,7 @@ declare
     reader record;
     still uuid[];                                   -- tasks that wait, and cannot move: their tokens are locked here
     moving uuid[];                                  -- tasks that run, or are about to
-    awaited uuid[];                                 -- tasks that have ended, whose results go to tasks that wait for them
+    awaited uuid[];                                 -- tasks that have ended, whose results are awaited
     fact record;
     kept bigint;
 begin

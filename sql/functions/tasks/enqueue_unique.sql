@@ -33,7 +33,7 @@ declare
     twins int[] := array_fill(null::int, array[asked]);
     stored record;
     n_stored int := 0;
-    places int[];                                   -- position among the stored tasks, for the tasks that depend on them
+places int[];                                   -- positions among the stored tasks, for what depends on them
 begin
     ids := array_fill(null::uuid, array[asked]);
     verdicts := array_fill('stored'::text, array[asked]);
