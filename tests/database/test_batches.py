@@ -477,7 +477,7 @@ def test_there_is_nothing_to_do_to_a_batch_that_there_is_not(queue: Queue) -> No
             "select pgqueue.start_operation('retry', jsonb_build_object('batch_id', %s::text))",
             nobody,
         )
-    with pytest.raises(psycopg.Error, match="retry needs one"):
+    with pytest.raises(psycopg.Error, match="retry needs it"):
         queue.value("select pgqueue.start_operation('retry', '{\"type\": \"t\"}')")
 
 

@@ -379,7 +379,7 @@ def test_what_cannot_be_waited_for_is_refused(queue: Queue, parent: Any, why: st
 
 
 def test_a_list_that_is_none_is_refused(queue: Queue) -> None:
-    with pytest.raises(psycopg.Error, match="is no list"):
+    with pytest.raises(psycopg.Error, match="must be a list"):
         queue.enqueue_many({"type": "t", "depends_on": {"a": 1}})
 
 

@@ -323,7 +323,7 @@ def test_a_key_or_a_cost_that_cannot_be_is_refused(queue: Queue, task: dict) -> 
     "per_key", ["{}", "[]", "3", '{"concurrency": 0}', '{"rate": []}', '{"most": 1}']
 )
 def test_what_is_no_limit_of_keys_is_refused(queue: Queue, per_key: str) -> None:
-    with pytest.raises(Exception, match="this is no"):
+    with pytest.raises(Exception, match="must be a"):
         limit(queue, f'{{"per_key": {per_key}}}')
 
 

@@ -378,7 +378,7 @@ def test_enqueue_takes_the_same_words(queue: Queue) -> None:
     with pytest.raises(psycopg.Error) as caught:
         queue.enqueue(dedup_key="k", on_conflict="reject")
     assert caught.value.sqlstate == "PQ003"
-    with pytest.raises(psycopg.Error, match="cannot be kept unique"):
+    with pytest.raises(psycopg.Error, match="the dedup settings of a task are not valid"):
         queue.enqueue(on_conflict="reject")
 
 
