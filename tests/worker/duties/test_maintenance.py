@@ -145,7 +145,8 @@ async def test_a_day_that_had_its_time_is_pruned_and_one_in_use_says_who_reads_i
         await asyncio.to_thread(eventually, lambda: bench.value(old), "it is a long reader")
         async with doing(bench, duty("prune_days")):
             (row,) = await seen(bench, "duty = 'prune_days' and state = 'failing'")
-            assert f"pid {reader.info.backend_pid} (report) has been reading the tasks" in row["last_error"]
+            reading = f"pid {reader.info.backend_pid} (report) has been reading the tasks"
+            assert reading in row["last_error"]
             assert not bench.value(gone)
             reader.rollback()
             await asyncio.to_thread(eventually, lambda: bench.value(gone), "the day goes")
