@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import psutil
 
-__all__ = ["alive", "free_port", "marked", "wait_until"]
+__all__ = ["alive", "fork_servers", "free_port", "marked", "wait_until"]
 
 
 def alive(pid: int) -> bool:
@@ -18,6 +18,19 @@ def alive(pid: int) -> bool:
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
+
+
+def fork_servers() -> list[psutil.Process]:
+    """Return the fork servers of isolated handlers that this process started.
+
+    A test process has other children, too: PostgreSQL, and the one that workers are forked from.
+    """
+    found = []
+    for process in psutil.Process().children():
+        with contextlib.suppress(psutil.Error):
+            if "pgqueue_worker.isolation.fork_server" in process.cmdline():
+                found.append(process)
+    return found
 
 
 def marked(mark: str) -> list[str]:

@@ -2,11 +2,10 @@
 
 import os
 
-import psutil
-
 from pgqueue import Context
 from pgqueue.models.tasks.task import LeaseId, TaskId
 from pgqueue.testing.recorder import Recorder
+from tests.processes import fork_servers
 
 pool = None
 """What `conftest.py` has started."""
@@ -16,7 +15,8 @@ def engines():
     """The processes that engines run in now: each in a session of its own."""
     return [
         process
-        for process in psutil.Process().children(recursive=True)
+        for server in fork_servers()
+        for process in server.children(recursive=True)
         if os.getsid(process.pid) == process.pid
     ]
 

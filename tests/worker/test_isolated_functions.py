@@ -13,7 +13,7 @@ from pgqueue_worker.isolation.pool import Pool
 from pgqueue import Context, FunctionFailed, ResourcesExceeded, UsageError
 from pgqueue.models.tasks.task import LeaseId, TaskId
 from pgqueue.testing.recorder import Recorder
-from tests.processes import alive
+from tests.processes import alive, fork_servers
 from tests.worker import isolated_functions as functions
 
 
@@ -23,7 +23,7 @@ async def pool() -> AsyncIterator[Pool]:
     pool = Pool(None, builtin=False, dsn="", grace_s=0)
     yield pool
     await pool.close()
-    assert psutil.Process().children() == []
+    assert fork_servers() == []
 
 
 @pytest.fixture
@@ -210,7 +210,7 @@ async def test_the_end_of_its_attempt_ends_a_function(
 async def test_calls_leave_no_process_and_no_descriptor_behind(ctx: Context) -> None:
     await ctx.run_isolated(functions.pid)
     before = psutil.Process().num_fds()
-    (server,) = psutil.Process().children()
+    (server,) = fork_servers()
     descriptors = server.num_fds()
     for _ in range(20):
         await ctx.run_isolated(functions.pid)
@@ -224,7 +224,7 @@ async def test_calls_leave_no_process_and_no_descriptor_behind(ctx: Context) -> 
 async def test_a_fork_server_that_is_killed_is_replaced(ctx: Context) -> None:
     await ctx.run_isolated(functions.pid)
     task = asyncio.create_task(ctx.run_isolated(functions.waiting))
-    (server,) = psutil.Process().children()
+    (server,) = fork_servers()
     while not server.children():
         await asyncio.sleep(0.01)
     server.kill()
