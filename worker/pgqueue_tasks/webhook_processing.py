@@ -67,7 +67,7 @@ def _body(payload: HookPayload) -> bytes:
     try:
         return base64.b64decode(payload.body_base64 or "", validate=True)
     except ValueError:
-        raise InputRefused("body_base64: this is no base64") from None
+        raise InputRefused("body_base64: this is not base64") from None
 
 
 async def _mapped(ctx: Context, fields: dict[str, str], body: bytes) -> dict[str, Any]:

@@ -63,7 +63,7 @@ async def _unpack(artifact: Any, path: Path) -> None:
                 try:
                     plain = await asyncio.to_thread(inflate.decompress, left, _PIECE)
                 except zlib.error as error:
-                    raise InputRefused(f"artifact: this is no gzip: {error}") from None
+                    raise InputRefused(f"artifact: this is not gzip: {error}") from None
                 left = inflate.unconsumed_tail
                 size += len(plain)
                 if size > MAX_UNPACKED or (size > _HARMLESS and size > taken * _MAX_RATIO):

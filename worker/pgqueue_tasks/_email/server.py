@@ -102,7 +102,7 @@ def _hang_up(client: aiosmtplib.SMTP) -> None:
     transport = client.transport
     client.close()
     if isinstance(transport, asyncio.Transport):
-        transport.abort()  # with TLS to close is to wait for the other side's goodbye
+        transport.abort()  # with TLS, close would wait for the other side to close
 
 
 def said_of(error: BaseException) -> str:

@@ -21,7 +21,7 @@ from .settings import Source
 __all__ = ["verify"]
 
 _TOLERANCE_S = 300
-_MOST_SIGNATURES = 20
+_MAX_SIGNATURES = 20
 
 
 def verify(source: Source, headers: Mapping[str, str], body: bytes, received_at: float) -> None:
@@ -97,7 +97,7 @@ def _fresh(text: str, received_at: float) -> int:
 
 def _match(given: list[str], right: list[str]) -> None:
     known = [value.encode() for value in right]
-    for value in given[:_MOST_SIGNATURES]:
+    for value in given[:_MAX_SIGNATURES]:
         if any(hmac.compare_digest(value.encode(), one) for one in known):
             return
     raise InputRefused("the signature is not right")

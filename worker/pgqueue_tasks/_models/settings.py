@@ -9,7 +9,7 @@ __all__ = ["ModelSettings"]
 
 
 class ModelSettings(BaseSettings):
-    """What a worker is told of its model endpoint; without ``openai_base_url`` it has none."""
+    """Settings of a worker's model endpoint; without ``openai_base_url`` it has none."""
 
     model_config = SettingsConfigDict(
         env_prefix="PGQUEUE_", extra="ignore", frozen=True, hide_input_in_errors=True

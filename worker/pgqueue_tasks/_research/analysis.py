@@ -15,7 +15,7 @@ from .ranking import nearest
 
 _MAX_TEXT = 40_000  # characters of a page, so that a step can remember them
 _WORDS = 90  # of a passage
-_MOST_PASSAGES = 4_000
+_MAX_PASSAGES = 4_000
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # each thread reserves memory, and that has a limit
 
@@ -43,7 +43,7 @@ def rank(
         {"source": source["number"], "text": passage}
         for source in sources
         for passage in _passages(source["text"])
-    ][:_MOST_PASSAGES]
+    ][:_MAX_PASSAGES]
     best = [
         passages[place] | {"score": round(score, 4)}
         for place, score in nearest(question, [passage["text"] for passage in passages], keep)

@@ -10,7 +10,7 @@ from .ranking import nearest
 
 __all__ = ["pick", "sentences_of"]
 
-_MOST = 150  # sentences to choose among: the time grows with their square, 0.3 s
+_MAX = 150  # the time grows with their square: 0.3 s
 _LONGEST = 600  # characters of a sentence
 
 
@@ -28,14 +28,15 @@ def pick(question: str, passages: list[dict[str, Any]], n: int) -> list[dict[str
     Sentences that share no word with the question are left out where enough do.
     """
     candidates = _candidates(passages, n)
-    near = nearest(question, [candidate["text"] for candidate in candidates], _MOST)
+    near = nearest(question, [candidate["text"] for candidate in candidates], _MAX)
     if len(near) >= n:
         candidates = [candidates[place] for place in sorted(place for place, _ in near)]
     dom = import_module("sumy.models.dom")
     lexrank = import_module("sumy.summarizers.lex_rank").LexRankSummarizer()
     lexrank.stop_words = import_module("sumy.utils").get_stop_words("english")
     sources = {
-        dom.Sentence(candidate["text"], _Words): candidate for candidate in candidates[:_MOST]
+        dom.Sentence(candidate["text"], _Words): candidate
+        for candidate in candidates[:_MAX]
     }
     chosen = lexrank(dom.ObjectDocumentModel([dom.Paragraph(sources)]), n)
     return [sources[sentence] for sentence in chosen]
