@@ -33,7 +33,7 @@ class Pgqueue:
 
     name = "pgqueue"
     settings = "defaults (concurrency 10); enqueue_many of 1,000; psycopg, uvloop"
-    calls = ("pgqueue.claim", "pgqueue.finish")
+    calls = ("pgqueue_private.claim", "pgqueue_private.finish")
     span = """
         select extract(epoch from max(finished_at) - min(started_at))::float8, count(*)
         from pgqueue_private.attempt where outcome = 'completed'

@@ -35,8 +35,7 @@ def pick(question: str, passages: list[dict[str, Any]], n: int) -> list[dict[str
     lexrank = import_module("sumy.summarizers.lex_rank").LexRankSummarizer()
     lexrank.stop_words = import_module("sumy.utils").get_stop_words("english")
     sources = {
-        dom.Sentence(candidate["text"], _Words): candidate
-        for candidate in candidates[:_MAX]
+        dom.Sentence(candidate["text"], _Words): candidate for candidate in candidates[:_MAX]
     }
     chosen = lexrank(dom.ObjectDocumentModel([dom.Paragraph(sources)]), n)
     return [sources[sentence] for sentence in chosen]

@@ -246,7 +246,15 @@ class Runner:
         try:
             if lease is self._suspect:
                 await self._finisher.drained()
-            ending, took_s = await self._run(lease)
+            try:
+                ending, took_s = await self._run(lease)
+            except GeneratorExit as error:
+                # A future of the handler's raised it. It closes every coroutine between the event
+                # loop and the handler, so only the outermost one can catch it.
+                if not self._loop.is_running():
+                    raise
+                ending = endings.raised(error, self.types[lease.task.type])
+                took_s = self._loop.time() - lease.started_at
             self._deadlines.clear(lease)
             if lease.lease_id not in self._running:
                 return  # left behind, and ended without this
@@ -271,12 +279,7 @@ class Runner:
         if kind is None:
             ending = endings.unknown(lease.task.type)
         else:
-            try:
-                ending = await self._execution.run(lease, kind)
-            except GeneratorExit as error:  # of a future of the handler's: it closed all in between
-                if not self._loop.is_running():
-                    raise
-                return endings.raised(error, kind), self._loop.time() - started
+            ending = await self._execution.run(lease, kind)
         self._moved_at = self._loop.time()
         took_s = self._moved_at - started
         self._prefetch.ran(took_s)
