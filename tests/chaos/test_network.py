@@ -187,7 +187,7 @@ async def test_the_client_is_told_that_it_is_unknown_and_a_key_makes_asking_agai
             await app.enqueue("echo", dedup_key="once")
         assert proxy.lost.is_set()
         assert "dedup_key" in str(caught.value.hint)
-        assert "may have been done, or not" in str(caught.value.hint)
+        assert "may have taken effect, or not" in str(caught.value.hint)
         (stored,) = bench.rows("select id::text from pgqueue.tasks")
         again = await app.enqueue_unique("echo", dedup_key="once")
     assert (again.id, again.deduplicated) == (stored["id"], True)
