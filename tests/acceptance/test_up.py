@@ -241,7 +241,7 @@ def test_a_port_in_use_is_told_in_two_lines_before_anything_starts(
         command = [*PGQUEUE, "up", "--port", str(port), "--data-dir", str(tmp_path / "data")]
         ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 1
-    assert ended.stderr.splitlines()[0].startswith(f"pgqueue: Port {port} on 127.0.0.1")
+    assert ended.stderr.splitlines()[0].startswith(f"pgqueue: port {port} on 127.0.0.1")
     assert len(ended.stderr.splitlines()) == 2
     assert not (tmp_path / "data").exists()
 
