@@ -342,27 +342,32 @@ class NewTask:
         if self.dedup_key is None and any(getattr(self, name) is not None for name in _DEDUP):
             message = "a task without a dedup_key cannot be kept unique"
             raise UsageError(message, hint="give it one, or leave the other dedup words out")
-        special = {
-            "payload": {} if self.payload is None else self.payload,
-            "priority": parse_priority(self.priority),
-            "depends_on": _parents(self.depends_on),
-            "traceparent": traceparent,
-        }
-        given = {field.name: getattr(self, field.name) for field in fields(self)} | special
-        return {
-            _IN_SECONDS.get(name, name): _as_json(value)
-            for name, value in given.items()
-            if value is not None
-        }
+        row = {"type": self.type, "payload": {} if self.payload is None else self.payload}
+        for name, key in _OPTIONS:
+            value = getattr(self, name)
+            if value is not None:
+                row[key] = _as_json(value)
+        if self.priority is not None:
+            row["priority"] = parse_priority(self.priority)
+        if self.depends_on is not None:
+            row["depends_on"] = _parents(self.depends_on)
+        if traceparent is not None:
+            row["traceparent"] = traceparent
+        return row
 
 
 _DEDUP = ("dedup_scope", "dedup_statuses", "dedup_window", "on_conflict")
-_IN_SECONDS = {  # by the database's clock
-    name: f"{name}_s" for name in ("delay", "timeout", "expires_in", "dedup_window")
-}
+_IN_SECONDS = frozenset(("delay", "timeout", "expires_in", "dedup_window"))
+_OPTIONS = [  # and how enqueue_many names them: durations are in seconds, by the database's clock
+    (field.name, f"{field.name}_s" if field.name in _IN_SECONDS else field.name)
+    for field in fields(NewTask)
+    if field.name not in ("type", "payload", "priority", "depends_on")
+]
 
 
 def _as_json(value: object) -> object:
+    if type(value) is str or type(value) is int:
+        return value
     if isinstance(value, Backoff):
         return value.as_policy()
     if isinstance(value, timedelta):
