@@ -206,6 +206,10 @@ class Queue:
                 float(seconds),
             )
 
+    def now(self) -> datetime:
+        """Return the time of the service: a test of a moment asks here, not its own clock."""
+        return self.value("select pgqueue.clock()")
+
     def _set_clock(self, at: datetime) -> None:
         self.rows(
             "create or replace function pgqueue.clock() returns timestamptz language sql volatile"

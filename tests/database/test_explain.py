@@ -32,10 +32,6 @@ def codes(queue: Queue, id: str) -> list[str]:
     return [reason["code"] for reason in explain(queue, id)]
 
 
-def now(queue: Queue) -> datetime:
-    return queue.value("select pgqueue.clock()")
-
-
 def enqueue(on: Queue, /, **task: Any) -> str:
     (id,) = on.enqueue_many({"type": "t", **task})
     return id
@@ -51,7 +47,7 @@ def test_a_task_that_nothing_holds_may_start_now(queue: Queue) -> None:
     worker(queue)
     reason = why(queue, enqueue(queue))
     assert (reason["code"], reason["details"]) == ("ready", {})
-    assert reason["earliest_start_at"] == now(queue)
+    assert reason["earliest_start_at"] == queue.now()
 
 
 def test_a_task_that_is_not_there_has_no_reasons(queue: Queue) -> None:
@@ -69,7 +65,7 @@ def test_a_scheduled_task_waits_for_its_time(queue: Queue) -> None:
     worker(queue)
     due = why(queue, id)
     assert due["code"] == "due"
-    assert due["earliest_start_at"] == now(queue)
+    assert due["earliest_start_at"] == queue.now()
 
 
 def test_a_task_that_failed_waits_for_its_next_attempt(queue: Queue) -> None:
@@ -94,7 +90,7 @@ def test_a_task_that_was_put_off_says_until_when_and_why(queue: Queue, outcome: 
     reason = why(queue, id)
     assert (reason["code"], reason["details"]["reason"]) == (outcome, "the shop is closed")
     assert reason["message"].endswith(": the shop is closed.")
-    assert reason["earliest_start_at"] == now(queue) + timedelta(seconds=60)
+    assert reason["earliest_start_at"] == queue.now() + timedelta(seconds=60)
 
 
 def test_a_paused_queue_says_who_and_why_and_since_when(queue: Queue) -> None:
@@ -160,7 +156,7 @@ def test_a_full_queue_names_the_holders_and_when_a_place_is_free(queue: Queue) -
         ("u", "host:7"),
     }
     frees = datetime.fromisoformat(details["next_free_at"])
-    assert frees == now(queue) + timedelta(seconds=30)  # the type's own time limit
+    assert frees == queue.now() + timedelta(seconds=30)  # the type's own time limit
     assert reason["message"].startswith("2 of 2 places of queue default are taken; one is free at ")
     queue.finish(leases[0])
     assert codes(queue, id) == ["ready"]
@@ -206,13 +202,13 @@ def test_a_smooth_rate_and_a_slowed_queue_say_when(queue: Queue) -> None:
     assert len(claim(queue, ours)) == 1
     (first, *_), (second, *_) = explain(queue, ids[1]), explain(queue, ids[2])
     assert (first["code"], second["code"]) == ("queue_rate", "queue_rate")
-    assert first["earliest_start_at"] == now(queue) + timedelta(seconds=10)
-    assert second["earliest_start_at"] == now(queue) + timedelta(seconds=20)
+    assert first["earliest_start_at"] == queue.now() + timedelta(seconds=10)
+    assert second["earliest_start_at"] == queue.now() + timedelta(seconds=20)
     queue.rows("select pgqueue_private.slow_down('default', null, 3600, 'the provider said 429')")
     slowed = explain(queue, ids[1])[0]
     assert slowed["code"] == "queue_slowed"
     assert slowed["message"].endswith(": the provider said 429.")
-    assert slowed["earliest_start_at"] == now(queue) + timedelta(hours=1)
+    assert slowed["earliest_start_at"] == queue.now() + timedelta(hours=1)
 
 
 def test_a_full_key_holds_its_tasks_and_no_others(queue: Queue) -> None:
@@ -238,7 +234,7 @@ def test_a_used_up_rate_of_a_key_says_when_each_may_start(queue: Queue) -> None:
     for place, id in enumerate(ids[1:], 1):
         first = explain(queue, id)[0]
         assert first["code"] == "key_rate"
-        assert first["earliest_start_at"] == now(queue) + timedelta(seconds=60 * place)
+        assert first["earliest_start_at"] == queue.now() + timedelta(seconds=60 * place)
     queue.rows("select pgqueue_private.slow_down('default', 'acme', 3600, 'the provider said 429')")
     assert explain(queue, ids[1])[0]["code"] == "key_slowed"
 
@@ -271,7 +267,7 @@ def test_a_task_with_others_before_it_says_how_many(queue: Queue) -> None:
     behind = why(queue, second)
     assert (behind["code"], behind["details"]["tasks"]) == ("behind", 2)
     assert behind["message"] == "2 tasks of queue default come before it."
-    assert behind["earliest_start_at"] == now(queue)  # workers may take all of them at once
+    assert behind["earliest_start_at"] == queue.now()  # workers may take all of them at once
 
 
 def test_more_than_is_cheap_to_count_is_said_to_be_at_least(queue: Queue) -> None:
@@ -396,10 +392,10 @@ def test_the_usage_of_a_queue_is_that_of_its_limits(queue: Queue) -> None:
     )
     assert (places["waiting"], places["next_free_at"]) == (2, None)
     assert (starts["kind"], starts["allowed"], starts["used"], starts["free"]) == ("rate", 2, 2, 0)
-    assert starts["next_free_at"] == now(queue) + timedelta(seconds=10)
+    assert starts["next_free_at"] == queue.now() + timedelta(seconds=10)
     limit(queue, '{"concurrency": 2, "rate": null}')
     (full,) = usage(queue, queue="default")
-    assert full["next_free_at"] == now(queue) + timedelta(seconds=50)
+    assert full["next_free_at"] == queue.now() + timedelta(seconds=50)
 
 
 def test_the_usage_of_keys_is_there_for_those_in_use(queue: Queue) -> None:

@@ -2,7 +2,7 @@
 
 import itertools
 import threading
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -223,7 +223,7 @@ def test_where_others_shall_be_stored_a_rejected_one_is_named(queue: Queue) -> N
 @pytest.mark.parametrize("status", ["scheduled", "queued", "retrying"])
 def test_replace_gives_a_waiting_task_the_payload_and_the_run_at(queue: Queue, status: str) -> None:
     other = in_status(queue, status, payload={"v": 1})
-    at = datetime.now(UTC) + timedelta(hours=5)
+    at = queue.now() + timedelta(hours=5)
     for _ in range(2):
         assert one(queue, payload={"v": 2}, run_at=at.isoformat(), on_conflict="replace") == (
             *(other, "replaced"),

@@ -1,6 +1,6 @@
 """Changing the priority or the run_at of a task that waits."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,10 +12,6 @@ from tests.database.queue import Queue
 SOON = timedelta(hours=1)
 
 
-def at(delay: timedelta) -> datetime:
-    return datetime.now(UTC) + delay
-
-
 def waiting(queue: Queue, status: str) -> str:
     """A task that waits in a status, attempted before if that is retrying or requeued."""
     if status in ("retrying", "requeued"):
@@ -24,7 +20,7 @@ def waiting(queue: Queue, status: str) -> str:
         queue.finish(lease, "failed", delay_s=delay)
         queue.promote()
         return lease["task_id"]
-    return queue.enqueue(run_at=at(SOON) if status == "scheduled" else None)
+    return queue.enqueue(run_at=queue.now() + SOON if status == "scheduled" else None)
 
 
 WAITING = pytest.mark.parametrize("status", ["queued", "requeued", "scheduled", "retrying"])
@@ -52,7 +48,7 @@ def test_a_waiting_task_gets_another_priority_for_good(queue: Queue, status: str
 @WAITING
 def test_a_waiting_task_is_put_off(queue: Queue, status: str) -> None:
     id = waiting(queue, status)
-    later = at(2 * SOON)
+    later = queue.now() + 2 * SOON
     shown = "retrying" if status == "retrying" else "scheduled"
     assert queue.update(id, run_at=later) == shown
     task = queue.task(id)
@@ -67,17 +63,21 @@ def test_a_waiting_task_is_put_off(queue: Queue, status: str) -> None:
 @WAITING
 def test_a_waiting_task_is_run_now(queue: Queue, status: str) -> None:
     id = waiting(queue, status)
-    assert queue.update(id, run_at=at(-SOON), priority=3) == "queued"
+    assert queue.update(id, run_at=queue.now() - SOON, priority=3) == "queued"
     task = queue.task(id)
     assert (task["status"], task["status_reason"], task["priority"]) == ("queued", None, 3)
-    assert task["run_at"] is None or task["run_at"] < at(timedelta())
+    assert task["run_at"] is None or task["run_at"] < queue.now()
     (lease,) = queue.claim(queue.worker())
     assert (lease["task_id"], lease["priority"]) == (id, 3)
 
 
 @WAITING
 def test_a_changed_task_is_found_by_every_other_transition(queue: Queue, status: str) -> None:
-    for change in ({"priority": 1}, {"run_at": at(2 * SOON)}, {"run_at": at(-SOON)}):
+    for change in (
+        {"priority": 1},
+        {"run_at": queue.now() + 2 * SOON},
+        {"run_at": queue.now() - SOON},
+    ):
         id = waiting(queue, status)
         queue.update(id, **change)
         queue.update(id, priority=9)
@@ -117,7 +117,7 @@ def test_a_task_that_does_not_wait_stays_as_it_is(queue: Queue, status: str) -> 
         queue.finish(lease, status, retry=False)
     before = queue.task(id)
     with pytest.raises(psycopg.Error, match=f"is {status}") as caught:
-        queue.update(id, priority=0, run_at=at(SOON))
+        queue.update(id, priority=0, run_at=queue.now() + SOON)
     assert caught.value.sqlstate == "PQ003"
     assert queue.task(id) == before
 
@@ -179,7 +179,7 @@ def test_a_change_loses_against_the_claim_that_comes_first(queue: Queue) -> None
     id = queue.enqueue()
     with queue.holding() as claimer:
         assert claimer.claimed(queue.worker()) == [id]
-        late = queue.blocked(lambda q: q.update(id, run_at=at(SOON)))
+        late = queue.blocked(lambda q: q.update(id, run_at=q.now() + SOON))
     assert late.exception(20).sqlstate == "PQ003"
     assert queue.task(id)["run_at"] is None
 
@@ -196,7 +196,7 @@ def test_a_claim_passes_over_a_task_that_is_being_changed(queue: Queue) -> None:
 
 @pytest.mark.usefixtures("running_clock")
 def test_a_change_finds_a_task_that_was_promoted_meanwhile(queue: Queue) -> None:
-    id = queue.enqueue(run_at=at(SOON))
+    id = queue.enqueue(run_at=queue.now() + SOON)
     queue.shift_clock(3700)
     with queue.holding() as other:
         other.promote()
@@ -228,7 +228,7 @@ def test_watchers_hear_of_a_change(queue: Queue) -> None:
     seen = [version()]
     changes = [
         lambda: queue.update(id, priority=0),
-        lambda: queue.update(id, run_at=at(SOON)),
+        lambda: queue.update(id, run_at=queue.now() + SOON),
         lambda: queue.value("select pgqueue_private.change_task(%s, payload => '[1]')::text", id),
     ]
     for change in changes:
@@ -241,18 +241,18 @@ def test_watchers_hear_of_a_change(queue: Queue) -> None:
 
 @pytest.mark.usefixtures("running_clock")
 def test_the_doorbell_rings_for_a_task_that_is_run_now(queue: Queue) -> None:
-    id = queue.enqueue(run_at=at(SOON), queue="mail")
+    id = queue.enqueue(run_at=queue.now() + SOON, queue="mail")
     listener = queue.connect(session=True)
     listener.execute("listen pgqueue_ready")
     queue.value("select pgqueue_private.listen('test', 'pgqueue_ready', 60)::text")
-    queue.update(id, run_at=at(-SOON))
+    queue.update(id, run_at=queue.now() - SOON)
     (heard,) = listener.notifies(timeout=45, stop_after=1)
     assert heard.payload == "mail"
 
 
 @pytest.mark.usefixtures("running_clock")
 def test_a_blocked_task_gets_another_priority_but_waits_for_no_time(queue: Queue) -> None:
-    id = queue.enqueue(run_at=at(SOON))
+    id = queue.enqueue(run_at=queue.now() + SOON)
     queue.rows("update pgqueue_private.task set run_at = null returning id")
     queue.rows(
         "update pgqueue_private.delayed "
@@ -260,7 +260,7 @@ def test_a_blocked_task_gets_another_priority_but_waits_for_no_time(queue: Queue
     )
     assert queue.update(id, priority=0) == "blocked"
     with pytest.raises(psycopg.Error, match="is blocked"):
-        queue.update(id, run_at=at(-SOON))
+        queue.update(id, run_at=queue.now() - SOON)
     assert queue.promote() == {"moved": 0, "queues": None, "next_due_s": None}
     task = queue.task(id)
     assert (task["status"], task["status_reason"], task["run_at"], task["priority"]) == (
