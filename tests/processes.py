@@ -1,11 +1,15 @@
 """Watching processes from the outside, for tests that start, signal and kill them."""
 
 import contextlib
+import fcntl
 import itertools
+import os
 import random
 import socket
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import psutil
 
@@ -52,16 +56,20 @@ def wait_until(condition: Callable[[], object], seconds: float = 45) -> None:
         time.sleep(0.02)
 
 
-# Below the ports that the system gives to whoever asks for any: only we give these away. Another
-# run of the tests starts elsewhere.
+# Below the ports that the system gives to whoever asks for any.
 _FIRST_PORT, _PORTS = 10_000, 20_000
 _next_port = itertools.count(random.SystemRandom().randrange(_PORTS))
+_taken = (Path(tempfile.gettempdir()) / f"pgqueue-test-ports-{os.getuid()}").open("ab")
 
 
 def free_port() -> int:
-    """Return a port that nobody uses, and that nobody is given before the test uses it."""
+    """Return a port that nobody uses, and that no test of any run is given while this run lasts.
+
+    The byte of that number in a file is locked until this process ends.
+    """
     while True:
         port = _FIRST_PORT + next(_next_port) % _PORTS
         with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
+            fcntl.lockf(_taken, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+            probe.bind(("", port))
             return port

@@ -33,7 +33,6 @@ from pgqueue.settings import Settings
 __all__ = ["Options", "command", "up"]
 
 _PGQUEUE = (sys.executable, "-m", "pgqueue")
-_METRICS_PORT = 9100
 _KILL_AFTER_S = 10  # after the grace period of the worker's handlers
 _PATIENCE_S = 15
 _RESTARTS, _RESTARTS_WITHIN_S = 3, 60
@@ -123,7 +122,6 @@ class _Run:
         }
         api = [*_PGQUEUE, "api", "--host", options.host, "--port", str(self._port)]
         worker = [*_PGQUEUE, "worker", "--processes", str(options.processes)]
-        worker += ["--metrics-port", str(_free_port("127.0.0.1", _METRICS_PORT, or_any=True))]
         if options.app:
             worker += ["--app", options.app, "--builtin"]
         family.start("API", api, environment)
@@ -206,7 +204,7 @@ class _Run:
             self._signals.wait(0.5)
 
 
-def _free_port(host: str, port: int, *, or_any: bool = False) -> int:
+def _free_port(host: str, port: int) -> int:
     """Return ``port`` if it is free on ``host``, for 0 any free one, or raise UsageError."""
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -215,8 +213,6 @@ def _free_port(host: str, port: int, *, or_any: bool = False) -> int:
             probe.bind(address)
             return int(probe.getsockname()[1])
     except OSError as error:
-        if or_any and port:
-            return _free_port(host, 0)
         raise UsageError(
             f"port {port} on {host} cannot be used: {error.strerror or error}",
             hint="stop the process that uses it, or choose another with --port",

@@ -1,7 +1,6 @@
 """The API as its users start it, beside a database that is broken."""
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Self
 
 import httpx
 
+from tests.processes import free_port
 from tests.worker.conftest import eventually
 
 __all__ = ["Service"]
@@ -21,8 +21,7 @@ class Service:
 
     def __init__(self, dsn: str, log: Path, **environment: str) -> None:
         self._log = log
-        with socket.create_server(("127.0.0.1", 0)) as taken:
-            self.port = taken.getsockname()[1]
+        self.port = free_port()
         with log.open("w") as out:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "pgqueue", "api", "--port", str(self.port)],

@@ -17,14 +17,15 @@ from pgqueue.embedded import EmbeddedServer
 from pgqueue.errors import UsageError
 from tests.processes import alive, free_port, wait_until
 
-# Answers /readyz like the API and the worker, drains for DRAIN_S on SIGTERM, has a child.
+# Answers /readyz like the API or registers like the worker, drains for DRAIN_S on SIGTERM, has a
+# child.
 STAND_IN = """
 import argparse, http.server, os, signal, socket, subprocess, sys, threading, time
 import psycopg
 
 parser = argparse.ArgumentParser()
 parser.add_argument("what")
-for name in ("host", "port", "processes", "metrics-port", "app"):
+for name in ("host", "port", "processes", "app"):
     parser.add_argument(f"--{name}")
 parser.add_argument("--builtin", action="store_true")
 options = parser.parse_args()
@@ -61,8 +62,9 @@ if options.what == "worker":
             "select pgqueue_private.register_worker(%s, %s, %s, '0', '{}', '{}', 1, 3600)",
             [f"{host}:{pid}", host, pid],
         )
-port = int(options.metrics_port or options.port)
-http.server.HTTPServer(("127.0.0.1", port), Answer).serve_forever()
+    while True:
+        signal.pause()
+http.server.HTTPServer(("127.0.0.1", int(options.port)), Answer).serve_forever()
 """
 
 DRIVER = """
@@ -257,21 +259,6 @@ def test_a_port_in_use_is_told_before_anything_starts(tmp_path: Path) -> None:
             up(Options(port=port, data_dir=tmp_path / "data"))
     assert "--port" in str(raised.value.hint)
     assert not (tmp_path / "data").exists()
-
-
-def test_a_metrics_port_in_use_is_no_reason_to_fail(start: Start) -> None:
-    with socket.socket() as taken:
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            taken.bind(("127.0.0.1", 9100))
-            taken.listen()
-        except OSError:
-            pass  # someone else's: as good
-        running = start()
-        running.until("ready ")
-        running.process.terminate()
-        running.rest()
-        assert running.process.returncode == 0
 
 
 def test_a_database_that_is_named_is_used_and_left_alone(start: Start, database: str) -> None:

@@ -55,13 +55,17 @@ _log = logs.get_logger("pgqueue.api")
 class WatchedTask:
     """What is known of one watched task, shared by all clients that watch it."""
 
-    __slots__ = ("end", "ended", "logs", "logs_from", "position", "state", "version", "wakers")
+    __slots__ = (
+        "changed_at", "end", "ended", "logs", "logs_from", "position", "state", "version", "wakers"
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.wakers: set[asyncio.Event] = set()
         self.version = ""
         self.state = b""
         self.ended = False
+        self.changed_at = 0.0
+        """When this state came here, by the event loop's clock."""
         self.position: Position | None = None
         """Logs up to here have been read; None before anything was."""
         self.end: Position = START
@@ -70,14 +74,21 @@ class WatchedTask:
         self.logs_from: Position = START
         """``logs`` holds every line after this one, up to ``position``."""
 
-    def take(self, row: Row, since: Position) -> None:
-        """Take what ``task_changes`` found after a place in the logs."""
-        if row["state"] is not None:
+    def take(self, row: Row, since: Position) -> bool:
+        """Take what ``Hub.changes`` found after a place in the logs; False: read again.
+
+        Reads overtake each other. One that began before the state here came may have found an
+        older state, which no client must see after the newer one.
+        """
+        if row["state"] is not None and row["version"] != self.version:
+            if row["began"] < self.changed_at:
+                return False
             self.version, self.state = row["version"], row["state"].encode()
             self.ended = row["ended"]
+            self.changed_at = _now()
         self.end = (row["last_lease"], row["last_seq"])
         if self.position is None or since > self.position:
-            return  # lines in between would be missing
+            return True  # lines in between would be missing
         for position, line in log_lines(row):
             if position <= self.position:
                 continue
@@ -85,6 +96,7 @@ class WatchedTask:
                 self.logs_from = self.logs[0][0]
             self.logs.append((position, line))
             self.position = position
+        return True
 
     def reaches_back_to(self, position: Position) -> bool:
         """Return whether every line after a place is at hand here."""
@@ -181,7 +193,7 @@ class Hub:
 
     async def changes(self, id: str, version: str, position: Position) -> Row | None:
         """Read what is new about one task since a version and a log line; None if nothing is."""
-        rows = await self._pool.rows("task_changes", _asked([(id, version, position)]))
+        rows = await self._changes([(id, version, position)])
         return rows[0] if rows else None
 
     async def not_found(self, id: str) -> NotFound:
@@ -199,7 +211,8 @@ class Hub:
                     if row is None:
                         raise await self.not_found(id)
                     watch.start_at(START)
-                    watch.take(row, START)
+                    if not watch.take(row, START):
+                        self._look_at(id)
                     state = watch.state
                     while not watch.ended and not self.ending.is_set():
                         await waker.wait()
@@ -241,7 +254,7 @@ class Hub:
 
     def _connected(self) -> None:
         """Read everything once: earlier notifications were missed."""
-        self._changed.update(dict.fromkeys(self._watches, self._now()))
+        self._changed.update(dict.fromkeys(self._watches, _now()))
         self._look.set()
         self._on_types()
 
@@ -253,8 +266,7 @@ class Hub:
         ids = payload.split(",")
         for id in ids:
             if id in self._watches:
-                self._changed.setdefault(id, self._now())
-                self._look.set()
+                self._look_at(id)
         for listener in self.hint_listeners:
             listener(ids)
 
@@ -264,11 +276,11 @@ class Hub:
         while True:
             await self._someone.wait()
             await asyncio.sleep(pause * _SPREAD.uniform(0.9, 1.1))
-            started = self._now()
+            started = _now()
             ids = list(self._watches)
             for start in range(0, len(ids), _READ_AT_ONCE):
                 await self._read(ids[start : start + _READ_AT_ONCE])
-            pause = max(self._bounds.poll_s, (self._now() - started) * _BUSY_SHARE)
+            pause = max(self._bounds.poll_s, (_now() - started) * _BUSY_SHARE)
 
     async def _refresh(self) -> None:
         """Read the tasks that notifications named; those named meanwhile are in the next read."""
@@ -279,7 +291,7 @@ class Hub:
                 ids = list(self._changed)[:_READ_AT_ONCE]
                 heard = [self._changed.pop(id) for id in ids]
                 if await self._read(ids):
-                    self._metrics.notify_lag.observe(self._now() - min(heard))
+                    self._metrics.notify_lag.observe(_now() - min(heard))
 
     async def _read(self, ids: list[str]) -> bool:
         """Read what is new about these tasks and wake their watchers."""
@@ -292,23 +304,32 @@ class Hub:
             return False
         since = {id: position for id, _, position in known}
         try:
-            rows = await self._pool.rows("task_changes", _asked(known))
+            rows = await self._changes(known)
         except PgQueueError as error:
             _log.debug("watched_not_read", error=str(error))
             return False
         for row in rows:
             watch = self._watches.get(row["id"])
             if watch is not None:
-                watch.take(row, since[row["id"]])
+                taken = watch.take(row, since[row["id"]])
                 watch.wake()
-                if row["logs"] and watch.position is not None and watch.position < watch.end:
-                    self._changed.setdefault(row["id"], self._now())
-                    self._look.set()
+                more = row["logs"] and watch.position is not None and watch.position < watch.end
+                if more or not taken:
+                    self._look_at(row["id"])
         return True
 
-    @staticmethod
-    def _now() -> float:
-        return asyncio.get_running_loop().time()
+    async def _changes(self, watched: list[tuple[str, str, Position]]) -> list[Row]:
+        began = _now()
+        rows = await self._pool.rows("task_changes", _asked(watched))
+        return [{**row, "began": began} for row in rows]
+
+    def _look_at(self, id: str) -> None:
+        self._changed.setdefault(id, _now())
+        self._look.set()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def log_lines(row: Row) -> list[tuple[Position, Line]]:

@@ -119,7 +119,8 @@ class _TaskStream:
         # a place beyond the end, which any client may claim, would hide the lines to come
         self.position = min(self.position, end)
         watch.start_at(self.position)
-        watch.take(row, self.position)
+        if not watch.take(row, self.position):
+            return await self._read(watch)
         watch.wake()
         state = row["state"].encode() if row["state"] is not None else b""
         return _News(row["version"], state, row["ended"], log_lines(row), end)

@@ -12,11 +12,13 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from pgqueue_worker.control import Control, Drain, Start
 from pgqueue_worker.deadline_table import DeadlineTable
 from pgqueue_worker.isolation.pool import Pool
+from pgqueue_worker.supervisor.metrics import Metrics, serve
 from pgqueue_worker.worker_process import WorkerProcess
 
 from pgqueue import Context, PgQueue, telemetry
 from pgqueue.database.link import Link
 from pgqueue.database.options import Options
+from pgqueue.errors import UsageError
 from tests.processes import free_port
 from tests.worker.conftest import Bench, eventually
 
@@ -132,6 +134,15 @@ def test_the_supervisor_serves_metrics_of_all_its_processes(bench: Bench) -> Non
     assert seen["pgqueue_flush_size_sum"] == 51
     assert seen["pgqueue_claims_total"] >= 1
     assert seen["pgqueue_leases_lost_total"] == 0
+
+
+def test_a_default_metrics_port_in_use_is_no_reason_to_fail_and_a_named_one_is() -> None:
+    with socket.create_server(("", free_port())) as taken:
+        port = taken.getsockname()[1]
+        serve(Metrics(), port, explicit=False)
+        with pytest.raises(UsageError, match=f"served on port {port}: Address already") as raised:
+            serve(Metrics(), port, explicit=True)
+    assert "--metrics-port" in str(raised.value.hint)
 
 
 def test_logs_are_json_and_name_task_type_attempt_and_worker(bench: Bench) -> None:
