@@ -175,7 +175,7 @@ select pgqueue.resume(%(name)s);
 -- name: scale_queue
 select json_build_object(
     'queue', q.name, 'at', pgqueue_private.json_time(pgqueue.clock()), 'wanted', s.wanted, 'active', s.active, 'backlog', s.backlog,
-    'backlog_exact', s.backlog_exact, 'startable', s.startable, 'wait_s', s.wait_s, 'workers', s.workers, 'places', s.places
+    'backlog_exact', s.backlog_exact, 'startable', s.startable, 'wait_s', s.wait_s, 'workers', s.workers, 'slots', s.slots
 )::text as item
 from pgqueue_private.queue as q
 cross join lateral pgqueue.scale(array[q.name], %(patience_s)s::float8) as s

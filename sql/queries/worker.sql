@@ -175,7 +175,7 @@ listen pgqueue_control;
 select 1;
 
 -- name: scale
-select wanted, places, backlog, wait_s from pgqueue.scale(%(queues)s::text[]);
+select wanted, slots, backlog, wait_s from pgqueue.scale(%(queues)s::text[]);
 
 -- name: webhooks_wait
 select exists (select from pgqueue_private.ready where queue = 'pgqueue.webhooks');

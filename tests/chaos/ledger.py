@@ -210,7 +210,7 @@ class _Books:
             acknowledged.update(call.ids)
             for key, id in zip(call.keys, call.ids, strict=True):
                 if id not in self.tasks:
-                    yield f"{id} ({key}): acknowledged, and there is no such task"
+                    yield f"{id} ({key}): acknowledged, but there is no such task"
         cancels = {cancel.task_id for cancel in self.history.cancels}
         for task in self.stored.tasks:
             if wrong := self._wrong_end(task, cancels):

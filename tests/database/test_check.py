@@ -129,22 +129,22 @@ PLANTED = {
     ),
     "a token has no task": (
         "places",
-        "is ready, and there is no such task",
+        "is ready, but there is no such task",
         f"update pgqueue_private.ready set task_id = {NOBODY} where queue = 'crashed'",
     ),
     "a lease has no task": (
         "places",
-        "is running, and there is no such task",
+        "is running, but there is no such task",
         f"update pgqueue_private.running set task_id = {NOBODY} where queue = 'parent'",
     ),
     "a token is in another queue": (
         "places",
-        "is ready in queue elsewhere, and is a task of queue crashed",
+        "is ready in queue elsewhere, but is a task of queue crashed",
         "update pgqueue_private.ready set queue = 'elsewhere' where queue = 'crashed'",
     ),
     "a token was started too often": (
         "places",
-        "is delayed after 3 starts, and may start 3 times",
+        "is delayed after 3 starts, but may start only 3 times",
         "update pgqueue_private.delayed set attempt = 3 where queue = 'retrying'",
     ),
     "a token crashed too often": (
@@ -154,89 +154,89 @@ PLANTED = {
     ),
     "a fresh token is not where its task says": (
         "places",
-        "is ready where its task does not say",
+        "is ready at another position than its task's",
         "update pgqueue_private.ready set seq = seq + 1 where queue = 'fresh'",
     ),
     "an ended task is back at its first place": (
         "places",
-        "has ended once and is ready at its first place again",
+        "has ended and is ready again at its first position",
         f"""insert into pgqueue_private.ready (seq, task_id, ready_at, priority, budget, queue)
             select seq, id, pgqueue.clock(), priority, 3, queue from pgqueue_private.task
             where id = {of("completed")}""",
     ),
     "a task is blocked by nothing": (
         "places",
-        "waits without a reason",
+        "is blocked, but neither by a limit_key nor by other tasks",
         "delete from pgqueue_private.blocker",
     ),
     "a task waits for its key as if for a time": (
         "places",
-        "waits for its limit_key, and as scheduled",
+        "waits for its limit_key, but with status scheduled",
         "update pgqueue_private.delayed set status = 'scheduled' where limit_key is not null",
     ),
     "nobody sees to an expiry": (
         "places",
-        "and nobody will see to it",
+        "but its expiry is not tracked",
         "delete from pgqueue_private.expiry",
     ),
     "attempts have no task": (
         "facts",
-        "has attempts, and there is no such task",
+        "has attempts, but there is no such task",
         f"update pgqueue_private.attempt set task_id = {NOBODY} where task_id = {of('completed')}",
     ),
     "events have no task": (
         "facts",
-        "has events, and there is no such task",
+        "has events, but there is no such task",
         f"""insert into pgqueue_private.task_event (task_id, lease_id, seq, at, type, level,
             message)
             values ({NOBODY}, 1, 1, pgqueue.clock(), 'log', 'info', '')""",
     ),
     "artifacts have no task": (
         "facts",
-        "has artifacts, and there is no such task",
+        "has artifacts, but there is no such task",
         f"""insert into pgqueue_private.artifact
             (task_id, name, lease_id, created_at, content_type, size, sha256, data)
             values ({NOBODY}, 'a', 1, pgqueue.clock(), 'text/plain', 0, '', '')""",
     ),
     "checkpoints have no task": (
         "facts",
-        "has checkpoints, and there is no such task",
+        "has checkpoints, but there is no such task",
         f"""insert into pgqueue_private.checkpoint
             (task_id, name, lease_id, user_id, attempt, at, size, data)
             values ({NOBODY}, '', 1, 0, 1, pgqueue.clock(), 2, '{{}}')""",
     ),
     "dependencies have no task": (
         "facts",
-        "has dependencies, and there is no such task",
+        "has dependencies, but there is no such task",
         f"update pgqueue_private.dependency set child_id = {NOBODY}",
     ),
     "an idempotency key names nobody": (
         "facts",
-        "which never was",
+        "which never existed",
         f"update pgqueue_private.idempotency set task_ids = array[{NOBODY}]",
     ),
     "two tasks have one lease": (
         "leases",
-        "was given to 2 attempts",
+        "was issued to 2 attempts",
         """update pgqueue_private.running set lease_id = (
                select lease_id from pgqueue_private.running where queue = 'batch 1'
            ) where queue = 'parent'""",
     ),
     "a lease that has ended runs": (
         "leases",
-        "was given to 2 attempts",
+        "was issued to 2 attempts",
         f"""update pgqueue_private.running set lease_id = (
                 select lease_id from pgqueue_private.attempt where task_id = {of("completed")}
             ) where queue = 'parent'""",
     ),
     "a lease was never given out": (
         "leases",
-        "was never given out",
+        "was never issued",
         "update pgqueue_private.running set lease_id = lease_id + 1000000 where queue = 'parent'",
     ),
     "an older lease runs": (
         "leases",
-        "of which lease 1000 has ended",
+        "whose later lease 1000 has ended",
         f"""select setval('pgqueue_private.lease_seq', 2000);
             insert into pgqueue_private.attempt
                 (task_id, lease_id, user_id, finished_at, attempt, final, outcome)
@@ -244,22 +244,22 @@ PLANTED = {
     ),
     "nobody holds a lease": (
         "leases",
-        "and there is no such worker",
+        "which does not exist",
         "update pgqueue_private.running set worker_id = 1000 where queue = 'parent'",
     ),
     "a running row is not its task's": (
         "leases",
-        "takes it for one of another type, limit_key, cost or batch",
+        "its type, limit_key, cost or batch is not that of the task",
         "update pgqueue_private.running set type = 'other' where queue = 'parent'",
     ),
     "nothing follows an end": (
         "leases",
-        "and nothing will follow its end",
+        "but its end will not be followed up",
         "update pgqueue_private.running set followed = false where queue = 'parent'",
     ),
     "a task was tried too often": (
         "attempts",
-        "was tried 2 times, and its max_attempts is 1",
+        "was tried 2 times, but its max_attempts is 1",
         f"""insert into pgqueue_private.attempt
                 (task_id, lease_id, user_id, finished_at, attempt, final, outcome)
             values ({of("failed")}, 0, 0, pgqueue.clock(), 1, false, 'failed')""",
@@ -274,77 +274,77 @@ PLANTED = {
     ),
     "attempts go back": (
         "attempts",
-        "has attempt 2, and its newest is attempt 1",
+        "has attempt 2, but its newest is attempt 1",
         f"""insert into pgqueue_private.attempt
                 (task_id, lease_id, user_id, finished_at, attempt, final, outcome)
             values ({of("retrying")}, 0, 0, pgqueue.clock(), 2, false, 'failed')""",
     ),
     "an attempt completed and goes on": (
         "attempts",
-        "has an attempt completed that did not end it",
+        "has an attempt with outcome completed that did not end it",
         f"update pgqueue_private.attempt set final = false where task_id = {of('completed')}",
     ),
     "an end was not counted": (
         "counts",
-        "1 tasks completed, and 0 were counted",
+        "1 tasks completed, but 0 were counted",
         "delete from pgqueue_private.rollup where queue = 'completed'",
     ),
     "an attempt was counted twice": (
         "counts",
-        "1 attempts failed, and 2 were counted",
+        "1 attempts failed, but 2 were counted",
         "update pgqueue_private.rollup set n = 2 where queue = 'retrying'",
     ),
     "a batch does not count a task": (
         "batches",
-        "has 3 tasks: 1 completed, 0 failed, 0 cancelled, 2 to come; and counts 2: 1, 0, 0, 1",
+        "has 3 tasks: 1 completed, 0 failed, 0 cancelled, 2 to come; but it counts 2: 1, 0, 0, 1",
         f"""insert into pgqueue_private.batch_delta (batch_id, total)
             values ({batch("outer")}, -1)""",
     ),
     "a batch counts an end twice": (
         "batches",
-        "and counts 3: 2, 0, 0, 1",
+        "but it counts 3: 2, 0, 0, 1",
         f"""insert into pgqueue_private.batch_delta (batch_id, completed)
             values ({batch("outer")}, 1)""",
     ),
     "a batch does not count one in it": (
         "batches",
-        "has 1 batches in it, 0 ended, 0 of them not completed; and counts 0, 0 and 0",
+        "has 1 batches in it, 0 ended, 0 of them not completed; but it counts 0, 0 and 0",
         f"""insert into pgqueue_private.batch_delta (batch_id, batches)
             values ({batch("outer")}, -1)""",
     ),
     "a batch does not end": (
         "batches",
-        "has nothing left, and goes on",
+        "has no unfinished tasks or batches, but has not ended",
         "update pgqueue_private.batch set ended_at = null, outcome = null where name = 'ended'",
     ),
     "a batch ended too early": (
         "batches",
-        "has ended, and something in it has not",
+        "has ended, but some of its tasks or batches have not",
         "update pgqueue_private.batch set ended_at = pgqueue.clock() where name = 'outer'",
     ),
     "a batch ended as something else": (
         "batches",
-        "has ended as failed, which is not how what is in it ended",
+        "has ended as failed, which does not match how its tasks and batches ended",
         "update pgqueue_private.batch set outcome = 'failed' where name = 'ended'",
     ),
     "a batch called nobody back": (
         "batches",
-        "what it was to enqueue then never was",
+        "but its callback was never enqueued",
         "update pgqueue_private.batch set complete_task_id = null where name = 'ended'",
     ),
     "a batch is in none": (
         "batches",
-        "and there is no such batch",
+        "which does not exist",
         f"update pgqueue_private.batch set parent_id = {NOBODY} where name = 'inner'",
     ),
     "tasks are in no batch": (
         "batches",
-        "has 1 tasks to come, and there is no such batch",
+        "has 1 unfinished tasks, but there is no such batch",
         "delete from pgqueue_private.batch where name = 'inner'",
     ),
     "a task waits for nobody": (
         "dependencies",
-        "and there is no such task",
+        "which does not exist",
         f"update pgqueue_private.blocker set parent_id = {NOBODY}",
     ),
     "a task waits for one that has ended": (
@@ -354,22 +354,22 @@ PLANTED = {
     ),
     "a task waits for one that will not tell": (
         "dependencies",
-        "which will not tell",
+        "which is not marked as followed",
         "update pgqueue_private.task set followed = null",
     ),
     "a task that waits is not blocked": (
         "dependencies",
-        "and is not blocked",
+        "but is not blocked",
         "update pgqueue_private.delayed set status = 'scheduled' where queue = 'child'",
     ),
     "a task waits for whom it was not to": (
         "dependencies",
-        "which it was not enqueued to wait for",
+        "which is not in its depends_on",
         "delete from pgqueue_private.dependency",
     ),
     "a task was to wait for nobody": (
         "dependencies",
-        "which never was",
+        "which never existed",
         f"update pgqueue_private.dependency set parent_id = {NOBODY}",
     ),
     "a limit does not count a task that runs": (
@@ -379,7 +379,7 @@ PLANTED = {
     ),
     "a ledger counts twice": (
         "limits",
-        "counts up to",
+        "counts a total of",
         """insert into pgqueue_private.limit_use (queue, limit_key, total, n, at, leases, newest)
            select queue, limit_key, total + 1, n + 1, at, leases, newest
            from pgqueue_private.limit_use""",
@@ -393,17 +393,17 @@ PLANTED = {
     ),
     "a task waits for a key that is not its own": (
         "limits",
-        "whose limit_key it is not",
+        "which has another limit_key",
         "update pgqueue_private.delayed set limit_key = 'other' where limit_key is not null",
     ),
     "nobody looks for keys in a queue": (
         "limits",
-        "in a queue of which it is not known that tasks have keys",
+        "in a queue that is not registered as having keys",
         "delete from pgqueue_private.keyed_queue",
     ),
     "a slot has no schedule": (
         "schedules",
-        "and there is no such schedule",
+        "but there is no such schedule",
         "delete from pgqueue_private.schedule",
     ),
     "a slot was enqueued without a task": (
@@ -420,22 +420,22 @@ PLANTED = {
     ),
     "a slot's task never was": (
         "schedules",
-        "which never was",
+        "which never existed",
         f"update pgqueue_private.schedule_slot set task_id = {NOBODY}",
     ),
     "a slot waits and its schedule does not know": (
         "schedules",
-        "that waits, and does not know it",
+        "but its own row does not say so",
         "update pgqueue_private.schedule_slot set fate = 'waiting', task_id = null",
     ),
     "a schedule waits for a slot that does not": (
         "schedules",
-        "and that does not",
+        "but that slot does not wait",
         "update pgqueue_private.schedule set waiting_at = pgqueue.clock()",
     ),
     "a unique key names nobody": (
         "dedup",
-        "which never was",
+        "which never existed",
         f"update pgqueue_private.dedup set task_id = {NOBODY}",
     ),
     "a unique key names no task": (
@@ -450,17 +450,17 @@ PLANTED = {
     ),
     "a dead letter is alive": (
         "dead_letters",
-        "is of a task that has not ended",
+        "belongs to a task that has not ended",
         f"update pgqueue_private.dead_letter set task_id = {of('fresh')}",
     ),
     "a dead letter completed": (
         "dead_letters",
-        "is of a task that was completed",
+        "belongs to a task with outcome completed",
         f"update pgqueue_private.dead_letter set task_id = {of('completed')}",
     ),
     "a dead letter never was": (
         "dead_letters",
-        "is of a task that never was",
+        "belongs to a task that never existed",
         f"update pgqueue_private.dead_letter set task_id = {NOBODY}",
     ),
     "a dead letter says something else": (

@@ -361,7 +361,7 @@ def test_a_graph_that_only_looks_like_a_circle_is_none(queue: Queue) -> None:
 @pytest.mark.parametrize(
     ("parent", "why"),
     [
-        (NOBODY, "there is no such task"),
+        (NOBODY, "which does not exist"),
         (7, "cannot depend on this"),
         (-1, "cannot depend on this"),
         ("x", "cannot depend on this"),

@@ -91,7 +91,7 @@ def test_a_clock_that_is_off_is_named(well: Queue, database: str, off_s: float, 
 
 def test_a_clock_that_a_test_shifted_is_named(well: Queue) -> None:
     well.shift_clock(90)
-    assert findings(well, "clock") == ["error: the clock of pgqueue is 90 s off that of the server"]
+    assert findings(well, "clock") == ["error: the clock of pgqueue differs from the server's by 90 s"]
 
 
 def test_missing_partitions_are_named(well: Queue) -> None:
@@ -101,11 +101,11 @@ def test_missing_partitions_are_named(well: Queue) -> None:
     )
     well.rows(f"drop table pgqueue_private.task_{days[6]}, pgqueue_private.attempt_{days[7]}")
     assert re.match(
-        r"warning: the partitions of 2 of the next 8 days are missing, the first for 20",
+        r"warning: partitions are missing for 2 of the next 8 days, the first for 20",
         findings(well, "partitions")[-1],
     )
     well.rows(f"drop table pgqueue_private.artifact_{days[1]}")
-    assert findings(well, "partitions")[0].startswith("error: the partitions of 3 of")
+    assert findings(well, "partitions")[0].startswith("error: partitions are missing for 3 of")
     well.rows("select pgqueue.ensure_partitions((pgqueue.clock() at time zone 'utc')::date, 8)")
     assert findings(well, "partitions") == []
     well.rows(
@@ -113,7 +113,7 @@ def test_missing_partitions_are_named(well: Queue) -> None:
     )
     (stray,) = findings(well, "partitions")
     assert stray == (
-        f"warning: pgqueue_private.attempt_{days[7]} is a day of facts that belongs to no table"
+        f"warning: pgqueue_private.attempt_{days[7]} is a day partition that is not attached to any table"
     )
 
 
@@ -129,12 +129,12 @@ def test_days_that_should_be_gone_are_named(well: Queue) -> None:
 
 
 def test_maintenance_that_nobody_does_is_named(queue: Queue) -> None:
-    assert findings(queue, "maintenance") == ["error: no duty of maintenance was ever done"]
+    assert findings(queue, "maintenance") == ["error: no maintenance duty has ever run"]
     maintained(queue)
     assert findings(queue, "maintenance") == []
     queue.shift_clock(120)
     (late,) = findings(queue, "maintenance")
-    assert late.startswith("error: no duty of maintenance was done for 00:02:")
+    assert late.startswith("error: no maintenance duty has run for 00:02:")
 
 
 def test_a_duty_that_is_late_or_fails_is_named(well: Queue) -> None:
@@ -155,7 +155,7 @@ def test_who_holds_the_horizon_is_named(well: Queue, connect: Callable[..., Any]
         look = "pgqueue_private.doctor_holders('0 s')"
         (holder,) = [one for one in findings(well, "horizon", look) if f"pid {pid} " in one]
         assert holder.startswith(f"warning: pid {pid} (report, user ")
-        assert "idle in transaction) holds the horizon for 00:00:0" in holder
+        assert "idle in transaction) keeps dead rows from being removed for 00:00:0" in holder
         assert findings(well, "horizon") == []  # not for long
 
 
@@ -168,7 +168,7 @@ def test_who_waits_for_a_lock_is_named_with_who_holds_it(well: Queue, database: 
         assert f"for a lock on queue, behind pid {holder}" in one
         assert findings(well, "locks", "pgqueue_private.doctor_locks()") == []  # not for long
         look = "pgqueue_private.doctor_locks('-1 s')"
-        assert any("sits idle in a transaction" in one for one in findings(well, "locks", look))
+        assert any("has been idle in a transaction" in one for one in findings(well, "locks", look))
         (days,) = [one for one in examine(database) if one.topic == "partitions"]
         assert days.finding == "it cannot be examined: canceling statement due to lock timeout"
     waiting.result(45)
@@ -187,7 +187,7 @@ def test_dead_rows_that_nobody_cleans_up_are_named(well: Queue) -> None:
         "error: autovacuum is off for pgqueue_private.expiry",
         (
             "warning: pgqueue_private.expiry has 200000 dead rows beside 0 live ones; "
-            "cleaned up last: never"
+            "last vacuumed: never"
         ),
     ]
     assert re.match(
@@ -223,9 +223,9 @@ def test_what_only_a_server_of_its_own_can_show_is_named(
             ).fetchall()
             text = "\n".join(" ".join(row) for row in rows)
             assert "autovacuum does not run: autovacuum is off" in text
-            assert "the prepared transaction forgotten holds the horizon for 00:00:0" in text
+            assert "the prepared transaction forgotten keeps dead rows from being removed for 00:00:0" in text
             assert "rollback prepared 'forgotten'" in text
-            assert "the replication slot unread has no reader" in text
+            assert "the replication slot unread has no consumer" in text
             assert "pg_drop_replication_slot('unread')" in text
             connection.execute("rollback prepared 'forgotten'")
             connection.execute("select pg_drop_replication_slot('unread')")

@@ -11,11 +11,11 @@ from tests.database.test_limits import claim, limit
 
 
 def worker(
-    queue: Queue, *types: str, queues: tuple[str, ...] = (), places: int = 10, lease_s: float = 15
+    queue: Queue, *types: str, queues: tuple[str, ...] = (), slots: int = 10, lease_s: float = 15
 ) -> int:
     return queue.value(
         "select pgqueue_private.register_worker('sup:1', 'host', 7, '1', %s, %s, %s, %s)",
-        *(list(queues), list(types) or ["t"], places, lease_s),
+        *(list(queues), list(types) or ["t"], slots, lease_s),
     )
 
 
@@ -99,7 +99,7 @@ def test_a_paused_queue_says_who_and_why_and_since_when(queue: Queue) -> None:
     queue.rows("select pgqueue.pause('default', 'the printer burns', 'ada')")
     reason = why(queue, waiting)
     assert (reason["code"], reason["earliest_start_at"]) == ("paused", None)
-    assert reason["message"].startswith("Queue default is paused by ada since ")
+    assert reason["message"].startswith("Queue default was paused by ada at ")
     assert reason["message"].endswith(": the printer burns.")
     assert (reason["details"]["by"], reason["details"]["reason"]) == ("ada", "the printer burns")
     assert codes(queue, later) == ["paused", "scheduled"]
@@ -120,7 +120,7 @@ def test_a_queue_without_a_live_worker_says_when_the_last_was_heard_of(queue: Qu
     queue.shift_clock(5)
     lost = why(queue, id)
     assert lost["code"] == "no_worker"
-    assert lost["message"].startswith("No live worker serves queue email; the last was heard of at")
+    assert lost["message"].startswith("No live worker serves queue email; the last heartbeat was at")
 
 
 def test_a_type_that_no_live_worker_handles_says_so(queue: Queue) -> None:
@@ -157,7 +157,7 @@ def test_a_full_queue_names_the_holders_and_when_a_place_is_free(queue: Queue) -
     }
     frees = datetime.fromisoformat(details["next_free_at"])
     assert frees == queue.now() + timedelta(seconds=30)  # the type's own time limit
-    assert reason["message"].startswith("2 of 2 places of queue default are taken; one is free at ")
+    assert reason["message"].startswith("2 of 2 slots of queue default are taken; one is free at ")
     queue.finish(leases[0])
     assert codes(queue, id) == ["ready"]
 
@@ -221,7 +221,7 @@ def test_a_full_key_holds_its_tasks_and_no_others(queue: Queue) -> None:
     reason = why(queue, blocked)
     assert reason["code"] == "key_concurrency"
     assert [holder["task_id"] for holder in reason["details"]["holders"]] == [held]
-    assert reason["message"] == "1 of 1 places of limit_key acme are taken."
+    assert reason["message"] == "1 of 1 slots of limit_key acme are taken."
     runnable = enqueue(queue, limit_key="acme")
     assert "key_concurrency" in codes(queue, runnable)
 
@@ -289,14 +289,14 @@ def test_in_a_fair_queue_only_those_of_the_same_key_are_surely_before_it(queue: 
     assert behind["details"] == {"tasks": 1, "exact": False, "fairness_key": "globex"}
 
 
-def test_when_all_places_are_taken_it_says_how_many(queue: Queue) -> None:
-    ours = worker(queue, places=2)
+def test_when_all_slots_are_taken_it_says_how_many(queue: Queue) -> None:
+    ours = worker(queue, slots=2)
     enqueue(queue)
     enqueue(queue)
     queue.claim(ours)
     reason = why(queue, enqueue(queue))
     assert (reason["code"], reason["earliest_start_at"]) == ("workers_busy", None)
-    assert reason["details"] == {"workers": 1, "places": 2, "running": 2}
+    assert reason["details"] == {"workers": 1, "slots": 2, "running": 2}
 
 
 def test_a_task_that_took_its_process_down_twice_runs_alone(queue: Queue) -> None:
@@ -338,7 +338,7 @@ def test_a_task_that_runs_says_where_and_since_when(queue: Queue) -> None:
     lease = queue.start(worker(queue))
     reason = why(queue, lease["task_id"])
     assert (reason["code"], reason["earliest_start_at"]) == ("active", None)
-    assert reason["message"].startswith("It runs on host:7 since ")
+    assert reason["message"].startswith("It has been running on host:7 since ")
     assert (reason["details"]["worker"], reason["details"]["attempt"]) == ("host:7", 1)
     queue.cancel(lease["task_id"])
     assert why(queue, lease["task_id"])["message"].endswith("it was asked to stop.")
@@ -385,12 +385,12 @@ def test_the_usage_of_a_queue_is_that_of_its_limits(queue: Queue) -> None:
     queue.enqueue_many(*[{"type": "t", "timeout_s": 50}] * 4)
     claim(queue, ours)
     queue.value("select pgqueue_private.sample_queues()::text")
-    places, starts = usage(queue, queue="default")
-    assert (places["kind"], places["allowed"], places["used"], places["free"]) == (
+    slots, starts = usage(queue, queue="default")
+    assert (slots["kind"], slots["allowed"], slots["used"], slots["free"]) == (
         *("concurrency", 5, 2),
         3,
     )
-    assert (places["waiting"], places["next_free_at"]) == (2, None)
+    assert (slots["waiting"], slots["next_free_at"]) == (2, None)
     assert (starts["kind"], starts["allowed"], starts["used"], starts["free"]) == ("rate", 2, 2, 0)
     assert starts["next_free_at"] == queue.now() + timedelta(seconds=10)
     limit(queue, '{"concurrency": 2, "rate": null}')

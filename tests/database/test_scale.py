@@ -1,4 +1,4 @@
-"""How many places queues want, at any backlog."""
+"""How many slots queues want, at any backlog."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def test_an_idle_queue_wants_nothing(queue: Queue) -> None:
         "startable": 0,
         "wait_s": 0,
         "workers": 1,
-        "places": 10,
+        "slots": 10,
     }
 
 
@@ -64,7 +64,7 @@ def test_a_draining_or_dead_worker_has_no_places(queue: Queue) -> None:
     queue.value("select pgqueue_private.set_worker_state(%s, 'draining')::text", draining)
     queue.shift_clock(5)
     now = scale(queue, "default")
-    assert (now["wanted"], now["active"], now["workers"], now["places"]) == (1, 0, 0, 0)
+    assert (now["wanted"], now["active"], now["workers"], now["slots"]) == (1, 0, 0, 0)
 
 
 @pytest.mark.parametrize(

@@ -257,7 +257,7 @@ def test_replace_never_gives_a_task_the_payload_of_another_type(queue: Queue) ->
     other, _ = one(queue, **mine)
     [answer] = queue.enqueue_unique({**KEY, "type": "u", **mine}, strict=False)
     assert answer == (other, "rejected")
-    with pytest.raises(psycopg.Error, match="of another type"):
+    with pytest.raises(psycopg.Error, match="has another type"):
         one(queue, type="u", **mine)
 
 

@@ -66,7 +66,7 @@ def test_the_commands_do_what_they_say(queue: Queue, database: str) -> None:
         runner = CliRunner(env={"PGQUEUE_DATABASE_URL": database})
         shown.append(runner.invoke(group, arguments).stdout)
     assert ["id", id] in [line.split() for line in shown[0].splitlines()]
-    assert shown[1].startswith("ready: Nothing holds it: the next claim takes it.\n")
+    assert shown[1].startswith("ready: Nothing holds it back: the next claim takes it.\n")
 
 
 async def test_the_python_and_the_call_do_what_they_say(queue: Queue, database: str) -> None:
@@ -81,7 +81,7 @@ async def test_the_python_and_the_call_do_what_they_say(queue: Queue, database: 
         httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url="http://api") as client,
     ):
         answer = await client.request(request.method, request.path.replace(ID, id))
-    assert answer.json()["why"] == made["told"].why
+    assert answer.json()["why"] == made["explanation"].why
 
 
 def test_every_code_is_explained_here() -> None:

@@ -115,7 +115,7 @@ async def test_one_task_waits_for_another_by_its_id(app: PgQueue) -> None:
     assert (await app.get(second)).status_reason == "waits for a task"
     await app.cancel(first)
     assert (await app.get(second)).status == Status.FAILED
-    with pytest.raises(UsageError, match="no such task"):
+    with pytest.raises(UsageError, match="does not exist"):
         await app.enqueue("echo", depends_on=["00000000-0000-7000-8000-000000000000"])
     with pytest.raises(UsageError, match="0 → 1 → 0"):
         await app.enqueue_many(

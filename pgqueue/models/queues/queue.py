@@ -127,4 +127,4 @@ class Scale(Record):
     )
     wait_s: float = Field(ge=0, description="How long the first of these has waited.")
     workers: Count = Field(description="How many live worker processes serve the queue.")
-    places: Count = Field(description="How many tasks these processes run at once.")
+    slots: Count = Field(description="How many tasks these processes run at once.")

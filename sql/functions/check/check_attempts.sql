@@ -20,21 +20,21 @@ as $$
     cross join lateral (select t.ends - p.ended::int + 1 as n) as runs
     cross join lateral (
         select
-            'was tried ' || t.charged || ' times, and its max_attempts is ' || p.max_attempts
+            'was tried ' || t.charged || ' times, but its max_attempts is ' || p.max_attempts
             || case when runs.n > 1 then ', in each of its ' || runs.n || ' runs' else '' end as how
         where t.charged > p.max_attempts * runs.n
         union all
-        select 'crashed ' || t.crashed || ' times, and the third ends a task'
+        select 'crashed ' || t.crashed || ' times, but the third crash ends a task'
         where t.crashed > 3 * runs.n
         union all
-        select 'has attempt ' || t.highest || ', and its newest is attempt ' || p.attempt
+        select 'has attempt ' || t.highest || ', but its newest is attempt ' || p.attempt
         where t.highest > p.attempt
     ) as wrong
     where t.charged > p.max_attempts * runs.n or t.crashed > 3 * runs.n or t.highest > p.attempt  -- almost no task
     union all
     select
         'attempts', a.task_id::text,
-        'has an attempt ' || a.outcome || case when a.final then ' that ended it' else ' that did not end it' end || ', lease ' || a.lease_id
+        'has an attempt with outcome ' || a.outcome || case when a.final then ' that ended it' else ' that did not end it' end || ', lease ' || a.lease_id
     from pgqueue_private.attempt as a
     where case a.outcome
         when 'completed' then not a.final when 'cancelled' then not a.final

@@ -12,7 +12,7 @@ as $$
         from pgqueue_private.batch_delta as d
         group by d.batch_id
     ),
-    told as materialized (
+    counted as materialized (
         select
             b.*, d.batch_id is not null as unfolded,
             b.total + coalesce(d.total, 0) as n, b.completed + coalesce(d.completed, 0) as n_completed,
@@ -47,14 +47,14 @@ as $$
             coalesce(t.n, 0) as t, coalesce(t.completed, 0) as t_completed, coalesce(t.failed, 0) as t_failed,
             coalesce(t.cancelled, 0) as t_cancelled, coalesce(t.live, 0) as t_live,
             coalesce(c.n, 0) as c, coalesce(c.ended, 0) as c_ended, coalesce(c.failed, 0) as c_failed
-        from told as b
+        from counted as b
         left join task as t on t.batch_id = b.id
         left join nested as c on c.parent_id = b.id
     )
     select
         'batches', s.id::text,
         format(
-            'has %s tasks: %s completed, %s failed, %s cancelled, %s to come; and counts %s: %s, %s, %s, %s',
+            'has %s tasks: %s completed, %s failed, %s cancelled, %s to come; but it counts %s: %s, %s, %s, %s',
             s.t, s.t_completed, s.t_failed, s.t_cancelled, s.t_live, s.n, s.n_completed, s.n_failed, s.n_cancelled, s.n_live
         )
     from seen as s
@@ -67,7 +67,7 @@ as $$
     select
         'batches', s.id::text,
         format(
-            'has %s batches in it, %s ended, %s of them not completed; and counts %s, %s and %s',
+            'has %s batches in it, %s ended, %s of them not completed; but it counts %s, %s and %s',
             s.c, s.c_ended, s.c_failed, s.n_batches, s.n_batches_ended, s.n_batches_failed
         )
     from seen as s
@@ -75,16 +75,16 @@ as $$
     union all
     -- Many tasks of a large batch may end at once, and none sees that it was the last: then the batch ends when it is
     -- folded.
-    select 'batches', s.id::text, 'has nothing left, and goes on'
+    select 'batches', s.id::text, 'has no unfinished tasks or batches, but has not ended'
     from seen as s
     where s.closed_at is not null and s.ended_at is null and s.n_live + s.n_batches - s.n_batches_ended = 0
         and not (s.unfolded and s.n > 2000)
     union all
-    select 'batches', s.id::text, 'has ended, and something in it has not'
+    select 'batches', s.id::text, 'has ended, but some of its tasks or batches have not'
     from seen as s
     where s.ended_at is not null and (s.closed_at is null or s.n_live + s.n_batches - s.n_batches_ended <> 0)
     union all
-    select 'batches', s.id::text, 'has ended as ' || coalesce(s.outcome, 'nothing') || ', which is not how what is in it ended'
+    select 'batches', s.id::text, 'has ended as ' || coalesce(s.outcome, 'nothing') || ', which does not match how its tasks and batches ended'
     from seen as s
     where s.outcome is distinct from case
         when s.ended_at is null then null
@@ -93,7 +93,7 @@ as $$
         else 'completed'
     end
     union all
-    select 'batches', s.id::text, 'has ended, and what it was to enqueue then never was'
+    select 'batches', s.id::text, 'has ended, but its callback was never enqueued'
     from seen as s
     where s.ended_at is not null and (
         (s.on_complete is not null and s.complete_task_id is null)
@@ -104,12 +104,12 @@ as $$
         select n.data ->> 'batch_id' from pgqueue_private.notice as n where n.kind = 'callback_not_enqueued'
     )
     union all
-    select 'batches', b.id::text, 'goes on in batch ' || b.parent_id || ', and there is no such batch'
+    select 'batches', b.id::text, 'has not ended and belongs to batch ' || b.parent_id || ', which does not exist'
     from pgqueue_private.batch as b
     left join pgqueue_private.batch as above on above.id = b.parent_id
     where b.parent_id is not null and b.ended_at is null and above.id is null
     union all
-    select 'batches', t.batch_id::text, 'has ' || t.live || ' tasks to come, and there is no such batch'
+    select 'batches', t.batch_id::text, 'has ' || t.live || ' unfinished tasks, but there is no such batch'
     from task as t
     left join pgqueue_private.batch as b on b.id = t.batch_id
     where b.id is null and t.live > 0

@@ -29,7 +29,7 @@ as $$
     )
     select
         'counts', f.day || ' ' || f.queue || ' ' || f.type,
-        coalesce(f.n, 0) || ' ' || case when f.final then 'tasks' else 'attempts' end || ' ' || f.outcome || ', and '
+        coalesce(f.n, 0) || ' ' || case when f.final then 'tasks' else 'attempts' end || ' ' || f.outcome || ', but '
         || coalesce(f.counted, 0) || ' were counted'
     from (
         select day, queue, type, outcome, final, e.n, c.n as counted

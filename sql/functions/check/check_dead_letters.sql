@@ -7,10 +7,10 @@ as $$
     select
         'dead_letters', d.task_id::text,
         case
-            when t.id is null then 'is of a task that never was'
-            when not t.ended then 'is of a task that has not ended'
-            when t.outcome not in ('failed', 'timed_out', 'crashed') then 'is of a task that was ' || t.outcome
-            else 'says ' || d.outcome || ' at ' || d.failed_at || ', and its task ' || t.outcome || ' at ' || t.finished_at
+            when t.id is null then 'belongs to a task that never existed'
+            when not t.ended then 'belongs to a task that has not ended'
+            when t.outcome not in ('failed', 'timed_out', 'crashed') then 'belongs to a task with outcome ' || t.outcome
+            else 'says ' || d.outcome || ' at ' || d.failed_at || ', but its task says ' || t.outcome || ' at ' || t.finished_at
         end
     from pgqueue_private.dead_letter as d
     left join pgqueue_private.task_places() as t on t.id = d.task_id

@@ -7,7 +7,7 @@ as $$
         'dedup', d.scope || ' ' || d.scope_name || ': ' || d.key,
         case
             when d.task_id is null then 'names no task'
-            when t.id is null then 'names task ' || d.task_id || ', which never was'
+            when t.id is null then 'names task ' || d.task_id || ', which never existed'
             else 'names task ' || d.task_id || ', which has another key, or is of another type, queue or time'
         end
     from pgqueue_private.dedup as d

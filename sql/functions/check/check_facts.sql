@@ -4,7 +4,7 @@ create or replace function pgqueue_private.check_facts()
 returns table (topic text, subject text, detail text)
 language sql stable
 as $$
-    select 'facts', f.task_id::text, 'has ' || f.what || ', and there is no such task'
+    select 'facts', f.task_id::text, 'has ' || f.what || ', but there is no such task'
     from (
         select a.task_id, 'attempts' as what from pgqueue_private.attempt as a
         union
@@ -19,7 +19,7 @@ as $$
     left join pgqueue_private.task as t on t.id = f.task_id
     where t.id is null
     union all
-    select 'facts', i.key, 'is an idempotency key of task ' || i.id || ', which never was'
+    select 'facts', i.key, 'is an idempotency key of task ' || i.id || ', which never existed'
     from (select k.key, unnest(k.task_ids) as id from pgqueue_private.idempotency as k) as i
     left join pgqueue_private.task as t on t.id = i.id
     where i.id is not null and t.id is null and not pgqueue.is_pruned(i.id)

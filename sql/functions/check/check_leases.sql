@@ -9,31 +9,31 @@ as $$
         union all
         select a.task_id, a.lease_id from pgqueue_private.attempt as a
     )
-    select 'leases', l.lease_id::text, 'was given to ' || count(*) || ' attempts: of ' || string_agg(distinct l.task_id::text, ', ')
+    select 'leases', l.lease_id::text, 'was issued to ' || count(*) || ' attempts, of tasks ' || string_agg(distinct l.task_id::text, ', ')
     from lease as l
     group by l.lease_id
     having count(*) > 1
     union all
-    select 'leases', l.lease_id::text, 'was never given out, and task ' || l.task_id || ' has it'
+    select 'leases', l.lease_id::text, 'was never issued, but task ' || l.task_id || ' has it'
     from lease as l
     where l.lease_id > (select s.last_value from pgqueue_private.lease_seq as s)
     union all
-    select 'leases', r.lease_id::text, 'runs task ' || r.task_id || ', of which lease ' || max(a.lease_id) || ' has ended'
+    select 'leases', r.lease_id::text, 'runs task ' || r.task_id || ', whose later lease ' || max(a.lease_id) || ' has ended'
     from pgqueue_private.running as r
     join pgqueue_private.attempt as a on a.task_id = r.task_id and a.lease_id > r.lease_id
     group by r.lease_id, r.task_id
     union all
-    select 'leases', r.lease_id::text, 'runs task ' || r.task_id || ' by worker ' || r.worker_id || ', and there is no such worker'
+    select 'leases', r.lease_id::text, 'runs task ' || r.task_id || ' on worker ' || r.worker_id || ', which does not exist'
     from pgqueue_private.running as r
     left join pgqueue_private.worker as w on w.id = r.worker_id
     where w.id is null
     union all
-    select 'leases', r.lease_id::text, 'runs task ' || r.task_id || ', and takes it for one of another type, limit_key, cost or batch'
+    select 'leases', r.lease_id::text, 'runs task ' || r.task_id || ', but its type, limit_key, cost or batch is not that of the task'
     from pgqueue_private.running as r
     join pgqueue_private.task as t on t.id = r.task_id
     where (r.type, r.limit_key, r.cost, r.batch_id) is distinct from (t.type, t.limit_key, t.cost, t.batch_id)
     union all
-    select 'leases', r.lease_id::text, 'runs task ' || r.task_id || ', and nothing will follow its end'
+    select 'leases', r.lease_id::text, 'runs task ' || r.task_id || ', but its end will not be followed up'
     from pgqueue_private.running as r
     join pgqueue_private.task as t on t.id = r.task_id
     where not r.followed and (t.followed or t.batch_id is not null or t.callback_url is not null)

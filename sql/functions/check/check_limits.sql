@@ -25,20 +25,20 @@ as $$
     join held as h on h.queue = n.queue and h.limit_key = n.limit_key
     where h.lease_id <= n.newest and h.lease_id <> all (n.leases)
     union all
-    select 'limits', l.queue || '/' || l.limit_key, 'counts up to ' || l.total_before || ' and then ' || l.n || ' up to ' || l.total
+    select 'limits', l.queue || '/' || l.limit_key, 'counts a total of ' || l.total_before || ' and then ' || l.n || ' more, up to ' || l.total
     from ledger as l
     where l.n < 1 or l.total - l.n < l.total_before
     union all
-    select 'limits', l.queue || '/' || l.limit_key, 'counts a start at ' || l.at || ' after one at ' || l.at_before
+    select 'limits', l.queue || '/' || l.limit_key, 'counts a start at ' || l.at || ' after one at ' || l.at_before || ', which is later'
     from ledger as l
     where l.at < l.at_before
     union all
-    select 'limits', d.queue || '/' || d.limit_key, 'is waited for by task ' || d.task_id || ', whose limit_key it is not'
+    select 'limits', d.queue || '/' || d.limit_key, 'is waited for by task ' || d.task_id || ', which has another limit_key'
     from pgqueue_private.delayed as d
     join pgqueue_private.task as t on t.id = d.task_id
     where d.limit_key is not null and d.limit_key is distinct from t.limit_key
     union all
-    select 'limits', d.queue || '/' || d.limit_key, 'is waited for in a queue of which it is not known that tasks have keys'
+    select 'limits', d.queue || '/' || d.limit_key, 'is waited for in a queue that is not registered as having keys'
     from pgqueue_private.delayed as d
     left join pgqueue_private.keyed_queue as k on k.queue = d.queue
     where d.limit_key is not null and k.queue is null

@@ -4,7 +4,7 @@ create or replace function pgqueue_private.check_schedules()
 returns table (topic text, subject text, detail text)
 language sql stable
 as $$
-    select 'schedules', l.schedule_id::text, 'has a slot at ' || l.due_at || ', and there is no such schedule'
+    select 'schedules', l.schedule_id::text, 'has a slot at ' || l.due_at || ', but there is no such schedule'
     from pgqueue_private.schedule_slot as l
     left join pgqueue_private.schedule as s on s.id = l.schedule_id
     where s.id is null
@@ -21,17 +21,17 @@ as $$
     group by l.task_id
     having count(*) > 1
     union all
-    select 'schedules', l.schedule_id::text, 'has a slot at ' || l.due_at || ' of task ' || l.task_id || ', which never was'
+    select 'schedules', l.schedule_id::text, 'has a slot at ' || l.due_at || ' of task ' || l.task_id || ', which never existed'
     from pgqueue_private.schedule_slot as l
     left join pgqueue_private.task as t on t.id = l.task_id
     where l.task_id is not null and t.id is null and not pgqueue.is_pruned(l.task_id)
     union all
-    select 'schedules', l.schedule_id::text, 'has a slot at ' || l.due_at || ' that waits, and does not know it'
+    select 'schedules', l.schedule_id::text, 'has a waiting slot at ' || l.due_at || ', but its own row does not say so'
     from pgqueue_private.schedule_slot as l
     join pgqueue_private.schedule as s on s.id = l.schedule_id
     where l.fate = 'waiting' and s.waiting_at is distinct from l.due_at
     union all
-    select 'schedules', s.id::text, 'waits with its slot at ' || s.waiting_at || ', and that does not'
+    select 'schedules', s.id::text, 'says that its slot at ' || s.waiting_at || ' waits' || ', but that slot does not wait'
     from pgqueue_private.schedule as s
     left join pgqueue_private.schedule_slot as l on l.schedule_id = s.id and l.due_at = s.waiting_at and l.fate = 'waiting'
     where s.waiting_at is not null and l.schedule_id is null

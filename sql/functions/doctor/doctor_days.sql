@@ -37,14 +37,14 @@ as $$
     select
         'partitions',
         case when min(m.day) <= (select day + 1 from today) then 'error' else 'warning' end,
-        'the partitions of ' || count(*) || ' of the next 8 days are missing, the first for ' || min(m.day),
-        'start a worker: its duty make_days makes them (pgqueue.maintenance says how it goes); or at once: '
+        'partitions are missing for ' || count(*) || ' of the next 8 days, the first for ' || min(m.day),
+        'start a worker: its duty make_days creates them (pgqueue.maintenance shows its state). To create them now: '
         'select pgqueue.ensure_partitions((pgqueue.clock() at time zone ''utc'')::date, 8)'
     from missing as m
     having count(*) > 0
     union all
     select
-        'partitions', 'error', 'the day ' || i.day || ' has no partition of ' || i.names,
+        'partitions', 'error', 'day ' || i.day || ' has no partition of ' || i.names,
         'select pgqueue.ensure_partitions(''' || i.day || ''', 1)'
     from incomplete as i
     where i.day not in (select day from missing)
@@ -52,13 +52,13 @@ as $$
     select
         'retention', 'warning',
         'days that should have been pruned more than a day ago: ' || count(*) || ', the oldest is ' || min(o.day),
-        'see what the duty prune_days says in pgqueue.maintenance: with no worker nothing is pruned, and a day that is read '
-        'in a long transaction stays until that ends (topics horizon and locks)'
+        'look at the duty prune_days in pgqueue.maintenance: without a worker nothing is pruned, and a day that a long '
+        'transaction reads is kept until that transaction ends (topics horizon and locks)'
     from overdue as o
     having count(*) > 0
     union all
     select
-        'partitions', 'warning', 'pgqueue_private.' || s.relname || ' is a day of facts that belongs to no table',
-        'somebody detached it: attach it again, or drop it if its tasks are not needed'
+        'partitions', 'warning', 'pgqueue_private.' || s.relname || ' is a day partition that is not attached to any table',
+        'somebody detached it: attach it again, or drop it if nobody needs its tasks'
     from stray as s
 $$;

@@ -11,8 +11,8 @@ as $$
             || coalesce(a.usename, '-') || ', ' || coalesce(a.state, '-') || ')' as who,
             clock_timestamp() - a.xact_start as age,
             greatest(age(a.backend_xmin), age(a.backend_xid)) as xids,
-            'end its transaction, or: select pg_terminate_backend(' || a.pid || '); for good: '
-            'idle_in_transaction_session_timeout, and long reports on a replica' as advice,
+            'end its transaction, or: select pg_terminate_backend(' || a.pid || '); to prevent it, set '
+            'idle_in_transaction_session_timeout and run long reports on a replica' as advice,
             false as left_alone, null::bigint as wal
         from pg_stat_activity as a
         where (a.backend_xmin is not null or a.backend_xid is not null)
@@ -27,17 +27,17 @@ as $$
         union all
         select
             'the replication slot ' || s.slot_name, null, greatest(age(s.xmin), age(s.catalog_xmin)),
-            'start its reader again, or: select pg_drop_replication_slot(' || quote_literal(s.slot_name) || ')',
+            'restart its consumer, or: select pg_drop_replication_slot(' || quote_literal(s.slot_name) || ')',
             not s.active, pg_wal_lsn_diff(pg_current_wal_lsn(), s.restart_lsn)::bigint
         from pg_replication_slots as s
         where not pg_is_in_recovery()
     )
     select
         'horizon', case when h.age > interval '1 hour' or h.xids > 10000000 then 'error' else 'warning' end,
-        h.who || case when h.left_alone then ' has no reader' else ' holds the horizon' end
+        h.who || case when h.left_alone then ' has no consumer' else ' keeps dead rows from being removed' end
         || coalesce(' for ' || date_trunc('second', h.age), '')
-        || coalesce('; transactions since then, none of whose dead rows can go: ' || h.xids, '')
-        || coalesce('; WAL that it keeps: ' || pg_size_pretty(h.wal), ''),
+        || coalesce('; transactions since then: ' || h.xids, '')
+        || coalesce('; WAL kept for it: ' || pg_size_pretty(h.wal), ''),
         h.advice
     from holder as h
     where h.age > patience or h.left_alone or (h.age is null and h.xids > 100000)

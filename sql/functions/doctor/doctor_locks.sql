@@ -10,10 +10,10 @@ as $$
         'pid ' || w.pid || ' (' || coalesce(nullif(w.application_name, ''), w.backend_type) || ') has waited '
         || date_trunc('second', clock_timestamp() - w.query_start) || ' for a lock'
         || coalesce(' on ' || min(c.relname), '') || ', behind pid ' || array_to_string(pg_blocking_pids(w.pid), ', '),
-        'look at the blocking sessions in pg_stat_activity and end what should not be there: '
+        'look at the blocking sessions in pg_stat_activity, and end those that should not be there: '
         || coalesce(
             (select string_agg('select pg_terminate_backend(' || b || ')', '; ') from unnest(pg_blocking_pids(w.pid)) as b),
-            'none blocks any more'
+            'none is left'
         )
     from pg_stat_activity as w
     join pg_locks as l on l.pid = w.pid and not l.granted
@@ -24,10 +24,10 @@ as $$
     union all
     select
         'locks', 'warning',
-        'pid ' || a.pid || ' (' || coalesce(nullif(a.application_name, ''), a.backend_type) || ') sits idle in a transaction for '
+        'pid ' || a.pid || ' (' || coalesce(nullif(a.application_name, ''), a.backend_type) || ') has been idle in a transaction for '
         || date_trunc('second', clock_timestamp() - a.state_change) || ' and holds locks on '
         || string_agg(distinct c.relname, ', '),
-        'end it: select pg_terminate_backend(' || a.pid || '); for good: idle_in_transaction_session_timeout'
+        'end it: select pg_terminate_backend(' || a.pid || '); to prevent it, set idle_in_transaction_session_timeout'
     from pg_stat_activity as a
     join pg_locks as l on l.pid = a.pid and l.granted
     join pg_class as c on c.oid = l.relation

@@ -6,9 +6,9 @@ set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
 as $$
     select
         'maintenance', 'error',
-        'no duty of maintenance was '
-        || coalesce('done for ' || date_trunc('second', pgqueue.clock() - max(m.last_finished_at)), 'ever done'),
-        'start a worker (pgqueue worker): any one does the maintenance for all'
+        'no maintenance duty has '
+        || coalesce('run for ' || date_trunc('second', pgqueue.clock() - max(m.last_finished_at)), 'ever run'),
+        'start a worker (pgqueue worker): any single worker does the maintenance for all'
     from maintenance as m
     having coalesce(max(m.last_finished_at), '-infinity') < pgqueue.clock() - interval '1 minute'
     union all
@@ -19,9 +19,9 @@ as $$
             else ' is ' || m.lag_s || ' s late'
         end,
         case m.state
-            when 'failing' then 'what it says tells why; it is tried again by itself'
-            else 'look for what holds it up (topic locks), and whether its supervisor '
-                || coalesce(m.run_by, '') || ' still runs'
+            when 'failing' then 'the error says why; the duty is retried automatically'
+            else 'find out what holds it up (topic locks), and whether its supervisor '
+                || coalesce(m.run_by, '') || ' is still running'
         end
     from maintenance as m
     where m.state <> 'ok'

@@ -8,7 +8,7 @@ as $$
         'settings', 'error', s.name || ' is off: ' || s.what,
         case s.name
             when 'synchronous_commit' then 'set it to on or local, for this database and role, too (alter database … set, '
-                'alter role … set); workers turn it off for claims by themselves, and that is safe'
+                'alter role … set). Workers turn it off for claims, which is safe'
             else 'alter system set ' || s.name || ' = on; select pg_reload_conf()'
         end
     from (
@@ -21,8 +21,8 @@ as $$
     union all
     select
         'clock', 'error',
-        'the clock of pgqueue is ' || round(extract(epoch from pgqueue.clock() - clock_timestamp())::numeric)
-        || ' s off that of the server',
-        'a test left it so: select pgqueue_private.shift_clock(''0'')'
+        'the clock of pgqueue differs from the server''s by ' || round(extract(epoch from pgqueue.clock() - clock_timestamp())::numeric)
+        || ' s',
+        'a test has shifted it. To reset it: select pgqueue_private.shift_clock(''0'')'
     where abs(extract(epoch from pgqueue.clock() - clock_timestamp())) > 1
 $$;

@@ -29,9 +29,9 @@ as $$
     union all
     select
         'autovacuum', 'warning',
-        'pgqueue_private.' || t.name || ' has ' || t.dead || ' dead rows beside ' || t.live || ' live ones; cleaned up last: '
+        'pgqueue_private.' || t.name || ' has ' || t.dead || ' dead rows beside ' || t.live || ' live ones; last vacuumed: '
         || coalesce(to_char(t.vacuumed_at at time zone 'utc', 'YYYY-MM-DD HH24:MI"Z"'), 'never'),
-        'if someone holds the horizon (topic horizon) end that; else give autovacuum more workers (autovacuum_max_workers), or '
+        'if the topic horizon has a finding, resolve that first. Otherwise raise autovacuum_max_workers, or clean up '
         'now: vacuum pgqueue_private.' || t.name
     from token as t
     where t.dead > 100000 and t.dead > 2 * t.live
@@ -39,8 +39,8 @@ as $$
     select
         'bloat', 'warning',
         'pgqueue_private.' || t.name || ' takes ' || pg_size_pretty(t.bytes) || ' for ' || t.live || ' rows',
-        'once nobody holds the horizon: vacuum pgqueue_private.' || t.name || '; reindex table concurrently pgqueue_private.' || t.name
-        || '; and in a quiet minute, for it locks: vacuum full pgqueue_private.' || t.name
+        'once the topic horizon has no finding: vacuum pgqueue_private.' || t.name || '; reindex table concurrently pgqueue_private.' || t.name
+        || '; and at a quiet time, because it locks the table: vacuum full pgqueue_private.' || t.name
     from token as t
     where t.bytes > 16777216 and t.bytes > 1500 * (t.live + 1000)
 $$;

@@ -82,7 +82,7 @@ begin
         from unnest(children, places, parent_ids) as u (c, n, id)
         where id = others.unknown[1]
         limit 1;
-        raise exception 'task % depends on %, and there is no such task', wrong.child, others.unknown[1]
+        raise exception 'task % depends on %, which does not exist', wrong.child, others.unknown[1]
             using errcode = 'PQ004', detail = format('/%s/depends_on/%s', wrong.child, wrong.n),
                 hint = 'enqueue it first, or in the same request and name its position, counted from 0';
     end if;

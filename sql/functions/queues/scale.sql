@@ -1,14 +1,14 @@
 -- How many slots these queues want (null: all queues but that of webhooks), and why: the number to scale workers by.
 -- A slot runs one task at a time; a worker process has as many slots as its concurrency.
 -- wanted: the slots in use, and one for each task that waits and may start by the limits of its queue. While no task
--- has waited for patience_s, no more than the slots that exist: they will take what has just come.
+-- has waited for patience_s, no more than the slots that exist, because they will take what has just arrived.
 -- backlog: what is runnable or due, counted up to 10,000 in each queue (then backlog_exact is false). startable:
 -- those of them that limits and pauses let start now. wait_s: how long the first of these has waited. It costs the
 -- same at any backlog.
 create or replace function pgqueue.scale(
     queues text[] default null, patience_s float8 default 1,
     out wanted bigint, out active bigint, out backlog bigint, out backlog_exact boolean, out startable bigint, out wait_s float8,
-    out workers bigint, out places bigint
+    out workers bigint, out slots bigint
 )
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -24,7 +24,7 @@ declare
     oldest timestamptz;
 begin
     select coalesce(sum(w.concurrency), 0), count(*), coalesce(sum(least(w.concurrency, coalesce(held.n, 0))), 0)
-    into places, workers, active
+    into slots, workers, active
     from worker as w
     left join (
         select r.worker_id, count(*) as n
@@ -72,8 +72,8 @@ begin
     wait_s := coalesce(greatest(0, extract(epoch from now - oldest)), 0);
 
     wanted := active + startable;
-    if wait_s < patience_s and places > 0 then
-        wanted := greatest(active, least(wanted, places));
+    if wait_s < patience_s and slots > 0 then
+        wanted := greatest(active, least(wanted, slots));
     end if;
 end
 $$;

@@ -1,7 +1,7 @@
--- Explains why a task does not start: a row for each reason, the one that lasts longest first, so that the first
--- row's earliest_start_at is the task's: not before then, and null where it is not a matter of time. code is for
--- programs, message for people, details depend on the code. A single row says that nothing holds the task, that it
--- runs, or that it has ended; no row: there is no such task.
+-- Explains why a task does not start: a row for each reason. The one that lasts longest comes first, so the first
+-- row's earliest_start_at is the task's: it does not start before then. It is null where time does not decide. code is for
+-- programs, message for people, details depend on the code. A single row says that nothing holds the task back, that it
+-- is running, or that it has ended; no row: there is no such task.
 -- Costs the same at any backlog: the tasks before it are counted up to ten thousand.
 create or replace function pgqueue.explain(id uuid)
 returns table (code text, message text, earliest_start_at timestamptz, details jsonb)
@@ -56,7 +56,7 @@ begin
         union all
         select
             2, 'paused',
-            format('Queue %s is paused by %s since %s%s.', kept.name, coalesce(kept.paused_by, 'someone'), say_time(kept.paused_at), ': ' || kept.paused_reason),
+            format('Queue %s was paused by %s at %s%s.', kept.name, coalesce(kept.paused_by, 'someone'), say_time(kept.paused_at), ': ' || kept.paused_reason),
             null, jsonb_build_object('by', kept.paused_by, 'since', json_time(kept.paused_at), 'reason', kept.paused_reason)
         where kept.paused_at is not null
         union all
@@ -85,15 +85,15 @@ begin
         where subject.limit_key is not null and (token.task_id is not null or later.limit_key is not null)
         union all
         select
-            6, 'runs_alone', format('It took down its process %s times: it starts when a worker runs nothing else.', token.crashes), null,
+            6, 'runs_alone', format('It crashed its process %s times: it starts when a worker runs nothing else.', token.crashes), null,
             jsonb_build_object('crashes', token.crashes)
         where token.crashes >= 2
         union all
         select
             7, 'behind',
             format(
-                '%s%s tasks of queue %s come before it%s.', case when not exact then 'At least ' end, others, token.queue,
-                ', and other keys take turns with fairness_key ' || token.fairness_key
+                '%s%s of queue %s %s before it%s.', case when not exact then 'At least ' end, case others when 1 then '1 task' else others || ' tasks' end,
+                token.queue, case others when 1 then 'comes' else 'come' end, ', and other keys take turns with fairness_key ' || token.fairness_key
             ),
             now, jsonb_strip_nulls(jsonb_build_object('tasks', others, 'exact', exact, 'fairness_key', token.fairness_key))
         where others > 0
@@ -101,15 +101,15 @@ begin
     last as (
         select max(r.earliest_start_at) as at from reason as r
     ),
-    told as (
+    answer as (
         select * from reason
         union all
         select
             0, case when subject.expires_at <= now then 'expired' else 'expires_first' end,
             format(
                 case
-                    when subject.expires_at <= now then 'It was to start by %s: it is cancelled at the next look.'
-                    else 'It is to start by %s and cannot: it will be cancelled then.'
+                    when subject.expires_at <= now then 'It should have started by %s; a supervisor is about to cancel it.'
+                    else 'It must start by %s and cannot, so it will be cancelled then.'
                 end,
                 say_time(subject.expires_at)
             ),
@@ -117,14 +117,14 @@ begin
         from last
         where subject.expires_at <= greatest(now, last.at) and subject.attempt = 0
         union all
-        select 8, 'ready', 'Nothing holds it: the next claim takes it.', now, '{}' where not exists (select from reason)
+        select 8, 'ready', 'Nothing holds it back: the next claim takes it.', now, '{}' where not exists (select from reason)
     )
     select t.code, t.message, t.earliest_start_at, t.details
-    from told as t
+    from answer as t
     order by t.earliest_start_at desc nulls first, t.rank;
 end
 $$;
 
 comment on function pgqueue.explain is
-    'Says why a task does not start, or that it runs or has ended: a row for each reason, what holds longest '
-    'first; no row: there is no such task.';
+    'Returns why a task does not start, or that it is running or has ended: a row for each reason, the one that '
+    'lasts longest first; no row: there is no such task.';

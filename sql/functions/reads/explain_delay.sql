@@ -50,8 +50,8 @@ begin
     message := format(
         case code
             when 'backoff' then 'Attempt %1$s of %2$s failed%3$s; the next may start at %4$s.'
-            when 'released' then 'It was put back until %4$s%3$s.'
-            when 'snoozed' then 'Its handler put it off until %4$s%3$s.'
+            when 'released' then 'It was released until %4$s%3$s.'
+            when 'snoozed' then 'Its handler snoozed it until %4$s%3$s.'
             else 'It is scheduled for %4$s.'
         end,
         attempt, max_attempts, ': ' || why, say_time(token.run_at)
@@ -59,7 +59,7 @@ begin
     details := jsonb_build_object('run_at', json_time(token.run_at), 'attempt', attempt, 'max_attempts', max_attempts, 'reason', why);
     if token.run_at <= now then
         code := 'due';
-        message := format('It is due since %s: a supervisor makes it runnable.', say_time(token.run_at));
+        message := format('It has been due since %s; a supervisor will make it runnable.', say_time(token.run_at));
     end if;
     return next;
 end

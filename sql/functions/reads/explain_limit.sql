@@ -1,5 +1,5 @@
--- Why one limit stops a task of this cost, with so many others before it: a row for each part of the limit that has
--- no room for it. what: queue or key, the first part of the codes; named: what sentences call it. Part of explain().
+-- Why one limit stops a task of this cost that has `others` tasks before it: a row for each part of the limit that
+-- has no room for it. what: queue or key, the first part of the codes; named: what sentences call it. Part of explain().
 create or replace function pgqueue_private.explain_limit(
     what text, named text, queue text, limit_key text, concurrency int, rate jsonb, slowed_until timestamptz, slowed_reason text,
     others bigint, cost int
@@ -22,12 +22,12 @@ begin
         what || '_' || s.kind,
         case s.kind
             when 'concurrency' then format(
-                '%s of %s places of %s are taken%s.', s.used, s.allowed, named,
+                '%s of %s slots of %s are taken%s.', s.used, s.allowed, named,
                 '; one is free at ' || say_time(s.next_free_at) || ' at the latest'
             )
             else format(
-                '%s of %s starts in %s s of %s are used up; its turn is at %s at the earliest.', s.used, s.allowed, s.per_seconds, named,
-                say_time(s.next_free_at)
+                '%s of the %s starts that %s allows in %s s are used up; it may start at %s at the earliest.', s.used, s.allowed, named,
+                s.per_seconds, say_time(s.next_free_at)
             )
         end,
         case s.kind when 'rate' then s.next_free_at end,

@@ -11,7 +11,7 @@ begin
         select
             'active',
             format(
-                'It runs on %s since %s, attempt %s of %s%s.', coalesce(w.host || ':' || w.pid, 'a worker that is gone'), say_time(r.started_at),
+                'It has been running on %s since %s, attempt %s of %s%s.', coalesce(w.host || ':' || w.pid, 'a worker that is gone'), say_time(r.started_at),
                 r.attempt, r.budget, case when r.cancel_requested then '; it was asked to stop' end
             ),
             null::timestamptz,

@@ -12,7 +12,7 @@ declare
     held bigint;
 begin
     select
-        count(*) as n, count(*) filter (where explain_workers.type = any (w.types)) as able, coalesce(sum(w.concurrency), 0) as places,
+        count(*) as n, count(*) filter (where explain_workers.type = any (w.types)) as able, coalesce(sum(w.concurrency), 0) as slots,
         array_agg(w.id) as ids
     into live
     from worker as w
@@ -21,7 +21,7 @@ begin
     if live.n = 0 then
         return query
         select
-            'no_worker', format('No live worker serves queue %s%s.', queue, '; the last was heard of at ' || say_time(last.at)),
+            'no_worker', format('No live worker serves queue %s%s.', queue, '; the last heartbeat was at ' || say_time(last.at)),
             jsonb_build_object('last_heartbeat_at', json_time(last.at))
         from (
             select max(w.heartbeat_at) as at from worker as w where w.queues = '{}' or explain_workers.queue = any (w.queues)
@@ -33,11 +33,11 @@ begin
             jsonb_build_object('workers', live.n);
     elsif busy_too then
         select count(*) into held from running as r where r.worker_id = any (live.ids);
-        if held >= live.places then
+        if held >= live.slots then
             return query
             select
-                'workers_busy', format('All %s places of the %s live workers of queue %s are taken.', live.places, live.n, queue),
-                jsonb_build_object('workers', live.n, 'places', live.places, 'running', held);
+                'workers_busy', format('All %s slots of the %s live workers of queue %s are taken.', live.slots, live.n, queue),
+                jsonb_build_object('workers', live.n, 'slots', live.slots, 'running', held);
         end if;
     end if;
 end

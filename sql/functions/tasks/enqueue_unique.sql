@@ -33,7 +33,7 @@ declare
     twins int[] := array_fill(null::int, array[asked]);
     stored record;
     n_stored int := 0;
-places int[];                                   -- positions among the stored tasks, for what depends on them
+    places int[];                                   -- positions among the stored tasks, for what depends on them
 begin
     ids := array_fill(null::uuid, array[asked]);
     verdicts := array_fill('stored'::text, array[asked]);
@@ -45,18 +45,18 @@ begin
             case
                 when i.key is null then
                     case when i.options then 'dedup_scope, dedup_statuses, dedup_window_s and on_conflict need a dedup_key' end
-                when length(i.key) not between 1 and 255 then 'a dedup_key has 1 to 255 characters'
-                when i.scope not in ('type', 'queue') then 'dedup_scope is type or queue'
+                when length(i.key) not between 1 and 255 then 'dedup_key must have 1 to 255 characters'
+                when i.scope not in ('type', 'queue') then 'dedup_scope must be type or queue'
                 when i.on_conflict not in ('return', 'reject', 'replace', 'debounce')
-                    then 'on_conflict is return, reject, replace or debounce'
-                when i.on_conflict = 'debounce' and i.run_at is null then 'debounce needs a delay'
-                when i.window_s <= 0 or i.window_s > 1e9 then 'dedup_window_s is more than 0 and at most 1e9'
+                    then 'on_conflict must be return, reject, replace or debounce'
+                when i.on_conflict = 'debounce' and i.run_at is null then 'on_conflict debounce needs a delay_s or a run_at'
+                when i.window_s <= 0 or i.window_s > 1e9 then 'dedup_window_s must be more than 0 and at most 1e9'
                 when
                     cardinality(i.statuses) = 0
                     or not i.statuses <@ array[
                         'scheduled', 'queued', 'blocked', 'active', 'retrying', 'completed', 'failed', 'cancelled'
                     ]
-                    then 'dedup_statuses names one or more of the statuses of a task'
+                    then 'dedup_statuses must list one or more of scheduled, queued, blocked, active, retrying, completed, failed, cancelled'
             end as wrong
     ) as w
     where w.wrong is not null
@@ -126,11 +126,11 @@ begin
                 else 'replaced'
             end;
             if strict and verdicts[item.n] = 'rejected' then
-                raise exception 'task % with the dedup_key % is %', known_id, to_json(item.key), known_status
+                raise exception 'task % with dedup_key % is already %', known_id, to_json(item.key), known_status
                     using errcode = 'PQ003', constraint = 'dedup_pkey', detail = coalesce(known_id::text, ''),
                         hint = case
-                            when item.on_conflict = 'reject' then 'another on_conflict would return it, or replace its payload'
-                            else 'it is of another type: its payload cannot be replaced'
+                            when item.on_conflict = 'reject' then 'use that task, or another on_conflict: return returns it, replace and debounce replace its payload'
+                            else 'it has another type, so its payload cannot be replaced: use another dedup_key, or dedup_scope type'
                         end;
             end if;
         else

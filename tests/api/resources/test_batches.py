@@ -190,7 +190,7 @@ async def test_tasks_of_one_request_wait_for_each_other_by_place(client: httpx.A
     ("tasks", "pointer", "detail"),
     [
         ([{}, {"depends_on": [5]}], "/tasks/1/depends_on/0", "cannot depend"),
-        ([{}, {"depends_on": [0, NOBODY]}], "/tasks/1/depends_on/1", "no such task"),
+        ([{}, {"depends_on": [0, NOBODY]}], "/tasks/1/depends_on/1", "does not exist"),
         ([{"priority": 11}, {"depends_on": [0]}], "/tasks/0/priority", "stored together"),
         ([{"depends_on": [1]}, {"depends_on": [0]}], None, "0 → 1 → 0"),
     ],

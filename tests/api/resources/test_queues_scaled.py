@@ -23,7 +23,7 @@ async def test_the_number_and_what_it_is_made_of(client: httpx.AsyncClient, work
         "backlog_exact": True,
         "startable": 1,
         "workers": 1,
-        "places": 10,
+        "slots": 10,
     }
 
 
