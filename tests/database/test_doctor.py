@@ -91,7 +91,9 @@ def test_a_clock_that_is_off_is_named(well: Queue, database: str, off_s: float, 
 
 def test_a_clock_that_a_test_shifted_is_named(well: Queue) -> None:
     well.shift_clock(90)
-    assert findings(well, "clock") == ["error: the clock of pgqueue differs from the server's by 90 s"]
+    assert findings(well, "clock") == [
+        "error: the clock of pgqueue differs from the server's by 90 s"
+    ]
 
 
 def test_missing_partitions_are_named(well: Queue) -> None:
@@ -113,7 +115,8 @@ def test_missing_partitions_are_named(well: Queue) -> None:
     )
     (stray,) = findings(well, "partitions")
     assert stray == (
-        f"warning: pgqueue_private.attempt_{days[7]} is a day partition that is not attached to any table"
+        f"warning: pgqueue_private.attempt_{days[7]} is a day partition that is not attached "
+        "to any table"
     )
 
 
@@ -223,7 +226,10 @@ def test_what_only_a_server_of_its_own_can_show_is_named(
             ).fetchall()
             text = "\n".join(" ".join(row) for row in rows)
             assert "autovacuum does not run: autovacuum is off" in text
-            assert "the prepared transaction forgotten keeps dead rows from being removed for 00:00:0" in text
+            assert (
+                "the prepared transaction forgotten keeps dead rows from being removed for 00:00:0"
+                in text
+            )
             assert "rollback prepared 'forgotten'" in text
             assert "the replication slot unread has no consumer" in text
             assert "pg_drop_replication_slot('unread')" in text

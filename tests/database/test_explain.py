@@ -120,7 +120,9 @@ def test_a_queue_without_a_live_worker_says_when_the_last_was_heard_of(queue: Qu
     queue.shift_clock(5)
     lost = why(queue, id)
     assert lost["code"] == "no_worker"
-    assert lost["message"].startswith("No live worker serves queue email; the last heartbeat was at")
+    assert lost["message"].startswith(
+        "No live worker serves queue email; the last heartbeat was at"
+    )
 
 
 def test_a_type_that_no_live_worker_handles_says_so(queue: Queue) -> None:
