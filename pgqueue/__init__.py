@@ -37,11 +37,13 @@ from pgqueue.models.operation import Operation, OperationState, Preview
 from pgqueue.models.queues.limit import Limit, Rate
 from pgqueue.models.queues.queue import Queue
 from pgqueue.models.queues.retention import Retention
-from pgqueue.models.schedule import NewSchedule, Schedule, Slot
+from pgqueue.models.schedule import NewSchedule, Schedule, ScheduleOptions, Slot
 from pgqueue.models.tasks.backoff import Backoff
+from pgqueue.models.tasks.dependency import Dependency
 from pgqueue.models.tasks.explanation import Explanation, Reason
 from pgqueue.models.tasks.flow import Flow, chain, chord, group
-from pgqueue.models.tasks.task import Dependency, Enqueued, NewTask, Outcome, Progress, Status, Task
+from pgqueue.models.tasks.status import Outcome, Status
+from pgqueue.models.tasks.task import Enqueued, EnqueueOptions, NewTask, Progress, Task
 from pgqueue.models.webhook import Webhook, WebhookDelivery
 from pgqueue.settings import Settings
 
@@ -62,6 +64,7 @@ __all__ = [
     "DeadLetter",
     "Dependency",
     "Duplicate",
+    "EnqueueOptions",
     "Enqueued",
     "Explanation",
     "Flow",
@@ -89,6 +92,7 @@ __all__ = [
     "Retention",
     "Retry",
     "Schedule",
+    "ScheduleOptions",
     "Schedules",
     "SchemaMismatch",
     "Settings",

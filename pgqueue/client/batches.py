@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from pgqueue.client.calls import Part, as_uuid, as_uuid_or_none, with_text_ids
 from pgqueue.client.enqueueing import task_rows
 from pgqueue.errors import NotFound, UsageError
 from pgqueue.models.batch import Batch
-from pgqueue.models.tasks.task import NewTask
+from pgqueue.models.tasks.task import EnqueueOptions, NewTask
 from pgqueue.models.values import encode
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pgqueue.client.calls import Calls
     from pgqueue.handlers.task_type import TaskType
-    from pgqueue.models.tasks.task import TaskId
+    from pgqueue.models.tasks.status import TaskId
 
 __all__ = ["Batches", "OpenBatch"]
 
@@ -164,8 +164,10 @@ class OpenBatch:
             )
         return self._id
 
-    async def enqueue(self, type: str, payload: Any = None, **options: Any) -> TaskId:
-        """Enqueue a task as part of it, with the options of ``NewTask``, and return its id."""
+    async def enqueue(
+        self, type: str, payload: Any = None, **options: Unpack[EnqueueOptions]
+    ) -> TaskId:
+        """Enqueue a task as part of it, with the options of ``EnqueueOptions``; return its id."""
         (id,) = await self.enqueue_many([NewTask(type, payload, **options)])
         return id
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pgqueue.client.calls import Part, Row, as_uuid, with_text_ids
 from pgqueue.errors import NotFound, UsageError
 from pgqueue.models.dead_letter import DeadLetter
-from pgqueue.models.tasks.task import TaskId
+from pgqueue.models.tasks.status import TaskId
 from pgqueue.models.values import encode
 
 if TYPE_CHECKING:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from pgqueue.errors import UsageError
 from pgqueue.handlers.isolation import ProcessLimits
 from pgqueue.handlers.task_type import Isolation, TaskType
-from pgqueue.models.schedule import NewSchedule
+from pgqueue.models.schedule import NewSchedule, ScheduleOptions
 from pgqueue.models.values import seconds
 
 if TYPE_CHECKING:
@@ -81,10 +81,11 @@ class Declarations:
 
         return declare
 
-    def schedule(self, name: str, type: str, payload: Any = None, **options: Any) -> None:
+    def schedule(
+        self, name: str, type: str, payload: Any = None, **options: Unpack[ScheduleOptions]
+    ) -> None:
         """Declare a schedule; a worker that starts creates or changes it as declared.
 
-        ``options`` are those of ``NewSchedule``: ``cron`` or ``run_at``, timezone, queue, and more.
         One that is no longer declared is paused. Raises ``UsageError`` for what is invalid.
         """
         declared = NewSchedule(type, payload, **options)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from psycopg.rows import dict_row
 
@@ -12,7 +12,8 @@ from pgqueue.client.calls import Part, Row
 from pgqueue.database.connection import translated
 from pgqueue.database.gathering import Gatherer
 from pgqueue.database.queries import query
-from pgqueue.models.tasks.task import Enqueued, NewTask, TaskId
+from pgqueue.models.tasks.status import TaskId
+from pgqueue.models.tasks.task import Enqueued, EnqueueOptions, NewTask, UniqueOptions
 from pgqueue.models.values import encode
 
 if TYPE_CHECKING:
@@ -42,14 +43,12 @@ class Enqueueing(Part):
         payload: Any = None,
         *,
         connection: psycopg.AsyncConnection[Any] | None = None,
-        **options: Any,
+        **options: Unpack[EnqueueOptions],
     ) -> TaskId:
         """Enqueue a task and return its id; once this returns, it survives any crash.
 
-        ``options`` are those of ``NewTask``: queue, priority, run_at, delay, max_attempts, timeout,
-        retry, expires_at, expires_in, limit_key, cost, fairness_key, depends_on, batch_id,
-        callback_url, dedup_key and the options of deduplication. With a ``dedup_key`` the id may be
-        that of another task; ``Duplicate`` is raised if ``on_conflict`` is "reject".
+        ``options`` are those of ``EnqueueOptions``. With a ``dedup_key`` the id may be that of
+        another task; ``Duplicate`` is raised if ``on_conflict`` is "reject".
         With ``connection`` the task is enqueued in the caller's transaction, and only if that
         commits. Calls made while another is on its way to the database share the next commit.
         """
@@ -73,7 +72,7 @@ class Enqueueing(Part):
         *,
         dedup_key: str,
         connection: psycopg.AsyncConnection[Any] | None = None,
-        **options: Any,
+        **options: Unpack[UniqueOptions],
     ) -> Enqueued:
         """Enqueue a task unless another one has its key; return ``(id, deduplicated)``.
 

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from pgqueue.client.calls import Part, Row
 from pgqueue.cron import Cron
-from pgqueue.errors import Conflict, NotFound, Stale, UsageError
-from pgqueue.models.schedule import NewSchedule, Schedule, Slot, due_times, schedule_settings
-from pgqueue.models.tasks.task import TaskId
+from pgqueue.errors import Conflict, NotFound, Stale
+from pgqueue.models.schedule import (
+    NewSchedule,
+    Schedule,
+    ScheduleChanges,
+    ScheduleOptions,
+    Slot,
+    Timing,
+    changed,
+)
+from pgqueue.models.tasks.status import TaskId
 from pgqueue.models.values import check_time, encode
 from pgqueue.planning import DueSchedule, plan
 
@@ -25,11 +33,10 @@ __all__ = ["Schedules", "settle"]
 class Schedules(Part):
     """``app.schedules``: made, read and changed by name or id."""
 
-    async def create(self, name: str, type: str, payload: Any = None, **options: Any) -> Schedule:
-        """Make a schedule and return it; ``options`` are those of ``NewSchedule``.
-
-        Raises ``Conflict`` when there is one of this name.
-        """
+    async def create(
+        self, name: str, type: str, payload: Any = None, **options: Unpack[ScheduleOptions]
+    ) -> Schedule:
+        """Make a schedule and return it; ``Conflict`` when there is one of this name."""
         settings = NewSchedule(type, payload, **options).as_settings()
         if await self._patch(name, settings, [0]) is None:
             raise Conflict(
@@ -37,29 +44,28 @@ class Schedules(Part):
             )
         return await self.get(name)
 
-    async def put(self, name: str, type: str, payload: Any = None, **options: Any) -> Schedule:
+    async def put(
+        self, name: str, type: str, payload: Any = None, **options: Unpack[ScheduleOptions]
+    ) -> Schedule:
         """Make a schedule, or replace the one of the same name, and return it."""
         await self._patch(name, NewSchedule(type, payload, **options).as_settings(), None)
         return await self.get(name)
 
-    async def update(self, name: str, *, version: int | None = None, **changes: Any) -> Schedule:
-        """Change what is given of a schedule and return it: the options of ``NewSchedule``.
+    async def update(
+        self, name: str, *, version: int | None = None, **changes: Unpack[ScheduleChanges]
+    ) -> Schedule:
+        """Change what is given of a schedule and return it.
 
         With ``version`` only if that is still its version: ``Stale`` if it was changed since.
         ``NotFound`` if there is none.
         """
-        unknown = changes.keys() - NewSchedule.__dataclass_fields__.keys()
-        if unknown:
-            raise UsageError(
-                f"a schedule has no option {min(unknown)!r}",
-                hint="its options are those of NewSchedule",
-            )
+        settings = changed(changes)
         known = await self.get(name)
         timing = {**known.model_dump(include={"cron", "run_at", "timezone"}), **changes}
         if timing["cron"] is not None:
-            Cron(timing["cron"], timing["timezone"])
+            Cron(timing["cron"], timing["timezone"] or "UTC")
         versions = [known.version if version is None else version]
-        if await self._patch(name, schedule_settings(changes), versions) is None:
+        if await self._patch(name, settings, versions) is None:
             raise Stale(
                 f"schedule {name!r} was changed since it was read",
                 hint="read it again, and decide again",
@@ -119,7 +125,7 @@ class Schedules(Part):
     async def preview(self, cron: str, timezone: str = "UTC", *, n: int = 5) -> list[datetime]:
         """Return the next due times of an expression, in its zone; stores nothing."""
         now = await self._calls.value("clock")
-        return due_times(NewSchedule("preview", cron=cron, timezone=timezone), now, n)
+        return Timing(cron, timezone=timezone).due_times(now, n)
 
     async def _patch(
         self, name: str, settings: dict[str, Any], versions: list[int] | None

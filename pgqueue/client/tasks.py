@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from pgqueue.client.calls import Part, as_uuid, with_text_ids
 from pgqueue.errors import NotFound, missing_task
 from pgqueue.models.tasks.explanation import Explanation
-from pgqueue.models.tasks.task import Status, Task
+from pgqueue.models.tasks.status import Status
+from pgqueue.models.tasks.task import Task
 from pgqueue.models.values import check_time, parse_priority, seconds
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import psycopg
 
-    from pgqueue.models.tasks.task import LeaseId, TaskId
+    from pgqueue.models.tasks.status import LeaseId, TaskId
 
 _MAX_MESSAGE = 8_192
 _MAX_ARTIFACT = 16 * 1024 * 1024

@@ -12,7 +12,7 @@ import orjson
 from pgqueue.errors import PayloadError, UsageError
 from pgqueue.handlers.failure import Failure, clean, describe
 from pgqueue.handlers.outcomes import Cancel, Retry, Snooze
-from pgqueue.models.tasks.task import Outcome
+from pgqueue.models.tasks.status import Outcome
 from pgqueue.models.values import encode, seconds
 
 if TYPE_CHECKING:

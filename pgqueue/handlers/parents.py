@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
-from pgqueue.models.tasks.task import Status, TaskId
+from pgqueue.models.tasks.status import Status, TaskId
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable

@@ -6,23 +6,27 @@ sentence that the documentation of the HTTP API shows.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema
 
 __all__ = [
     "EXAMPLE_ID",
     "INPUT",
+    "LONGEST_DELAY_S",
     "NULLABLE_UUID_SCHEMA",
     "QUEUE_NAME",
     "UUID_SCHEMA",
     "Anything",
     "Count",
+    "Delay",
     "GivenReason",
     "Input",
     "Key",
     "Name",
     "Page",
+    "Priority",
+    "QueueName",
     "Record",
     "Url",
     "Uuid",
@@ -87,6 +91,13 @@ Whole = BeforeValidator(_whole)
 Count = Annotated[int, Field(ge=0)]
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 Key = Annotated[str, Field(min_length=1, max_length=255)]
+LONGEST_DELAY_S = 10 * 365 * 86_400
+Delay = Annotated[float, Field(ge=0, le=LONGEST_DELAY_S)]
+QueueName = Annotated[str, Field(pattern=QUEUE_NAME)]
+Priority = Annotated[
+    Annotated[int, Field(ge=0, le=10), Whole] | Literal["high", "normal", "low"] | None,
+    Field(description="0 (first) to 10 (last); high is 2, normal is 5, low is 8."),
+]
 UUID_SCHEMA = WithJsonSchema({"type": "string", "format": "uuid"})
 NULLABLE_UUID_SCHEMA = WithJsonSchema({"type": ["string", "null"], "format": "uuid"})
 Uuid = Annotated[str, UUID_SCHEMA]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Unpack
 from uuid import UUID
 
 from pydantic import AwareDatetime, Field, JsonValue, field_validator
@@ -14,9 +14,9 @@ from pgqueue.cron import Cron, zone
 from pgqueue.errors import UsageError
 from pgqueue.models.base import Anything, Count, Input, Page, Record, Whole, examples
 from pgqueue.models.base import Name as TypeName
-from pgqueue.models.tasks.backoff import Backoff, RetryPolicy
-from pgqueue.models.tasks.task import TaskOptions
-from pgqueue.models.values import check_time, parse_priority, seconds
+from pgqueue.models.tasks.options import as_settings, check_names, given, sql_names
+from pgqueue.models.tasks.task import RunOptions, ScheduledOptions, TaskOptions
+from pgqueue.models.values import check_time
 
 __all__ = [
     "SCHEDULE_NAME",
@@ -26,14 +26,16 @@ __all__ = [
     "NewSchedule",
     "Schedule",
     "ScheduleChange",
+    "ScheduleChanges",
     "ScheduleInput",
+    "ScheduleOptions",
     "SchedulePage",
     "SchedulePreview",
     "ScheduleSettings",
     "Slot",
     "SlotPage",
-    "due_times",
-    "schedule_settings",
+    "Timing",
+    "changed",
 ]
 
 Missed = Literal["skip", "latest", "all"]
@@ -151,8 +153,8 @@ class DueTimes(Record):
     due_times: list[DueTime] = Field(max_length=5)
 
 
-class Schedule(Record):
-    """A schedule as it stands."""
+class _Course(Record):
+    """When a schedule is due, and what becomes of it."""
 
     id: UUID
     name: str
@@ -163,17 +165,6 @@ class Schedule(Record):
     cron: str | None
     run_at: datetime | None
     timezone: str
-    type: TypeName
-    payload: Anything
-    queue: str | None
-    priority: int | None
-    max_attempts: int | None
-    timeout_s: float | None
-    retry: RetryPolicy | None
-    expires_in_s: float | None
-    limit_key: str | None
-    cost: int | None
-    fairness_key: str | None
     enabled: bool
     starts_at: datetime | None
     ends_at: datetime | None
@@ -194,6 +185,13 @@ class Schedule(Record):
     undeclared_at: datetime | None = Field(description="Since when the code no longer declares it.")
     version: int = Field(description="The version of its settings: the ETag without its quotes.")
     created_at: datetime
+
+
+class Schedule(ScheduledOptions, _Course):
+    """A schedule as it stands."""
+
+    type: TypeName
+    payload: Anything
 
 
 class SchedulePage(Page):
@@ -219,74 +217,91 @@ class SlotPage(Page):
     items: list[Slot]
 
 
-@dataclass(frozen=True, slots=True)
-class NewSchedule:
-    """A schedule to make: ``cron`` (five fields) or ``run_at`` says when, the rest what.
+class ScheduleOptions(RunOptions, total=False):
+    """The options of a schedule: ``cron`` (five fields) or ``run_at`` says when, and how it runs.
 
     ``starts_at``, ``ends_at`` and ``run_at`` need a time zone; ``jitter`` is in seconds or a
-    ``timedelta``. What is ``None`` comes from the task's type. See docs/schedules.md.
+    ``timedelta``. What is None takes its default: see docs/schedules.md.
     """
 
+    cron: str | None
+    run_at: datetime | None
+    timezone: str | None
+    enabled: bool | None
+    starts_at: datetime | None
+    ends_at: datetime | None
+    jitter: timedelta | float | None
+    missed: Missed | None
+    missed_max: int | None
+    overlap: Overlap | None
+
+
+class ScheduleChanges(ScheduleOptions, total=False):
+    """What to change of a schedule: any option, its type and its payload; None: the default."""
+
     type: str
-    payload: Any = None
+    payload: Any
+
+
+_NAMES = sql_names(ScheduleChanges)
+_OPTIONS = sql_names(ScheduleOptions)
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """When a schedule is due."""
+
     cron: str | None = None
     run_at: datetime | None = None
-    timezone: str = "UTC"
-    queue: str | None = None
-    priority: int | str | None = None
-    max_attempts: int | None = None
-    timeout: timedelta | float | None = None
-    retry: Backoff | None = None
-    expires_in: timedelta | float | None = None
-    limit_key: str | None = None
-    cost: int | None = None
-    fairness_key: str | None = None
-    enabled: bool = True
+    timezone: str | None = None
     starts_at: datetime | None = None
     ends_at: datetime | None = None
-    jitter: timedelta | float = 0
-    missed: Missed = "latest"
-    missed_max: int = 100
-    overlap: Overlap = "allow"
+
+    def due_times(self, now: datetime, n: int) -> list[datetime]:
+        """Return the next due times, in its zone, or raise ``UsageError``."""
+        there = zone(self.timezone or "UTC")
+        if (self.cron is None) == (self.run_at is None):
+            message = "a schedule has either cron or run_at"
+            raise UsageError(message, hint='such as cron="30 9 * * 1-5"')
+        for name in ("run_at", "starts_at", "ends_at"):
+            check_time(getattr(self, name), name)
+        if self.run_at is not None:
+            return [self.run_at.astimezone(there)][:n]
+        assert self.cron is not None
+        cron = Cron(self.cron, self.timezone or "UTC")
+        start = now
+        if self.starts_at is not None:
+            start = max(now, self.starts_at - timedelta(microseconds=1))
+        end = self.ends_at or datetime.max.replace(tzinfo=UTC)
+        return [due.astimezone(there) for due in islice(cron.between(start, end), n)]
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class NewSchedule:
+    """A schedule to make, with the options of ``ScheduleOptions``."""
+
+    type: str
+    payload: Any
+    options: ScheduleOptions
+    """Those that are not None."""
+
+    def __init__(self, type: str, payload: Any = None, **options: Unpack[ScheduleOptions]) -> None:
+        object.__setattr__(self, "type", type)
+        object.__setattr__(self, "payload", payload)
+        object.__setattr__(self, "options", given("a schedule", options, _OPTIONS))
 
     def as_settings(self) -> dict[str, Any]:
         """Return all that ``pgqueue.patch_schedule`` takes, or raise ``UsageError``."""
-        due_times(self, datetime.now(UTC), 0)
-        given = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return schedule_settings(given)
+        timing: dict[str, Any] = {
+            field.name: self.options.get(field.name) for field in fields(Timing)
+        }
+        Timing(**timing).due_times(datetime.now(UTC), 0)
+        default = dict.fromkeys(_OPTIONS.values())
+        settings = as_settings(self.options, _OPTIONS)
+        return {**default, "type": self.type, "payload": self.payload, **settings}
 
 
-def due_times(schedule: NewSchedule, now: datetime, n: int) -> list[datetime]:
-    """Return the next due times of a schedule, in its zone, or raise ``UsageError``."""
-    there = zone(schedule.timezone)
-    if (schedule.cron is None) == (schedule.run_at is None):
-        message = "a schedule has either cron or run_at"
-        raise UsageError(message, hint='such as cron="30 9 * * 1-5"')
-    for name in ("run_at", "starts_at", "ends_at"):
-        check_time(getattr(schedule, name), name)
-    if schedule.run_at is not None:
-        return [schedule.run_at.astimezone(there)][:n]
-    assert schedule.cron is not None
-    cron = Cron(schedule.cron, schedule.timezone)
-    start = now
-    if schedule.starts_at is not None:
-        start = max(now, schedule.starts_at - timedelta(microseconds=1))
-    end = schedule.ends_at or datetime.max.replace(tzinfo=UTC)
-    return [due.astimezone(there) for due in islice(cron.between(start, end), n)]
-
-
-def schedule_settings(given: dict[str, Any]) -> dict[str, Any]:
-    """Return settings as SQL takes them: None removes one."""
-    settings = dict(given)
-    for name in ("run_at", "starts_at", "ends_at"):
-        if settings.get(name) is not None:
-            check_time(settings[name], name)
-            settings[name] = settings[name].isoformat()
-    for name in ("timeout", "expires_in", "jitter"):
-        if name in settings:
-            settings[f"{name}_s"] = seconds(settings.pop(name))
-    if "priority" in settings:
-        settings["priority"] = parse_priority(settings["priority"])
-    if isinstance(settings.get("retry"), Backoff):
-        settings["retry"] = settings["retry"].as_policy()
-    return settings
+def changed(changes: ScheduleChanges) -> dict[str, Any]:
+    """Return changes as ``pgqueue.patch_schedule`` takes them, or raise ``UsageError``."""
+    check_names("a schedule", changes.keys(), _NAMES)
+    return as_settings(changes, _NAMES)

@@ -15,7 +15,7 @@ from pgqueue_worker.worker_process import WorkerProcess
 from pgqueue.client.app import PgQueue
 from pgqueue.database.pool import Pool
 from pgqueue.handlers.isolation import ProcessLimits
-from pgqueue.models.tasks.task import Outcome
+from pgqueue.models.tasks.status import Outcome
 from pgqueue.models.values import encode
 from pgqueue.testing.stored import dsn_of
 

@@ -6,7 +6,7 @@ import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 from uuid import UUID, uuid4
 
 import orjson
@@ -15,16 +15,15 @@ from pgqueue.client.enqueueing import task_rows
 from pgqueue.errors import Conflict, NotFound, PayloadError, UsageError
 from pgqueue.handlers import ending as endings
 from pgqueue.handlers.context import Context
+from pgqueue.models.tasks.status import LeaseId, Outcome, Status, TaskId
 from pgqueue.models.tasks.task import (
     JUST_STORED,
     Enqueued,
-    LeaseId,
+    EnqueueOptions,
     NewTask,
-    Outcome,
     Progress,
-    Status,
     Task,
-    TaskId,
+    UniqueOptions,
 )
 from pgqueue.models.values import encode
 from pgqueue.testing.recorder import Recorder
@@ -142,7 +141,12 @@ class Inline:
     # these replace the methods of the app
 
     async def enqueue(
-        self, type: str, payload: Any = None, *, connection: object = None, **options: Any
+        self,
+        type: str,
+        payload: Any = None,
+        *,
+        connection: object = None,
+        **options: Unpack[EnqueueOptions],
     ) -> TaskId:
         """Run a task."""
         (id,) = await self.enqueue_many([NewTask(type, payload, **options)], connection=connection)
@@ -155,7 +159,7 @@ class Inline:
         *,
         dedup_key: str,
         connection: object = None,
-        **options: Any,
+        **options: Unpack[UniqueOptions],
     ) -> Enqueued:
         """Run a task; it ends before another can be enqueued, so its key is always free."""
         id = await self.enqueue(

@@ -46,7 +46,7 @@ async def test_what_is_declared_tells_its_handler_when_it_was_due(app: PgQueue) 
     (declared,) = app.declared.values()
     options = declared.as_settings()
     await app.schedules.create(
-        "daily-sales", declared.type, declared.payload, cron=declared.cron, overlap="skip"
+        "daily-sales", declared.type, declared.payload, cron=options["cron"], overlap="skip"
     )
     assert (options["timezone"], options["overlap"]) == ("Europe/Berlin", "skip")
     id = await app.schedules.trigger("daily-sales")

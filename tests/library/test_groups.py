@@ -34,14 +34,14 @@ def app(pgqueue_app: PgQueue) -> PgQueue:
 
 
 def edges(flow: list[NewTask] | Any) -> list[list[int]]:
-    return [[d.task for d in task.depends_on or ()] for task in flow]
+    return [[d.task for d in task.options.get("depends_on", ())] for task in flow]
 
 
 def test_a_chain_waits_step_by_step() -> None:
     flow = chain({"type": "a"}, NewTask("b"), NewTask("c"), on_failure="run")
     assert [task.type for task in flow] == ["a", "b", "c"]
     assert edges(flow) == [[], [0], [1]]
-    assert flow[1].depends_on == [Dependency(0, "run")]
+    assert flow[1].options["depends_on"] == [Dependency(0, "run")]
 
 
 def test_a_chord_waits_for_all_of_its_group() -> None:
@@ -64,7 +64,7 @@ def test_shapes_hold_shapes() -> None:
 
 def test_a_step_may_wait_for_a_task_of_its_own_by_id() -> None:
     flow = chain(NewTask("a"), NewTask("b", depends_on=["some-id"]))
-    assert flow[1].depends_on == ["some-id", Dependency(0)]
+    assert flow[1].options["depends_on"] == ["some-id", Dependency(0)]
     with pytest.raises(UsageError, match="by its place"):
         chain(NewTask("a"), NewTask("b", depends_on=[0]))
 

@@ -3,7 +3,7 @@
 import os
 
 from pgqueue import Context
-from pgqueue.models.tasks.task import LeaseId, TaskId
+from pgqueue.models.tasks.status import LeaseId, TaskId
 from pgqueue.testing.recorder import Recorder
 from tests.processes import fork_servers
 

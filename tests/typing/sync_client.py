@@ -23,7 +23,7 @@ from pgqueue import (
     Webhook,
     WebhookDelivery,
 )
-from pgqueue.models.tasks.task import TaskId
+from pgqueue.models.tasks.status import TaskId
 
 
 def use(client: SyncClient, connection: psycopg.Connection[tuple[object, ...]]) -> None:
@@ -59,6 +59,12 @@ def fill(database_url: str) -> Batch:
 
 def misuse(client: SyncClient) -> None:
     """Check that what is wrong is refused: strict mypy wants each of these to be an error."""
+    client.enqueue("t", prioriy=3)  # type: ignore[call-arg]
+    client.enqueue("t", delay="soon")  # type: ignore[arg-type]
+    client.enqueue_unique("t", dedup_key="k", fairness=3)  # type: ignore[call-arg]
+    client.schedules.create("s", "t", cron=9)  # type: ignore[arg-type]
+    client.schedules.update("s", overlap="never")  # type: ignore[arg-type]
+    NewTask("t", limit_key=7)  # type: ignore[arg-type]
     client.get(7)  # type: ignore[arg-type]
     client.wait("id", within=3)  # type: ignore[call-arg]
     client.get_task("id")  # type: ignore[attr-defined]

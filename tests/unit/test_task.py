@@ -10,9 +10,12 @@ import orjson
 import pytest
 from pydantic import BaseModel
 
-from pgqueue import NewTask, Outcome, Status, UsageError
+from pgqueue import EnqueueOptions, NewTask, Outcome, ScheduleOptions, Status, UsageError
 from pgqueue.database.queries import SQL
-from pgqueue.models.tasks.task import FINAL
+from pgqueue.models.schedule import ScheduleSettings
+from pgqueue.models.tasks.options import sql_names
+from pgqueue.models.tasks.status import FINAL
+from pgqueue.models.tasks.task import RunOptions, ScheduledOptions, TaskInput, TaskOptions
 from pgqueue.models.values import encode, parse_priority, seconds
 
 
@@ -41,6 +44,24 @@ def test_a_row_holds_all_that_was_given() -> None:
         "timeout_s": 60.0,
         "traceparent": "00-trace",
     }
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [("prioriy", "did you mean priority?"), ("delay_s", "did you mean delay?"), ("x", "it has ba")],
+)
+def test_an_option_that_there_is_not_is_refused_with_those_like_it(given: str, told: str) -> None:
+    with pytest.raises(UsageError, match=f"a task has no option '{given}'") as caught:
+        NewTask("t", **{given: 1})
+    assert caught.value.hint.startswith(told)
+
+
+def test_python_and_the_api_have_the_same_options() -> None:
+    of_tasks, of_schedules = sql_names(EnqueueOptions), sql_names(ScheduleOptions)
+    assert set(of_tasks.values()) == TaskInput.model_fields.keys() - {"type", "payload"}
+    assert set(of_schedules.values()) == ScheduleSettings.model_fields.keys() - {"type", "payload"}
+    shown = {name for name in TaskOptions.model_fields if name != "payload"}
+    assert shown == ScheduledOptions.model_fields.keys() == set(sql_names(RunOptions).values())
 
 
 @pytest.mark.parametrize("delay", [90, 90.0, timedelta(seconds=90)])

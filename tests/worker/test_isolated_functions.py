@@ -11,7 +11,7 @@ import pytest
 from pgqueue_worker.isolation.pool import Pool
 
 from pgqueue import Context, FunctionFailed, ResourcesExceeded, UsageError
-from pgqueue.models.tasks.task import LeaseId, TaskId
+from pgqueue.models.tasks.status import LeaseId, TaskId
 from pgqueue.testing.recorder import Recorder
 from tests.processes import alive, fork_servers
 from tests.worker import isolated_functions as functions

@@ -15,7 +15,7 @@ import tempfile
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pgqueue.models.tasks.task import LeaseId
+    from pgqueue.models.tasks.status import LeaseId
 
 __all__ = ["DeadlineTable"]
 

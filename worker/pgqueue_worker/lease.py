@@ -11,7 +11,7 @@ import orjson
 
 from pgqueue.handlers.context import Context, Reporter
 from pgqueue.handlers.ending import Cause
-from pgqueue.models.tasks.task import LeaseId, TaskId
+from pgqueue.models.tasks.status import LeaseId, TaskId
 
 __all__ = ["ClaimedTask", "Lease", "Progress"]
 

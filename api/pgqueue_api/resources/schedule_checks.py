@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from pgqueue.errors import PayloadError, UsageError
-from pgqueue.models.schedule import NewSchedule, due_times
+from pgqueue.models.schedule import Timing
 from pgqueue.models.values import PRIORITIES
 from pgqueue_api.http.bodies import whole
 from pgqueue_api.problems import Invalid
@@ -40,10 +40,9 @@ def times_of(settings: dict[str, Any], now: datetime, n: int) -> list[datetime]:
     at: dict[str, Any] = {
         name: datetime.fromisoformat(settings[name]) for name in _TIMES if settings.get(name)
     }
-    timezone = settings.get("timezone") or "UTC"
     try:
-        return due_times(
-            NewSchedule("t", cron=settings.get("cron"), timezone=timezone, **at), now, n
+        return Timing(settings.get("cron"), timezone=settings.get("timezone"), **at).due_times(
+            now, n
         )
     except UsageError as error:
         place = "/timezone" if "time zone" in error.message else "/cron"

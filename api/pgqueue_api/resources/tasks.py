@@ -12,13 +12,8 @@ from litestar.params import HeaderParameter, JSONBody, QueryParameter
 from pgqueue.models.base import GivenReason
 from pgqueue.models.tasks.bulk import Bulk, BulkResult
 from pgqueue.models.tasks.explanation import Explanation
-from pgqueue.models.tasks.task import (
-    StatusName,
-    SubmittedTask,
-    Task,
-    TaskInput,
-    TaskPage,
-)
+from pgqueue.models.tasks.status import StatusName
+from pgqueue.models.tasks.task import SubmittedTask, Task, TaskInput, TaskPage
 from pgqueue.models.tasks.task_change import TaskChange
 from pgqueue.models.values import PRIORITIES
 from pgqueue_api.http.answers import Json, items

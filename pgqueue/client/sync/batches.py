@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, Unpack
 from uuid import UUID
 
 from pgqueue.client.batches import Batches, OpenBatch
 from pgqueue.client.sync.bridge import Bridged
 from pgqueue.models.batch import Batch
-from pgqueue.models.tasks.task import NewTask, TaskId
+from pgqueue.models.tasks.status import TaskId
+from pgqueue.models.tasks.task import EnqueueOptions, NewTask
 
 __all__ = ["SyncBatches", "SyncOpenBatch"]
 
@@ -107,8 +108,8 @@ class SyncOpenBatch(Bridged[OpenBatch]):
         """The id of the batch; ``UsageError`` before the block is entered."""
         return self._twin.id
 
-    def enqueue(self, type: str, payload: Any = None, **options: Any) -> TaskId:
-        """Enqueue a task as part of it, with the options of ``NewTask``, and return its id."""
+    def enqueue(self, type: str, payload: Any = None, **options: Unpack[EnqueueOptions]) -> TaskId:
+        """Enqueue a task as part of it, with the options of ``EnqueueOptions``; return its id."""
         return self._bridge.run(self._twin.enqueue(type, payload, **options))
 
     def enqueue_many(self, tasks: Iterable[NewTask | dict[str, Any]]) -> list[TaskId]:

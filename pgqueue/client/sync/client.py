@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import EllipsisType
-from typing import Any
+from typing import Any, Unpack
 from uuid import UUID
 
 import psycopg
@@ -22,7 +22,8 @@ from pgqueue.models.queues.queue import Queue
 from pgqueue.models.queues.retention import Retention
 from pgqueue.models.tasks.backoff import Backoff
 from pgqueue.models.tasks.explanation import Explanation
-from pgqueue.models.tasks.task import Enqueued, NewTask, Status, Task, TaskId
+from pgqueue.models.tasks.status import Status, TaskId
+from pgqueue.models.tasks.task import Enqueued, EnqueueOptions, NewTask, Task, UniqueOptions
 
 __all__ = ["SyncClient"]
 
@@ -43,14 +44,12 @@ class SyncClient(BridgedClient):
         payload: Any = None,
         *,
         connection: psycopg.Connection[Any] | None = None,
-        **options: Any,
+        **options: Unpack[EnqueueOptions],
     ) -> TaskId:
         """Enqueue a task and return its id; once this returns, it survives any crash.
 
-        ``options`` are those of ``NewTask``: queue, priority, run_at, delay, max_attempts, timeout,
-        retry, expires_at, expires_in, limit_key, cost, fairness_key, depends_on, batch_id,
-        callback_url, dedup_key and the options of deduplication. With a ``dedup_key`` the id may be
-        that of another task; ``Duplicate`` is raised if ``on_conflict`` is "reject".
+        ``options`` are those of ``EnqueueOptions``. With a ``dedup_key`` the id may be that of
+        another task; ``Duplicate`` is raised if ``on_conflict`` is "reject".
         With ``connection`` the task is enqueued in the caller's transaction, and only if that
         commits. Calls made while another is on its way to the database share the next commit.
         """
@@ -65,7 +64,7 @@ class SyncClient(BridgedClient):
         *,
         dedup_key: str,
         connection: psycopg.Connection[Any] | None = None,
-        **options: Any,
+        **options: Unpack[UniqueOptions],
     ) -> Enqueued:
         """Enqueue a task unless another one has its key; return ``(id, deduplicated)``.
 

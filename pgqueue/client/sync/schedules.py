@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Unpack
 from uuid import UUID
 
 from pgqueue.client.schedules import Schedules
 from pgqueue.client.sync.bridge import Bridged
-from pgqueue.models.schedule import Schedule, Slot
-from pgqueue.models.tasks.task import TaskId
+from pgqueue.models.schedule import Schedule, ScheduleChanges, ScheduleOptions, Slot
+from pgqueue.models.tasks.status import TaskId
 
 __all__ = ["SyncSchedules"]
 
@@ -17,19 +17,22 @@ __all__ = ["SyncSchedules"]
 class SyncSchedules(Bridged[Schedules]):
     """``client.schedules``: made, read and changed by name or id."""
 
-    def create(self, name: str, type: str, payload: Any = None, **options: Any) -> Schedule:
-        """Make a schedule and return it; ``options`` are those of ``NewSchedule``.
-
-        Raises ``Conflict`` when there is one of this name.
-        """
+    def create(
+        self, name: str, type: str, payload: Any = None, **options: Unpack[ScheduleOptions]
+    ) -> Schedule:
+        """Make a schedule and return it; ``Conflict`` when there is one of this name."""
         return self._bridge.run(self._twin.create(name, type, payload, **options))
 
-    def put(self, name: str, type: str, payload: Any = None, **options: Any) -> Schedule:
+    def put(
+        self, name: str, type: str, payload: Any = None, **options: Unpack[ScheduleOptions]
+    ) -> Schedule:
         """Make a schedule, or replace the one of the same name, and return it."""
         return self._bridge.run(self._twin.put(name, type, payload, **options))
 
-    def update(self, name: str, *, version: int | None = None, **changes: Any) -> Schedule:
-        """Change what is given of a schedule and return it: the options of ``NewSchedule``.
+    def update(
+        self, name: str, *, version: int | None = None, **changes: Unpack[ScheduleChanges]
+    ) -> Schedule:
+        """Change what is given of a schedule and return it.
 
         With ``version`` only if that is still its version: ``Stale`` if it was changed since.
         ``NotFound`` if there is none.

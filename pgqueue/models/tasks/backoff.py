@@ -11,14 +11,10 @@ from pydantic import ConfigDict, Field, with_config
 from typing_extensions import TypedDict
 
 from pgqueue.errors import UsageError
-from pgqueue.models.base import INPUT
+from pgqueue.models.base import INPUT, LONGEST_DELAY_S, Delay
 
 Kind = Literal["exponential", "linear", "fixed"]
 Jitter = Literal["full", "equal", "none"]
-
-_LONGEST_S = 10 * 365 * 86_400
-
-_Delay = Annotated[float, Field(ge=0, le=_LONGEST_S)]
 
 
 @with_config(
@@ -39,8 +35,8 @@ class RetryPolicy(TypedDict, total=False):
             "`base_s`."
         ),
     ]
-    base_s: _Delay
-    cap_s: Annotated[_Delay, Field(description="The longest delay.")]
+    base_s: Delay
+    cap_s: Annotated[Delay, Field(description="The longest delay.")]
     jitter: Annotated[
         Jitter,
         Field(description="Spread over all of the delay, over its second half, or not at all."),
@@ -72,7 +68,7 @@ class Backoff:
                 message = f"a backoff's {name} cannot be {value!r}"
                 raise UsageError(message, hint=f"it is one of {', '.join(words)}")
         for name, duration in (("base", self.base), ("cap", self.cap)):
-            if not 0 <= _seconds(duration) <= _LONGEST_S:  # NaN, too
+            if not 0 <= _seconds(duration) <= LONGEST_DELAY_S:  # NaN, too
                 message = f"a backoff's {name} cannot be {duration!r}"
                 raise UsageError(message, hint="it is 0 seconds to ten years")
 

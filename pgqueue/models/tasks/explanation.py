@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from pgqueue.models.base import UUID_SCHEMA, Record
-from pgqueue.models.tasks.task import Status, TaskId
+from pgqueue.models.tasks.status import Status, TaskId
 
 __all__ = ["REASONS", "Explanation", "Reason"]
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 from pgqueue.errors import UsageError
-from pgqueue.models.tasks.task import Dependency, NewTask
+from pgqueue.models.tasks.dependency import Dependencies, Dependency, OnFailure
+from pgqueue.models.tasks.task import EnqueueOptions, NewTask
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     Step: TypeAlias = "NewTask | dict[str, Any] | Flow"
-    OnFailure: TypeAlias = Literal["cancel", "run", "fail"]
 
 __all__ = ["Flow", "chain", "chord", "group"]
 
@@ -87,7 +86,7 @@ def _after(flows: list[Flow], on_failure: OnFailure) -> Flow:
         for place, task in enumerate(flow):
             later = _moved(task, moved)
             if before and place in flow.starts:
-                later = replace(later, depends_on=[*(later.depends_on or ()), *before])
+                later = _waiting(later, [*_parents(later), *before])
             tasks.append(later)
         starts = starts or tuple(place + moved for place in flow.starts)
         ends = tuple(place + moved for place in flow.ends)
@@ -98,7 +97,7 @@ def _flow(step: Step) -> Flow:
     if isinstance(step, Flow):
         return step
     task = step if isinstance(step, NewTask) else NewTask(**step)
-    if any(isinstance(_task(parent), int) for parent in task.depends_on or ()):
+    if any(isinstance(_task(parent), int) for parent in _parents(task)):
         message = f"a step of type {task.type!r} refers to another task by its place"
         raise UsageError(
             message, hint="the shape itself sets the places: use ids, or build the list yourself"
@@ -108,15 +107,24 @@ def _flow(step: Step) -> Flow:
 
 def _moved(task: NewTask, by: int) -> NewTask:
     """Return a task whose parents are so many places further on."""
-    if not by or not task.depends_on:
+    if not by or not _parents(task):
         return task
     parents = [
         parent._replace(task=parent.task + by)
         if isinstance(parent, Dependency) and isinstance(parent.task, int)
         else parent
-        for parent in task.depends_on
+        for parent in _parents(task)
     ]
-    return replace(task, depends_on=parents)
+    return _waiting(task, parents)
+
+
+def _parents(task: NewTask) -> Dependencies:
+    return task.options.get("depends_on") or ()
+
+
+def _waiting(task: NewTask, parents: Dependencies) -> NewTask:
+    options: EnqueueOptions = {**task.options, "depends_on": parents}
+    return NewTask(task.type, task.payload, **options)
 
 
 def _task(parent: object) -> object:

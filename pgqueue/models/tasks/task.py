@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, NewType
+from typing import Annotated, Any, Literal, NamedTuple, TypedDict, Unpack
 from uuid import UUID
 
-from pydantic import (
-    AwareDatetime,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-)
+from pydantic import AwareDatetime, BeforeValidator, ConfigDict, Field
 
-from pgqueue.errors import UsageError
 from pgqueue.models.base import (
     EXAMPLE_ID,
     NULLABLE_UUID_SCHEMA,
-    QUEUE_NAME,
     UUID_SCHEMA,
     Anything,
     Count,
+    Delay,
     Input,
     Key,
     Name,
     Page,
+    Priority,
+    QueueName,
     Record,
     Url,
     Uuid,
@@ -34,64 +30,13 @@ from pgqueue.models.base import (
     examples,
 )
 from pgqueue.models.tasks.backoff import Backoff, RetryPolicy
-from pgqueue.models.values import check_time, parse_priority
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-TaskId = NewType("TaskId", str)
-LeaseId = NewType("LeaseId", int)
-
-FINAL = frozenset({"completed", "failed", "cancelled"})
-
-
-class Status(StrEnum):
-    """Where a task is."""
-
-    SCHEDULED = "scheduled"
-    QUEUED = "queued"
-    BLOCKED = "blocked"
-    ACTIVE = "active"
-    RETRYING = "retrying"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-    @property
-    def final(self) -> bool:
-        """Whether a task in this status has ended."""
-        return self in FINAL
-
-
-class Outcome(StrEnum):
-    """How an attempt ended."""
-
-    COMPLETED = "completed"
-    FAILED = "failed"
-    TIMED_OUT = "timed_out"
-    CRASHED = "crashed"
-    CANCELLED = "cancelled"
-    RELEASED = "released"
-    SNOOZED = "snoozed"
+from pgqueue.models.tasks.dependency import Dependencies, ParentInput
+from pgqueue.models.tasks.options import as_settings, check_together, given, sql_names
+from pgqueue.models.tasks.status import Status, StatusName, TaskId
 
 
 def _text(id: object) -> str | None:
     return None if id is None else str(id)
-
-
-StatusName = Literal[
-    "scheduled", "queued", "blocked", "active", "retrying", "completed", "failed", "cancelled"
-]
-
-_LONGEST_DELAY_S = 10 * 365 * 86_400
-
-QueueName = Annotated[str, Field(pattern=QUEUE_NAME)]
-Priority = Annotated[
-    Annotated[int, Field(ge=0, le=10), Whole] | Literal["high", "normal", "low"] | None,
-    Field(description="0 (first) to 10 (last); high is 2, normal is 5, low is 8."),
-]
-Delay = Annotated[float, Field(ge=0, le=_LONGEST_DELAY_S)]
-_Place = Annotated[int, Field(ge=0, le=999), Whole]
 
 
 class TaskOptions(Input):
@@ -122,16 +67,6 @@ class TaskOptions(Input):
     fairness_key: Key | None = Field(
         default=None,
         description="With whom it takes turns in a fair queue; null: with the tasks of its user.",
-    )
-
-
-class DependencyInput(Input):
-    """A task to wait for."""
-
-    task: Uuid | _Place
-    on_failure: Literal["cancel", "run", "fail"] = Field(
-        default="cancel",
-        description="What happens to the waiting task when that one fails or is cancelled.",
     )
 
 
@@ -178,13 +113,11 @@ class TaskInput(TaskOptions):
         "`replace`: the other one, if it waits, takes this payload and time. `debounce`: the same, "
         "and it needs a delay.",
     )
-    depends_on: Annotated[list[Uuid | _Place | DependencyInput], Field(max_length=1000)] | None = (
-        Field(
-            default=None,
-            description="The tasks that it waits for: ids, or places among the tasks of this "
-            "request, counted from 0. If any task of a request waits for others, all or none are "
-            "stored.",
-        )
+    depends_on: Annotated[list[ParentInput], Field(max_length=1000)] | None = Field(
+        default=None,
+        description="The tasks that it waits for: ids, or places among the tasks of this "
+        "request, counted from 0. If any task of a request waits for others, all or none are "
+        "stored.",
     )
     batch_id: Uuid | None = Field(default=None, description="An open batch that it joins.")
 
@@ -207,10 +140,27 @@ def _with_example(schema: dict[str, Any]) -> None:
     schema["examples"] = [{**JUST_STORED, **given, **more}]
 
 
-class Task(Record):
-    """A task as it stands."""
+class StoredOptions(Record):
+    """The options that a task and a schedule show alike."""
 
-    model_config = ConfigDict(json_schema_extra=_with_example)
+    timeout_s: float | None
+    retry: RetryPolicy | None
+    limit_key: str | None
+    fairness_key: str | None
+
+
+class ScheduledOptions(StoredOptions):
+    """The options of a schedule's tasks, as it shows them; null: as their type says."""
+
+    queue: str | None
+    priority: int | None
+    max_attempts: int | None
+    expires_in_s: float | None
+    cost: int | None
+
+
+class _Course(Record):
+    """What a task is, and what becomes of it."""
 
     id: Annotated[TaskId, UUID_SCHEMA]
     type: Name
@@ -232,16 +182,19 @@ class Task(Record):
     finished_at: datetime | None = Field(description="When it ended.")
     next_retry_at: datetime | None = Field(description="When it is tried again.")
     crash_count: Count = Field(description="How often a worker died while running it.")
-    timeout_s: float | None
-    retry: RetryPolicy | None
+
+
+class Task(StoredOptions, _Course):
+    """A task as it stands."""
+
+    model_config = ConfigDict(json_schema_extra=_with_example)
+
+    cost: int
     dedup_key: str | None
     expires_at: datetime | None = Field(
         description="It is cancelled if it has not started by then."
     )
-    fairness_key: str | None
     batch_id: Annotated[str | None, BeforeValidator(_text), NULLABLE_UUID_SCHEMA]
-    limit_key: str | None
-    cost: int
     callback_url: str | None
 
 
@@ -279,16 +232,6 @@ class TaskPage(Page):
     )
 
 
-class Dependency(NamedTuple):
-    """A task to wait for, by its id or its place, and what happens when it does not complete.
-
-    ``on_failure``: "cancel" the one that waits, "fail" it, or "run" it all the same.
-    """
-
-    task: str | UUID | int
-    on_failure: Literal["cancel", "run", "fail"] = "cancel"
-
-
 class Enqueued(NamedTuple):
     """What became of a task with a key: its id, or the other's if that was ``deduplicated``."""
 
@@ -296,109 +239,84 @@ class Enqueued(NamedTuple):
     deduplicated: bool
 
 
-@dataclass(frozen=True, slots=True)
-class NewTask:
-    """A task to enqueue. What is ``None`` comes from its type.
+class RunOptions(TypedDict, total=False):
+    """How a task runs: the options of a task, and of a schedule's tasks. None: as its type says.
 
-    ``payload`` is anything JSON can hold, or a pydantic model; ``run_at`` and ``expires_at`` need a
-    time zone. A task that has not started by ``expires_at``, or ``expires_in`` from now, is
-    cancelled.
+    ``queue``, ``priority`` ("high", "normal", "low", or 0 to 10), ``max_attempts``, ``timeout`` of
+    an attempt, ``retry``. A task that has not started ``expires_in`` from now is cancelled.
     ``limit_key``: whose limits it counts against beside its queue's; ``cost``: how much of each it
     takes, 1 if not given.
     ``fairness_key``: with whom it takes turns in a fair queue; its user if not given.
+    """
+
+    queue: str | None
+    priority: int | str | None
+    max_attempts: int | None
+    timeout: timedelta | float | None
+    retry: Backoff | None
+    expires_in: timedelta | float | None
+    limit_key: str | None
+    cost: int | None
+    fairness_key: str | None
+
+
+class UniqueOptions(RunOptions, total=False):
+    """The options of a task that has a key.
+
+    ``run_at`` and ``expires_at`` need a time zone, and exclude ``delay`` and ``expires_in``.
     ``depends_on``: the tasks that it waits for, each an id, a place (from 0) among those enqueued
     with it, or a ``Dependency``. ``batch_id``: an open batch that it joins.
     ``callback_url``: is told by a signed POST when it ends.
-    ``dedup_key`` makes it unique: see docs/uniqueness.md for it and the words that go with it.
+    The other options are those of its key: see docs/uniqueness.md.
+    """
+
+    run_at: datetime | None
+    delay: timedelta | float | None
+    expires_at: datetime | None
+    callback_url: str | None
+    depends_on: Dependencies | None
+    batch_id: str | UUID | None
+    dedup_scope: Literal["type", "queue"] | None
+    dedup_statuses: Sequence[str] | None
+    dedup_window: timedelta | float | None
+    on_conflict: Literal["return", "reject", "replace", "debounce"] | None
+
+
+class EnqueueOptions(UniqueOptions, total=False):
+    """The options of ``enqueue`` and ``NewTask``: those of its two bases, and a key.
+
+    ``dedup_key`` makes a task unique: see docs/uniqueness.md.
+    """
+
+    dedup_key: str | None
+
+
+_NAMES = sql_names(EnqueueOptions)
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class NewTask:
+    """A task to enqueue, with the options of ``EnqueueOptions``.
+
+    ``payload`` is anything JSON can hold, or a pydantic model.
     """
 
     type: str
-    payload: Any = None
-    queue: str | None = None
-    priority: int | str | None = None
-    run_at: datetime | None = None
-    delay: timedelta | float | None = None
-    max_attempts: int | None = None
-    timeout: timedelta | float | None = None
-    retry: Backoff | None = None
-    expires_at: datetime | None = None
-    expires_in: timedelta | float | None = None
-    fairness_key: str | None = None
-    limit_key: str | None = None
-    callback_url: str | None = None
-    cost: int | None = None
-    depends_on: Sequence[str | UUID | int | Dependency] | None = None
-    batch_id: str | UUID | None = None
-    dedup_key: str | None = None
-    dedup_scope: Literal["type", "queue"] | None = None
-    dedup_statuses: Sequence[str] | None = None
-    dedup_window: timedelta | float | None = None
-    on_conflict: Literal["return", "reject", "replace", "debounce"] | None = None
+    payload: Any
+    options: EnqueueOptions
+    """Those that are not None."""
+
+    def __init__(self, type: str, payload: Any = None, **options: Unpack[EnqueueOptions]) -> None:
+        object.__setattr__(self, "type", type)
+        object.__setattr__(self, "payload", payload)
+        object.__setattr__(self, "options", given("a task", options, _NAMES))
 
     def as_row(self, traceparent: str | None = None) -> dict[str, Any]:
         """Return the element that ``pgqueue.enqueue_many`` takes, or raise ``UsageError``."""
-        _check_times("run_at", self.run_at, "delay", self.delay)
-        _check_times("expires_at", self.expires_at, "expires_in", self.expires_in)
-        if self.dedup_key is None and any(getattr(self, name) is not None for name in _DEDUP):
-            message = "a task without a dedup_key cannot be kept unique"
-            raise UsageError(message, hint="give it one, or leave the other dedup words out")
         row = {"type": self.type, "payload": {} if self.payload is None else self.payload}
-        for name, key in _OPTIONS:
-            value = getattr(self, name)
-            if value is not None:
-                row[key] = _as_json(value)
-        if self.priority is not None:
-            row["priority"] = parse_priority(self.priority)
-        if self.depends_on is not None:
-            row["depends_on"] = _parents(self.depends_on)
+        if self.options:
+            check_together(self.options.keys())
+            row |= as_settings(self.options, _NAMES)
         if traceparent is not None:
             row["traceparent"] = traceparent
         return row
-
-
-_DEDUP = ("dedup_scope", "dedup_statuses", "dedup_window", "on_conflict")
-_IN_SECONDS = frozenset(("delay", "timeout", "expires_in", "dedup_window"))
-_OPTIONS = [  # and how enqueue_many names them: durations are in seconds, by the database's clock
-    (field.name, f"{field.name}_s" if field.name in _IN_SECONDS else field.name)
-    for field in fields(NewTask)
-    if field.name not in ("type", "payload", "priority", "depends_on")
-]
-
-
-def _as_json(value: object) -> object:
-    if type(value) is str or type(value) is int:
-        return value
-    if isinstance(value, Backoff):
-        return value.as_policy()
-    if isinstance(value, timedelta):
-        return value.total_seconds()
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return str(value) if isinstance(value, UUID) else value
-
-
-def _parents(given: Sequence[str | UUID | int | Dependency] | None) -> list[Any] | None:
-    if given is None:
-        return None
-    if isinstance(given, str | bytes):
-        message = "depends_on is a text"
-        raise UsageError(message, hint="give a list of ids, places or Dependency")
-    return [
-        {"task": _parent(one.task), "on_failure": one.on_failure}
-        if isinstance(one, Dependency)
-        else _parent(one)
-        for one in given
-    ]
-
-
-def _parent(task: str | UUID | int) -> str | int:
-    return task if isinstance(task, int) else str(task)
-
-
-def _check_times(
-    name: str, at: datetime | None, other: str, within: timedelta | float | None
-) -> None:
-    if at is not None and within is not None:
-        message = f"{name} and {other} are both given"
-        raise UsageError(message, hint="give one of them")
-    check_time(at, name)

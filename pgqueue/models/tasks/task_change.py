@@ -13,8 +13,7 @@ from pydantic import (
     model_validator,
 )
 
-from pgqueue.models.base import Input
-from pgqueue.models.tasks.task import Delay, Priority
+from pgqueue.models.base import Delay, Input, Priority
 
 __all__ = ["TaskChange"]
 

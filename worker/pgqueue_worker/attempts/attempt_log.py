@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from pgqueue.models.tasks.task import Outcome
+from pgqueue.models.tasks.status import Outcome
 from pgqueue_worker.measurements import DURATIONS_S
 
 if TYPE_CHECKING:

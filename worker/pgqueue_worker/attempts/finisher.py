@@ -11,7 +11,7 @@ import structlog
 from pgqueue.errors import DatabaseUnavailable, PgQueueError
 from pgqueue.handlers.ending import COMPLETED, Ending
 from pgqueue.handlers.failure import describe
-from pgqueue.models.tasks.task import Outcome
+from pgqueue.models.tasks.status import Outcome
 from pgqueue_worker.measurements import SIZES
 from pgqueue_worker.retrying import Patience
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pgqueue.database.link import Link
-    from pgqueue.models.tasks.task import LeaseId, TaskId
+    from pgqueue.models.tasks.status import LeaseId, TaskId
     from pgqueue_worker.lease import Progress
     from pgqueue_worker.measurements import Measurements
     from pgqueue_worker.reports.outbox import Outbox

@@ -16,7 +16,7 @@ import structlog
 from pgqueue import telemetry
 from pgqueue.handlers import ending as endings
 from pgqueue.handlers.ending import COMPLETED, RELEASED, Ending
-from pgqueue.models.tasks.task import LeaseId, Outcome
+from pgqueue.models.tasks.status import LeaseId, Outcome
 from pgqueue_worker.attempts.attempt_log import AttemptLog
 from pgqueue_worker.attempts.backlog import Backlog
 from pgqueue_worker.attempts.finisher import Finish

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pgqueue.database.link import Link
-    from pgqueue.models.tasks.task import TaskId
+    from pgqueue.models.tasks.status import TaskId
     from pgqueue_worker.lease import Lease
     from pgqueue_worker.measurements import Measurements
 

@@ -8,7 +8,7 @@ import orjson
 
 from pgqueue.handlers.ending import Ending
 from pgqueue.handlers.failure import Failure
-from pgqueue.models.tasks.task import Outcome
+from pgqueue.models.tasks.status import Outcome
 
 if TYPE_CHECKING:
     from pgqueue.database.link import Link

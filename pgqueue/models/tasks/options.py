@@ -1,0 +1,77 @@
+"""Options as Python callers write them, and as SQL takes them; each TypedDict of them is a list."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from datetime import datetime, timedelta
+from difflib import get_close_matches
+from typing import Any, get_args, get_type_hints
+from uuid import UUID
+
+from pgqueue.errors import UsageError
+from pgqueue.models.tasks import dependency
+from pgqueue.models.tasks.backoff import Backoff
+from pgqueue.models.values import check_time, parse_priority
+
+__all__ = ["as_settings", "check_names", "check_together", "given", "sql_names"]
+
+_EITHER = (("run_at", "delay"), ("expires_at", "expires_in"))
+_DEDUP = frozenset({"dedup_scope", "dedup_statuses", "dedup_window", "on_conflict"})
+_PARSED = {"priority": parse_priority, "depends_on": dependency.as_json}
+
+
+def sql_names(options: type) -> dict[str, str]:
+    """Return what SQL calls the options of a TypedDict: durations end in ``_s``, for seconds."""
+    return {
+        name: f"{name}_s" if timedelta in get_args(hint) else name
+        for name, hint in get_type_hints(options).items()
+    }
+
+
+def check_names(noun: str, given: AbstractSet[str], known: Mapping[str, str]) -> None:
+    """Raise ``UsageError`` for an option that there is not, with the names most like it."""
+    if known.keys() >= given:
+        return
+    unknown = min(given - known.keys())
+    near = get_close_matches(unknown, known)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(sorted(known))}"
+    raise UsageError(f"{noun} has no option {unknown!r}", hint=hint)
+
+
+def given(noun: str, options: Mapping[str, Any], known: Mapping[str, str]) -> dict[str, Any]:
+    """Return the options that are not None, or raise ``UsageError`` for one that there is not."""
+    check_names(noun, options.keys(), known)
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def check_together(given: AbstractSet[str]) -> None:
+    """Raise ``UsageError`` for options that exclude each other, or need one that is not there."""
+    for one, other in _EITHER:
+        if one in given and other in given:
+            message = f"{one} and {other} are both given"
+            raise UsageError(message, hint="give one of them")
+    if "dedup_key" not in given and not _DEDUP.isdisjoint(given):
+        message = "a task without a dedup_key cannot be kept unique"
+        raise UsageError(message, hint="give it one, or leave the other dedup words out")
+
+
+def as_settings(options: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """Return options as SQL takes them, or raise ``UsageError``."""
+    return {
+        names[name]: _PARSED[name](value) if name in _PARSED else _as_json(name, value)
+        for name, value in options.items()
+    }
+
+
+def _as_json(name: str, value: object) -> object:
+    if type(value) is str or type(value) is int:
+        return value
+    if isinstance(value, Backoff):
+        return value.as_policy()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, datetime):
+        check_time(value, name)
+        return value.isoformat()
+    return str(value) if isinstance(value, UUID) else value
