@@ -120,7 +120,7 @@ docs-sql: $(VENV)/.dev ## write docs/sql.md from the comments in sql/
 	$(BIN)/python -m tests.docs.sql_reference
 
 sync-client: $(VENV)/.dev ## write pgqueue/client/sync from the asynchronous client
-	$(BIN)/python -m tools.sync_client
+	$(BIN)/python -m tests.unit.sync_client
 
 bench: $(VENV)/.dev ## measure, and print the figures beside PgQueuer's (ARGS=…)
 	$(BIN)/python -m bench $(ARGS)

@@ -21,7 +21,7 @@ from pgqueue import (
 )
 from pgqueue.client.app import Client
 from pgqueue.client.declarations import Declarations
-from tools import sync_client
+from tests.unit import sync_client
 
 TWINS = {
     Client: SyncClient,

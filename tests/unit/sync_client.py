@@ -1,12 +1,13 @@
 """Writes the modules of ``pgqueue/client/sync`` from those of ``pgqueue/client``.
 
-Run ``make sync-client`` after a change to a public method of one of the classes below. A
-test compares what is there with what this would write.
+Run ``make sync-client`` after a change to a public method of one of the classes below. A test
+compares the written modules with the output of this one.
 
-A coroutine method becomes a method that runs it on the bridge; what returns one of the classes
-returns its twin; an asynchronous context manager becomes one. Signatures and docstrings are copied,
-``psycopg.AsyncConnection`` becomes ``psycopg.Connection``, and iterables of tasks are read in the
-caller's thread. It reads the sources as text, so it runs whatever state the modules are in.
+A coroutine method becomes a method that runs it on the bridge. A method that returns one of the
+classes returns its twin. An asynchronous context manager becomes a plain one. Signatures and
+docstrings are copied, ``psycopg.AsyncConnection`` becomes ``psycopg.Connection``, and iterables of
+tasks are read in the caller's thread. The sources are read as text, so this works even if the
+modules cannot be imported.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from pathlib import Path
 
 __all__ = ["CLASSES", "FOLDER", "modules"]
 
-SOURCES = Path(__file__).parent.parent / "pgqueue" / "client"
+SOURCES = Path(__file__).parents[2] / "pgqueue" / "client"
 FOLDER = SOURCES / "sync"
 
 CLASSES = {
