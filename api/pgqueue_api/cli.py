@@ -12,7 +12,13 @@ __all__ = ["command"]
 
 @click.command("api", help="Serve the HTTP API.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="address to listen on")
-@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
+@click.option(
+    "--port",
+    default=8000,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="port to listen on",
+)
 def command(host: str, port: int) -> None:
     """Serve the HTTP API until SIGINT or SIGTERM."""
     serve(host, port, Settings())

@@ -1,4 +1,4 @@
-"""``pgqueue check``: whether everything that is stored is consistent."""
+"""``pgqueue check``: checks that everything stored is consistent."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ def violations(dsn: str) -> list[Violation]:
 @click.option("--json", "as_json", is_flag=True, help="print the violations as JSON")
 @data_dir_option
 def command(*, as_json: bool, data_dir: Path | None) -> None:
-    """Check that what is stored is consistent: each task in one place, none lost, counts right.
+    """Check that everything stored is consistent: no task lost or in two places, all counts right.
 
-    Prints a line for each violation. The exit status is 0 if there is none, else 1.
+    Prints a line for each violation. The exit status is 0 if there is none, 1 otherwise.
     """
     found = violations(address(data_dir))
     if as_json:

@@ -70,7 +70,7 @@ def examine(dsn: str, *, now: Callable[[], float] = time.time) -> list[Finding]:
 @click.option("--json", "as_json", is_flag=True, help="print the findings as JSON")
 @data_dir_option
 def command(*, as_json: bool, data_dir: Path | None) -> None:
-    """Find problems of the service, and say how to fix them.
+    """Find problems, and say how to fix them.
 
     The exit status is 0 if all is well, 1 if there are warnings, 2 if there are errors.
     """
@@ -128,7 +128,7 @@ def _schema(connection: psycopg.Connection[Any]) -> Finding:
         return Finding(
             "schema",
             "warning",
-            "the functions and views in the database are not those of this code",
+            "the functions and views in the database differ from those of this code",
             "run `pgqueue migrate`, or upgrade this machine to the code that migrated it",
         )
     return Finding("schema", "ok")
@@ -151,5 +151,5 @@ def _clocks(connection: psycopg.Connection[Any], now: Callable[[], float]) -> Fi
         "clock",
         "warning",
         f"this machine's clock is {abs(skew):.1f} s {ahead} the server's",
-        "run NTP on both: times of tasks come from the server's clock, times of logs from this one",
+        "run NTP on both: times of tasks come from the server's clock, times of logs from this machine's",
     )

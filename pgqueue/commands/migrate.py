@@ -13,12 +13,11 @@ from pgqueue.settings import Settings
 def command(*, dry_run: bool) -> None:
     """Bring the schema of the database up to date.
 
-    Safe at any time, and when several run at once.
+    It is safe to run at any time, and several times at once.
     """
     settings = Settings()
-    dsn = (
-        settings.listen_url or settings.dsn()
-    )  # not through a pooler: some migrations need a session
+    # Not through a pooler: some migrations need a session.
+    dsn = settings.listen_url or settings.dsn()
     if dry_run:
         _show(plan(dsn))
         return

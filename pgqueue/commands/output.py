@@ -18,8 +18,8 @@ def show(thing: BaseModel, *, as_json: bool) -> None:
     if as_json:
         click.echo(thing.model_dump_json(indent=2))
         return
-    said = {k: v for k, v in thing.model_dump(mode="json").items() if v is not None}
-    width = max(map(len, said))
-    for name, value in said.items():
+    shown = {k: v for k, v in thing.model_dump(mode="json").items() if v is not None}
+    width = max(map(len, shown))
+    for name, value in shown.items():
         text = value if isinstance(value, str) else orjson.dumps(value).decode()
         click.echo(f"{name:{width}}  {text}")

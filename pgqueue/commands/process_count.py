@@ -46,6 +46,6 @@ def parse(value: str) -> Processes:
     highest = int(found[2] or lowest)
     if not 1 <= lowest <= highest <= _MAX:
         raise click.BadParameter(
-            f"{value!r} is not within 1 and {_MAX} processes, the smaller number first"
+            f"{value!r} must be from 1 to {_MAX} processes, the smaller number first"
         )
     return Processes(lowest, highest)

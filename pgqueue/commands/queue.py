@@ -39,7 +39,7 @@ def command(
     as_json: bool,
     data_dir: Path | None,
 ) -> None:
-    """Show the queue NAME, after pausing, draining or resuming it if asked to.
+    """Show the queue NAME; pause, drain or resume it first if asked to.
 
     A drain that exceeds its timeout leaves the queue paused, and the exit status is 1.
     """

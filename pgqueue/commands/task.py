@@ -30,6 +30,5 @@ def command(*, id: str, why: bool, as_json: bool, data_dir: Path | None) -> None
         click.echo(f"{reason.code}: {reason.message}")
     if not explanation.status.final and explanation.status != "active":
         earliest = explanation.earliest_start_at
-        click.echo(
-            f"earliest start: {earliest.isoformat() if earliest else 'not a matter of time'}"
-        )
+        start = earliest.isoformat() if earliest else "unknown (it does not depend on time)"
+        click.echo(f"earliest start: {start}")

@@ -131,19 +131,19 @@ class _Run:
     def _watch(self, family: Family) -> int:
         """Return when it is time to stop, with the exit code."""
         begin = time.monotonic()
-        ready = patience_lost = False
+        ready = warned = False
         while not self._signals.count:
             if ended := family.ended():
-                return _tell_end(*ended)
+                return _report_end(*ended)
             self._keep_server(family)
             if not ready:
                 waits_for = self._waits_for()
                 if ready := waits_for is None:
                     click.echo(f"ready {self._url}")
                     click.echo(_TRY.format(url=self._url, task=_TASK))
-                elif not patience_lost and time.monotonic() - begin > _PATIENCE_S:
+                elif not warned and time.monotonic() - begin > _PATIENCE_S:
                     _say(f"still waiting for {waits_for}")
-                    patience_lost = True
+                    warned = True
             self._signals.wait(None if ready else 0.1)
         return 0
 
@@ -224,7 +224,7 @@ def _reachable(host: str) -> str:
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  not bound here
 
 
-def _tell_end(name: str, status: int) -> int:
+def _report_end(name: str, status: int) -> int:
     if status < 0:
         _say(f"the {name} was killed by {signal.Signals(-status).name}; stopping everything")
         return 128 - status
@@ -256,9 +256,9 @@ def _say(text: str) -> None:
     metavar=METAVAR,
     default="1",
     show_default=True,
-    help="of the worker: a number, such as 4, or a range for the load to decide, such as 1..8",
+    help="worker processes: a number, such as 4, or a range, such as 1..8, to fit the load",
 )
-@click.option("--app", help="app (module:name) whose types run beside the built-in ones")
+@click.option("--app", help="app (module:name) whose types run in addition to the built-in ones")
 def command(*, data_dir: Path | None, **options: Any) -> None:
     """Run PostgreSQL, API and worker in one terminal; Ctrl-C drains and stops them.
 

@@ -38,7 +38,7 @@ def test_the_command_shows_a_task_and_says_why(database: str, queue: Queue) -> N
     why = run(database, id, "--why")
     assert why.stdout.splitlines() == [
         "no_worker: No live worker serves queue default.",
-        "earliest start: not a matter of time",
+        "earliest start: unknown (it does not depend on time)",
     ]
     told = json.loads(run(database, id, "--why", "--json").stdout)
     assert told["reasons"][0]["code"] == "no_worker"

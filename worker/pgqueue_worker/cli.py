@@ -29,21 +29,21 @@ _METRICS_PORT = 9100
     metavar=METAVAR,
     default="1",
     show_default=True,
-    help="how many, such as 4; or as many as the load asks for, such as 1..8",
+    help="worker processes: a number, such as 4, or a range, such as 1..8, to fit the load",
 )
 @click.option(
     "--concurrency",
     type=click.IntRange(1, 10_000),
     default=10,
     show_default=True,
-    help="tasks at the same time in each process",
+    help="how many tasks each process runs at the same time",
 )
 @click.option("--burst", is_flag=True, help="exit with status 0 when the queues are empty")
 @click.option(
     "--metrics-port",
     type=click.IntRange(0, 65_535),
     default=None,
-    help=f"serve Prometheus metrics on this port; 0: on none  [default: {_METRICS_PORT}]",
+    help=f"serve Prometheus metrics on this port; 0: do not serve them  [default: {_METRICS_PORT}]",
 )
 def command(
     *,
