@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Generic, TypeVar, cast
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import orjson
 from litestar import Response
 
-__all__ = ["Json", "items"]
+if TYPE_CHECKING:
+    from pgqueue.database.pool import Row
+
+__all__ = ["Json", "items", "page"]
 
 T = TypeVar("T")
 
@@ -35,3 +38,9 @@ def items(texts: Iterable[str | bytes], **more: str | None) -> Json[Any]:
     """Answer with a list, and what is said of it."""
     page = {"items": [orjson.Fragment(text) for text in texts], **more}
     return Json(orjson.dumps(page))
+
+
+def page(rows: Sequence[Row], limit: int, cursor: Callable[[Row], str | None]) -> Json[Any]:
+    """Answer with the first ``limit`` rows; a row beyond them says that there is a next page."""
+    more = cursor(rows[limit - 1]) if len(rows) > limit else None
+    return items([row["item"] for row in rows[:limit]], next=more)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from pgqueue.database.pool import Pool, Row
-    from pgqueue_api.services import Services
+    from pgqueue_api.http.pools import Pools
 
 __all__ = ["Editable"]
 
@@ -43,40 +43,40 @@ class Editable:
     delete_query: str = ""
     key: str = "name"
 
-    async def get(self, services: Services, key: object) -> Json[Any]:
+    async def get(self, pools: Pools, key: object) -> Json[Any]:
         """Return what there is; the ETag names its version."""
-        return self.answer(await self._row(services.reads, key))
+        return self.answer(await self._row(pools.reads, key))
 
     async def put(
-        self, services: Services, key: object, settings: BaseModel, if_match: str | None
+        self, pools: Pools, key: object, settings: BaseModel, if_match: str | None
     ) -> Json[Any]:
         """Replace all settings, or create it: what is left out is not set."""
         versions = versions_in(if_match)
-        if versions == "*" and await self._find(services.writes, key) is None:
+        if versions == "*" and await self._find(pools.writes, key) is None:
             raise stale(self._named(key))
         text = settings_text(settings)
         if versions is None:
-            if not await self._patch(services, key, text, [_NOT_THERE]):
+            if not await self._patch(pools, key, text, [_NOT_THERE]):
                 raise needed(self._named(key))
-            row = await self._row(services.writes, key)
+            row = await self._row(pools.writes, key)
             return self.answer(row, status=201, Location=f"{self.path}/{key}")
-        if not await self._patch(services, key, text, versions):
+        if not await self._patch(pools, key, text, versions):
             raise stale(self._named(key))
-        return self.answer(await self._row(services.writes, key))
+        return self.answer(await self._row(pools.writes, key))
 
     async def patch(
-        self, services: Services, key: object, settings: BaseModel, if_match: str | None
+        self, pools: Pools, key: object, settings: BaseModel, if_match: str | None
     ) -> Json[Any]:
         """Change what is given; null removes a setting."""
-        versions = await self._versions(services, key, if_match)
-        if not await self._patch(services, key, settings_text(settings, partial=True), versions):
+        versions = await self._versions(pools, key, if_match)
+        if not await self._patch(pools, key, settings_text(settings, partial=True), versions):
             raise stale(self._named(key))
-        return self.answer(await self._row(services.writes, key))
+        return self.answer(await self._row(pools.writes, key))
 
-    async def delete(self, services: Services, key: object, if_match: str | None) -> None:
+    async def delete(self, pools: Pools, key: object, if_match: str | None) -> None:
         """Delete it."""
-        versions = await self._versions(services, key, if_match)
-        row = await services.writes.row(
+        versions = await self._versions(pools, key, if_match)
+        row = await pools.writes.row(
             self.delete_query, {self.key: key, "versions": None if versions == "*" else versions}
         )
         if row is None or not row["deleted"]:
@@ -91,9 +91,9 @@ class Editable:
         return NotFound(f"there is no {self._named(key)}", hint=f"GET {self.path} lists them")
 
     async def _versions(
-        self, services: Services, key: object, if_match: str | None
+        self, pools: Pools, key: object, if_match: str | None
     ) -> list[int] | Literal["*"]:
-        await self._row(services.writes, key)
+        await self._row(pools.writes, key)
         versions = versions_in(if_match)
         if versions is None:
             raise needed(self._named(key))
@@ -101,12 +101,12 @@ class Editable:
 
     async def _patch(
         self,
-        services: Services,
+        pools: Pools,
         key: object,
         settings: str,
         versions: list[int] | Literal["*"],
     ) -> bool:
-        row = await services.writes.row(
+        row = await pools.writes.row(
             self.patch_query,
             {
                 self.key: key,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from litestar.types import Receive, Scope, Send
 
-    from pgqueue_api.services import Services
+    from pgqueue_api.live.services import Services
 
 __all__ = ["EventStream", "chained", "frame"]
 

@@ -13,7 +13,7 @@ from pgqueue_api.problems import Overloaded
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
-    from pgqueue_api.services import Services
+    from pgqueue_api.live.services import Services
 
 __all__ = ["open_state_stream"]
 

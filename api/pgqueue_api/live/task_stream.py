@@ -21,7 +21,7 @@ from pgqueue_api.problems import Overloaded
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from pgqueue_api.services import Services
+    from pgqueue_api.live.services import Services
 
 __all__ = ["open_task_stream", "parse_position"]
 

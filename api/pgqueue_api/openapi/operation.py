@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from litestar import delete, get, patch, post, put
+from litestar.di import Provide
 from litestar.handlers import HTTPRouteHandler
 
 __all__ = ["KEY", "Answer", "Declaration", "Events", "declaration_of", "operation"]
@@ -72,14 +73,15 @@ def operation(
     body: Mapping[str, Any] | None = None,
     body_required: bool = True,
     max_body: int | None = None,
+    dependencies: Mapping[str, Provide] | None = None,
 ) -> Callable[[Handler], HTTPRouteHandler]:
     """Make a route of a handler, and document it.
 
     ``route`` is such as ``GET /v1/limits/{name:str}``. ``problems`` are the statuses of errors
     beside those that follow from the signature (see ``document``), ``never`` those that would
     follow and do not occur. ``body`` describes a body that the handler reads by itself: by media
-    type, a schema or a model. ``max_body`` is the largest
-    body in bytes, where it is not that of most operations (``Bounds.body``).
+    type, a schema or a model. ``max_body`` is the largest body in bytes, where it is not that of
+    most operations (``Bounds.body``). ``dependencies`` make arguments of several parameters.
     """
     method, path = route.split(" ", 1)
     first = answers[0]
@@ -96,6 +98,7 @@ def operation(
             tags=[tag],
             response_description=first.description,
             include_in_schema=True,
+            dependencies=dependencies,
             **({} if max_body is None else {"request_max_body_size": max_body}),
             opt={KEY: declared},
         )(handler)

@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 
 from pgqueue.errors import NotFound
 from pgqueue.models.tasks.attempt import Artifacts, Attempts, Checkpoints, Logs
-from pgqueue_api.http.answers import Json, items
+from pgqueue_api.http.answers import Json, items, page
 from pgqueue_api.http.parameters import Cursor, PageSize, name_in_path, plain
 from pgqueue_api.live.task_stream import parse_position
 from pgqueue_api.openapi.operation import Answer, operation
@@ -66,9 +66,7 @@ async def list_logs(
     )
     if not rows:
         await check_exists(services, id)
-    page = rows[:limit]
-    more = f"{page[-1]['lease_id']}-{page[-1]['seq']}" if len(rows) > limit else None
-    return items([row["item"] for row in page], next=more)
+    return page(rows, limit, lambda row: f"{row['lease_id']}-{row['seq']}")
 
 
 @operation(

@@ -12,7 +12,6 @@ from litestar.params import JSONBody, QueryParameter
 
 from pgqueue import telemetry
 from pgqueue.database.pool import Row
-from pgqueue.errors import NotFound
 from pgqueue.models.base import GivenReason
 from pgqueue.models.batch import (
     Batch,
@@ -28,11 +27,12 @@ from pgqueue.models.operation import Operation
 from pgqueue_api.http.answers import Json, items
 from pgqueue_api.http.parameters import Cursor, PageSize, decode_id, encode_id, id_in_path
 from pgqueue_api.http.requests import asker
+from pgqueue_api.http.states import States
 from pgqueue_api.live.event_stream import EventStream
 from pgqueue_api.live.state_stream import open_state_stream
 from pgqueue_api.openapi.operation import Answer, Events, operation
 from pgqueue_api.pruned import task_not_found
-from pgqueue_api.resources.operations import operation_item
+from pgqueue_api.resources.operations import OPERATIONS
 from pgqueue_api.resources.tasks import StatusFilter, TaskId
 from pgqueue_api.services import Services
 from pgqueue_api.submit.all_or_none import all_or_none, pointing
@@ -54,6 +54,7 @@ ParentId = Annotated[
 
 _TAG = "batches"
 _BODY = 4 * 1024 * 1024
+_BATCHES = States("batch", "/v1/batches", "batch_states", ("status", "parent_id"))
 _CALLBACKS = ("on_success", "on_failure", "on_complete")
 _STARTED = Answer(201, "Started.", {"Location": "The path of the operation."})
 
@@ -92,8 +93,7 @@ async def create_batch(
             },
         )
     assert row is not None
-    batch = await _row(services, row["id"], written=True)
-    return Json(batch["item"], Location=f"/v1/batches/{row['id']}")
+    return await _BATCHES.created(services, row["id"])
 
 
 @operation("GET /v1/batches", Answer(200, "A page of batches."), tag=_TAG)
@@ -109,12 +109,7 @@ async def list_batches(
 
     Latest first. Batches are kept for 30 days after they end.
     """
-    rows = await services.reads.rows(
-        "batch_states", _asked(None, status, parent_id, decode_id(cursor), limit + 1)
-    )
-    page = rows[:limit]
-    more = encode_id(page[-1]["id"]) if len(rows) > limit else None
-    return items([row["item"] for row in page], next=more)
+    return await _BATCHES.page(services, cursor, limit, status=status, parent_id=parent_id)
 
 
 @operation("GET /v1/batches/{id:uuid}", Answer(200, "The batch."), tag=_TAG, problems=(404,))
@@ -123,7 +118,7 @@ async def get_batch(id: BatchId, services: NamedDependency[Services]) -> Json[Ba
 
     Its counts are exact at this moment.
     """
-    return Json((await _row(services, id))["item"])
+    return await _BATCHES.get(services, id)
 
 
 @operation(
@@ -145,7 +140,7 @@ async def list_batch_tasks(
     )
     assert row is not None
     if not row["items"]:
-        await _row(services, id)
+        await _BATCHES.row(services, id)
     return items(row["items"], next=encode_id(row["next"]))
 
 
@@ -186,7 +181,7 @@ async def close_batch(id: BatchId, services: NamedDependency[Services]) -> Json[
     nothing.
     """
     await services.keyed.rows("close_batch", {"id": id})
-    return Json((await _row(services, id, written=True))["item"])
+    return await _BATCHES.get(services, id, written=True)
 
 
 @operation(
@@ -239,7 +234,7 @@ async def watch_batch(id: BatchId, services: NamedDependency[Services]) -> Event
     """
 
     async def read() -> tuple[bytes, bool]:
-        row = await _row(services, id)
+        row = await _BATCHES.row(services, id)
         return row["item"].encode(), row["status"] in ("open", "running")
 
     # whichever task changed may be one of its own
@@ -284,31 +279,7 @@ async def _tasks(request: AnyRequest, services: Services, tasks: list[Any]) -> s
     return (b"[" + b",".join(elements) + b"]").decode()
 
 
-def _asked(
-    id: UUID | str | None,
-    status: str | None = None,
-    parent_id: UUID | None = None,
-    before: UUID | None = None,
-    most: int = 1,
-) -> dict[str, Any]:
-    return {"id": id, "status": status, "parent_id": parent_id, "before": before, "most": most}
-
-
-async def _row(services: Services, id: UUID | str, *, written: bool = False) -> Row:
-    pool = services.writes if written else services.reads
-    row = await pool.row("batch_states", _asked(id))
-    if row is None:
-        raise _not_found(id)
-    return row
-
-
-async def _operation(services: Services, id: UUID, started: Row | None) -> Json[Operation]:
-    if started is None or started["id"] is None:
-        raise _not_found(id)
-    operation_id: str = started["id"]
-    item = await operation_item(services, operation_id, written=True)
-    return Json(item, Location=f"/v1/operations/{operation_id}")
-
-
-def _not_found(id: UUID | str) -> NotFound:
-    return NotFound(f"there is no batch {id}", hint="GET /v1/batches lists them")
+async def _operation(services: Services, id: UUID, row: Row | None) -> Json[Operation]:
+    if row is None or row["id"] is None:
+        raise _BATCHES.not_found(id)
+    return await OPERATIONS.created(services, row["id"])

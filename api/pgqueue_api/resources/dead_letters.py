@@ -7,7 +7,7 @@ from typing import Annotated
 from uuid import UUID
 
 import orjson
-from litestar.di import NamedDependency
+from litestar.di import NamedDependency, Provide
 from litestar.params import JSONBody, QueryParameter
 
 from pgqueue.errors import NotFound
@@ -21,7 +21,7 @@ from pgqueue.models.dead_letter import (
     Redriven,
 )
 from pgqueue.models.notice import NoticePage
-from pgqueue_api.http.answers import Json, items
+from pgqueue_api.http.answers import Json, items, page
 from pgqueue_api.http.parameters import (
     Cursor,
     PageSize,
@@ -75,15 +75,37 @@ _PLACE = re.compile(r"(-?\d{1,18})\.([0-9a-f-]{36})")
 _NO_POLICY = {"retention_s": None, "growth_limit": None, "alert_type": None}
 
 
-@operation("GET /v1/dead-letters", Answer(200, "A page of dead letters."), tag=_TAG)
-async def list_dead_letters(
-    *,
-    services: NamedDependency[Services],
+def _filter(
     type: TypeFilter = None,
     queue: QueueFilter = None,
     fingerprint: Fingerprint = None,
     from_time: FailedFrom = None,
     to_time: FailedTo = None,
+) -> str:
+    """Return what the parameters of a list ask for, as SQL takes it."""
+    filter = {
+        "type": plain(type, "type"),
+        "queue": plain(queue, "queue"),
+        "fingerprint": fingerprint,
+        "from": time_of(from_time, "from"),
+        "to": time_of(to_time, "to"),
+    }
+    given = {name: value for name, value in filter.items() if value is not None}
+    return orjson.dumps(given).decode()
+
+
+_MATCHING = {"matching": Provide(_filter, sync_to_thread=False)}
+
+
+@operation(
+    "GET /v1/dead-letters",
+    Answer(200, "A page of dead letters."),
+    tag=_TAG,
+    dependencies=_MATCHING,
+)
+async def list_dead_letters(
+    services: NamedDependency[Services],
+    matching: NamedDependency[str],
     cursor: Cursor = None,
     limit: PageSize = 50,
 ) -> Json[DeadLetterPage]:
@@ -92,25 +114,24 @@ async def list_dead_letters(
     Tasks that failed for good, latest first. A task that is run again leaves the list.
     """
     place_us, place_id = _place(cursor)
-    filter = _filter(type, queue, fingerprint, from_time, to_time)
     row = await services.reads.row(
         "list_dead_letters",
-        {"filter": filter, "place_us": place_us, "place_id": place_id, "most": limit},
+        {"filter": matching, "place_us": place_us, "place_id": place_id, "most": limit},
     )
     assert row is not None
     more = f"{row['next_us']}.{row['next_id']}" if row["next_id"] else None
     return items(row["items"], next=more)
 
 
-@operation("GET /v1/dead-letters/groups", Answer(200, "The groups, the largest first."), tag=_TAG)
+@operation(
+    "GET /v1/dead-letters/groups",
+    Answer(200, "The groups, the largest first."),
+    tag=_TAG,
+    dependencies=_MATCHING,
+)
 async def group_dead_letters(
-    *,
     services: NamedDependency[Services],
-    type: TypeFilter = None,
-    queue: QueueFilter = None,
-    fingerprint: Fingerprint = None,
-    from_time: FailedFrom = None,
-    to_time: FailedTo = None,
+    matching: NamedDependency[str],
     limit: PageSize = 50,
 ) -> Json[DeadLetterGroups]:
     """Group dead letters by fingerprint.
@@ -118,8 +139,7 @@ async def group_dead_letters(
     The largest group comes first, each with an example. At most the latest 20,000 dead letters are
     counted.
     """
-    filter = _filter(type, queue, fingerprint, from_time, to_time)
-    row = await services.reads.row("group_dead_letters", {"filter": filter, "most": limit})
+    row = await services.reads.row("group_dead_letters", {"filter": matching, "most": limit})
     assert row is not None
     return items(row["items"], searched_until=row["searched_until"])
 
@@ -221,9 +241,7 @@ async def list_notices(
     rows = await services.reads.rows(
         "list_notices", {"before": int(cursor) if cursor else None, "most": limit + 1}
     )
-    page = rows[:limit]
-    more = str(page[-1]["id"]) if len(rows) > limit else None
-    return items([row["item"] for row in page], next=more)
+    return page(rows, limit, lambda row: str(row["id"]))
 
 
 ROUTES = [
@@ -242,24 +260,6 @@ ROUTES = [
 async def _policies(services: Services) -> Json[DeadLetterPolicies]:
     rows = await services.writes.rows("list_dead_letter_policies")
     return items(row["item"] for row in rows)
-
-
-def _filter(
-    type: str | None,
-    queue: str | None,
-    fingerprint: str | None,
-    from_time: str | None,
-    to_time: str | None,
-) -> str:
-    filter = {
-        "type": plain(type, "type"),
-        "queue": plain(queue, "queue"),
-        "fingerprint": fingerprint,
-        "from": time_of(from_time, "from"),
-        "to": time_of(to_time, "to"),
-    }
-    given = {name: value for name, value in filter.items() if value is not None}
-    return orjson.dumps(given).decode()
 
 
 def _printable(queue: str) -> str:

@@ -8,7 +8,7 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
 from pgqueue.models.queues.limit import LIMIT_NAME, KeyLimit, KeyLimits, LimitSettings
-from pgqueue_api.http.answers import Json, items
+from pgqueue_api.http.answers import Json, page
 from pgqueue_api.http.editable import Editable
 from pgqueue_api.http.parameters import (
     Cursor,
@@ -43,9 +43,7 @@ async def list_limits(
     rows = await services.reads.rows(
         "list_limits", {"after": decode_name(cursor), "most": limit + 1}
     )
-    page = rows[:limit]
-    more = encode_name(page[-1]["name"]) if len(rows) > limit else None
-    return items([row["item"] for row in page], next=more)
+    return page(rows, limit, lambda row: encode_name(row["name"]))
 
 
 @operation(

@@ -9,8 +9,6 @@ from litestar import Request
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, QueryParameter
 
-from pgqueue.database.pool import Row
-from pgqueue.errors import NotFound
 from pgqueue.models.operation import (
     NewOperation,
     Operation,
@@ -19,15 +17,16 @@ from pgqueue.models.operation import (
     OperationPreview,
     OperationState,
 )
-from pgqueue_api.http.answers import Json, items
-from pgqueue_api.http.parameters import Cursor, PageSize, decode_id, encode_id, id_in_path
+from pgqueue_api.http.answers import Json
+from pgqueue_api.http.parameters import Cursor, PageSize, id_in_path
 from pgqueue_api.http.requests import asker
+from pgqueue_api.http.states import States
 from pgqueue_api.live.event_stream import EventStream
 from pgqueue_api.live.state_stream import open_state_stream
 from pgqueue_api.openapi.operation import Answer, Events, operation
 from pgqueue_api.services import Services
 
-__all__ = ["ROUTES", "operation_item"]
+__all__ = ["OPERATIONS", "ROUTES"]
 
 AnyRequest = Request[Any, Any, Any]
 OperationId = Annotated[UUID, id_in_path("The id of the operation.")]
@@ -39,6 +38,8 @@ InState = Annotated[
     OperationState | None,
     QueryParameter(name="state", description="Return only operations in this state."),
 ]
+
+OPERATIONS = States("operation", "/v1/operations", "operation_states", ("kind", "state"))
 
 _TAG = "operations"
 
@@ -73,8 +74,7 @@ async def start_operation(
         },
     )
     assert row is not None
-    item = await operation_item(services, row["id"], written=True)
-    return Json(item, Location=f"/v1/operations/{row['id']}")
+    return await OPERATIONS.created(services, row["id"])
 
 
 @operation("GET /v1/operations", Answer(200, "A page of operations."), tag=_TAG)
@@ -89,14 +89,7 @@ async def list_operations(
 
     Latest first. They are kept: who asked for what, when, and with what result.
     """
-    before = decode_id(cursor)
-    rows = await services.reads.rows(
-        "operation_states",
-        {"id": None, "kind": kind, "state": in_state, "before": before, "most": limit + 1},
-    )
-    page = rows[:limit]
-    more = encode_id(page[-1]["id"]) if len(rows) > limit else None
-    return items([row["item"] for row in page], next=more)
+    return await OPERATIONS.page(services, cursor, limit, kind=kind, state=in_state)
 
 
 @operation("GET /v1/operations/{id:uuid}", Answer(200, "The operation."), tag=_TAG, problems=(404,))
@@ -105,7 +98,7 @@ async def get_operation(id: OperationId, services: NamedDependency[Services]) ->
 
     As it stands now.
     """
-    return Json(await operation_item(services, id))
+    return await OPERATIONS.get(services, id)
 
 
 @operation(
@@ -121,7 +114,7 @@ async def cancel_operation(id: OperationId, services: NamedDependency[Services])
     as it is.
     """
     await services.writes.rows("cancel_operation", {"id": id})
-    return Json(await operation_item(services, id, written=True))
+    return await OPERATIONS.get(services, id, written=True)
 
 
 @operation(
@@ -138,7 +131,7 @@ async def watch_operation(id: OperationId, services: NamedDependency[Services]) 
     """
 
     async def read() -> tuple[bytes, bool]:
-        row = await _row(services, id)
+        row = await OPERATIONS.row(services, id)
         return row["item"].encode(), row["state"] in ("queued", "running")
 
     path = f"/v1/operations/{id}"
@@ -152,19 +145,3 @@ ROUTES = [
     cancel_operation,
     watch_operation,
 ]
-
-
-async def operation_item(services: Services, id: UUID | str, *, written: bool = False) -> str:
-    """Return an operation as JSON."""
-    item: str = (await _row(services, id, written=written))["item"]
-    return item
-
-
-async def _row(services: Services, id: UUID | str, *, written: bool = False) -> Row:
-    pool = services.writes if written else services.reads
-    row = await pool.row(
-        "operation_states", {"id": id, "kind": None, "state": None, "before": None, "most": 1}
-    )
-    if row is None:
-        raise NotFound(f"there is no operation {id}", hint="GET /v1/operations lists them")
-    return row

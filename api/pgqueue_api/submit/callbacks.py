@@ -11,7 +11,7 @@ from pgqueue_api.problems import Invalid
 from pgqueue_api.submit.submission import check, check_shape
 
 if TYPE_CHECKING:
-    from pgqueue_api.services import Services
+    from pgqueue_api.submit.services import Services
 
 __all__ = ["callback_of"]
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from litestar.types import Receive
 
-    from pgqueue_api.services import Services
+    from pgqueue_api.submit.services import Services
     from pgqueue_api.submit.types import TaskType
 
 __all__ = ["Answered", "check_one", "submit_bulk", "submit_one"]

@@ -15,7 +15,7 @@ from pgqueue_api.problems import Invalid, KeyInFlight, KeyReused
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pgqueue_api.services import Services
+    from pgqueue_api.submit.services import Services
     from pgqueue_api.submit.submission import Submission
 
 __all__ = ["Kept", "Outcome", "as_stored", "flagged", "store", "store_once"]
