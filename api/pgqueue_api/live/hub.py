@@ -13,7 +13,7 @@ import os
 import random
 import socket
 from collections import deque
-from contextlib import contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -24,13 +24,13 @@ from pgqueue.errors import NotFound, PgQueueError
 from pgqueue_api.pruned import task_not_found
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 
     from pgqueue.database.pool import Pool, Row
     from pgqueue_api.bounds import Bounds
     from pgqueue_api.metrics import Metrics
 
-__all__ = ["START", "Hub", "Line", "Position", "WatchedTask"]
+__all__ = ["START", "Hub", "Line", "Position", "WatchedTask", "hinted_within", "log_lines"]
 
 Position = tuple[int, int]
 """A log line's place: the lease, and the lease's own counter."""
@@ -222,6 +222,16 @@ class Hub:
             pass
         return state
 
+    @asynccontextmanager
+    async def hinting(self, listener: Callable[[list[str]], None]) -> AsyncIterator[None]:
+        """Tell a listener the ids of every notification, inside the block."""
+        self.hint_listeners.add(listener)
+        try:
+            await self.announce_watching()
+            yield
+        finally:
+            self.hint_listeners.discard(listener)
+
     async def announce_watching(self) -> None:
         """Have workers notify from now on, if the database can be reached."""
         self._someone.set()
@@ -330,6 +340,17 @@ class Hub:
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
+
+
+async def hinted_within(seconds: float, hinted: asyncio.Event, gather_s: float) -> None:
+    """Wait for a hint, then a moment for more of them, but no longer than so many seconds."""
+    try:
+        async with asyncio.timeout(seconds):
+            await hinted.wait()
+            await asyncio.sleep(gather_s)
+    except TimeoutError:
+        pass
+    hinted.clear()
 
 
 def log_lines(row: Row) -> list[tuple[Position, Line]]:

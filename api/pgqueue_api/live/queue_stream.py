@@ -17,6 +17,7 @@ from uuid import UUID
 
 from pgqueue.errors import DatabaseUnavailable
 from pgqueue_api.live.event_stream import EventStream, chained, frame
+from pgqueue_api.live.hub import hinted_within
 from pgqueue_api.problems import Overloaded
 
 if TYPE_CHECKING:
@@ -79,9 +80,7 @@ class _Stream:
         """Yield a snapshot, then what changes, until the server stops."""
         hub, bounds = self.services.hub, self.services.bounds
         loop = asyncio.get_running_loop()
-        hub.hint_listeners.add(self.hear)
-        try:
-            await hub.announce_watching()
+        async with hub.hinting(self.hear):
             if self.place.xid is None:
                 await self._logs()  # returns no lines, but finds where to begin
             snapshot, _ = await self._look()
@@ -89,7 +88,8 @@ class _Stream:
             yield b"".join([b"retry: 2000\n\n", first, *await self._logs()])
             spoke_at = snapped_at = looked_at = loop.time()
             while not hub.ending.is_set():
-                await self._pause(max(0.0, looked_at + bounds.poll_s - loop.time()))
+                until_look_s = max(0.0, looked_at + bounds.poll_s - loop.time())
+                await hinted_within(until_look_s, self.hinted, _ROUND_S)
                 parts: list[bytes] = []
                 try:
                     if loop.time() >= looked_at + bounds.poll_s:
@@ -109,18 +109,6 @@ class _Stream:
                     yield b"".join(parts) or b": \n\n"
                     spoke_at = loop.time()
             yield b": the server is stopping\n\n"
-        finally:
-            hub.hint_listeners.discard(self.hear)
-
-    async def _pause(self, seconds: float) -> None:
-        """Wait for a hint, then a moment for more of them, or until it is time to look."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self.hinted.wait()
-                await asyncio.sleep(_ROUND_S)
-        except TimeoutError:
-            pass
-        self.hinted.clear()
 
     async def _look(self) -> tuple[bytes, list[str]]:
         """Return the snapshot, and the ids of tasks that are active or were at the last look."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pgqueue.errors import DatabaseUnavailable
 from pgqueue_api.live.event_stream import EventStream, chained, frame
+from pgqueue_api.live.hub import hinted_within
 from pgqueue_api.problems import Overloaded
 
 if TYPE_CHECKING:
@@ -60,14 +61,12 @@ class _StateStream:
         """Yield snapshot, progress and the end."""
         hub, bounds = self.services.hub, self.services.bounds
         loop = asyncio.get_running_loop()
-        hub.hint_listeners.add(self.hear)
-        try:
-            await hub.announce_watching()
+        async with hub.hinting(self.hear):
             await self._look()
             yield b"retry: 2000\n\n" + frame("snapshot", self.item)
             spoke_at = loop.time()
             while self.goes_on and not hub.ending.is_set():
-                await self._pause(bounds.poll_s)
+                await hinted_within(max(_ROUND_S, bounds.poll_s), self.hinted, _ROUND_S)
                 changed = b""
                 try:
                     if await self._look():
@@ -78,18 +77,6 @@ class _StateStream:
                     yield changed or b": \n\n"
                     spoke_at = loop.time()
             yield b": the server is stopping\n\n" if self.goes_on else frame("end", self.item)
-        finally:
-            hub.hint_listeners.discard(self.hear)
-
-    async def _pause(self, seconds: float) -> None:
-        """Wait for a hint, or until it is time to look."""
-        try:
-            async with asyncio.timeout(max(_ROUND_S, seconds)):
-                await self.hinted.wait()
-                await asyncio.sleep(_ROUND_S)
-        except TimeoutError:
-            pass
-        self.hinted.clear()
 
     async def _look(self) -> bool:
         """Read it, and return whether it has changed."""
