@@ -151,5 +151,5 @@ def _clocks(connection: psycopg.Connection[Any], now: Callable[[], float]) -> Fi
         "clock",
         "warning",
         f"this machine's clock is {abs(skew):.1f} s {ahead} the server's",
-        "run NTP on both: times of tasks come from the server's clock, times of logs from this machine's",
+        "run NTP on both: tasks have times by the server's clock, logs by that of this machine",
     )
