@@ -96,8 +96,8 @@ async def test_a_parquet_file_keeps_its_types(tmp_path):
             "Could not convert string 'x'",
         ),
         (b"\x1f\x8b\x08\x00broken", "application/gzip", {}, "gzip"),
-        (gzip.compress(SALES, mtime=0)[:-9], "application/gzip", {}, "cut off"),
-        (gzip.compress(SALES, mtime=0) * 2, "application/gzip", {}, "more follows"),
+        (gzip.compress(SALES, mtime=0)[:-9], "application/gzip", {}, "truncated"),
+        (gzip.compress(SALES, mtime=0) * 2, "application/gzip", {}, "data follows"),
     ],
 )
 async def test_what_cannot_be_read_is_refused_with_the_reason(data, content_type, more, said):

@@ -103,7 +103,7 @@ async def test_who_is_deferred_gets_theirs_with_the_next_attempt_and_nobody_twic
     inbox = serve().inbox
     inbox.rcpt[ADA], inbox.data[CAT] = "451 later", "450 greylisted"
     ctx = RecordingContext()
-    with pytest.raises(EngineFailed, match="2 of 3 messages were deferred, such as by: 451 later"):
+    with pytest.raises(EngineFailed, match="2 of 3 messages were deferred; the first: 451 later"):
         await email_campaign(ctx, campaign(ADA, BEN, CAT))
     inbox.rcpt.clear()
     inbox.data.clear()
@@ -175,7 +175,7 @@ async def test_a_certificate_that_nobody_vouches_for_and_a_wrong_password_stop_i
     [
         ({"text": "{{ missing }}"}, "text, recipient 1: UndefinedError: 'missing' is undefined"),
         ({"text": "{% if %}"}, "text: "),
-        ({"subject": "{{ evil }}"}, "subject, recipient 1: it is one line"),
+        ({"subject": "{{ evil }}"}, "subject, recipient 1: must be one line"),
         ({"text": "{{ ''.__class__.__mro__ }}"}, "SecurityError"),
         ({"text": "{{ self._TemplateReference__context }}"}, "recipient 1: "),
         ({"text": "{% include '/etc/passwd' %}"}, "recipient 1: "),

@@ -346,7 +346,7 @@ async def test_what_a_task_came_to_is_shown_as_a_table_and_a_chart():
     ("asked", "said"),
     [
         ({"task_id": FIRST.replace("a", "c")}, "name it in depends_on"),
-        ({"task_id": FIRST}, "came to no rows"),
+        ({"task_id": FIRST}, "has no rows"),
     ],
 )
 async def test_a_result_that_is_not_there_is_refused(asked, said):

@@ -73,7 +73,7 @@ def test_a_type_whose_engine_is_not_installed_is_named_with_the_cure(monkeypatch
 async def test_sleep_fails_the_first_attempts_and_then_completes():
     payload = SleepPayload(delay_ms=0, fail_times=2)
     for attempt in (1, 2):
-        with pytest.raises(RuntimeError, match=f"attempt {attempt} fails as asked"):
+        with pytest.raises(RuntimeError, match=f"attempt {attempt} fails as requested"):
             await sleep(RecordingContext(attempt=attempt), payload)
     ctx = RecordingContext(attempt=3)
     assert (await sleep(ctx, payload)).attempt == 3

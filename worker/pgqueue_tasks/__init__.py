@@ -19,7 +19,7 @@ _log = logging.getLogger("pgqueue.tasks")
 
 
 class _Built(NamedTuple):
-    """The packages that a type needs, its timeout, and what its queue begins with."""
+    """The packages that a type needs, its timeout, and the initial settings of its queue."""
 
     packages: tuple[str, ...]
     concurrency: int
@@ -44,21 +44,21 @@ _ALIASES = {
 }
 _DESCRIPTIONS = {
     "data_aggregation": "Group, filter and sum rows, CSV, JSON or a file with DuckDB.",
-    "email_campaign": "Send each recipient a message made from a template.",
+    "email_campaign": "Send each recipient a message rendered from a template.",
     "pdf_report": "Typeset a PDF report with text, tables and charts.",
-    "text_gen": "Write a text with a language model, streamed as it comes.",
-    "image_gen": "Draw a picture with a model, or resize, mark and convert one.",
+    "text_gen": "Write a text with a language model, and stream it.",
+    "image_gen": "Draw a picture with a model, or resize, watermark and convert one.",
     "webhook_processing": "Verify who sent a webhook, map its fields, forward them.",
     "research_agent": "Answer a question from pages and texts, and cite them.",
     "noop": "Complete at once, for load tests.",
-    "sleep": "Wait, and fail as often as asked, for demonstrations.",
+    "sleep": "Wait, and fail as often as you ask, for demonstrations.",
 }
 
 
 def register(app: PgQueue) -> None:
-    """Register `noop`, `sleep`, and those of the others whose engine is installed.
+    """Register `noop`, `sleep`, and each other type whose engine is installed.
 
-    What cannot run here is named in one log line, with the command that installs it.
+    One log line names the types that cannot run here, and the command that installs them.
     """
     # Imported late: a child process of a sandboxed engine needs no database driver.
     demo = import_module(f"{__name__}.demo")
@@ -85,7 +85,7 @@ def register(app: PgQueue) -> None:
         )
         declare(name, description=_DESCRIPTIONS[name])(handler)
         for alias in (alias for alias, of in _ALIASES.items() if of == name):
-            declare(alias, description=f"Another name of {name}.")(handler)
+            declare(alias, description=f"Another name for {name}.")(handler)
     if absent:
         _log.warning(
             "not registered: %s; install them with: pip install 'pgqueue[tasks]'", ", ".join(absent)

@@ -17,7 +17,7 @@ def without_null_defaults(schema: dict[str, Any]) -> None:
 
 
 class Payload(BaseModel):
-    """A part of a payload: nothing is converted, nothing unknown is let through."""
+    """A part of a payload: nothing is converted, and unknown keys are refused."""
 
     model_config = ConfigDict(
         strict=True,
@@ -28,8 +28,8 @@ class Payload(BaseModel):
     )
 
 
-# As in pgqueue.artifacts, whose import brings a database driver, which the child of an engine has
-# no use for and would take most of its time to load.
+# As in pgqueue.artifacts, whose import brings a database driver. The child of an engine does not
+# need that, and would spend most of its time on loading it.
 _Id = Annotated[
     str,
     StringConstraints(
@@ -39,13 +39,13 @@ _Id = Annotated[
 
 
 class TaskFile(Payload):
-    """A file that a task has made."""
+    """A file that a task has saved."""
 
-    task_id: _Id = Field(description="The task that made it.")
+    task_id: _Id = Field(description="The task that saved it.")
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")] = Field(
         description="Its name there, such as report.pdf."
     )
 
 
 FileRef = _Id | TaskFile
-"""What a payload names a file by: the id of an upload, or an artifact of a task."""
+"""How a payload names a file: the id of an upload, or an artifact of a task."""

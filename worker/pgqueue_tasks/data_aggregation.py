@@ -1,7 +1,8 @@
 """`data_aggregation`: group, filter and sum inline rows, CSV or JSON text, or a file, with DuckDB.
 
 The structured form runs in a thread: its SQL is ours and obeys DuckDB's memory limit and interrupt.
-The user's own SQL, and whatever reads a file, runs in a process of its own (_sandbox.py says why).
+The user's own SQL, and anything that reads a file, runs in a process of its own (_sandbox.py says
+why).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _FILE_CPU_SECONDS = 240
 async def data_aggregation(ctx: Context, payload: AggregationPayload) -> AggregationResult:
     """Aggregate the rows of the payload; the result is bounded to 10,000 rows and 200 kB.
 
-    Raise InputRefused, which names the columns there are, for unknown columns, wrong types and bad
+    Raise InputRefused, which names the existing columns, for unknown columns, wrong types and bad
     SQL. When the task is cancelled or times out, the query has ended before this returns.
     """
     if payload.artifact is not None:

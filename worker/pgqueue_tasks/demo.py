@@ -12,7 +12,7 @@ __all__ = ["NoopPayload", "SleepPayload", "SleepResult", "noop", "sleep"]
 
 
 class NoopPayload(BaseModel):
-    """Anything; it is not looked at."""
+    """Anything; it is ignored."""
 
     model_config = ConfigDict(extra="allow", title="noop")
 
@@ -24,7 +24,10 @@ class SleepPayload(BaseModel):
 
     delay_ms: int = Field(default=100, ge=0, le=3_600_000, description="Milliseconds to wait.")
     fail_times: int = Field(
-        default=0, ge=0, le=100, description="The first so many attempts fail after the wait."
+        default=0,
+        ge=0,
+        le=100,
+        description="How many attempts, from the first, fail after the wait.",
     )
 
 
@@ -45,5 +48,5 @@ async def sleep(ctx: Context, payload: SleepPayload) -> SleepResult:
         await asyncio.sleep(payload.delay_ms / 10_000)
         ctx.progress((step + 1) * 10, "sleeping")
     if ctx.attempt <= payload.fail_times:
-        raise RuntimeError(f"attempt {ctx.attempt} fails as asked ({payload.fail_times} times)")
+        raise RuntimeError(f"attempt {ctx.attempt} fails as requested ({payload.fail_times} times)")
     return SleepResult(slept_ms=payload.delay_ms, attempt=ctx.attempt)

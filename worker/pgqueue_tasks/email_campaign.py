@@ -1,8 +1,8 @@
-"""`email_campaign`: one message a recipient from a template, by SMTP, none of them twice.
+"""`email_campaign`: sends each recipient one message from a template, by SMTP, never twice.
 
-Before a message is handed over, and again when the server has answered, that is remembered with the
-task. So an attempt that follows a crash goes on behind the last recipient; the one message whose
-answer never came may have been sent, is told as `unknown`, and is not sent again.
+The task stores that a message is about to be handed over, and again what the server answered. So an
+attempt after a crash continues after the last recipient. The one message whose answer never came
+may have been sent: it is reported as `unknown`, and not sent again.
 """
 
 from __future__ import annotations
@@ -31,19 +31,21 @@ _MAX_OUTBOX = 15 << 20
 _MAX_TOLD = 200_000
 
 Ended = dict[str, list[str]]
-"""By the recipient's number: status, and what the server said. JSON has texts as keys."""
+"""The status and the server's answer by the recipient's number, a text because JSON's keys are."""
 
 
 async def email_campaign(ctx: Context, payload: CampaignPayload) -> CampaignResult:
-    """Send a message to each recipient, at most once, and tell what became of each.
+    """Send a message to each recipient, at most once, and return the outcome of each.
 
-    Raises InputRefused for a template that cannot be rendered or costs too much, EngineFailed for a
-    server that fails or defers some: the next attempt sees to those that are left.
+    Raise InputRefused for a template that cannot be rendered or costs too much, EngineFailed for a
+    server that fails or defers some messages: the next attempt sends those that are left.
     """
     settings = MailSettings()
     sender = payload.sender or settings.sender
     if not sender and settings.host:
-        raise InputRefused("there is no sender: give `from`, or the worker PGQUEUE_SMTP_FROM")
+        raise InputRefused(
+            "there is no sender: set `from` in the payload, or PGQUEUE_SMTP_FROM on the worker"
+        )
     campaign = _Campaign(ctx, payload, sender or "outbox@localhost", await _written(ctx, payload))
     if not settings.host:
         return await campaign.keep()
@@ -68,7 +70,7 @@ async def _written(ctx: Context, payload: CampaignPayload) -> list[dict[str, str
 
 
 class _Campaign:
-    """What is to be sent, and what has become of it, in this attempt and those before."""
+    """The messages to send, and their outcomes in this attempt and earlier ones."""
 
     def __init__(
         self, ctx: Context, payload: CampaignPayload, sender: str, written: list[dict[str, str]]
@@ -80,10 +82,13 @@ class _Campaign:
         remembered = ctx.last_checkpoint or {"ended": {}, "handing_over": None}
         self._ended: Ended = remembered["ended"]
         if remembered["handing_over"] is not None:
-            self._ended[remembered["handing_over"]] = ["unknown", "the worker ended meanwhile"]
+            self._ended[remembered["handing_over"]] = [
+                "unknown",
+                "the worker ended before the server answered",
+            ]
 
     async def send(self, server: MailServer) -> None:
-        """Send all that have not ended; raises ``EngineFailed`` when some were deferred."""
+        """Send all messages without an outcome; raise ``EngineFailed`` if some were deferred."""
         deferred: list[str] = []
         total = len(self._payload.recipients)
         for n in range(total):
@@ -95,7 +100,7 @@ class _Campaign:
             self._ctx.progress(5 + 95 * (n + 1) / total, f"{n + 1} of {total}")
         if deferred:
             raise EngineFailed(
-                f"{len(deferred)} of {total} messages were deferred, such as by: {deferred[0]}"
+                f"{len(deferred)} of {total} messages were deferred; the first: {deferred[0]}"
             )
 
     async def _send(self, server: MailServer, n: int) -> None:
@@ -118,7 +123,7 @@ class _Campaign:
         await self._remember()
 
     async def keep(self) -> CampaignResult:
-        """Keep the messages with the task instead: this worker has no server."""
+        """Store the messages with the task instead, because this worker has no server."""
         kept = bytearray()
         for n in range(len(self._payload.recipients)):
             lines = self._message(n).replace(b"\r\n", b"\n").split(b"\n")
@@ -128,7 +133,10 @@ class _Campaign:
             kept += f"From {self._sender} {self._at:%a %b %d %H:%M:%S %Y}\n".encode()
             kept += b"\n".join(quoted) + b"\n"
             if len(kept) > _MAX_OUTBOX:
-                raise InputRefused("the messages are too large to be kept: name an SMTP server")
+                raise InputRefused(
+                    "the messages are too large to be stored: "
+                    "configure an SMTP server (PGQUEUE_SMTP_HOST)"
+                )
             self._ended[str(n)] = ["kept", ""]
         await self._ctx.save_artifact(ARTIFACT, bytes(kept), "application/mbox")
         return self.result("outbox")

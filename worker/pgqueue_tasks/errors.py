@@ -1,4 +1,4 @@
-"""What a built-in task type raises when the payload itself is at fault."""
+"""The errors that built-in task types raise."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ __all__ = ["EngineFailed", "InputRefused"]
 
 
 class InputRefused(ValueError):
-    """The payload cannot be worked on as it is; the message says what to change.
+    """The payload cannot be processed; the message says what to change.
 
     Another attempt would end the same way: the types are registered with ``no_retry`` for it.
     """

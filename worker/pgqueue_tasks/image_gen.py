@@ -1,4 +1,4 @@
-"""`image_gen`: a picture of a prompt, or one that is there, worked on and kept as an artifact.
+"""`image_gen`: draws a picture or edits an existing one, and saves it as an artifact.
 
 Pictures are decoded, drawn and encoded in a process of its own with a memory limit (_sandbox.py
 says why), whether a user or a model sent them.
@@ -25,10 +25,10 @@ _MAX_SOURCE = 32 * 1024 * 1024
 
 
 async def image_gen(ctx: Context, payload: ImagePayload) -> ImageResult | Retry:
-    """Make the picture; it is the artifact `image.png` (or `.jpeg`, `.webp`) of the task.
+    """Make the picture and save it as the task's artifact `image.png` (or `.jpeg`, `.webp`).
 
-    Return `Retry` for an endpoint that is busy, after as long as it asks for. Raise InputRefused
-    for what is not a picture or is too large, EngineFailed for an endpoint that fails.
+    Return `Retry` if the endpoint is busy, after as long as it asks for. Raise InputRefused for a
+    source that is not a picture or is too large, EngineFailed if the endpoint fails.
     """
     endpoint = Endpoint()
     provider = model = source = None
@@ -77,7 +77,7 @@ async def _source(ctx: Context, payload: ImagePayload) -> bytes:
         artifact = await ctx.open_artifact(payload.source)  # type: ignore[arg-type]
         data: bytes = await artifact.read(_MAX_SOURCE)
     except NotFound as error:
-        raise InputRefused(f"the source is not there: {error}") from None
+        raise InputRefused(f"the source does not exist: {error}") from None
     except UsageError as error:
         raise InputRefused(f"the source cannot be read: {error}") from None
     return data
@@ -87,7 +87,7 @@ async def _drawn(endpoint: Endpoint, payload: ImagePayload, model: str) -> bytes
     """Ask the endpoint, and return its picture."""
     async with endpoint.model(model, max_bytes=2 * _MAX_SOURCE) as asked:
         images: Any = asked.client.images
-        # OpenAI's newest models give base64 only and refuse to be asked for it
+        # OpenAI's newest models return base64 only, and refuse a request that asks for it
         wanted = {} if model.startswith("gpt-image") else {"response_format": "b64_json"}
         answer = await images.generate(
             model=asked.name,
@@ -98,8 +98,8 @@ async def _drawn(endpoint: Endpoint, payload: ImagePayload, model: str) -> bytes
         )
         encoded = answer.data[0].b64_json
         if not isinstance(encoded, str):
-            raise EngineFailed("the endpoint sent no picture in base64")
+            raise EngineFailed("the endpoint sent no base64 picture")
         try:
             return base64.b64decode(encoded, validate=True)
         except binascii.Error:
-            raise EngineFailed("the endpoint sent a picture that is not base64") from None
+            raise EngineFailed("the endpoint sent a picture that is not valid base64") from None

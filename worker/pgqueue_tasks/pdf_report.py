@@ -1,4 +1,4 @@
-"""`pdf_report`: typeset a report with Typst and keep it as the artifact report.pdf.
+"""`pdf_report`: typesets a report with Typst and saves it as the artifact report.pdf.
 
 The user's text reaches Typst as JSON data and is only ever shown as text: the template evaluates
 nothing, imports nothing, and its root is an empty directory. It runs in a process of its own

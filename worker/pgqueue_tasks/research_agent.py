@@ -1,7 +1,7 @@
 """`research_agent`: answers a question from pages and texts, and cites them.
 
-Each page, the ranking and the answer are steps: a later attempt goes on after the last that was
-done, and fetches nothing twice.
+Each page, the ranking and the answer are steps: a later attempt continues after the last finished
+step, and fetches nothing twice.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _RULES = (
 
 
 async def research_agent(ctx: Context, payload: ResearchPayload) -> ResearchResult | Retry:
-    """Read, rank, answer; `text` events have the answer as it is written.
+    """Read, rank and answer; `text` events carry the answer as it is written.
 
-    A page that cannot be read is named in the result. Raise InputRefused when there is nothing to
-    answer from, EngineFailed when there may be at the next attempt.
+    The result names pages that cannot be read. Raise InputRefused if there is nothing to answer
+    from, EngineFailed if the next attempt may find something.
     """
     sources, unread = await _read(ctx, payload)
     ctx.progress(60, "ranking")
@@ -135,7 +135,7 @@ async def _picked(
 
 
 def _cited(text: str, sources: int) -> str:
-    """Leave out marks of sources that there are not: a model makes them up at times."""
+    """Remove citations of sources that do not exist: models sometimes invent them."""
     return re.sub(
         r"\[(\d{1,4})\]", lambda mark: mark[0] if 1 <= int(mark[1]) <= sources else "", text
     )

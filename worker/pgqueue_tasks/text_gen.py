@@ -1,7 +1,7 @@
-"""`text_gen`: text from a language model, streamed to watchers as it comes.
+"""`text_gen`: text from a language model, streamed to watchers as it is written.
 
-The model is any OpenAI-compatible endpoint (_models). Where the worker has none, the provider is
-`local`, a Markov chain, and the result says so.
+The model is that of any OpenAI-compatible endpoint (_models). If the worker has none, the provider
+is `local`, a Markov chain, and the result says so.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ __all__ = ["TextPayload", "TextResult", "text_gen"]
 
 
 async def text_gen(ctx: Context, payload: TextPayload) -> TextResult | Retry:
-    """Write a text; the pieces are `text` events of the task, the whole is the result.
+    """Write a text; the task's `text` events carry the pieces, its result the whole.
 
-    An endpoint that has no time for us gives a `Retry` after as long as it asks for. Raises
-    InputRefused for what no other attempt could do better, EngineFailed for an endpoint that fails.
+    Return `Retry` if the endpoint is busy, after as long as it asks for. Raise InputRefused if no
+    attempt can succeed, EngineFailed if the endpoint fails.
     """
     endpoint = Endpoint()
     provider = payload.provider or ("openai" if endpoint.settings.has_endpoint else "local")

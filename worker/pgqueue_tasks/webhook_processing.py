@@ -29,10 +29,10 @@ _LONGEST_S = 3600.0
 
 
 async def webhook_processing(ctx: Context, payload: HookPayload) -> HookResult | Retry:
-    """Verify, map and forward; raises InputRefused for what is not signed, and what is not taken.
+    """Verify, map and forward; raise InputRefused if it is not signed or the receiver refuses it.
 
-    A receiver that is busy (429, 503) is asked again when it says, one that fails with the next
-    attempt. It may get a webhook twice, with the same `webhook-id`: the task's.
+    If the receiver is busy (429, 503), the task tries again when it says so; if it fails, at the
+    next attempt. The receiver may get a webhook twice, with the same `webhook-id`: the task's id.
     """
     source = Source.named(payload.source)
     body = _body(payload)
@@ -55,7 +55,7 @@ async def webhook_processing(ctx: Context, payload: HookPayload) -> HookResult |
 
 
 def _received_at(ctx: Context, payload: HookPayload) -> float:
-    """Return when it came, by the database's clock: at the latest when the task was made."""
+    """Return when it arrived, by the database's clock: at the latest when the task was created."""
     if payload.received_at is not None:
         return payload.received_at
     return (UUID(ctx.task_id).int >> 80) / 1000  # the milliseconds of a UUIDv7
@@ -93,7 +93,7 @@ def _encoded(mapped: dict[str, Any]) -> bytes:
 
 
 async def _forward(ctx: Context, url: str, payload: HookPayload, body: bytes) -> Answer:
-    outbound = import_module("pgqueue_worker.outbound")  # not before there is something to send
+    outbound = import_module("pgqueue_worker.outbound")  # only once there is something to send
     kind = payload.headers.get("content-type", "application/octet-stream")
     if payload.map is not None or body[:1] in (b"{", b"["):
         kind = "application/json"

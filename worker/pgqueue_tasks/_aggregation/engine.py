@@ -50,7 +50,7 @@ class Aggregation:
         """Make `run` raise soon. Repeat until it has: an interrupt between two queries is lost."""
         self._stopped.set()
         if self._connection is not None:
-            with contextlib.suppress(duckdb.ConnectionException):  # `run` is just closing it
+            with contextlib.suppress(duckdb.ConnectionException):  # `run` is closing it
                 self._connection.interrupt()
 
     def run(self) -> dict[str, Any]:

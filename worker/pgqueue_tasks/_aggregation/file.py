@@ -1,4 +1,4 @@
-"""A CSV or Parquet file as the table `data`: read by DuckDB as the query goes, never whole."""
+"""A CSV or Parquet file as the table `data`: DuckDB reads it during the query, never as a whole."""
 
 from __future__ import annotations
 
@@ -80,10 +80,12 @@ def view_file(
     columns: Sequence[Column],
     names: Sequence[str],
 ) -> None:
-    """Make the file the table `data`, its columns typed, and named as told."""
+    """Make the file the table `data`, with typed columns of these names."""
     folded = [name.casefold() for name in names]
     if twice := sorted({name for name in names if folded.count(name.casefold()) > 1}):
-        raise InputRefused(f"SQL does not tell these columns apart by case: {', '.join(twice)}")
+        raise InputRefused(
+            f"these column names differ only in case, which SQL ignores: {', '.join(twice)}"
+        )
     shown = ", ".join(
         f"{_typed(column, file)} as {_quoted(name)}"
         for column, name in zip(columns, names, strict=True)

@@ -45,10 +45,12 @@ def check_select(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Stat
     except duckdb.Error as error:
         raise InputRefused(f"sql: {plain_message(error)}") from None
     if len(statements) != 1:
-        raise InputRefused(f"sql: one SELECT is needed, this has {len(statements)} statements")
+        raise InputRefused(
+            f"sql: exactly one SELECT is needed, but this has {len(statements)} statements"
+        )
     [statement] = statements
     if statement.type != duckdb.StatementType.SELECT:
-        raise InputRefused(f"sql: only SELECT is allowed, this is {statement.type.name}")
+        raise InputRefused(f"sql: only SELECT is allowed, but this is {statement.type.name}")
     if statement.named_parameters:
         raise InputRefused("sql: parameters ($1, ?) are not allowed")
     _check_tree(_tree(connection, statement.query))

@@ -60,13 +60,13 @@ class _Model(BaseModel):
 
 
 class Aggregate(_Model):
-    """One figure per group."""
+    """One aggregated value per group."""
 
     function: Literal[
         "sum", "avg", "min", "max", "count", "count_distinct", "median", "percentile"
-    ] = Field(description="What to compute. Nulls are left out of all functions.")
+    ] = Field(description="What to compute. All functions ignore nulls.")
     column: ColumnName | SkipJsonSchema[None] = Field(
-        default=None, description="The column to compute it from; only `count` works without one."
+        default=None, description="The column to aggregate; only `count` works without one."
     )
     p: (
         Fraction
@@ -88,9 +88,12 @@ class Aggregate(_Model):
         if self.column is None and self.function != "count":
             raise ValueError(f"{self.function} needs a column")
         if (self.p is not None) != (self.function == "percentile"):
-            raise ValueError("p belongs to percentile, and percentile needs it")
+            raise ValueError("p is required for percentile and not allowed for other functions")
         if self.alias is not None and isinstance(self.p, list):
-            raise ValueError("as names one column; with a list of p the names are p50_…, p95_…")
+            raise ValueError(
+                "as names one column; with a list of p the columns are called p50_…, p95_…: "
+                "leave out as, or pass one p"
+            )
         return self
 
     def outputs(self) -> list[tuple[str, float | None]]:
@@ -105,7 +108,7 @@ class Aggregate(_Model):
 class Filter(_Model):
     """A condition on one column; rows must pass all filters. Null passes `is_null` only."""
 
-    column: ColumnName = Field(description="The column to look at.")
+    column: ColumnName = Field(description="The column to compare.")
     op: Literal[
         "=", "!=", "<", "<=", ">", ">=", "in", "not_in", "contains", "is_null", "not_null"
     ] = Field(description="`contains` is a case-sensitive substring test on text.")
@@ -151,19 +154,22 @@ class AggregationPayload(_Model):
     csv: (
         Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT_CHARS)]
         | SkipJsonSchema[None]
-    ) = Field(default=None, description="CSV text (RFC 4180) whose first line names the columns.")
+    ) = Field(
+        default=None, description="CSV text (RFC 4180) with the column names in its first line."
+    )
     json_text: (
         Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT_CHARS)]
         | SkipJsonSchema[None]
     ) = Field(
         default=None,
         alias="json",
-        description="JSON text: an array of objects, or one object a line. Nested values are text.",
+        description="JSON text: an array of objects, or one object per line. Nested values become "
+        "text.",
     )
     artifact: FileRef | SkipJsonSchema[None] = Field(
         default=None,
         description="A CSV, gzipped CSV or Parquet file: the id of an upload (POST /v1/artifacts), "
-        "or what a task has made.",
+        "or a file that a task saved.",
     )
     delimiter: Literal[",", ";", "\t", "|"] = Field(
         default=",", description="What separates the fields of a CSV."
@@ -175,14 +181,18 @@ class AggregationPayload(_Model):
         "money (10 places), `text` for codes, `date` and `timestamp` for ISO 8601 text in `rows`.",
     )
     filters: list[Filter] = Field(
-        default_factory=list, max_length=50, description="Only rows that pass all are counted."
+        default_factory=list,
+        max_length=50,
+        description="Only rows that pass all filters are counted.",
     )
     group_by: list[ColumnName] = Field(
-        default_factory=list, max_length=20, description="One result row per combination."
+        default_factory=list,
+        max_length=20,
+        description="There is one result row for each combination of their values.",
     )
     aggregates: (
         Annotated[list[Aggregate], Field(min_length=1, max_length=50)] | SkipJsonSchema[None]
-    ) = Field(default=None, description="The figures to compute.")
+    ) = Field(default=None, description="The values to compute.")
     order_by: list[Order] = Field(
         default_factory=list, max_length=20, description="By default the grouped columns."
     )
@@ -193,7 +203,7 @@ class AggregationPayload(_Model):
         description="Instead of `aggregates`: one SELECT in DuckDB's SQL over the table `data`.",
     )
     limit: int = Field(
-        default=1000, ge=1, le=MAX_RESULT_ROWS, description="Result rows to keep at most."
+        default=1000, ge=1, le=MAX_RESULT_ROWS, description="The maximum number of result rows."
     )
 
     @model_validator(mode="after")
@@ -205,9 +215,9 @@ class AggregationPayload(_Model):
             )
             != 1
         ):
-            raise ValueError("give exactly one of rows, csv, json, artifact")
+            raise ValueError("pass exactly one of rows, csv, json, artifact")
         if (self.aggregates is None) == (self.sql is None):
-            raise ValueError("give either aggregates or sql")
+            raise ValueError("pass either aggregates or sql")
         if self.sql is not None and (self.group_by or self.filters or self.order_by):
             raise ValueError("group_by, filters and order_by belong to aggregates, not to sql")
         names = [name for item in self.aggregates or [] for name, _ in item.outputs()]
@@ -220,9 +230,11 @@ class AggregationPayload(_Model):
 
 
 class AggregationResult(_Model):
-    """The answer. A number that JSON readers would round (beyond 2^53) comes as text."""
+    """The result. A number that JSON readers would round (beyond 2^53) becomes text."""
 
     columns: list[str] = Field(description="Names of the result columns, in order.")
-    rows: list[dict[str, Any]] = Field(description="One object a row, keyed by column.")
+    rows: list[dict[str, Any]] = Field(description="One object per row, keyed by column.")
     row_count: int = Field(description="How many rows are in `rows`.")
-    truncated: bool = Field(description="Whether rows or text were left out to stay in bounds.")
+    truncated: bool = Field(
+        description="Whether rows or parts of texts were left out to stay within the limits."
+    )

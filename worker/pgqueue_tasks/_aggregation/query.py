@@ -77,7 +77,8 @@ def _aggregate(item: Aggregate, target: tuple[str, Column] | None, p: float | No
     number = f"{physical}::double"
     if item.function in {"sum", "avg", "median", "percentile"} and column.type not in _NUMERIC:
         raise InputRefused(
-            f"aggregates: {item.function} needs numbers, column {column.name!r} is {column.type}"
+            f"aggregates: {item.function} needs numbers, "
+            f"but column {column.name!r} is {column.type}"
         )
     # Compensated summation: 0.1 ten times is 1.0, whatever the order of the rows.
     total = f"fsum({physical})" if column.type == "number" else f"sum({physical})"
@@ -101,7 +102,7 @@ def _condition(item: Filter, physical: str, column: Column) -> tuple[str, list[A
     if item.op == "contains":
         if column.type != "text" or not isinstance(item.value, str):
             raise InputRefused(
-                f"filters: contains compares text with text, and {column.name!r} is {column.type}"
+                f"filters: contains compares texts, but column {column.name!r} is {column.type}"
             )
         return f"contains({physical}, ?)", [item.value]
     wanted = item.value if isinstance(item.value, list) else [item.value]

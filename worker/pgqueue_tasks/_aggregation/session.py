@@ -35,7 +35,7 @@ def open_session(path: str | None = None) -> duckdb.DuckDBPyConnection:
         },
     )
     connection.execute("set timezone = 'UTC'")
-    if path is not None:  # which one can only be said once the database runs
+    if path is not None:  # it can be set only once the database runs
         quoted = path.replace("'", "''")
         connection.execute(f"set allowed_paths = ['{quoted}']")
         connection.execute("set enable_external_access = false")
@@ -46,10 +46,12 @@ def open_session(path: str | None = None) -> duckdb.DuckDBPyConnection:
 def load(
     connection: duckdb.DuckDBPyConnection, columns: Sequence[Column], names: Sequence[str]
 ) -> None:
-    """Fill the table `data`, the columns named as told; names are quoted, values are parameters."""
+    """Fill the table `data` with columns of these names (quoted) and values (parameters)."""
     folded = [name.casefold() for name in names]
     if twice := sorted({n for n in names if folded.count(n.casefold()) > 1}):
-        raise InputRefused(f"SQL does not tell these columns apart by case: {', '.join(twice)}")
+        raise InputRefused(
+            f"these column names differ only in case, which SQL ignores: {', '.join(twice)}"
+        )
     quoted = ['"' + name.replace('"', '""') + '"' for name in names]
     parts = zip(quoted, columns, strict=True)
     selected = ", ".join(f"unnest(?::{column.sql_type}[]) as {name}" for name, column in parts)

@@ -1,4 +1,4 @@
-"""A file to aggregate, from the database onto this machine's disk, for as long as it is needed."""
+"""Copies a file to aggregate from the database to this machine's disk while it is needed."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def fetched(ctx: Context, payload: AggregationPayload) -> AsyncIterator[di
     elif packed or kind in ("text/csv", "text/plain"):
         shape = "csv"
     else:
-        raise InputRefused(f"artifact: it is {kind}; CSV, gzipped CSV and Parquet can be read")
+        raise InputRefused(f"artifact: it is {kind}; only CSV, gzipped CSV and Parquet can be read")
     with tempfile.TemporaryDirectory(prefix="pgqueue-") as folder:
         path = Path(folder) / f"data.{shape}"
         if packed:
@@ -68,10 +68,10 @@ async def _unpack(artifact: Any, path: Path) -> None:
                 size += len(plain)
                 if size > MAX_UNPACKED or (size > _HARMLESS and size > taken * _MAX_RATIO):
                     raise InputRefused(
-                        f"artifact: {taken:,} bytes unpack to more than {size:,}: this is refused"
+                        f"artifact: {taken:,} bytes unpack to more than {size:,}, which is refused"
                     )
                 await asyncio.to_thread(out.write, plain)
     if not inflate.eof:
-        raise InputRefused("artifact: the gzip is cut off")
+        raise InputRefused("artifact: the gzip file is truncated")
     if inflate.unused_data:
-        raise InputRefused("artifact: more follows the gzip; send one member")
+        raise InputRefused("artifact: data follows the gzip stream; send a single gzip member")

@@ -1,4 +1,4 @@
-"""Make a DuckDB result JSON-safe and bounded: what jsonb can hold and readers give back exactly."""
+"""Make a DuckDB result JSON-safe and bounded: jsonb can hold it, and readers parse it exactly."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ __all__ = ["CampaignPayload", "CampaignResult", "Recipient", "Told"]
 
 MAX_RECIPIENTS = 1000
 
-# What no header and no command of SMTP can be broken with; the server decides about the rest.
+# Refuses what could break a header or an SMTP command; the server decides about the rest.
 _ADDRESS = r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9]([A-Za-z0-9.-]{0,250}[A-Za-z0-9])?$"
 _LINE = r"^[^\x00-\x1f\x7f]*$"
 
@@ -28,17 +28,17 @@ def _a_body(schema: dict[str, Any]) -> None:
 
 
 class Recipient(Payload):
-    """Who gets a message, and what the template says to them."""
+    """Who gets a message, and the variables of the template for them."""
 
     email: Address = Field(description="The address.")
     name: Line = Field(default="", description="Shown in the To header; `{{ name }}` in templates.")
     data: dict[str, Any] = Field(
-        default_factory=dict, max_length=100, description="Variables of the template."
+        default_factory=dict, max_length=100, description="More variables for the templates."
     )
 
 
 class CampaignPayload(Payload):
-    """One message a recipient, made from a template."""
+    """One message for each recipient, rendered from a template."""
 
     model_config = ConfigDict(json_schema_extra=_a_body, title="email_campaign")
 
@@ -46,9 +46,9 @@ class CampaignPayload(Payload):
         default=None, alias="from", description="By default the worker's PGQUEUE_SMTP_FROM."
     )
     sender_name: Line = Field(default="", alias="from_name", description="Shown with `from`.")
-    reply_to: Address | SkipJsonSchema[None] = Field(default=None, description="Where answers go.")
+    reply_to: Address | SkipJsonSchema[None] = Field(default=None, description="Where replies go.")
     subject: Annotated[str, StringConstraints(pattern=_LINE, min_length=1, max_length=500)] = Field(
-        description="A Jinja2 template of one line."
+        description="A Jinja2 template that renders to one line."
     )
     text: Template | SkipJsonSchema[None] = Field(
         default=None, description="A Jinja2 template: the message as plain text."
@@ -63,7 +63,7 @@ class CampaignPayload(Payload):
     def model_post_init(self, _: Any) -> None:
         """Refuse a message without a body."""
         if self.text is None and self.html is None:
-            raise ValueError("give text, html or both")
+            raise ValueError("pass text, html or both")
 
 
 class Told(Payload):
@@ -86,6 +86,8 @@ class CampaignResult(Payload):
     counts: dict[str, int] = Field(description="How many have each status.")
     recipients: list[Told]
     truncated: bool = Field(
-        description="Whether `recipients` was cut at 200 kB; `counts` is whole."
+        description="Whether `recipients` was cut at 200 kB; `counts` covers all of them."
     )
-    artifact: str | None = Field(default=None, description="The messages, of an outbox.")
+    artifact: str | None = Field(
+        default=None, description="The file with the messages, if delivery is `outbox`."
+    )

@@ -1,6 +1,6 @@
 """Renders a template for each recipient: runs in a process of its own.
 
-Jinja2's sandbox keeps a template from Python's insides; what it may cost is bounded by the process.
+Jinja2's sandbox keeps a template away from Python's internals; the process bounds its cost.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ def _rendered(name: str, template: Template, recipient: dict[str, Any], number: 
         raise InputRefused(f"{name}, recipient {number}: more than 512 KiB")
     if name == "subject" and (len(text) > _MAX_SUBJECT or not text.isprintable()):
         raise InputRefused(
-            f"subject, recipient {number}: it is one line of at most {_MAX_SUBJECT} characters"
+            f"subject, recipient {number}: must be one line of at most {_MAX_SUBJECT} characters"
         )
     if "\0" in text or any("\ud800" <= c <= "\udfff" for c in text):
-        raise InputRefused(f"{name}, recipient {number}: characters that mail cannot carry")
+        raise InputRefused(f"{name}, recipient {number}: has characters that mail cannot carry")
     return text
 
 

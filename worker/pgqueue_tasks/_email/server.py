@@ -1,4 +1,4 @@
-"""The SMTP server, as a campaign uses it: one connection, a message at a time."""
+"""The SMTP server as a campaign uses it: one connection, one message at a time."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Deferred(Exception):
 
 
 class NoAnswer(Exception):
-    """The message was handed over, and there was no answer: whether it was taken is unknown."""
+    """The message was handed over, and no answer came: it is unknown whether it was accepted."""
 
 
 class MailServer:
@@ -98,7 +98,7 @@ async def connected(settings: MailSettings) -> AsyncIterator[MailServer]:
 
 
 def _hang_up(client: aiosmtplib.SMTP) -> None:
-    """Close at once: what was answered is done, and a server that stalls is not waited for."""
+    """Close at once: answered messages are done, and a stalled server is not worth waiting for."""
     transport = client.transport
     client.close()
     if isinstance(transport, asyncio.Transport):

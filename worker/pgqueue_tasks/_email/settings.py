@@ -26,5 +26,5 @@ class MailSettings(BaseSettings):
 
     @property
     def port_used(self) -> int:
-        """The port, or the usual one."""
+        """The port that is set, or else the usual one."""
         return self.port or {"starttls": 587, "tls": 465, "none": 25}[self.tls]

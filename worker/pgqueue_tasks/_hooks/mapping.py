@@ -1,6 +1,6 @@
 """JMESPath over a body: runs in a process of its own.
 
-A short expression can double a list again and again; what that may cost is bounded by the process.
+A short expression can double a list again and again; the process bounds the cost of that.
 """
 
 from __future__ import annotations

@@ -37,11 +37,11 @@ class HookPayload(Payload):
     )
     body_base64: (
         Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]*={0,2}$")] | SkipJsonSchema[None]
-    ) = Field(default=None, description="A body that is no text.")
+    ) = Field(default=None, description="A body that is not text.")
     received_at: Annotated[int, Field(ge=0, le=2**40)] | SkipJsonSchema[None] = Field(
         default=None,
-        description="Unix time; by default when the task was made. A signature's age is counted "
-        "from it.",
+        description="Unix time; by default when the task was created. The age of the signature is "
+        "measured at this time.",
     )
     map: (
         Annotated[
@@ -64,13 +64,13 @@ class HookPayload(Payload):
     )
 
     def model_post_init(self, _: Any) -> None:
-        """Refuse no body, and two."""
+        """Require exactly one body."""
         if (self.body is None) == (self.body_base64 is None):
-            raise ValueError("give either body or body_base64")
+            raise ValueError("pass either body or body_base64")
 
 
 class Forwarded(Payload):
-    """The answer of who it was forwarded to."""
+    """The answer of the service that it was forwarded to."""
 
     status: int
     took_s: float
@@ -78,9 +78,9 @@ class Forwarded(Payload):
 
 
 class HookResult(Payload):
-    """What was done."""
+    """What the task did."""
 
     source: str
-    verified_by: Scheme = Field(description="The scheme of the signature, which was right.")
-    mapped: dict[str, Any] | None = Field(description="The fields, where there is a map.")
+    verified_by: Scheme = Field(description="The scheme of the valid signature.")
+    mapped: dict[str, Any] | None = Field(description="The mapped fields, if there is a map.")
     forwarded: Forwarded | None

@@ -1,4 +1,4 @@
-"""What a worker knows of a source: from its environment only, never from a payload."""
+"""The configuration of a source: from the worker's environment only, never from a payload."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ __all__ = ["Source"]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Who may send webhooks, and what happens to them. Two secrets: one is being replaced."""
+    """A service that may send webhooks, and what happens to them.
+
+    It has two secrets while one replaces the other.
+    """
 
     scheme: Scheme
     secrets: tuple[str, ...] = field(repr=False)
@@ -31,15 +34,17 @@ class Source:
         named = (os.environ.get(prefix + name, "") for name in ("SECRET", "OLD_SECRET"))
         secrets = tuple(secret for secret in named if secret)
         if not secrets:
-            raise InputRefused(f"this worker knows no secret of {name!r}: set {prefix}SECRET")
+            raise InputRefused(f"this worker has no secret for {name!r}: set {prefix}SECRET")
         usual = name if name in get_args(Scheme) else "standard"
         scheme = os.environ.get(prefix + "SCHEME", usual)
         if scheme not in get_args(Scheme):
-            raise EngineFailed(f"{prefix}SCHEME is none of {', '.join(get_args(Scheme))}")
+            raise EngineFailed(f"{prefix}SCHEME must be one of {', '.join(get_args(Scheme))}")
         try:
             text = os.environ.get(prefix + "MAP")
             fields = TypeAdapter(dict[str, str]).validate_json(text) if text else None
         except ValidationError:
-            raise EngineFailed(f"{prefix}MAP is no JSON object of JMESPath expressions") from None
+            raise EngineFailed(
+                f"{prefix}MAP is not a JSON object of JMESPath expressions"
+            ) from None
         forward_url = os.environ.get(prefix + "FORWARD_URL") or None
         return cls(cast("Scheme", scheme), secrets, fields, forward_url)

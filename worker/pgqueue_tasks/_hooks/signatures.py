@@ -1,4 +1,4 @@
-"""Whether a webhook is from who it says: HMAC-SHA256 over the body as it came, in three schemes.
+"""Verifies who sent a webhook: HMAC-SHA256 over the unchanged body, in three schemes.
 
 standard  https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 github    https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries
@@ -25,7 +25,7 @@ _MAX_SIGNATURES = 20
 
 
 def verify(source: Source, headers: Mapping[str, str], body: bytes, received_at: float) -> None:
-    """Raise InputRefused unless a signature is right, and was no older than five minutes."""
+    """Raise InputRefused unless a signature is valid and no older than five minutes."""
     _SCHEMES[source.scheme](source.secrets, headers, body, received_at)
 
 
@@ -38,16 +38,16 @@ def _standard(
     try:
         right = signed(id, timestamp, body, secrets)["webhook-signature"].split()
     except UnicodeEncodeError:
-        raise InputRefused("the webhook-id is no ASCII") from None
+        raise InputRefused("the webhook-id is not ASCII") from None
     except ValueError:
-        raise EngineFailed("a secret of the source is no base64: whsec_…") from None
+        raise EngineFailed("a secret of the source is not base64 after whsec_") from None
     _match(given, right)
 
 
 def _github(
     secrets: Iterable[str], headers: Mapping[str, str], body: bytes, received_at: float
 ) -> None:
-    del received_at  # GitHub signs no time
+    del received_at  # GitHub does not sign a timestamp
     given = _header(headers, "x-hub-signature-256")
     _match([given], ["sha256=" + _hmac(secret, body) for secret in secrets])
 
@@ -60,7 +60,7 @@ def _stripe(
     ]
     times = [value for key, _, value in parts if key == "t"]
     if len(times) != 1:
-        raise InputRefused("the stripe-signature has no time")
+        raise InputRefused("the stripe-signature has no timestamp")
     timestamp = _fresh(times[0], received_at)
     text = b"%d.%s" % (timestamp, body)
     _match(
@@ -89,9 +89,11 @@ def _header(headers: Mapping[str, str], name: str) -> str:
 
 def _fresh(text: str, received_at: float) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 12):
-        raise InputRefused("the time of the signature is no Unix time")
+        raise InputRefused("the timestamp of the signature is not a Unix time")
     if abs(int(text) - received_at) > _TOLERANCE_S:
-        raise InputRefused("the signature is not of the five minutes in which the webhook came")
+        raise InputRefused(
+            "the timestamp of the signature is more than five minutes from when the webhook arrived"
+        )
     return int(text)
 
 
@@ -100,4 +102,4 @@ def _match(given: list[str], right: list[str]) -> None:
     for value in given[:_MAX_SIGNATURES]:
         if any(hmac.compare_digest(value.encode(), one) for one in known):
             return
-    raise InputRefused("the signature is not right")
+    raise InputRefused("no signature matches: check the secret")

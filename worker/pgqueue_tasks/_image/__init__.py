@@ -1,1 +1,1 @@
-"""What `image_gen` is made of."""
+"""The parts of the ``image_gen`` type; see ``image_gen.py`` for the handler."""

@@ -16,11 +16,11 @@ from .drawing import draw
 
 _MAX_PIXELS = 50_000_000  # 200 MB of RGBA; a phone's camera has 12 to 48
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
-_MAX_SIDE = 65_535  # more fits in no JPEG
+_MAX_SIDE = 65_535  # the limit of JPEG
 
 
 def edit(ctx: Context, request: dict[str, Any], data: bytes | None) -> tuple[dict[str, Any], bytes]:
-    """Return what the picture is, and the picture: drawn from a prompt, or from ``data``."""
+    """Return the properties of a picture, and the picture: drawn, or read from ``data``."""
     image = draw(request["prompt"], request["size"]) if data is None else _opened(data)
     save: dict[str, Any] = {"format": request.get("format", "png"), "quality": 85}
     if image.format in ("JPEG", "WEBP"):
@@ -138,12 +138,12 @@ def _bounded(width: int, height: int) -> None:
 
 def _saved(image: Image.Image, format: str, quality: int) -> bytes:
     out = io.BytesIO()
-    if format == "jpeg" and image.mode == "RGBA":  # which knows no transparency
+    if format == "jpeg" and image.mode == "RGBA":  # JPEG has no transparency
         ground = Image.new("RGB", image.size, (255, 255, 255))
         ground.paste(image, mask=image.getchannel("A"))
         image = ground
     if format == "webp" and max(image.size) > 16_383:
-        raise InputRefused("a webp is at most 16,383 pixels wide and high")
+        raise InputRefused("a webp picture can be at most 16,383 pixels wide and high")
     options = {"optimize": False} if format == "png" else {"quality": quality}
     image.save(out, format.upper(), **options)
     return out.getvalue()

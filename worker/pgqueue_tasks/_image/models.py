@@ -25,20 +25,20 @@ Format = Literal["png", "jpeg", "webp"]
 
 
 class Resize(Payload):
-    """Another size. With one side the other follows."""
+    """Resize. With only one side, the other keeps the proportions."""
 
     op: Literal["resize"]
     width: Side | SkipJsonSchema[None] = None
     height: Side | SkipJsonSchema[None] = None
     fit: Literal["contain", "cover", "stretch"] = Field(
         default="contain",
-        description="With both sides: within them, over them and cropped, or exactly them.",
+        description="With both sides: fit within them, cover them and crop, or stretch to them.",
     )
 
     @model_validator(mode="after")
     def _sized(self) -> Resize:
         if self.width is None and self.height is None:
-            raise ValueError("a resize has a width, a height or both")
+            raise ValueError("resize needs a width, a height or both")
         return self
 
 
@@ -66,7 +66,7 @@ class Convert(Payload):
     op: Literal["convert"]
     format: Format
     quality: Annotated[int, Field(ge=1, le=100)] = Field(
-        default=85, description="Of jpeg and webp."
+        default=85, description="For jpeg and webp."
     )
 
 
@@ -79,7 +79,7 @@ def _prompt_or_source(schema: dict[str, Any]) -> None:
 
 
 class ImagePayload(Payload):
-    """A picture of a prompt, or one that is there, and what is done with it."""
+    """A picture drawn from a prompt, or an existing one, and operations on it."""
 
     model_config = ConfigDict(title="image_gen", json_schema_extra=_prompt_or_source)
 
@@ -87,33 +87,35 @@ class ImagePayload(Payload):
         Annotated[str, StringConstraints(min_length=1, max_length=4_000)] | SkipJsonSchema[None]
     ) = Field(default=None, description="What to draw.")
     source: ArtifactRef | SkipJsonSchema[None] = Field(
-        default=None, description="A picture instead: PNG, JPEG, WebP or GIF, at most 32 MiB."
+        default=None,
+        description="An existing picture instead of a prompt: PNG, JPEG, WebP or GIF, at most "
+        "32 MiB.",
     )
     provider: Literal["openai", "local"] | SkipJsonSchema[None] = Field(
         default=None,
-        description="Unless told, `openai` where the worker has an endpoint, else `local`.",
+        description="By default `openai` if the worker has an endpoint, else `local`.",
     )
     model: (
         Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,99}$")]
         | SkipJsonSchema[None]
-    ) = Field(default=None, description="Unless told, that of the worker.")
+    ) = Field(default=None, description="By default the worker's.")
     width: Annotated[int, Field(ge=64, le=2048)] = Field(
-        default=1024, description="Of the drawing; models know few sizes."
+        default=1024, description="Of the drawing; models support only a few sizes."
     )
     height: Annotated[int, Field(ge=64, le=2048)] = 1024
     operations: list[Operation] = Field(
-        default_factory=list, max_length=10, description="Done in this order."
+        default_factory=list, max_length=10, description="Applied in this order."
     )
 
     @model_validator(mode="after")
     def _one(self) -> ImagePayload:
         if (self.prompt is None) == (self.source is None):
-            raise ValueError("give a prompt or a source")
+            raise ValueError("pass a prompt or a source")
         return self
 
 
 class ImageResult(BaseModel):
-    """Where the picture is, and what it is."""
+    """The artifact with the picture, and its properties."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -122,9 +124,9 @@ class ImageResult(BaseModel):
     width: int
     height: int
     bytes: int
-    sha256: str = Field(description="Of the file, in hexadecimal.")
+    sha256: str = Field(description="The hash of the file, in hexadecimal.")
     provider: Literal["openai", "local"] | None = Field(
-        description="`local` is a pattern drawn from the prompt's hash, no picture of it. "
-        "null: the picture was the payload's."
+        description="`local` draws a pattern from the prompt's hash, not a picture of it. "
+        "null: the picture was the payload's own."
     )
     model: str | None

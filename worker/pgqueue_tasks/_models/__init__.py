@@ -1,1 +1,1 @@
-"""The one OpenAI-compatible endpoint that a worker may be given, and what it is asked."""
+"""The one OpenAI-compatible endpoint that a worker may have, and the requests to it."""

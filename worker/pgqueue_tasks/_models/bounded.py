@@ -1,4 +1,4 @@
-"""An answer of which no more is read than was agreed. Imported with the client, on first use."""
+"""Bounds how much of an answer is read. Imported with the client, on first use."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class _Bounded(httpx2.AsyncByteStream):
 
 
 def bounding(max_bytes: int, silent_s: float) -> httpx2.AsyncClient:
-    """Return a client that bounds the size of answers, and their pauses to ``silent_s``."""
+    """Return a client that bounds the size of answers, and their pauses by ``silent_s``."""
 
     async def bound(response: httpx2.Response) -> None:
-        # what is inflated has no bound
+        # decompressed data has no bound
         if response.headers.get("content-encoding", "identity") != "identity":
-            raise EngineFailed("the endpoint compresses, which it was asked not to")
+            raise EngineFailed("the endpoint compressed its answer although it was asked not to")
         assert isinstance(response.stream, httpx2.AsyncByteStream)
         response.stream = _Bounded(response.stream, max_bytes)
 

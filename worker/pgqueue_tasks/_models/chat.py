@@ -20,7 +20,7 @@ _MAX_BYTES = 32 * 1024 * 1024  # a token may come in 500 bytes of JSON
 
 
 class Usage(BaseModel):
-    """What a text took."""
+    """The tokens that a text took."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -28,13 +28,13 @@ class Usage(BaseModel):
     completion_tokens: int
     total_tokens: int
     estimated: bool = Field(
-        description="Whether these are counts of words and pieces, for want of the model's own."
+        description="Whether these are counts of words and pieces because the model reported none."
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """What is asked."""
+    """A chat completion to ask for."""
 
     messages: Sequence[dict[str, str]]
     model: str
@@ -55,7 +55,7 @@ class Chat:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came."""
+    """The answer."""
 
     text: str
     model: str
@@ -64,9 +64,9 @@ class Reply:
 
 
 async def ask(endpoint: Endpoint, chat: Chat, on_piece: Callable[[str, int], object]) -> Reply:
-    """Ask, and give the whole; ``on_piece`` gets each piece of text and how many there have been.
+    """Ask, and return the whole text; ``on_piece`` gets each piece and how many there have been.
 
-    Raises what ``Endpoint.model`` does. A cancellation closes the connection, so that the model
+    Raise what ``Endpoint.model`` does. A cancellation closes the connection, so that the model
     stops writing.
     """
     pieces: list[str] = []
@@ -98,7 +98,7 @@ async def ask(endpoint: Endpoint, chat: Chat, on_piece: Callable[[str, int], obj
                 if isinstance(chunk.model, str) and chunk.model:
                     model = clean(chunk.model)[:200]
         if not reason:
-            raise EngineFailed("the endpoint's stream broke off before its end")
+            raise EngineFailed("the endpoint's stream ended too early")
         usage = _usage(counted) or _estimated(chat, len(pieces))
     return Reply("".join(pieces), model, clean(str(reason))[:50], usage)
 

@@ -1,8 +1,9 @@
 """Requests to the endpoint, through the `openai` client: bounded, closed on cancel, and silent.
 
-Silent: an error says what the endpoint answered without the key, should it repeat that, and without
-the client's own exception, whose traceback would be stored. The client is imported on first use, in
-a thread: it takes 0.5 s of CPU and 45 MB, which a worker without such tasks does not pay.
+Silent means that an error has the endpoint's answer without the key, should the answer repeat it,
+and without the client's own exception, whose traceback would be stored. The client is imported on
+first use, in a thread: it takes 0.5 s of CPU and 45 MB, which a worker without such tasks does not
+pay.
 """
 
 from __future__ import annotations
@@ -31,14 +32,14 @@ if TYPE_CHECKING:
 __all__ = ["Busy", "Endpoint", "Model", "later"]
 
 _MAX_SAID = 500
-_AFTER_S = 10.0  # where it does not say how much
+_AFTER_S = 10.0  # if it does not say how long
 _MAX_AFTER_S = 3600.0
 _BUSY = {429, 503, 529}
 _REFUSED = {400, 404, 413, 422}
 
 
 class Busy(Exception):
-    """The endpoint asks for time: ``after_s``."""
+    """The endpoint is busy and asks to wait ``after_s`` seconds."""
 
     def __init__(self, message: str, after_s: float | None) -> None:
         super().__init__(message)
@@ -46,13 +47,13 @@ class Busy(Exception):
 
 
 def later(busy: Busy) -> Retry:
-    """Return the outcome that a busy endpoint asks for: its whole queue waits."""
+    """Return the outcome for a busy endpoint: the whole queue waits."""
     return Retry(after=busy.after_s, reason=str(busy), slow="queue")
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A client, for the time of a request, and the model that it asks."""
+    """A client for the duration of a request, and the model that it asks."""
 
     client: openai.AsyncOpenAI
     name: str
@@ -66,20 +67,20 @@ class Endpoint:
 
     @property
     def settings(self) -> ModelSettings:
-        """What it is."""
+        """The settings of the endpoint."""
         return self._settings
 
     @asynccontextmanager
     async def model(self, name: str, *, max_bytes: int) -> AsyncIterator[Model]:
         """Return a model to ask within the block; its errors leave the block as errors of ours.
 
-        ``Busy`` asks for a later attempt, ``InputRefused`` says that none can do better, and
-        ``EngineFailed`` is anything else. At most ``max_bytes`` of an answer are taken.
+        ``Busy`` asks for a later attempt, ``InputRefused`` says that no attempt can succeed, and
+        ``EngineFailed`` is anything else. At most ``max_bytes`` of an answer are read.
         """
         if not name:
             raise InputRefused(
-                "no model is named: give `model`, or the worker "
-                "PGQUEUE_OPENAI_TEXT_MODEL and PGQUEUE_OPENAI_IMAGE_MODEL"
+                "no model is named: set `model` in the payload, or PGQUEUE_OPENAI_TEXT_MODEL and "
+                "PGQUEUE_OPENAI_IMAGE_MODEL on the worker"
             )
         base_url = self._base_url()
         library = await asyncio.to_thread(_library)
@@ -94,7 +95,7 @@ class Endpoint:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
             raise EngineFailed(
-                "PGQUEUE_OPENAI_BASE_URL is no URL of http or https without a user in it"
+                "PGQUEUE_OPENAI_BASE_URL must be an http or https URL without a user"
             )
         return url
 
@@ -138,9 +139,9 @@ class Endpoint:
             AttributeError,
             RecursionError,
         ) as error:
-            # what is not as it should be is found out by its use: the client checks nothing
+            # the client checks nothing, so a malformed answer is found when it is used
             found = EngineFailed(
-                f"what the endpoint sends cannot be understood ({type(error).__name__})"
+                f"the answer of the endpoint cannot be understood ({type(error).__name__})"
             )
         else:
             return

@@ -1,4 +1,4 @@
-"""Where models are asked, from the environment only: no payload can name a place or a key."""
+"""The endpoint of models, from the environment only: no payload can name an address or a key."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class ModelSettings(BaseSettings):
         default=SecretStr(""),
         validation_alias=AliasChoices("PGQUEUE_OPENAI_API_KEY", "OPENAI_API_KEY"),
     )
-    openai_text_model: str = Field(default="", description="asked where a payload names none")
-    openai_image_model: str = Field(default="", description="asked where a payload names none")
+    openai_text_model: str = Field(default="", description="the model if a payload names none")
+    openai_image_model: str = Field(default="", description="the model if a payload names none")
     openai_stall_s: float = Field(
         default=30, gt=0, description="how long the endpoint may be silent"
     )

@@ -1,4 +1,4 @@
-"""From payload to what template.typ draws: texts cleaned, numbers formatted, geometry 0 to 1."""
+"""Turns a payload into what template.typ draws: clean texts, formatted numbers, geometry 0 to 1."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _table(table: Table) -> dict[str, Any]:
         return _clean(cell)
 
     shown = [[show(cell, i) for i, cell in enumerate(row)] for row in table.rows]
-    # Columns of long texts share what width the others leave.
+    # Columns of long texts share the width that the others leave.
     wide = [
         max([len(name), *(len(row[i]) for row in shown)]) > 28
         for i, name in enumerate(table.columns)

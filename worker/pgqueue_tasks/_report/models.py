@@ -46,10 +46,12 @@ class _Model(BaseModel):
 class Table(_Model):
     """Columns of numbers are set flush right with the same number of decimals."""
 
-    caption: Line | SkipJsonSchema[None] = Field(default=None, description="Set above the table.")
+    caption: Line | SkipJsonSchema[None] = Field(
+        default=None, description="Printed above the table."
+    )
     columns: list[Label] = Field(min_length=1, max_length=12, description="The header row.")
     rows: list[Annotated[list[Cell], Field(max_length=12)]] = Field(
-        max_length=5000, description="Each as long as `columns`; null is an empty cell."
+        max_length=5000, description="Each has as many cells as `columns`; null is an empty cell."
     )
     total: bool = Field(default=False, description="Whether the last row is a total, set apart.")
 
@@ -58,13 +60,13 @@ class Table(_Model):
         for number, row in enumerate(self.rows, start=1):
             if len(row) != len(self.columns):
                 raise ValueError(
-                    f"row {number} has {len(row)} cells, the table {len(self.columns)} columns"
+                    f"row {number} has {len(row)} cells, but {len(self.columns)} columns are named"
                 )
         return self
 
 
 class Series(_Model):
-    """One line, one colour of bars, or the slices of a pie."""
+    """A line, the bars of one colour, or the slices of a pie."""
 
     name: Label = Field(default="", description="Shown in the legend when there are several.")
     values: list[Number | None] = Field(
@@ -76,8 +78,8 @@ class Chart(_Model):
     """A chart over labels."""
 
     type: Literal["bar", "line", "pie"] = Field(description="A pie has one series, none negative.")
-    title: Line | SkipJsonSchema[None] = Field(default=None, description="Set above the chart.")
-    unit: Label = Field(default="", description="What the values are in, such as EUR or ms.")
+    title: Line | SkipJsonSchema[None] = Field(default=None, description="Printed above the chart.")
+    unit: Label = Field(default="", description="The unit of the values, such as EUR or ms.")
     labels: list[Label] = Field(
         min_length=1, max_length=200, description="The horizontal axis, or the slices."
     )
@@ -94,14 +96,14 @@ class Chart(_Model):
         if self.type == "pie":
             values = self.series[0].values
             if len(self.series) != 1 or len(values) > 12:
-                raise ValueError("a pie has one series of at most 12 values")
+                raise ValueError("a pie must have one series of at most 12 values")
             if any(v is None or v < 0 for v in values) or not any(values):
-                raise ValueError("the values of a pie are positive or 0, and not all 0")
+                raise ValueError("the values of a pie must be positive or 0, and not all 0")
         return self
 
 
 class TaskTable(_Model):
-    """A table of what a task came to that this one depends on, such as `data_aggregation`."""
+    """A table of the result of a task that this one depends on, such as `data_aggregation`."""
 
     task_id: (
         Annotated[
@@ -110,15 +112,18 @@ class TaskTable(_Model):
         ]
         | SkipJsonSchema[None]
     ) = Field(default=None, description="By default the first task in `depends_on`.")
-    caption: Line | SkipJsonSchema[None] = Field(default=None, description="Set above the table.")
+    caption: Line | SkipJsonSchema[None] = Field(
+        default=None, description="Printed above the table."
+    )
     chart: Literal["bar", "line", "pie"] | SkipJsonSchema[None] = Field(
         default=None,
-        description="Draw it as well: the first column labels, the others that are numbers.",
+        description="Draw a chart, too: the first column has the labels, the other columns of "
+        "numbers the values.",
     )
 
 
 class Section(_Model):
-    """A heading and what stands under it: paragraphs, then charts, then tables."""
+    """A heading and its content: paragraphs, then charts, then tables."""
 
     heading: Line | SkipJsonSchema[None] = Field(
         default=None, description="Listed in the contents and the outline."
@@ -131,7 +136,7 @@ class Section(_Model):
     charts: list[Chart] = Field(default_factory=list, max_length=20)
     tables: list[Table] = Field(default_factory=list, max_length=50)
     results: list[TaskTable] = Field(
-        default_factory=list, max_length=20, description="Tables of what other tasks came to."
+        default_factory=list, max_length=20, description="Tables of the results of other tasks."
     )
 
 
@@ -140,21 +145,29 @@ class ReportPayload(_Model):
 
     model_config = ConfigDict(title="pdf_report")
 
-    title: Line = Field(description="Set at the top of the first page, and in the PDF's metadata.")
-    subtitle: Line | SkipJsonSchema[None] = Field(default=None, description="Set under the title.")
-    author: Line | SkipJsonSchema[None] = Field(default=None, description="Set under the title.")
+    title: Line = Field(
+        description="Printed at the top of the first page, and stored in the PDF's metadata."
+    )
+    subtitle: Line | SkipJsonSchema[None] = Field(
+        default=None, description="Printed under the title."
+    )
+    author: Line | SkipJsonSchema[None] = Field(
+        default=None, description="Printed under the title."
+    )
     date: (
         Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
         | SkipJsonSchema[None]
     ) = Field(
         default=None,
-        description="ISO 8601. With a date, the same payload always gives the same bytes.",
+        description="ISO 8601. With a date, the same payload always produces the same bytes.",
     )
     paper: Literal["a4", "us-letter"] = "a4"
     language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")] = Field(
         default="en", description="ISO 639-1 code; decides hyphenation and the direction of text."
     )
-    contents: bool = Field(default=False, description="Whether to list the headings at the front.")
+    contents: bool = Field(
+        default=False, description="Whether to add a table of contents at the front."
+    )
     sections: list[Section] = Field(default_factory=list, max_length=200)
 
     @model_validator(mode="after")
@@ -169,9 +182,9 @@ class ReportPayload(_Model):
 
 
 class ReportResult(_Model):
-    """Where the PDF is, and what it holds."""
+    """The artifact with the PDF, and its properties."""
 
     artifact: str = Field(description="Its name under /v1/tasks/{id}/artifacts/.")
     pages: int
     bytes: int
-    sha256: str = Field(description="Of the PDF, in hexadecimal.")
+    sha256: str = Field(description="The hash of the PDF, in hexadecimal.")

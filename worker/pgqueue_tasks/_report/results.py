@@ -1,4 +1,4 @@
-"""Tables and charts of what other tasks came to, such as `data_aggregation`."""
+"""Tables and charts of the results of other tasks, such as `data_aggregation`."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _rows(asked: TaskTable, parents: Sequence[Any]) -> tuple[list[str], list[lis
         )
     result = found[0].result
     if not isinstance(result, dict) or not isinstance(result.get("rows"), list):
-        raise InputRefused(f"results: task {found[0].id} came to no rows")
+        raise InputRefused(f"results: the result of task {found[0].id} has no rows")
     rows = [row if isinstance(row, dict) else {} for row in result["rows"]]
     columns = result.get("columns") or list(dict.fromkeys(name for row in rows for name in row))
     return columns, [[_cell(row.get(name)) for name in columns] for row in rows]

@@ -1,4 +1,4 @@
-"""Axis ticks and number texts: the arithmetic of charts, apart from their drawing."""
+"""Axis ticks and formatted numbers: the arithmetic of charts, separate from their drawing."""
 
 from __future__ import annotations
 
@@ -59,5 +59,5 @@ def format_number(value: float, decimals: int, *, grouped: bool = False) -> str:
 
 
 def needs_groups(values: Iterable[float]) -> bool:
-    """Whether numbers that stand together are grouped: from 10,000 on, so that years are not."""
+    """Return whether numbers shown together are grouped: from 10,000 on, so years are not."""
     return any(abs(value) >= 10_000 for value in values)

@@ -19,7 +19,7 @@ _TEMPLATE = Path(__file__).with_name("template.typ")
 
 def typeset(ctx: Context, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     """Return the pages, the size and the SHA-256 of the PDF, and the PDF itself."""
-    # The bundled fonts set the page; the system's only fill in scripts that those lack.
+    # The bundled fonts come first; the system's only fill in scripts that those lack.
     fonts = typst.Fonts(include_system_fonts=True, include_embedded_fonts=True)
     ctx.progress(30, "fonts read")
     moment = request["date"]
@@ -41,6 +41,6 @@ def typeset(ctx: Context, request: dict[str, Any]) -> tuple[dict[str, Any], byte
         timestamp=datetime.fromisoformat(moment).replace(tzinfo=UTC) if moment else None,
     )
     if not isinstance(data, bytes):
-        raise TypeError("Typst gave no single PDF")
+        raise TypeError("Typst did not return a single PDF")
     result = {"pages": pages, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
     return result, data

@@ -1,1 +1,1 @@
-"""What `research_agent` is made of."""
+"""The parts of the ``research_agent`` type; see ``research_agent.py`` for the handler."""

@@ -13,7 +13,7 @@ from pgqueue_tasks.errors import InputRefused
 from .picking import pick, sentences_of
 from .ranking import nearest
 
-_MAX_TEXT = 40_000  # characters of a page, so that a step can remember them
+_MAX_TEXT = 40_000  # characters of a page, so that a step can store them
 _WORDS = 90  # of a passage
 _MAX_PASSAGES = 4_000
 
@@ -26,7 +26,7 @@ def read_plain(_ctx: Context, data: bytes) -> dict[str, str]:
 
 
 def read_page(_ctx: Context, data: bytes) -> dict[str, str]:
-    """Return the title and the text of a page, without what stands around it."""
+    """Return the title and the main text of a page."""
     trafilatura = import_module("trafilatura")
     found = trafilatura.bare_extraction(data, include_comments=False, with_metadata=True)
     text = _clean((found and found.text) or "")
@@ -54,7 +54,7 @@ def rank(
 def choose(
     _ctx: Context, question: str, passages: list[dict[str, Any]], sentences: int
 ) -> list[dict[str, Any]]:
-    """Return the sentences that say most, with the numbers of their sources."""
+    """Return the most significant sentences, with the numbers of their sources."""
     return pick(question, passages, sentences)
 
 

@@ -33,42 +33,42 @@ class ResearchPayload(Payload):
     model_config = ConfigDict(title="research_agent", json_schema_extra=_something_to_read)
 
     question: Annotated[str, StringConstraints(min_length=3, max_length=500)] = Field(
-        description="What is to be answered."
+        description="The question to answer."
     )
     urls: list[Url] = Field(
-        default_factory=list, max_length=10, description="Pages to read, of public hosts."
+        default_factory=list, max_length=10, description="Pages to read, on public hosts."
     )
     texts: list[Text] = Field(
         default_factory=list, max_length=20, description="Texts to read, after the pages."
     )
     sentences: Annotated[int, Field(ge=1, le=20)] = Field(
-        default=5, description="The most of an answer without a model."
+        default=5, description="The maximum number of sentences of an answer without a model."
     )
     provider: Literal["openai", "local"] | SkipJsonSchema[None] = Field(
         default=None,
-        description="Unless told, `openai` where the worker has an endpoint, else `local`.",
+        description="By default `openai` if the worker has an endpoint, else `local`.",
     )
     model: (
         Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,99}$")]
         | SkipJsonSchema[None]
-    ) = Field(default=None, description="Unless told, that of the worker.")
+    ) = Field(default=None, description="By default the worker's.")
     max_tokens: Annotated[int, Field(ge=1, le=16_384)] = Field(
-        default=1024, description="The most of an answer with a model."
+        default=1024, description="The maximum number of tokens of an answer with a model."
     )
 
     @model_validator(mode="after")
     def _some(self) -> ResearchPayload:
         if not self.urls and not self.texts:
-            raise ValueError("give urls or texts")
+            raise ValueError("pass urls or texts")
         return self
 
 
 class Source(BaseModel):
-    """What an answer may cite."""
+    """A source that the answer may cite."""
 
     model_config = ConfigDict(extra="forbid")
 
-    number: int = Field(description="That of [1] in the answer.")
+    number: int = Field(description="The number in the answer: 1 for [1].")
     title: str
     url: str | None
     cited: bool
@@ -84,7 +84,7 @@ class Unread(BaseModel):
 
 
 class ResearchResult(BaseModel):
-    """An answer, and where it is from."""
+    """An answer, and its sources."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -92,7 +92,7 @@ class ResearchResult(BaseModel):
     sources: list[Source]
     unread: list[Unread] = Field(description="Pages that could not be read.")
     provider: Literal["openai", "local"] = Field(
-        description="`local` picks sentences of the sources, and writes none of its own."
+        description="`local` picks sentences from the sources, and writes none of its own."
     )
     model: str
     usage: Usage | None

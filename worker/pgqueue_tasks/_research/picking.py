@@ -1,4 +1,4 @@
-"""Picks the sentences that say most, among those nearest to a question: LexRank, by sumy."""
+"""Picks the most significant of the sentences nearest to a question: LexRank, by sumy."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def sentences_of(text: str) -> list[str]:
 def pick(question: str, passages: list[dict[str, Any]], n: int) -> list[dict[str, Any]]:
     """Return up to ``n`` sentences with the numbers of their sources, in the order of those.
 
-    Sentences that share no word with the question are left out where enough do.
+    Sentences that share no word with the question are left out if enough others do.
     """
     candidates = _candidates(passages, n)
     near = nearest(question, [candidate["text"] for candidate in candidates], _MAX)
@@ -42,7 +42,7 @@ def pick(question: str, passages: list[dict[str, Any]], n: int) -> list[dict[str
 
 
 class _Words:
-    """Splits sentences for sumy, whose own way needs corpora that must be downloaded."""
+    """Splits sentences for sumy, whose own splitter needs corpora that must be downloaded."""
 
     @staticmethod
     def to_words(sentence: str) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ __all__ = ["nearest"]
 
 
 def nearest(question: str, texts: list[str], keep: int) -> list[tuple[int, float]]:
-    """Return the places and scores of up to ``keep`` texts, best first; none if no word matches."""
+    """Return the positions and scores of up to ``keep`` texts, best first; none without a match."""
     bm25s = import_module("bm25s")
     words = bm25s.tokenize(texts, stopwords="en", show_progress=False)
     asked = bm25s.tokenize([question], stopwords="en", show_progress=False)

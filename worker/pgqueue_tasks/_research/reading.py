@@ -1,4 +1,4 @@
-"""Reading a page: through the guarded client, at most a few redirects, each of them guarded."""
+"""Reads a page through the guarded client, with at most a few redirects, each of them guarded."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _MARKUP = {"text/html", "application/xhtml+xml"}
 
 
 async def read(ctx: Context, outbound: Outbound, url: str) -> dict[str, Any]:
-    """Return the title, the text and the address that it came from in the end.
+    """Return the title, the text and the final address of a page.
 
-    Raise InputRefused for what another attempt would not find either, EngineFailed for the rest.
+    Raise InputRefused if no attempt could read it, EngineFailed for other failures.
     """
     answer, at = await _fetched(outbound, url)
     if answer.status >= 500 or answer.status in (408, 425, 429):
@@ -33,7 +33,7 @@ async def read(ctx: Context, outbound: Outbound, url: str) -> dict[str, Any]:
     if kind not in _MARKUP and not kind.startswith("text/"):
         raise InputRefused(f"is {kind[:100] or 'of no type'}, not text")
     if answer.headers.get("content-encoding", "identity") != "identity":
-        raise InputRefused("is compressed, though it was asked not to be")
+        raise InputRefused("is compressed although it was asked not to be")
     found = await analysed(ctx, "read_page" if kind in _MARKUP else "read_plain", answer.body)
     if not found["text"]:
         raise InputRefused("there is no text on the page")

@@ -1,1 +1,1 @@
-"""What `text_gen` is made of."""
+"""The parts of the ``text_gen`` type; see ``text_gen.py`` for the handler."""

@@ -16,16 +16,16 @@ _MAX_TEXT = 60_000  # characters: 240 kB of a result that may have 256 KiB
 
 
 def write(ctx: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Write up to ``max_tokens`` words, and stream each piece as it is there."""
+    """Write up to ``max_tokens`` words, and stream each piece at once."""
     markovify = import_module("markovify")
     corpus = request["corpus"] or (
         resources.files("pgqueue_tasks._text").joinpath("corpus.txt").read_text("utf-8")
     )
     most, stops = request["max_tokens"], request["stop"]
-    # this process has one use, so the one generator of the library is ours to seed
+    # this process runs one call, so it may seed the library's only generator
     seed = request["seed"]
     random.seed(hashlib.sha256(request["prompt"].encode()).digest() if seed is None else seed)
-    # the library's own split takes quadratic time on a long word
+    # the library's own splitter takes quadratic time on a long word
     sentences = [re.split(r"\s+", part.strip()) for part in re.split(r"(?<=[.!?])\s|\n", corpus)]
     runs = [words for words in sentences if words != [""]]
     if not runs:

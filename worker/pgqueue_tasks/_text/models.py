@@ -22,26 +22,26 @@ class TextPayload(Payload):
     model_config = ConfigDict(title="text_gen")
 
     prompt: Annotated[str, StringConstraints(min_length=1, max_length=100_000)] = Field(
-        description="What is asked, or what is to be gone on with."
+        description="The question, or the text to continue."
     )
     system: Annotated[str, StringConstraints(max_length=20_000)] = Field(
-        default="", description="How the model is to answer; `local` has no use for it."
+        default="", description="How the model should answer; `local` ignores it."
     )
     provider: Provider | SkipJsonSchema[None] = Field(
         default=None,
-        description="Unless told, `openai` where the worker has an endpoint, else `local`.",
+        description="By default `openai` if the worker has an endpoint, else `local`.",
     )
     model: ModelName | SkipJsonSchema[None] = Field(
-        default=None, description="Unless told, that of the worker."
+        default=None, description="By default the worker's."
     )
     max_tokens: int = Field(
-        default=512, ge=1, le=16_384, description="The most to write; for `local`, in words."
+        default=512, ge=1, le=16_384, description="The maximum length; for `local`, in words."
     )
     temperature: Annotated[float, Field(ge=0, le=2)] | SkipJsonSchema[None] = Field(
-        default=None, description="Unless told, the endpoint's own; not for `local`."
+        default=None, description="By default the endpoint's; `local` ignores it."
     )
     stop: list[Annotated[str, StringConstraints(min_length=1, max_length=100)]] = Field(
-        default_factory=list, max_length=4, description="Where to stop, should the text come there."
+        default_factory=list, max_length=4, description="Texts at which the model stops."
     )
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] | SkipJsonSchema[None] = Field(
         default=None,
@@ -54,14 +54,17 @@ class TextPayload(Payload):
 
 
 class TextResult(BaseModel):
-    """A text, and who wrote it."""
+    """A text, and what wrote it."""
 
     model_config = ConfigDict(extra="forbid")
 
     text: str
     provider: Provider = Field(
-        description="`local` is a Markov chain: sentences that look like its corpus, no answers."
+        description="`local` is a Markov chain: it writes sentences that look like its corpus, "
+        "not answers."
     )
     model: str
-    finish_reason: str = Field(description="`stop`, or `length` at max_tokens, or the model's own.")
+    finish_reason: str = Field(
+        description="`stop`, `length` if it reached max_tokens, or the model's own reason."
+    )
     usage: Usage
