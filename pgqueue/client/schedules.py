@@ -74,15 +74,21 @@ class Schedules(Part):
 
     async def get(self, name: str | UUID) -> Schedule:
         """Return a schedule; ``NotFound`` if there is none."""
-        rows = await self._calls.rows("get_schedule", which=str(name))
+        rows = await self._calls.rows("schedule_state", which=str(name))
         if not rows:
             raise _unknown(name)
-        return Schedule(**rows[0])
+        return Schedule.model_validate_json(rows[0]["state"])
 
     async def find(self, *, limit: int = 100, after: Schedule | None = None) -> list[Schedule]:
         """Return schedules by name; ``after``: the last one of a page."""
-        rows = await self._calls.rows("find_schedules", most=limit, after=after and after.name)
-        return [Schedule(**row) for row in rows]
+        page = {
+            "after": after and after.name,
+            "most": min(limit, 1000),
+            "type": None,
+            "queue": None,
+        }
+        rows = await self._calls.rows("list_schedules", **page)
+        return [Schedule.model_validate_json(row["state"]) for row in rows]
 
     async def delete(self, name: str | UUID) -> None:
         """Delete a schedule; its tasks stay. ``NotFound`` if there is none."""

@@ -37,6 +37,13 @@ create table task (
     constraint task_payload_bounds check (pg_column_size(payload) <= 500 or payload_fits(payload))
 ) partition by range (id);
 
+-- A task as enqueue_many() takes it.
+create type task_input as (
+    type text, payload jsonb, queue text, priority smallint, run_at timestamptz, delay_s float8, max_attempts smallint,
+    timeout_s real, retry jsonb, expires_at timestamptz, expires_in_s float8, limit_key text, cost smallint,
+    fairness_key text, callback_url text, batch_id uuid, dedup_key text, depends_on jsonb, traceparent text
+);
+
 -- Leads from a batch to its tasks. Tasks without a batch pay nothing for it.
 create index task_batch on task (batch_id, id) where batch_id is not null;
 

@@ -24,18 +24,10 @@ create table schedule (
     missed_max smallint not null default 100,
     overlap text not null default 'allow',
 
-    -- what: arguments of enqueue_many
+    -- what
     type text,
     payload jsonb not null default '{}',
-    queue text,
-    priority smallint,
-    max_attempts smallint,
-    timeout_s real,
-    retry jsonb,
-    expires_in_s float8,
-    limit_key text,
-    cost smallint,
-    fairness_key text,
+    options jsonb not null default '{}',            -- the other fields of its tasks, by the names of task_input
 
     -- owner: the app whose code declares it, and since when it no longer does
     declared_by text,

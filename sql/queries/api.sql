@@ -33,7 +33,7 @@ select id::text, queue, type, status, etag, state from pgqueue_private.task_stat
 -- name: list_tasks
 select items, next_before::text, searched_until
 from pgqueue_private.list_tasks(
-    %(status)s, %(type)s, %(queue)s, %(from_at)s::timestamptz, %(to_at)s::timestamptz, %(before)s::uuid, %(most)s
+    %(filter)s::jsonb, %(from_at)s::timestamptz, %(to_at)s::timestamptz, %(before)s::uuid, %(most)s
 );
 
 -- name: task_changes

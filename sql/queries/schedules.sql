@@ -48,7 +48,7 @@ with page as (
     from pgqueue_private.schedule as s
     where
         s.user_id = 0 and s.name > coalesce(%(after)s::text, '')
-        and (%(type)s::text is null or s.type = %(type)s) and (%(queue)s::text is null or s.queue = %(queue)s)
+        and (%(type)s::text is null or s.type = %(type)s) and (%(queue)s::text is null or s.options ->> 'queue' = %(queue)s)
     order by s.user_id, s.name
     limit %(most)s
 )
@@ -78,16 +78,6 @@ select pgqueue.trigger_schedule(%(name)s)::text as task_id;
 
 -- name: backfill_schedule
 select pgqueue.backfill_schedule(%(name)s, %(from_at)s::timestamptz, %(to_at)s::timestamptz);
-
--- name: get_schedule
-select s.* from pgqueue.schedules as s where s.id = pgqueue_private.find_schedule(%(which)s);
-
--- name: find_schedules
-select s.*
-from pgqueue.schedules as s
-where s.user_id = 0 and s.name > coalesce(%(after)s::text, '')
-order by s.user_id, s.name
-limit least(%(most)s, 1000);
 
 -- name: find_schedule_slots
 select s.*

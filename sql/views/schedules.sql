@@ -16,15 +16,7 @@ select
     s.timezone,
     s.type,
     s.payload,
-    s.queue,
-    s.priority,
-    s.max_attempts,
-    s.timeout_s,
-    s.retry,
-    s.expires_in_s,
-    s.limit_key,
-    s.cost,
-    s.fairness_key,
+    s.options,
     s.enabled,
     s.starts_at,
     s.ends_at,
@@ -57,16 +49,9 @@ comment on column pgqueue.schedules.run_at is 'The one time when it is due; null
 comment on column pgqueue.schedules.timezone is 'The time zone of its cron expression, by its IANA name.';
 comment on column pgqueue.schedules.type is 'The type of the task that it enqueues.';
 comment on column pgqueue.schedules.payload is 'What the handler of the task gets.';
-comment on column pgqueue.schedules.queue is 'The task''s queue; null: the type''s own.';
-comment on column pgqueue.schedules.priority is 'The task''s priority, 0 (first) to 10 (last); null: 5.';
-comment on column pgqueue.schedules.max_attempts is 'How many attempts the task gets; null: as its type says.';
-comment on column pgqueue.schedules.timeout_s is 'How many seconds an attempt may take; null: as its type says.';
-comment on column pgqueue.schedules.retry is 'The task''s retry policy; null: as its type says.';
-comment on column pgqueue.schedules.expires_in_s is
-    'The task is cancelled if it has not started so many seconds after it was enqueued; null: never.';
-comment on column pgqueue.schedules.limit_key is 'The task''s limit_key; null: none.';
-comment on column pgqueue.schedules.cost is 'How much of each limit the task takes; null: 1.';
-comment on column pgqueue.schedules.fairness_key is 'With whom the task takes turns in a fair queue; null: its user.';
+comment on column pgqueue.schedules.options is
+    'The other options of the task by the names of enqueue()''s arguments, and expires_in_s: it is cancelled if it has '
+    'not started so many seconds after it was enqueued; null: as its type, its queue or pgqueue says.';
 comment on column pgqueue.schedules.enabled is 'Whether it enqueues anything; false: it is paused.';
 comment on column pgqueue.schedules.starts_at is 'It is not due before then; null: no such bound.';
 comment on column pgqueue.schedules.ends_at is 'It is not due after then; null: no such bound.';

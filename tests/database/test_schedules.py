@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from tests.database.queue import Queue
 from tests.database.schedules import Clock, fates, patch, run, schedule, slots, tick
@@ -231,7 +232,8 @@ def test_one_bad_row_does_not_stop_the_others(queue: Queue, clock: Clock) -> Non
     patch(queue, "elsewhere", cron="0 * * * *", type="t", timezone="Mars/Olympus")
     patch(queue, "bad", cron="0 * * * *", type="t")
     patch(queue, "good", cron="0 * * * *", type="t")
-    queue.value("update pgqueue_private.schedule set priority = 11 where name = 'bad' returning 1")
+    set_priority = "update pgqueue_private.schedule set options = %s where name = 'bad' returning 1"
+    queue.value(set_priority, Jsonb({"priority": 11}))
     run(queue)
     for name in ("impossible", "random", "elsewhere"):
         assert schedule(queue, name)["state"] == "invalid"
@@ -242,7 +244,7 @@ def test_one_bad_row_does_not_stop_the_others(queue: Queue, clock: Clock) -> Non
     assert "out of range" in schedule(queue, "bad")["error"]
     assert "out of range" in slots(queue, "bad")[0]["reason"]
     assert schedule(queue, "bad")["next_due_at"] == NOON + timedelta(hours=2)
-    queue.value("update pgqueue_private.schedule set priority = 5 where name = 'bad' returning 1")
+    queue.value(set_priority, Jsonb({"priority": 5}))
     clock.move(hours=1)
     assert run(queue) == 2
     assert schedule(queue, "bad")["error"] is None

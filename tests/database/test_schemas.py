@@ -23,7 +23,7 @@ schedules schedule_slots dead_letters dead_letter_policies operations webhooks w
 uploads workers maintenance notices days
 """
 PRIVATE = """
-task attempt task_event artifact checkpoint dependency task_type
+task task_input attempt task_event artifact checkpoint dependency task_type
 ready delayed running expiry blocker follow_later ready_seq lease_seq
 queue key_limit key_slowed keyed_queue limit_use guarded_queues
 dedup idempotency batch batch_delta schedule schedule_slot

@@ -15,7 +15,7 @@ from pgqueue.models.tasks.explanation import Explanation
 from pgqueue.models.tasks.status import StatusName
 from pgqueue.models.tasks.task import SubmittedTask, Task, TaskInput, TaskPage
 from pgqueue.models.tasks.task_change import TaskChange
-from pgqueue.models.values import PRIORITIES
+from pgqueue.models.values import PRIORITIES, encode
 from pgqueue_api.http.answers import Json, items
 from pgqueue_api.http.parameters import (
     Cursor,
@@ -141,12 +141,13 @@ async def list_tasks(
 
     A page never scans without bound: see `searched_until`.
     """
+    given = {"type": plain(type, "type"), "queue": plain(queue, "queue"), "status": status}
     row = await services.reads.row(
         "list_tasks",
         {
-            "type": plain(type, "type"),
-            "queue": plain(queue, "queue"),
-            "status": status,
+            "filter": encode(
+                {name: value for name, value in given.items() if value is not None}
+            ).decode(),
             "from_at": time_of(from_time, "from"),
             "to_at": time_of(to_time, "to"),
             "before": decode_id(cursor),

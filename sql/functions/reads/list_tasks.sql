@@ -1,10 +1,10 @@
 -- Finds a page of tasks, newest first, and never scans without bound: it searches for at most budget_ms and says how
 -- far back it got. Finds live tasks by their tokens and ended ones in the minutes that the roll-up names; where there
--- are too many tokens for that, it reads the facts backwards.
--- before: only ids below it; next_before: where to continue, null when everything is searched; searched_until: every
--- match that was created since then, and below `before`, has been returned.
+-- are too many tokens for that, or the filter asks for what tokens do not know, it reads the facts backwards.
+-- filter: as search_facts() takes it; before: only ids below it; next_before: where to continue, null when everything is
+-- searched; searched_until: every match that was created since then, and below `before`, has been returned.
 create or replace function pgqueue_private.list_tasks(
-    status text, type text, queue text, from_at timestamptz, to_at timestamptz, before uuid, page int,
+    filter jsonb, from_at timestamptz, to_at timestamptz, before uuid, page int,
     budget_ms int default 500, max_bytes int default 4194304,
     out items text[], out next_before uuid, out searched_until text
 )
@@ -13,6 +13,10 @@ set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
 as $$
 #variable_conflict use_variable
 declare
+    status constant text := filter ->> 'status';
+    type constant text := filter ->> 'type';
+    queue constant text := filter ->> 'queue';
+    indexed constant boolean := filter <> '{}' and filter - '{status, type, queue}'::text[] = '{}';
     deadline constant timestamptz := clock_timestamp() + budget_ms * interval '1 millisecond';
     low constant uuid := first_id_at(greatest(from_at, 'epoch'));
     high constant uuid := least(before, first_id_at(greatest('epoch', least(to_at, clock() + interval '1 day'))));
@@ -30,12 +34,12 @@ declare
     minute_low uuid;
     part record;
 begin
-    if status is null or outcomes = '{}' then
+    if indexed and (status is null or outcomes = '{}') then
         live := live_tasks(status, type, queue, low, high, page + 1);
     end if;
 
-    if live is null or (status is null and type is null and queue is null) then
-        select * into part from search_facts(status, type, queue, low, high, page + 1, deadline);
+    if live is null or not indexed then
+        select * into part from search_facts(filter, low, high, page + 1, deadline);
         hits := part.hits;
         reached := part.reached;
     elsif outcomes <> '{}' then
@@ -54,7 +58,7 @@ begin
             minute := ended_minute_before(minute, outcomes, type, queue, oldest);
             minute_low := least(high, greatest(low, first_id_at(minute)));
             select * into part from search_facts(
-                status, type, queue, minute_low, least(high, first_id_at(minute + interval '1 minute')),
+                filter, minute_low, least(high, first_id_at(minute + interval '1 minute')),
                 page + 1 - cardinality(hits), deadline
             );
             hits := hits || part.hits;

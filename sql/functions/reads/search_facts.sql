@@ -1,8 +1,8 @@
 -- Reads the facts from high down to low for matches, until it has found a page of them or the deadline passes, and
 -- returns how far it got: every match at or above reached is among the hits.
+-- filter: any or none of type, queue and status.
 create or replace function pgqueue_private.search_facts(
-    status text, type text, queue text, low uuid, high uuid, page int, deadline timestamptz,
-    out hits uuid[], out reached uuid
+    filter jsonb, low uuid, high uuid, page int, deadline timestamptz, out hits uuid[], out reached uuid
 )
 language plpgsql stable
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -23,11 +23,11 @@ begin
             select t.id
             from unnest(looked) as one (id)
             cross join lateral (select * from task as f where f.id = one.id limit 1) as t
-            where (type is null or t.type = search_facts.type)
-                and (queue is null or t.queue = search_facts.queue)
+            where (not filter ? 'type' or t.type = filter ->> 'type')
+                and (not filter ? 'queue' or t.queue = filter ->> 'queue')
                 and (
-                    status is null
-                    or (select s.status from tasks as s where s.id = t.id limit 1) = search_facts.status
+                    not filter ? 'status'
+                    or (select s.status from tasks as s where s.id = t.id limit 1) = filter ->> 'status'
                 )
             order by t.id desc
             limit page - cardinality(hits)

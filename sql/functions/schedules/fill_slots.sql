@@ -23,11 +23,9 @@ begin
             array_agg(s.id order by d.n) as ids,
             array_agg(d.due_at order by d.n) as due,
             array_agg(coalesce(d.kind, 'due') order by d.n) as kinds,
-            jsonb_agg(jsonb_build_object(
-                'type', s.type, 'payload', s.payload, 'queue', s.queue, 'priority', s.priority, 'run_at', d.due_at,
-                'max_attempts', s.max_attempts, 'timeout_s', s.timeout_s, 'retry', s.retry, 'expires_in_s', s.expires_in_s,
-                'limit_key', s.limit_key, 'cost', s.cost, 'fairness_key', s.fairness_key
-            ) order by d.n) as tasks
+            jsonb_agg(
+                s.options || jsonb_build_object('type', s.type, 'payload', s.payload, 'run_at', d.due_at) order by d.n
+            ) as tasks
         from rows from (
             jsonb_to_recordset(decided) as (id uuid, due_at timestamptz, kind text, fate text)
         ) with ordinality as d (id, due_at, kind, fate, n)

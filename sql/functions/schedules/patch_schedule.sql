@@ -1,8 +1,7 @@
 -- Changes a schedule, creates it if there is none of this name, and returns the new version of its settings.
 -- settings has cron or run_at, timezone, starts_at, ends_at, jitter_s, enabled, missed, missed_max, overlap, and of
--- the task type, payload, queue, priority, max_attempts, timeout_s, retry, expires_in_s, limit_key, cost,
--- fairness_key: a value replaces the old one, null restores the default, and a setting that is left out stays. A call
--- that changes nothing does not change the version.
+-- the task type, payload and the options that schedule_options() knows: a value replaces the old one, null restores the
+-- default, and a setting that is left out stays. A call that changes nothing does not change the version.
 -- With versions, changes the schedule only at one of these (0: it does not exist yet); otherwise changes nothing and
 -- returns null. The next scheduler that looks reads the cron expression, within a second: until then next_due_at is
 -- null, and error shows what it cannot read. What was due when it is changed is due afterwards if the new settings
@@ -28,9 +27,8 @@ begin
     end if;
     select key into unknown from jsonb_object_keys(settings) as key where key not in (
         'cron', 'run_at', 'timezone', 'starts_at', 'ends_at', 'jitter_s', 'enabled', 'missed', 'missed_max', 'overlap',
-        'type', 'payload', 'queue', 'priority', 'max_attempts', 'timeout_s', 'retry', 'expires_in_s', 'limit_key', 'cost',
-        'fairness_key'
-    ) limit 1;
+        'type', 'payload'
+    ) and not schedule_options('{}') ? key limit 1;
     if found then
         raise exception 'a schedule has no setting %', to_json(unknown) using errcode = 'PQ004', hint = 'see docs/schedules.md';
     end if;
@@ -57,6 +55,7 @@ begin
     end if;
 
     new := jsonb_populate_record(old, settings);
+    new.options := schedule_options(old.options || settings);
     new.timezone := coalesce(new.timezone, 'UTC');
     new.jitter_s := coalesce(new.jitter_s, 0);
     new.enabled := coalesce(new.enabled, true);
@@ -69,7 +68,7 @@ begin
         new.undeclared_at := null;
     end if;
 
-    wrong := case
+    wrong := coalesce(case
         when new.type is null or length(new.type) not between 1 and 100 then 'type names the handler, in 1 to 100 characters'
         when num_nonnulls(new.cron, new.run_at) <> 1 then 'give either cron or run_at'
         when length(new.cron) > 100 or new.cron !~ '^[!-~]+( [!-~]+){4}$'
@@ -86,21 +85,11 @@ begin
         when new.missed_max not between 1 and 1000 then 'missed_max is 1 to 1000'
         when new.overlap not in ('allow', 'skip', 'cancel_previous', 'queue_one')
             then 'overlap is allow, skip, cancel_previous or queue_one'
-        when length(new.queue) not between 1 and 100 then 'the name of a queue is 1 to 100 characters long'
-        when new.priority not between 0 and 10 then 'priority is 0 (first) to 10 (last)'
-        when new.max_attempts not between 1 and 1000 then 'max_attempts is 1 to 1000'
-        when new.timeout_s <= 0 or new.timeout_s > 1e9 then 'timeout_s is more than 0 and at most 1e9'
-        when new.expires_in_s < 0 or new.expires_in_s > 1e9 then 'expires_in_s is 0 to 1e9'
-        when length(new.limit_key) not between 1 and 255 or length(new.fairness_key) not between 1 and 255
-            then 'a limit_key and a fairness_key are 1 to 255 characters long'
-        when new.cost < 1 then 'cost is at least 1'
-        when not coalesce(retry_fits(nullif(new.retry, 'null')), true)
-            then 'retry is a policy such as {"kind": "exponential", "base_s": 1, "cap_s": 3600, "jitter": "equal"}'
-    end;
+        when (new.options ->> 'expires_in_s')::float8 not between 0 and 1e9 then 'expires_in_s is 0 to 1e9'
+    end, try_task(new.options || jsonb_build_object('type', new.type, 'payload', new.payload), new.user_id));
     if wrong is not null then
         raise exception 'the settings of the schedule are not valid' using errcode = 'PQ004', hint = wrong;
     end if;
-    new.retry := nullif(new.retry, 'null');
     if new = old and old.version > 0 then
         return old.version;
     end if;
@@ -135,9 +124,7 @@ begin
     update schedule as s
     set version = new.version, cron = new.cron, run_at = new.run_at, timezone = new.timezone, starts_at = new.starts_at,
         ends_at = new.ends_at, jitter_s = new.jitter_s, enabled = new.enabled, missed = new.missed,
-        missed_max = new.missed_max, overlap = new.overlap, type = new.type, payload = new.payload, queue = new.queue,
-        priority = new.priority, max_attempts = new.max_attempts, timeout_s = new.timeout_s, retry = new.retry,
-        expires_in_s = new.expires_in_s, limit_key = new.limit_key, cost = new.cost, fairness_key = new.fairness_key,
+        missed_max = new.missed_max, overlap = new.overlap, type = new.type, payload = new.payload, options = new.options,
         declared_by = new.declared_by, undeclared_at = new.undeclared_at,
         after_at = new.after_at, next_due_at = new.next_due_at, look_at = new.look_at, waiting_at = new.waiting_at,
         error = new.error

@@ -1,7 +1,7 @@
 -- Stores tasks, all or none, in the caller's transaction, and returns their ids in the order given.
--- Each element: type, and optionally payload, queue, priority, run_at or delay_s, max_attempts, timeout_s,
--- traceparent, retry, expires_at or expires_in_s, dedup_key (stored but not checked), limit_key, cost, fairness_key,
--- batch_id, callback_url, depends_on (see tie_tasks()). A task in a batch raises PQ003 unless its batch is open.
+-- Each element is a task_input: it needs a type; run_at or delay_s and expires_at or expires_in_s are given, not both;
+-- dedup_key is stored but not checked; for depends_on see tie_tasks(). A task in a batch raises PQ003 unless its batch
+-- is open. A value out of range raises PQ004.
 -- Values that are not given come from the type as its workers published it, and max_attempts then from the queue.
 -- Tasks with a limit_key wait as blocked, where claims do not see them, if their key has no room. Does not ring the
 -- doorbell: see ring().
@@ -17,7 +17,7 @@ declare
     owner constant bigint := user_id;
     bits constant bigint := id_bits(now);
     first_place constant bigint := nextval('pgqueue_private.ready_seq');  -- the sequence steps by a hundred thousand
-    impossible boolean;
+    wrong text[];                                   -- the first value that is out of range: task, name, range
     later boolean;
     keyed boolean;
     expires boolean;
@@ -38,8 +38,8 @@ begin
             expires_at, retry, dedup_key, limit_key, cost, fairness_key, batch_id, callback_url
         )
         select
-            new_id(bits, i.n), now, i.run_at, owner,
-            case when i.run_at > now or i.depends_on <> '[]' then null else first_place + i.n - 1 end,
+            new_id(bits, i.ordinality), now, i.starts_at, owner,
+            case when i.starts_at > now or i.depends_on <> '[]' then null else first_place + i.ordinality - 1 end,
             i.timeout_s,
             coalesce(i.priority, 5::smallint),
             coalesce(
@@ -57,18 +57,8 @@ begin
             coalesce(i.expires_at, now + i.expires_in_s * interval '1 second'),
             i.retry, i.dedup_key, i.limit_key, i.cost, i.fairness_key, i.batch_id, i.callback_url
         from (
-            select *, coalesce(given.starts_at, now + given.delay_s * interval '1 second') as run_at
-            from rows from (
-                jsonb_to_recordset(tasks) as (
-                    type text, payload jsonb, queue text, priority smallint, run_at timestamptz, delay_s float8,
-                    max_attempts smallint, timeout_s real, traceparent text, expires_at timestamptz,
-                    expires_in_s float8, retry jsonb, dedup_key text, limit_key text, cost smallint, fairness_key text,
-                    batch_id uuid, callback_url text, depends_on jsonb
-                )
-            ) with ordinality as given (
-                type, payload, queue, priority, starts_at, delay_s, max_attempts, timeout_s, traceparent, expires_at,
-                expires_in_s, retry, dedup_key, limit_key, cost, fairness_key, batch_id, callback_url, depends_on, n
-            )
+            select *, coalesce(given.run_at, now + given.delay_s * interval '1 second') as starts_at
+            from rows from (jsonb_populate_recordset(null::task_input, tasks)) with ordinality as given
         ) as i
         left join (
             -- Always true, but the planner expects few rows: so it hashes the types, not the tasks.
@@ -98,29 +88,34 @@ begin
         coalesce(array_agg(distinct queue) filter (where seq is not null and limit_key is null), '{}'),
         -- Checked here and not in constraints: every insert reads those from the catalogue again.
         -- NaN and infinite seconds compare as more than any number.
-        bool_or(
-            priority not between 0 and 10
-            or max_attempts not between 1 and 1000
-            or length(queue) not between 1 and 100
-            or length(type) not between 1 and 100
-            or length(fairness_key) not between 1 and 255
-            or timeout_s <= 0 or timeout_s > 1e9
-            or (retry is not null and not retry_fits(retry))
-            or run_at < 'epoch' or run_at >= '9999-01-01 00:00Z'
-            or expires_at < 'epoch' or expires_at >= '9999-01-01 00:00Z'
-            or length(limit_key) not between 1 and 255
-            or cost < 1
-            or (callback_url is not null and not url_fits(callback_url))
-        ),
+        min(case
+            when length(type) not between 1 and 100 then array[id::text, 'type', '1 to 100 characters']
+            when length(queue) not between 1 and 100 then array[id::text, 'queue', '1 to 100 characters']
+            when priority not between 0 and 10 then array[id::text, 'priority', '0 (first) to 10 (last)']
+            when max_attempts not between 1 and 1000 then array[id::text, 'max_attempts', '1 to 1000']
+            when timeout_s <= 0 or timeout_s > 1e9 then array[id::text, 'timeout_s', 'more than 0 and at most 1e9']
+            when run_at < 'epoch' or run_at >= '9999-01-01 00:00Z' then array[id::text, 'run_at', 'in the years 1970 to 9998']
+            when expires_at < 'epoch' or expires_at >= '9999-01-01 00:00Z'
+                then array[id::text, 'expires_at', 'in the years 1970 to 9998']
+            when retry is not null and not retry_fits(retry)
+                then array[id::text, 'retry', 'a policy such as {"kind": "exponential", "base_s": 1}']
+            when length(limit_key) not between 1 and 255 then array[id::text, 'limit_key', '1 to 255 characters']
+            when cost < 1 then array[id::text, 'cost', '1 or more']
+            when length(fairness_key) not between 1 and 255 then array[id::text, 'fairness_key', '1 to 255 characters']
+            when callback_url is not null and not url_fits(callback_url)
+                then array[id::text, 'callback_url', 'of http or https, in plain ASCII']
+        end),
         count(seq) < count(*),
         count(limit_key) > 0,
         count(expires_at) > 0,
         count(batch_id) > 0
-    into ids, created_at, queues, impossible, later, keyed, expires, joins
+    into ids, created_at, queues, wrong, later, keyed, expires, joins
     from fact;
 
-    if impossible then
-        perform refuse_tasks(tasks);
+    if wrong is not null then
+        raise exception '% of task % is out of range: %', wrong[2], array_position(ids, wrong[1]::uuid) - 1, (
+            select to_json(left(to_jsonb(t) ->> wrong[2], 60)) from task as t where t.id = wrong[1]::uuid
+        ) using errcode = 'PQ004', hint = wrong[2] || ' is ' || wrong[3];
     end if;
 
     -- What few tasks have gets statements of its own: in the one above it would cost each call the time of many tasks.

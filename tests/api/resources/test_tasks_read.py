@@ -139,7 +139,8 @@ async def test_a_search_for_the_rare_is_bounded_and_goes_on_where_it_stopped(wor
     before, rounds, found = None, 0, []
     while rounds == 0 or before is not None:
         page = worker.rows(
-            "select * from pgqueue_private.list_tasks(null, 'rare', null, null, null, %s, 50, 0)",
+            """select *
+               from pgqueue_private.list_tasks('{"type": "rare"}', null, null, %s, 50, 0)""",
             before,
         )[0]
         assert before is None or page["next_before"] is None or page["next_before"] < before
