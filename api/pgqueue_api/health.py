@@ -31,7 +31,7 @@ class Ready(TypedDict):
 async def healthz() -> Json[Any]:
     """Check that this process is alive.
 
-    It asks nobody else.
+    It depends on nothing else.
     """
     return Json(b'{"status":"alive"}')
 

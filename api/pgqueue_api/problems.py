@@ -136,9 +136,9 @@ class Overloaded(DatabaseUnavailable):
 _EXPLAINED: dict[type[PgQueueError], str] = {
     NotFound: "The thing or the path does not exist. Tasks are kept until their retention is over.",
     TaskPruned: "The task, if it ever existed, is from a day that has been pruned.",
-    Invalid: "The request is not valid: `errors` points at each place.",
+    Invalid: "The request is not valid: `errors` points at each fault.",
     InvalidJson: "The body is not JSON, or it holds something that PostgreSQL cannot store.",
-    InvalidBody: "The file did not arrive whole, or is not what its `Content-Type` says.",
+    InvalidBody: "The file is incomplete, or is not what its `Content-Type` says.",
     PayloadError: "The payload does not fit the schema that the type's workers published.",
     UnknownType: "No worker has published the type: start one that has it, or check the spelling.",
     UsageError: "PostgreSQL refused a value: `detail` says which bound it exceeds.",
@@ -148,20 +148,20 @@ _EXPLAINED: dict[type[PgQueueError], str] = {
     VersionNeeded: "Send `If-Match` with the ETag that you read, so that no change is lost.",
     Duplicate: "Another task has the `dedup_key`: `task_id` is its id.",
     Stale: "It was changed since you read it: read it again, then decide again.",
-    TooLarge: "A task has at most 256 KiB, many have 4 MiB: upload a file and send its id instead.",
+    TooLarge: "A task may have 256 KiB, a bulk request 4 MiB: upload a file, and send its id.",
     UnsupportedMedia: "Send `Content-Type: application/json`.",
     DatabaseUnavailable: "PostgreSQL cannot be reached: try again after `Retry-After`.",
     DatabaseFull: "PostgreSQL's disk is full: try again after `Retry-After`.",
     AnswerLost: "The connection broke, and the change may have been made. With an "
     "`Idempotency-Key` you can safely ask again.",
     DatabaseBusy: "PostgreSQL did not answer in time: try again after `Retry-After`.",
-    Overloaded: "More requests wait than can be answered in time: try again after `Retry-After`.",
+    Overloaded: "Too many requests wait to be answered in time: try again after `Retry-After`.",
     SchemaMismatch: "The schema of the database has another version: run `pgqueue migrate`.",
 }
 _OF_HTTP = {
     "bad_request": (400, "The request is not valid HTTP."),
-    "head_late": (408, "The head of the request did not arrive in time."),
-    "head_too_large": (431, "The first line and the headers may have 64 KiB."),
+    "head_late": (408, "The head of the request did not arrive in time: send it faster."),
+    "head_too_large": (431, "The first line and the headers together may have 64 KiB."),
     "method_not_allowed": (405, "The path has other methods: see `Allow`."),
     "internal": (500, "A bug in pgqueue: the log of the API says what happened."),
 }

@@ -1,4 +1,4 @@
-"""Webhooks: who is told of what, and what was sent."""
+"""Webhooks: subscriptions to events, and their deliveries."""
 
 from __future__ import annotations
 

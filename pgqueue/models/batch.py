@@ -35,7 +35,7 @@ _Callback = Annotated[
 
 
 class BatchStatus(StrEnum):
-    """Where a batch is."""
+    """The status of a batch."""
 
     OPEN = "open"
     RUNNING = "running"
@@ -69,7 +69,7 @@ class BatchInput(Input):
         description="Whether more tasks will be added; by default only if there are no `tasks`.",
     )
     metadata: dict[str, Any] = Field(
-        default_factory=dict, description="Anything; it is kept with the batch."
+        default_factory=dict, description="Any object; it is stored with the batch."
     )
     parent_id: Uuid | None = Field(
         default=None, description="An open batch that this one belongs to."
@@ -78,7 +78,8 @@ class BatchInput(Input):
     on_failure: _Callback = None
     on_complete: _Callback = None
     callback_url: Url | None = Field(
-        default=None, description="Told by a signed POST when it ends: see docs/webhooks.md."
+        default=None,
+        description="A URL that gets a signed POST when it ends: see docs/webhooks.md.",
     )
 
 
@@ -114,7 +115,7 @@ class Batch(Record):
     batches_ended: Count
     batches_failed: Count = Field(description="How many of these ended without completing.")
     percent: Annotated[float, Field(ge=0, le=100)] = Field(
-        description="How much of its tasks and batches has ended."
+        description="The share of its tasks and batches that have ended."
     )
     success_task_id: Uuid | None = Field(description="The task that `on_success` enqueued.")
     failure_task_id: Uuid | None
@@ -141,7 +142,7 @@ class BatchTasks(Page):
 
 
 class BatchTaskIds(Record):
-    """The ids of the tasks, in the order given."""
+    """The ids of the tasks, in the order of the request."""
 
     ids: list[Uuid]
 

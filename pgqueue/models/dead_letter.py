@@ -116,7 +116,7 @@ class DeadLetterPolicy(Input):
     @model_validator(mode="after")
     def _not_empty(self) -> Self:
         if not self.model_fields_set:
-            raise ValueError("give retention_s, growth_limit or alert_type")
+            raise ValueError("pass retention_s, growth_limit or alert_type")
         return self
 
 
@@ -124,7 +124,7 @@ class PolicyOfQueue(Record):
     """The policy of a queue."""
 
     queue: str = Field(
-        description="`*`: the policy of all queues that have no row, or null in theirs."
+        description="`*`: the policy of all queues that have none, or null in theirs."
     )
     retention_s: float | None
     growth_limit: int | None

@@ -11,7 +11,7 @@ __all__ = ["Notice", "NoticePage"]
 
 
 class Notice(Record):
-    """Something that people should know of, such as growing dead letters."""
+    """Something that people should know about, such as growing dead letters."""
 
     id: int
     at: datetime

@@ -27,7 +27,7 @@ OperationKind: TypeAlias = Literal["redrive", "cancel", "delete", "retry"]
 
 
 class OperationState(StrEnum):
-    """Where an operation is."""
+    """The state of an operation."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -47,7 +47,7 @@ def _left_out() -> Any:
 
 
 class OperationFilter(Input):
-    """Which tasks: those that match every given condition."""
+    """The tasks that match every given condition."""
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 
@@ -70,12 +70,13 @@ class OperationFilter(Input):
         default_factory=_left_out
     )
     all: Literal[True] = Field(
-        default_factory=_left_out, description="Everything there is. It stands alone."
+        default_factory=_left_out,
+        description="Select everything. No other condition is allowed with it.",
     )
     batch_id: Uuid = Field(
         default_factory=_left_out,
-        description="The tasks of this batch and of the batches in it. It stands alone, with "
-        "`cancel` and `retry`.",
+        description="The tasks of this batch and of the batches in it; only for `cancel` and "
+        "`retry`, without other conditions.",
     )
 
     def as_json(self) -> str:
@@ -104,7 +105,7 @@ class NewOperation(Input):
         default=100, ge=0.1, le=2000, description="How many tasks a second, at most."
     )
     dry_run: bool = Field(
-        default=False, description="Store nothing; say how many tasks match, and show some."
+        default=False, description="Store nothing; return how many tasks match, and some of them."
     )
     reason: Annotated[str, Field(max_length=1000)] | None = Field(
         default=None, description="Why. It is kept with the operation."
@@ -114,7 +115,7 @@ class NewOperation(Input):
     @classmethod
     def _not_empty(cls, filter: OperationFilter) -> OperationFilter:
         if not filter.model_fields_set:
-            raise ValueError('give a condition; {"all": true} matches everything')
+            raise ValueError('pass a condition; {"all": true} matches everything')
         return filter
 
 
@@ -130,7 +131,7 @@ class Operation(Record):
     matched_exact: bool = Field(description="false: `matched` is an estimate.")
     done: Count
     skipped: Count = Field(
-        description="How many were left alone: another caller was at them, or they had ended."
+        description="How many were skipped: another caller was working on them, or they had ended."
     )
     requested_by: str
     reason: str | None

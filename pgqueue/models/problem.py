@@ -13,10 +13,12 @@ __all__ = ["Place", "Problem"]
 
 
 class Place(TypedDict):
-    """A place that is wrong."""
+    """An error at one place of the request."""
 
     pointer: NotRequired[Annotated[str, Field(description="A JSON pointer into the body.")]]
-    parameter: NotRequired[Annotated[str, Field(description="Or the name of a parameter.")]]
+    parameter: NotRequired[
+        Annotated[str, Field(description="The name of a parameter, instead of a pointer.")]
+    ]
     message: str
 
 
@@ -38,13 +40,13 @@ class Place(TypedDict):
 class Problem(TypedDict):
     """An error (RFC 9457)."""
 
-    type: Annotated[str, Field(description="Where the problem is explained.")]
+    type: Annotated[str, Field(description="A link to the explanation of the problem.")]
     title: str
     status: int
     code: Annotated[str, Field(description="What went wrong, for programs. Codes never change.")]
     detail: Annotated[str, Field(description="What went wrong, for people.")]
     hint: NotRequired[Annotated[str, Field(description="What to do about it.")]]
     task_id: NotRequired[
-        Annotated[str, Field(description="The other task, where that is the problem.")]
+        Annotated[str, Field(description="The id of the other task, if that is the problem.")]
     ]
     errors: NotRequired[list[Place]]

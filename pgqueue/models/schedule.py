@@ -56,7 +56,7 @@ _Name = Annotated[
     str,
     Field(
         pattern=SCHEDULE_NAME,
-        description="Its name, which may stand for its id in paths.",
+        description="Its name, which you can use instead of its id in paths.",
         json_schema_extra={"not": {"const": "preview"}},
     ),
 ]
@@ -67,24 +67,30 @@ class ScheduleChange(TaskOptions):
 
     model_config = examples({"cron": "0 10 * * *"}, {"enabled": False})
 
-    type: TypeName = Field(default_factory=str, description="Which handler runs its tasks.")
+    type: TypeName = Field(
+        default_factory=str, description="The type of its tasks, which names their handler."
+    )
     cron: Annotated[str, Field(max_length=100)] | None = Field(
         default=None,
-        description="Minute, hour, day of month, month, day of week: `30 9 * * 1-5`; or give "
-        "`run_at`.",
+        description="Minute, hour, day of month, month, day of week, such as `30 9 * * 1-5`; or "
+        "use `run_at`.",
     )
     run_at: AwareDatetime | None = Field(
-        default=None, description="Once, at this time (RFC 3339); instead of `cron`."
+        default=None, description="A single time (RFC 3339), instead of `cron`."
     )
     timezone: Annotated[str, Field(max_length=100)] | None = Field(
         default=None, description="The IANA zone whose clock `cron` is read by; null: UTC."
     )
-    starts_at: AwareDatetime | None = Field(default=None, description="Nothing is due before.")
-    ends_at: AwareDatetime | None = Field(default=None, description="Nothing is due after.")
+    starts_at: AwareDatetime | None = Field(
+        default=None, description="Nothing is due before this time."
+    )
+    ends_at: AwareDatetime | None = Field(
+        default=None, description="Nothing is due after this time."
+    )
     jitter_s: Annotated[float, Field(ge=0, le=86_400)] | None = Field(
         default=None,
-        description="Delay each time by up to so many seconds, always the same for one time; "
-        "null: 0.",
+        description="Delay each due time by up to this many seconds, always by the same amount "
+        "for the same time; null: 0.",
     )
     enabled: bool | None = Field(default=None, description="false: paused; null: true.")
     missed: Missed | None = Field(
@@ -96,7 +102,8 @@ class ScheduleChange(TaskOptions):
     )
     overlap: Overlap | None = Field(
         default=None,
-        description="What happens when a task of it has not ended by the next time; null: `allow`.",
+        description="What happens if a task of the schedule has not ended by the next due time; "
+        "null: `allow`.",
     )
 
 
@@ -105,11 +112,11 @@ class ScheduleSettings(ScheduleChange):
 
     model_config = examples(_EXAMPLE)
 
-    type: TypeName = Field(description="Which handler runs its tasks.")
+    type: TypeName = Field(description="The type of its tasks, which names their handler.")
 
 
 class ScheduleInput(ScheduleSettings):
-    """A schedule to create: when, by `cron` or `run_at`, and what."""
+    """A schedule to create: when to enqueue (`cron` or `run_at`), and what."""
 
     model_config = examples({"name": "workdays", **_EXAMPLE})
 
@@ -136,8 +143,8 @@ class Backfill(Input):
 
     model_config = examples({"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"})
 
-    from_: AwareDatetime = Field(alias="from", description="The first time that counts.")
-    to: AwareDatetime = Field(description="The end, which does not count.")
+    from_: AwareDatetime = Field(alias="from", description="The start of the range, included.")
+    to: AwareDatetime = Field(description="The end of the range, not included.")
 
 
 class DueTime(Record):
@@ -201,7 +208,7 @@ class SchedulePage(Page):
 
 
 class Slot(Record):
-    """What became of a due time of a schedule."""
+    """The outcome of a due time of a schedule."""
 
     due_at: datetime = Field(description="When it was due.")
     kind: Literal["due", "backfill", "trigger"]

@@ -15,7 +15,7 @@ FILE_NAME = "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 
 
 class Upload(Record):
-    """A file that a client sent in."""
+    """A file that a client uploaded."""
 
     id: Uuid = Field(description="How payloads name the file.")
     name: str | None

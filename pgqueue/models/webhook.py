@@ -1,4 +1,4 @@
-"""Webhooks: who is told of what, and what was sent."""
+"""Webhooks: subscriptions to events, and their deliveries."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _Events = Annotated[
     Field(
         min_length=1,
         max_length=20,
-        description="Which events are sent; by default the three of tasks.",
+        description="The events to send; by default the three of tasks.",
     ),
 ]
 _Names = Annotated[list[Name], Field(min_length=1, max_length=100)]
@@ -61,13 +61,13 @@ _Queues = Annotated[
 ]
 _Types = Annotated[
     _Names | None,
-    Field(description="Send only events of tasks of these types; null: of everything."),
+    Field(description="Send only events of tasks of these types; null: all events."),
 ]
 _Description = Annotated[str, Field(max_length=1000)]
 
 
 class WebhookSettings(Input):
-    """Settings of a webhook to change. What is left out stays."""
+    """Settings of a webhook to change. What you leave out stays."""
 
     model_config = examples({"queues": ["email"], "enabled": True})
 
@@ -88,7 +88,7 @@ class NewWebhook(WebhookSettings):
 
 
 class Webhook(Record):
-    """Who is told of what. Its secrets are read apart."""
+    """A subscription to events. Its secrets are read separately."""
 
     model_config = examples(
         {
@@ -161,7 +161,7 @@ class WebhookDelivery(Record):
     webhook_id: Uuid | None = Field(description="null: it goes to a `callback_url`.")
     event: str
     subject_id: Uuid | None = Field(description="The task or batch that the event is about.")
-    url: str = Field(description="Where it was to go when it was stored.")
+    url: str = Field(description="The URL when the event was stored.")
     status: DeliveryStatus
     attempts: Count
     response_status: int | None

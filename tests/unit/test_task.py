@@ -83,14 +83,14 @@ def test_an_expiry_is_a_time_with_a_zone_or_a_duration() -> None:
     at = datetime(2030, 1, 1, tzinfo=UTC)
     assert NewTask("t", expires_at=at).as_row()["expires_at"] == "2030-01-01T00:00:00+00:00"
     assert NewTask("t", expires_in=timedelta(minutes=1)).as_row()["expires_in_s"] == 60
-    with pytest.raises(UsageError, match="expires_at and expires_in are both given"):
+    with pytest.raises(UsageError, match="expires_at and expires_in are both set"):
         NewTask("t", expires_at=at, expires_in=1).as_row()
     with pytest.raises(UsageError, match="has no time zone"):
         NewTask("t", expires_at=at.replace(tzinfo=None)).as_row()
 
 
 def test_a_time_and_a_delay_exclude_each_other() -> None:
-    with pytest.raises(UsageError, match="both given"):
+    with pytest.raises(UsageError, match="both set"):
         NewTask("t", run_at=datetime.now(UTC), delay=5).as_row()
 
 

@@ -59,7 +59,9 @@ IfMatch = Annotated[
 
 Traceparent = Annotated[
     str | None,
-    HeaderParameter(name="traceparent", description="W3C trace context. It travels with the task."),
+    HeaderParameter(
+        name="traceparent", description="The W3C trace context, which travels with the task."
+    ),
 ]
 
 

@@ -343,7 +343,7 @@ def _now() -> float:
 
 
 async def hinted_within(seconds: float, hinted: asyncio.Event, gather_s: float) -> None:
-    """Wait for a hint, then a moment for more of them, but no longer than so many seconds."""
+    """Wait for a hint, then a moment for more of them, but no longer than ``seconds``."""
     try:
         async with asyncio.timeout(seconds):
             await hinted.wait()

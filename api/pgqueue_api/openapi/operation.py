@@ -47,7 +47,7 @@ class Events(Answer):
     """Server-sent events: their names, and the models that their data may be."""
 
     status: int = 200
-    description: str = "Server-sent events, each as the schema says."
+    description: str = "Server-sent events."
     media_type: str = "text/event-stream"
     names: tuple[str, ...] = ()
     carry: tuple[Any, ...] = ()

@@ -25,7 +25,7 @@ _GONE = (404, 410)
 
 
 @operation(
-    "GET /v1/tasks/{id:uuid}/attempts", Answer(200, "Every start."), tag="tasks", problems=_GONE
+    "GET /v1/tasks/{id:uuid}/attempts", Answer(200, "Every attempt."), tag="tasks", problems=_GONE
 )
 async def list_attempts(id: TaskId, services: NamedDependency[Services]) -> Json[Attempts]:
     """List the attempts of a task.
@@ -37,7 +37,7 @@ async def list_attempts(id: TaskId, services: NamedDependency[Services]) -> Json
 
 @operation(
     "GET /v1/tasks/{id:uuid}/checkpoints",
-    Answer(200, "What it remembers."),
+    Answer(200, "The checkpoints."),
     tag="tasks",
     problems=_GONE,
 )

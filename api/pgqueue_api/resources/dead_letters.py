@@ -236,7 +236,8 @@ async def list_notices(
 ) -> Json[NoticePage]:
     """List notices.
 
-    What people should know of, such as growing dead letters, latest first. Each is reported once.
+    What people should know about, such as growing dead letters, latest first. Each is reported
+    once.
     """
     rows = await services.reads.rows(
         "list_notices", {"before": int(cursor) if cursor else None, "most": limit + 1}

@@ -24,7 +24,7 @@ LastEventId = Annotated[
     str | None,
     HeaderParameter(
         name="Last-Event-ID",
-        description="Where to resume the logs: the `id` of the last event that you received.",
+        description="The `id` of the last event that you received; logs and text resume after it.",
     ),
 ]
 

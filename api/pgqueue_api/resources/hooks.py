@@ -36,7 +36,7 @@ _KEPT = frozenset(
 Source = Annotated[
     str,
     PathParameter(
-        description="Who sends it: it names settings of the worker.",
+        description="The name of the sender, which selects settings of the worker.",
         pattern="^[a-z0-9][a-z0-9-]{0,49}$",
         examples=[Example(value="github")],
     ),
@@ -44,7 +44,7 @@ Source = Annotated[
 
 
 class HookTaken(Record):
-    """A webhook that was stored."""
+    """The task that a received webhook was stored as."""
 
     id: Uuid = Field(description="The id of the task.")
 

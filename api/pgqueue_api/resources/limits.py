@@ -37,8 +37,8 @@ async def list_limits(
 ) -> Json[KeyLimits]:
     """List limits.
 
-    Limits that a `limit_key` has by its name, sorted by name. The limits of a queue are among its
-    settings.
+    Named limits, each for all tasks with that `limit_key`, sorted by name. The limits of a queue
+    are among its settings.
     """
     rows = await services.reads.rows(
         "list_limits", {"after": decode_name(cursor), "most": limit + 1}
@@ -105,7 +105,7 @@ async def delete_limit(
 ) -> None:
     """Delete a limit.
 
-    The key is limited as its queues say again.
+    The limits of its queues apply to the key again.
     """
     await _LIMITS.delete(services, plain(name, "name"), if_match)
 

@@ -105,7 +105,7 @@ async def pause_queue(
 ) -> Json[Queue]:
     """Pause a queue.
 
-    From a second from now at the latest, none of its tasks starts until you resume it. Tasks that
+    Within a second at the latest, none of its tasks starts until you resume it. Tasks that
     are running go on. The queue and its tasks show who asked, when and why. A queue that does not
     exist yet is created.
     """
@@ -156,7 +156,7 @@ async def resume_queue(name: QueueName, services: NamedDependency[Services]) -> 
 
 @operation(
     "GET /v1/queues/{name:str}/scale",
-    Answer(200, "The number, and what it is made of."),
+    Answer(200, "The number, and the figures behind it."),
     tag="queues",
     problems=(404,),
 )

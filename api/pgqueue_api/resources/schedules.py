@@ -305,7 +305,7 @@ async def list_schedule_slots(
 ) -> Json[SlotPage]:
     """List the due times of a schedule.
 
-    What became of each, latest first: enqueued (as which task), waiting, skipped or missed, and
+    The outcome of each, latest first: enqueued (as which task), waiting, skipped or missed, and
     why.
     """
     if await _find(services, schedule) is None:

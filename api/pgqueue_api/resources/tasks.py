@@ -51,8 +51,8 @@ IdempotencyKey = Annotated[
     HeaderParameter(
         name="Idempotency-Key",
         schema_extra={"min_length": 1, "max_length": 255, "pattern": "^[!-~]([ -~]*[!-~])?$"},
-        description="Names this request: sent again within 24 hours it returns the same tasks and "
-        "stores none.",
+        description="A name for this request. Repeated within 24 hours, it returns the same tasks "
+        "and stores none.",
     ),
 ]
 PreferEnd = Annotated[
@@ -104,7 +104,7 @@ async def submit(
     "POST /v1/tasks/bulk",
     Answer(
         200,
-        "What became of each, in the order given.",
+        "The outcome for each task, in the order of the request.",
         {"Idempotent-Replayed": "`true` if they were stored before, under the same key."},
     ),
     tag="tasks",
@@ -119,7 +119,7 @@ async def submit_bulk(
 ) -> Json[BulkResult]:
     """Submit up to 1,000 tasks.
 
-    Each task is accepted or refused by itself.
+    Each task is accepted or refused on its own.
     """
     headers = dict(request.scope["headers"])
     return _answered(await endpoint.submit_bulk(services, headers, request.receive))
@@ -181,7 +181,7 @@ async def update_task(
     services: NamedDependency[Services],
     if_match: IfMatch = None,
 ) -> Json[Task]:
-    """Change a task that waits.
+    """Change a waiting task.
 
     Change its priority, or when it runs: `delay_s` 0 is now. The task goes behind those that are
     there already. What you leave out stays. A task that no longer waits is a 409.
@@ -219,7 +219,7 @@ async def cancel_task(
     """Cancel a task.
 
     A task that waits is cancelled at once. An active one is asked to stop, and is cancelled when
-    its handler has stopped. A task that has ended stays what it is.
+    its handler has stopped. A task that has ended does not change.
     """
     row = await services.writes.row("cancel_task", {"id": id, "reason": data and data.text})
     return await _after(services, id, row["cancel"] if row else None)

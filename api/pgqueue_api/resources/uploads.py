@@ -56,9 +56,9 @@ async def upload(
     "GET /v1/artifacts/{id:uuid}", Answer(200, "The file."), tag="artifacts", problems=(404,)
 )
 async def get_upload(id: UploadId, services: NamedDependency[Services]) -> Json[Upload]:
-    """Read about a file.
+    """Read the details of a file.
 
-    Its type, its size, and how long it is kept.
+    Its type, its size, and until when it is kept.
     """
     return await _state(services, id)
 

@@ -1,4 +1,4 @@
-"""/v1/webhooks: who is told of what, its secrets, and what was sent.
+"""/v1/webhooks: subscriptions to events, their secrets and deliveries.
 
 ``callbacks`` stands in the place of an id for the callback URLs of tasks and batches.
 """

@@ -27,7 +27,7 @@ async def list_workers(
 ) -> Json[Workers]:
     """List worker processes.
 
-    Those that run; with `all` also those that are gone.
+    Those that are running; with `all`, also those that have stopped or are lost.
     """
     rows = await services.reads.rows("list_workers", {"gone_too": all})
     return items(row["item"] for row in rows)

@@ -62,36 +62,60 @@ function nameOf(schema) {
   if (schema.anyOf) return schema.anyOf.map(nameOf).join(" | ");
   if (schema.type === "array") return `${nameOf(schema.items)}[]`;
   if (Array.isArray(schema.type) && schema.items) return `${nameOf(schema.items)}[] | null`;
-  return [].concat(schema.type || "any").join(" | ") + (schema.format ? ` (${schema.format})` : "");
+  const format = schema.format ? ` (${schema.format})` : "";
+  return [].concat(schema.type || "any").map((type) => (type === "null" ? type : type + format)).join(" | ");
+}
+
+function range(low, high, unit = "") {
+  if (low === undefined && high === undefined) return null;
+  if (low === undefined) return `at most ${high}${unit}`;
+  if (high === undefined) return `at least ${low}${unit}`;
+  return low === high ? `${low}${unit}` : `${low} to ${high}${unit}`;
 }
 
 function bounds(schema) {
-  const said = {
-    minimum: "≥", exclusiveMinimum: ">", maximum: "≤", minLength: "characters ≥", maxLength: "characters ≤",
-    minItems: "items ≥", maxItems: "items ≤", pattern: "like", default: "default",
-  };
-  return Object.entries(said).filter(([key]) => schema[key] !== undefined)
-    .map(([key, words]) => `${words} ${schema[key]}`).join(", ");
+  const parts = [
+    schema.exclusiveMinimum === undefined
+      ? range(schema.minimum, schema.maximum)
+      : [`more than ${schema.exclusiveMinimum}`, range(undefined, schema.maximum)].filter(Boolean).join(", "),
+    range(schema.minLength, schema.maxLength, " characters"),
+    range(schema.minItems, schema.maxItems, " items"),
+    schema.default === undefined ? null : `default ${JSON.stringify(schema.default)}`,
+    schema.pattern && make("span", {}, "pattern ", make("code", {}, schema.pattern)),
+  ].filter(Boolean);
+  return parts.flatMap((part, n) => (n ? [", ", part] : [part]));
 }
 
 function typeCell(schema) {
-  const inner = schema.type === "array" ? schema.items : schema;
+  if (schema.anyOf) {
+    const cells = schema.anyOf.map(typeCell);
+    return make("span", {}, ...cells.flatMap((cell, n) => (n ? [make("code", {}, " | "), cell] : [cell])));
+  }
+  const inner = schema.items || schema;
   return inner && inner.$ref
     ? make("a", { href: `#schema-${nameOf(inner)}` }, nameOf(schema))
     : make("code", {}, nameOf(schema));
+}
+
+// What describes a value: its own description, else that of the schema that it refers to, null aside.
+function descriptionOf(schema) {
+  if (schema.description) return schema.description;
+  const others = (schema.anyOf || [schema]).filter((one) => one.type !== "null");
+  return others.length === 1 ? resolve(others[0]).description : undefined;
 }
 
 function schemaTable(schema) {
   const rows = Object.entries(schema.properties || {}).map(([name, property]) => make("tr", {},
     make("td", {}, make("code", {}, name), (schema.required || []).includes(name) ? " *" : ""),
     make("td", {}, typeCell(property)),
-    described(property.description || resolve(property).description, property)));
+    described(descriptionOf(property), property)));
   return make("table", {}, make("tbody", {}, ...rows));
 }
 
 function described(description, schema) {
   const limits = bounds(schema);
-  return make("td", {}, ...firstLine(description), limits ? make("span", { class: "soft" }, ` ${limits}`) : null);
+  return make("td", {}, ...firstLine(description),
+    limits.length ? make("span", { class: "soft" }, " ", ...limits) : null);
 }
 
 function example(schema) {
@@ -131,7 +155,7 @@ async function show(response, output) {
   }
   try {
     output.textContent = `${response.status} ${response.statusText}\n\n${JSON.stringify(JSON.parse(text), null, 2)}`;
-  } catch { /* not JSON: shown as it came */ }
+  } catch { /* not JSON: shown as it is */ }
 }
 
 function tryForm(method, path, operation) {
@@ -208,7 +232,7 @@ function render() {
     }
     contents.append(make("strong", {}, tag.name), list);
   }
-  main.append(make("h2", { id: "problems" }, "Problems"), make("p", { class: "soft" }, ...inline("What `code` may be, and what to do.")));
+  main.append(make("h2", { id: "problems" }, "Problems"), make("p", { class: "soft" }, ...inline("The values of `code`, and what to do about each.")));
   main.append(make("table", {}, make("tbody", {}, ...Object.entries(doc["x-problems"]).map(([code, problem]) =>
     make("tr", { id: code }, make("td", {}, make("code", {}, code)), make("td", {}, String(problem.status)), make("td", {}, ...inline(problem.description)))))));
   main.append(make("h2", { id: "schemas" }, "Schemas"));

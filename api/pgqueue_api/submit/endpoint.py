@@ -154,7 +154,7 @@ def _tasks_of(raw: Any) -> list[Any]:
     if not 1 <= len(raw["tasks"]) <= MAX_TASKS:
         raise Invalid(
             f"a request has 1 to {MAX_TASKS:,} tasks, this one has {len(raw['tasks']):,}",
-            errors=[{"pointer": "/tasks", "message": f"give 1 to {MAX_TASKS:,} tasks"}],
+            errors=[{"pointer": "/tasks", "message": f"pass 1 to {MAX_TASKS:,} tasks"}],
         )
     return raw["tasks"]
 

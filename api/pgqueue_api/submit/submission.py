@@ -143,7 +143,7 @@ def _check_dedup(words: dict[str, Any], prefix: str) -> None:
         name = next(name for name in words if name in _DEDUP)
         raise _wrong(f"{prefix}/{name}", "this needs a dedup_key")
     if words.get("on_conflict") == "debounce" and not (words.get("delay_s") or words.get("run_at")):
-        raise _wrong(prefix + "/on_conflict", "debounce needs a delay: give delay_s or run_at")
+        raise _wrong(prefix + "/on_conflict", "debounce needs a delay: pass delay_s or run_at")
 
 
 def json_time(at: datetime) -> str:
@@ -156,7 +156,7 @@ def _take_time(words: dict[str, Any], absolute: str, relative: str, prefix: str)
     if absolute not in words:
         return
     if relative in words:
-        raise _wrong(f"{prefix}/{relative}", f"{absolute} is given too: give one of them")
+        raise _wrong(f"{prefix}/{relative}", f"{absolute} is set, too: pass one of them")
     words[absolute] = json_time(parse_time(words[absolute], f"{prefix}/{absolute}"))
 
 
@@ -168,7 +168,7 @@ def parse_time(text: str, pointer: str) -> datetime:
             return at.astimezone(UTC)
     except (ValueError, OverflowError):
         pass
-    raise _wrong(pointer, "give a time with its time zone, such as 2026-01-02T03:04:05Z")
+    raise _wrong(pointer, "pass a time with a time zone, such as 2026-01-02T03:04:05Z")
 
 
 def _wrong(pointer: str, message: str) -> Invalid:

@@ -57,13 +57,13 @@ _Rates = Annotated[list[RateSetting], Field(min_length=1, max_length=5)]
 
 def _not_empty(value: PerKey) -> PerKey:
     if not value:
-        raise ValueError("give concurrency, rate or both")
+        raise ValueError("pass concurrency, rate or both")
     return value
 
 
 @with_config(ConfigDict(**INPUT, json_schema_extra={"minProperties": 1}))
 class PerKey(TypedDict, total=False):
-    """What each key of a queue is allowed."""
+    """The limit of each key of a queue."""
 
     concurrency: Annotated[
         _Concurrency, Field(description="How many tasks run at once, over all workers.")
@@ -162,7 +162,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What a queue allows each key: so many at once, so many starts, or both."""
+    """What a queue allows each key: concurrency, starts in a time, or both."""
 
     concurrency: int | None = None
     rate: Rate | Sequence[Rate] | None = None

@@ -39,11 +39,11 @@ _Ageing = Annotated[
 ]
 _Who = Annotated[str, Field(max_length=200)]
 _Why = Annotated[str, Field(max_length=1000)]
-_Fairness = Annotated[Fairness | None, Field(description="null: no turns.")]
+_Fairness = Annotated[Fairness | None, Field(description="null: tasks do not take turns.")]
 
 
 class QueueSettings(Input):
-    """The settings of a queue, for tasks and types that do not say otherwise."""
+    """The settings of a queue, for tasks and types without settings of their own."""
 
     model_config = examples({"max_attempts": 5, "retry": {"kind": "linear", "base_s": 30}})
 
@@ -88,7 +88,9 @@ class Queue(Record):
     rate: Rates
     per_key: PerKeyLimit
     slowed_until: datetime | None = Field(description="No task starts before this time.")
-    slowed_reason: str | None = Field(description="What the handler said that slowed the queue.")
+    slowed_reason: str | None = Field(
+        description="The reason that the handler gave for slowing the queue."
+    )
     fairness: _Fairness
     retention: RetentionSettings | None
     paused: bool

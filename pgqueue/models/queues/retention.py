@@ -19,7 +19,7 @@ _Kept = Annotated[float, Field(ge=86_400, le=_LONGEST_S)]
 
 @with_config(INPUT)
 class RetentionSettings(TypedDict, total=False):
-    """How long what has ended is kept, from its end on.
+    """How long ended tasks and their data are kept, counted from the end of the task.
 
     null: tasks 7 days, events and artifacts as long as their tasks (and never longer), dead letters
     as their policy says.

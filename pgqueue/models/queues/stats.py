@@ -55,7 +55,7 @@ class Duty(Record):
 class Stats(Record):
     """The statistics of the service."""
 
-    at: datetime = Field(description="When this was so.")
+    at: datetime = Field(description="The time of this reading.")
     uptime_s: float = Field(description="Of the API process that answers.")
     window_s: Count
     counts: dict[str, int] = Field(
@@ -66,7 +66,7 @@ class Stats(Record):
         description="The share of completed tasks among those that completed or failed in the "
         "window; null: there were none."
     )
-    throughput_per_s: float = Field(description="Tasks that ended in the window, a second.")
+    throughput_per_s: float = Field(description="Tasks that ended in the window, per second.")
     wait_s: Percentiles
     run_s: Percentiles
     days: list[Day] = Field(description="The last 7 days in UTC, oldest first.")

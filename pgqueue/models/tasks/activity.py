@@ -42,8 +42,8 @@ class ActiveTask(Record):
 
 
 class Activity(Record):
-    """What goes on in the queues."""
+    """The activity of the queues."""
 
-    at: datetime = Field(description="When this was so.")
+    at: datetime = Field(description="The time of this reading.")
     queues: list[QueueDepth]
     active: list[ActiveTask] = Field(description="The latest 200.")

@@ -23,7 +23,7 @@ __all__ = [
 
 
 class AttemptRecord(Record):
-    """One start of a task."""
+    """One attempt of a task."""
 
     task_id: Uuid
     lease_id: int
@@ -41,13 +41,13 @@ class AttemptRecord(Record):
 
 
 class Attempts(Record):
-    """Every start of a task, latest first."""
+    """Every attempt of a task, latest first."""
 
     items: list[AttemptRecord]
 
 
 class CheckpointRecord(Record):
-    """A value that later attempts are given."""
+    """A value that later attempts can read."""
 
     name: str = Field(description="The name of the step; empty for `ctx.checkpoint`.")
     attempt: Count = Field(description="The attempt that saved it.")
@@ -58,7 +58,7 @@ class CheckpointRecord(Record):
 
 
 class Checkpoints(Record):
-    """What the task remembers, by name."""
+    """What the task has stored, by name."""
 
     items: list[CheckpointRecord]
 
@@ -92,7 +92,7 @@ class Text(Record):
 
 
 class ArtifactRecord(Record):
-    """A file that a handler made."""
+    """A file that a handler saved."""
 
     name: str
     content_type: str

@@ -26,7 +26,7 @@ Jitter = Literal["full", "equal", "none"]
     )
 )
 class RetryPolicy(TypedDict, total=False):
-    """How long to wait after a failed attempt. What is left out is as in the example."""
+    """How long to wait after a failed attempt. The example has the defaults of all fields."""
 
     kind: Annotated[
         Kind,

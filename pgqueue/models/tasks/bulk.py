@@ -36,8 +36,8 @@ class BulkItem(TypedDict):
 
 
 class BulkResult(Record):
-    """What became of each task."""
+    """The outcome for each task."""
 
     accepted: Count
     refused: Count
-    items: list[BulkItem] = Field(description="One for each task, in the order given.")
+    items: list[BulkItem] = Field(description="One for each task, in the order of the request.")

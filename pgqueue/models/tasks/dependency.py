@@ -47,7 +47,7 @@ def as_json(given: Dependencies) -> list[Any]:
     """Return dependencies as SQL takes them, or raise ``UsageError``."""
     if isinstance(given, str | bytes):
         message = "depends_on is a text"
-        raise UsageError(message, hint="give a list of ids, places or Dependency")
+        raise UsageError(message, hint="pass a list of ids, positions or Dependency")
     return [
         {"task": _task(one.task), "on_failure": one.on_failure}
         if isinstance(one, Dependency)

@@ -17,7 +17,7 @@ REASONS = {
     "scheduled": "it waits for its time",
     "backoff": "it waits for its next attempt",
     "snoozed": "its handler snoozed it",
-    "released": "it was put back for a time",
+    "released": "a worker released it until a later time",
     "due": "its time has come, and a supervisor is about to make it runnable",
     "paused": "its queue is paused",
     "no_worker": "no live worker serves its queue",
@@ -33,7 +33,7 @@ REASONS = {
     "behind": "other tasks of its queue come first",
     "expired": "it expired before it could start",
     "expires_first": "it expires before it can start",
-    "ready": "nothing holds it",
+    "ready": "nothing holds it back",
     "active": "it is running",
     "completed": "it has ended",
     "failed": "it has ended",
@@ -41,7 +41,8 @@ REASONS = {
 }
 
 _Earliest = Annotated[
-    datetime | None, Field(description="It does not start before then; null: not a matter of time.")
+    datetime | None,
+    Field(description="It does not start before then; null: that does not depend on time."),
 ]
 
 
@@ -54,7 +55,9 @@ class Reason(Record):
     )
     message: str
     earliest_start_at: _Earliest
-    details: dict[str, Any] = Field(description="What the code needs: see docs/explain.md.")
+    details: dict[str, Any] = Field(
+        description="More facts, depending on the code: see docs/explain.md."
+    )
 
 
 class Explanation(Record):
@@ -62,9 +65,10 @@ class Explanation(Record):
 
     id: Annotated[TaskId, UUID_SCHEMA]
     status: Status
-    at: datetime = Field(description="When this was so.")
+    at: datetime = Field(description="The time of this reading.")
     why: str = Field(description="The first reason, in a sentence.")
     earliest_start_at: _Earliest
     reasons: list[Reason] = Field(
-        min_length=1, description="What keeps it from starting; what holds longest comes first."
+        min_length=1,
+        description="What keeps it from starting; the one that lasts longest comes first.",
     )

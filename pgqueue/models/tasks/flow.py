@@ -100,13 +100,13 @@ def _flow(step: Step) -> Flow:
     if any(isinstance(_task(parent), int) for parent in _parents(task)):
         message = f"a step of type {task.type!r} refers to another task by its place"
         raise UsageError(
-            message, hint="the shape itself sets the places: use ids, or build the list yourself"
+            message, hint="the shape itself sets the positions: use ids, or build the list yourself"
         )
     return Flow([task], [0], [0])
 
 
 def _moved(task: NewTask, by: int) -> NewTask:
-    """Return a task whose parents are so many places further on."""
+    """Return a task with the positions of its parents moved by ``by``."""
     if not by or not _parents(task):
         return task
     parents = [

@@ -46,14 +46,14 @@ def given(noun: str, options: Mapping[str, Any], known: Mapping[str, str]) -> di
 
 
 def check_together(given: AbstractSet[str]) -> None:
-    """Raise ``UsageError`` for options that exclude each other, or need one that is not there."""
+    """Raise ``UsageError`` for options that exclude each other, or need one that is missing."""
     for one, other in _EITHER:
         if one in given and other in given:
-            message = f"{one} and {other} are both given"
-            raise UsageError(message, hint="give one of them")
+            message = f"{one} and {other} are both set"
+            raise UsageError(message, hint="pass one of them")
     if "dedup_key" not in given and not _DEDUP.isdisjoint(given):
         message = "a task without a dedup_key cannot be kept unique"
-        raise UsageError(message, hint="give it one, or leave the other dedup words out")
+        raise UsageError(message, hint="pass a dedup_key, or leave out the other dedup options")
 
 
 def as_settings(options: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:

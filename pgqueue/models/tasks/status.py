@@ -14,7 +14,7 @@ FINAL = frozenset({"completed", "failed", "cancelled"})
 
 
 class Status(StrEnum):
-    """Where a task is."""
+    """The status of a task."""
 
     SCHEDULED = "scheduled"
     QUEUED = "queued"

@@ -40,11 +40,11 @@ def _text(id: object) -> str | None:
 
 
 class TaskOptions(Input):
-    """What a task and a schedule of such tasks may say alike."""
+    """The options that a task and a schedule share."""
 
     payload: dict[str, Any] = Field(
         default_factory=dict,
-        description="What the handler is given. It is checked against the schema of the type.",
+        description="The input of the handler. It is checked against the schema of the type.",
     )
     queue: QueueName | None = Field(default=None, description="null: the queue of the type.")
     priority: Priority = None
@@ -55,18 +55,19 @@ class TaskOptions(Input):
     retry: RetryPolicy | None = None
     expires_in_s: Delay | None = Field(
         default=None,
-        description="Cancel the task if it has not started so many seconds from now; instead of "
+        description="Cancel the task if it has not started within this many seconds; instead of "
         "`expires_at`.",
     )
     limit_key: Key | None = Field(
-        default=None, description="Whose limits it counts against, beside those of its queue."
+        default=None,
+        description="The key whose limits it counts against, in addition to those of its queue.",
     )
     cost: Annotated[int, Field(ge=1, le=32_767), Whole] | None = Field(
-        default=None, description="How much of each limit it takes; null: 1."
+        default=None, description="How much of each limit it uses; null: 1."
     )
     fairness_key: Key | None = Field(
         default=None,
-        description="With whom it takes turns in a fair queue; null: with the tasks of its user.",
+        description="The key under which it takes turns in a fair queue; null: its user.",
     )
 
 
@@ -75,37 +76,40 @@ class TaskInput(TaskOptions):
 
     model_config = examples({"type": "sleep", "payload": {"delay_ms": 2000}, "priority": "high"})
 
-    type: Name = Field(description="Which handler runs it.")
+    type: Name = Field(description="The type of the task, which names its handler.")
     run_at: AwareDatetime | None = Field(
         default=None, description="Do not run it before this time (RFC 3339)."
     )
     delay_s: Delay | None = Field(
         default=None,
-        description="Do not run it before so many seconds from now; instead of `run_at`.",
+        description="Do not run it before this many seconds have passed; instead of `run_at`.",
     )
     expires_at: AwareDatetime | None = Field(
         default=None, description="Cancel it if it has not started by then (RFC 3339)."
     )
     callback_url: Url | None = Field(
-        default=None, description="Told by a signed POST when it ends: see docs/webhooks.md."
+        default=None,
+        description="A URL that gets a signed POST when it ends: see docs/webhooks.md.",
     )
     dedup_key: Key | None = Field(
         default=None,
         description="While another task with this key counts, no second one is stored.",
     )
     dedup_scope: Literal["type", "queue"] | None = Field(
-        default=None, description="Keys of different types, or queues, are different; null: types."
+        default=None,
+        description="Whether keys are separate for each type or for each queue; null: for each "
+        "type.",
     )
     dedup_statuses: list[StatusName] | None = Field(
         default=None,
         min_length=1,
         json_schema_extra={"uniqueItems": True},
-        description="The statuses in which the other one counts; null: all that are not final, and "
-        "with a window `completed`, too.",
+        description="The statuses in which the other task counts; null: all that are not final, "
+        "and with a window `completed`, too.",
     )
     dedup_window_s: Annotated[float, Field(ge=0.001, le=1e9)] | None = Field(
         default=None,
-        description="The other one counts for so many seconds after it was created.",
+        description="The other task counts only for this many seconds after its creation.",
     )
     on_conflict: Literal["return", "reject", "replace", "debounce"] | None = Field(
         default=None,
@@ -115,7 +119,7 @@ class TaskInput(TaskOptions):
     )
     depends_on: Annotated[list[ParentInput], Field(max_length=1000)] | None = Field(
         default=None,
-        description="The tasks that it waits for: ids, or places among the tasks of this "
+        description="The tasks that it waits for: ids, or positions among the tasks of this "
         "request, counted from 0. If any task of a request waits for others, all or none are "
         "stored.",
     )
@@ -123,7 +127,7 @@ class TaskInput(TaskOptions):
 
 
 DEDUP = tuple(name for name in TaskInput.model_fields if name.startswith(("dedup", "on_conflict")))
-"""The words about uniqueness, which need a ``dedup_key``."""
+"""The options of uniqueness, which need a ``dedup_key``."""
 
 
 class Progress(Record):
@@ -131,7 +135,7 @@ class Progress(Record):
 
     percent: float | None = Field(description="0 to 100.")
     message: str | None
-    at: datetime | None = Field(description="When the handler said so.")
+    at: datetime | None = Field(description="When the handler reported it.")
 
 
 def _with_example(schema: dict[str, Any]) -> None:
@@ -141,7 +145,7 @@ def _with_example(schema: dict[str, Any]) -> None:
 
 
 class StoredOptions(Record):
-    """The options that a task and a schedule show alike."""
+    """The options that both a task and a schedule show."""
 
     timeout_s: float | None
     retry: RetryPolicy | None
@@ -173,15 +177,17 @@ class _Course(Record):
     error: Any = Field(
         description="Why it failed: an object of `type`, `message` and `traceback`; null otherwise."
     )
-    attempt: Count = Field(description="How often it has started.")
+    attempt: Count = Field(description="How many times it has started.")
     max_attempts: Count
     progress: Progress | None
     created_at: datetime = Field(description="When it was enqueued.")
-    run_at: datetime | None = Field(description="Not run before this time; null: at once.")
+    run_at: datetime | None = Field(
+        description="It does not run before this time; null: it may run at once."
+    )
     started_at: datetime | None = Field(description="When its latest attempt started.")
     finished_at: datetime | None = Field(description="When it ended.")
     next_retry_at: datetime | None = Field(description="When it is tried again.")
-    crash_count: Count = Field(description="How often a worker died while running it.")
+    crash_count: Count = Field(description="How many times a worker died while running it.")
 
 
 class Task(StoredOptions, _Course):
@@ -215,7 +221,7 @@ class SubmittedTask(Task):
 
     deduplicated: bool = Field(
         default=False,
-        description="Whether it existed already; only there if a `dedup_key` was given.",
+        description="Whether it existed already; present only if a `dedup_key` was set.",
     )
 
 

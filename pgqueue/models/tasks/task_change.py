@@ -34,18 +34,18 @@ class TaskChange(Input):
     )
     delay_s: Delay | None = Field(
         default=None,
-        description="Do not run it before so many seconds from now; instead of `run_at`.",
+        description="Do not run it before this many seconds have passed; instead of `run_at`.",
     )
 
     @field_validator("delay_s")
     @classmethod
     def _one_time(cls, delay_s: float | None, others: ValidationInfo) -> float | None:
         if delay_s is not None and others.data.get("run_at") is not None:
-            raise ValueError("run_at is given too: give one of them")
+            raise ValueError("run_at is set, too: pass one of them")
         return delay_s
 
     @model_validator(mode="after")
     def _something(self) -> Self:
         if not self.model_fields_set:
-            raise ValueError("give priority, run_at or delay_s")
+            raise ValueError("pass priority, run_at or delay_s")
         return self
