@@ -32,6 +32,7 @@ create table task (
     cost smallint,                                  -- how much of a limit it takes; null: 1
     fairness_key text,                              -- the key that takes turns with others in a fair queue
     callback_url text,                              -- the URL that is called when it ends
+    tags text[],
     followed boolean,                               -- its end has further effects: others wait for it
     -- 64 levels of nesting take more than 500 bytes of jsonb, so a small payload is not examined.
     constraint task_payload_bounds check (pg_column_size(payload) <= 500 or payload_fits(payload))
@@ -41,7 +42,8 @@ create table task (
 create type task_input as (
     type text, payload jsonb, queue text, priority smallint, run_at timestamptz, delay_s float8, max_attempts smallint,
     timeout_s real, retry jsonb, expires_at timestamptz, expires_in_s float8, limit_key text, cost smallint,
-    fairness_key text, callback_url text, batch_id uuid, dedup_key text, depends_on jsonb, traceparent text
+    fairness_key text, callback_url text, batch_id uuid, dedup_key text, depends_on jsonb, traceparent text,
+    tags text[]
 );
 
 -- Leads from a batch to its tasks. Tasks without a batch pay nothing for it.

@@ -80,7 +80,8 @@ select
     t.limit_key,
     coalesce(t.cost, 1::smallint) as cost,
     t.fairness_key,
-    t.callback_url
+    t.callback_url,
+    coalesce(t.tags, '{}') as tags
 from pgqueue_private.task as t
 left join pgqueue_private.running as r on r.task_id = t.id
 left join pgqueue_private.delayed as d on d.task_id = t.id
@@ -130,3 +131,4 @@ comment on column pgqueue.tasks.limit_key is
 comment on column pgqueue.tasks.cost is 'How much of each limit it takes.';
 comment on column pgqueue.tasks.fairness_key is 'With whom it takes turns in a fair queue; null: its user.';
 comment on column pgqueue.tasks.callback_url is 'The URL that gets a signed POST when it ends; null: none.';
+comment on column pgqueue.tasks.tags is 'The words by which people find it.';

@@ -188,6 +188,7 @@ def test_a_letter_outlives_the_day_of_its_task_and_is_redriven_as_a_new_one(queu
             "timeout_s": 3.5,
             "retry": {"kind": "fixed"},
             "dedup_key": "order-17",
+            "tags": ["vip", "17"],
         }
     )
     (lease,) = queue.claim(worker, queues=("q",))
@@ -206,6 +207,7 @@ def test_a_letter_outlives_the_day_of_its_task_and_is_redriven_as_a_new_one(queu
     assert (task["payload"], task["max_attempts"]) == ({"order": 17, "none": None}, 2)
     assert (task["timeout_s"], task["retry"]) == (3.5, {"kind": "fixed"})
     assert (task["status"], task["dedup_key"]) == ("queued", None)
+    assert task["tags"] == ["vip", "17"]
 
 
 def test_of_many_who_redrive_one_letter_one_does(queue: Queue) -> None:

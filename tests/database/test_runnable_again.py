@@ -47,6 +47,7 @@ OPTIONS: dict[str, Row] = {
     "delay": {"delay_s": 60},
     "queue limits": {"queue": "limited"},
     "callback_url": {"callback_url": "https://example.com/{n}"},
+    "tags": {"tags": ["order", "order-{n}"]},
 }
 PAIRS = [(), *itertools.combinations(OPTIONS, 1), *itertools.combinations(OPTIONS, 2)]
 

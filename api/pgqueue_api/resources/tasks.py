@@ -13,7 +13,7 @@ from pgqueue.models.base import GivenReason
 from pgqueue.models.tasks.bulk import Bulk, BulkResult
 from pgqueue.models.tasks.explanation import Explanation
 from pgqueue.models.tasks.status import StatusName
-from pgqueue.models.tasks.task import SubmittedTask, Task, TaskInput, TaskPage
+from pgqueue.models.tasks.task import SubmittedTask, Tag, Task, TaskInput, TaskPage
 from pgqueue.models.tasks.task_change import TaskChange
 from pgqueue.models.values import PRIORITIES, encode
 from pgqueue_api.http.answers import Json, items
@@ -31,6 +31,7 @@ from pgqueue_api.http.parameters import (
     prefer_wait,
     time_filter,
     time_of,
+    wrong,
 )
 from pgqueue_api.http.preconditions import needed, tags_in
 from pgqueue_api.openapi.operation import Answer, operation
@@ -44,6 +45,11 @@ AnyRequest = Request[Any, Any, Any]
 TaskId = Annotated[UUID, id_in_path("The id of the task.")]
 StatusFilter = Annotated[
     StatusName | None, QueryParameter(name="status", description="Only in this status.")
+]
+
+TagFilter = Annotated[
+    list[Tag] | None,
+    QueryParameter(name="tag", max_items=20, description="Only with all of these tags."),
 ]
 
 IdempotencyKey = Annotated[
@@ -132,6 +138,7 @@ async def list_tasks(
     type: TypeFilter = None,
     queue: QueueFilter = None,
     status: StatusFilter = None,
+    tag: TagFilter = None,
     from_time: Annotated[str | None, time_filter("from", "Created at or after this time.")] = None,
     to_time: Annotated[str | None, time_filter("to", "Created before this time.")] = None,
     cursor: Cursor = None,
@@ -141,7 +148,16 @@ async def list_tasks(
 
     A page never scans without bound: see `searched_until`.
     """
-    given = {"type": plain(type, "type"), "queue": plain(queue, "queue"), "status": status}
+    for one in tag or ():
+        plain(one, "tag")
+        if not 1 <= len(one) <= 100:
+            raise wrong("tag", "a tag has 1 to 100 characters")
+    given = {
+        "type": plain(type, "type"),
+        "queue": plain(queue, "queue"),
+        "status": status,
+        "tags": tag,
+    }
     row = await services.reads.row(
         "list_tasks",
         {

@@ -34,6 +34,8 @@ from pgqueue.models.tasks.dependency import Dependencies, ParentInput
 from pgqueue.models.tasks.options import as_settings, check_together, given, sql_names
 from pgqueue.models.tasks.status import Status, StatusName, TaskId
 
+Tag = Annotated[str, Field(min_length=1, max_length=100)]
+
 
 def _text(id: object) -> str | None:
     return None if id is None else str(id)
@@ -68,6 +70,9 @@ class TaskOptions(Input):
     fairness_key: Key | None = Field(
         default=None,
         description="The key under which it takes turns in a fair queue; null: its user.",
+    )
+    tags: Annotated[list[Tag], Field(max_length=20)] | None = Field(
+        default=None, description="Words to find it by."
     )
 
 
@@ -161,6 +166,7 @@ class ScheduledOptions(StoredOptions):
     max_attempts: int | None
     expires_in_s: float | None
     cost: int | None
+    tags: list[str] | None
 
 
 class _Course(Record):
@@ -196,6 +202,7 @@ class Task(StoredOptions, _Course):
     model_config = ConfigDict(json_schema_extra=_with_example)
 
     cost: int
+    tags: list[str]
     dedup_key: str | None
     expires_at: datetime | None = Field(
         description="It is cancelled if it has not started by then."
@@ -212,6 +219,7 @@ JUST_STORED: Mapping[str, Any] = {
     "max_attempts": 3,
     "crash_count": 0,
     "cost": 1,
+    "tags": [],
 }
 """What a task says of itself right after it was stored, unless its submit says otherwise."""
 
@@ -253,6 +261,7 @@ class RunOptions(TypedDict, total=False):
     ``limit_key``: whose limits it counts against beside its queue's; ``cost``: how much of each it
     takes, 1 if not given.
     ``fairness_key``: with whom it takes turns in a fair queue; its user if not given.
+    ``tags``: up to 20 words of 1 to 100 characters to find it by.
     """
 
     queue: str | None
@@ -264,6 +273,7 @@ class RunOptions(TypedDict, total=False):
     limit_key: str | None
     cost: int | None
     fairness_key: str | None
+    tags: Sequence[str] | None
 
 
 class UniqueOptions(RunOptions, total=False):

@@ -1,6 +1,6 @@
 -- Reads the facts from high down to low for matches, until it has found a page of them or the deadline passes, and
 -- returns how far it got: every match at or above reached is among the hits.
--- filter: any or none of type, queue and status.
+-- filter: any or none of type, queue, status and tags (the task has all of these).
 create or replace function pgqueue_private.search_facts(
     filter jsonb, low uuid, high uuid, page int, deadline timestamptz, out hits uuid[], out reached uuid
 )
@@ -25,6 +25,7 @@ begin
             cross join lateral (select * from task as f where f.id = one.id limit 1) as t
             where (not filter ? 'type' or t.type = filter ->> 'type')
                 and (not filter ? 'queue' or t.queue = filter ->> 'queue')
+                and (not filter ? 'tags' or t.tags @> array(select jsonb_array_elements_text(filter -> 'tags')))
                 and (
                     not filter ? 'status'
                     or (select s.status from tasks as s where s.id = t.id limit 1) = filter ->> 'status'

@@ -22,6 +22,7 @@ create or replace function pgqueue.enqueue(
     limit_key text default null,
     cost int default null,
     callback_url text default null,
+    tags text[] default null,
     batch_id uuid default null,
     depends_on uuid[] default null,
     on_failure text default 'cancel'
@@ -39,7 +40,8 @@ begin
     task := jsonb_build_object(
         'type', type, 'payload', payload, 'queue', queue, 'priority', priority, 'run_at', run_at,
         'max_attempts', max_attempts, 'timeout_s', timeout_s, 'retry', retry, 'expires_at', expires_at,
-        'fairness_key', fairness_key, 'limit_key', limit_key, 'cost', cost, 'callback_url', callback_url, 'batch_id', batch_id
+        'fairness_key', fairness_key, 'limit_key', limit_key, 'cost', cost, 'callback_url', callback_url, 'tags', tags,
+        'batch_id', batch_id
     );
     if depends_on is not null then
         task := task || jsonb_build_object('depends_on', (

@@ -35,7 +35,8 @@ begin
     with fact as (
         insert into task (
             id, created_at, run_at, user_id, seq, timeout_s, priority, max_attempts, queue, type, payload, traceparent,
-            expires_at, retry, dedup_key, limit_key, cost, fairness_key, batch_id, callback_url
+            expires_at, retry, dedup_key, limit_key, cost, fairness_key, batch_id, callback_url,
+            tags
         )
         select
             new_id(bits, i.ordinality), now, i.starts_at, owner,
@@ -55,7 +56,7 @@ begin
             coalesce(i.queue, t.queue, 'default'),
             i.type, coalesce(i.payload, '{}'), i.traceparent,
             coalesce(i.expires_at, now + i.expires_in_s * interval '1 second'),
-            i.retry, i.dedup_key, i.limit_key, i.cost, i.fairness_key, i.batch_id, i.callback_url
+            i.retry, i.dedup_key, i.limit_key, i.cost, i.fairness_key, i.batch_id, i.callback_url, i.tags
         from (
             select *, coalesce(given.run_at, now + given.delay_s * interval '1 second') as starts_at
             from rows from (jsonb_populate_recordset(null::task_input, tasks)) with ordinality as given
@@ -66,7 +67,7 @@ begin
         ) as t on t.name = i.type
         returning
             id, run_at, seq, timeout_s, priority, max_attempts, queue, type, expires_at, retry, limit_key, cost,
-            fairness_key, batch_id, callback_url
+            fairness_key, batch_id, callback_url, tags
     ),
     runnable as (
         insert into ready (seq, task_id, ready_at, priority, budget, queue, fairness_key)
@@ -104,6 +105,12 @@ begin
             when length(fairness_key) not between 1 and 255 then array[id::text, 'fairness_key', '1 to 255 characters']
             when callback_url is not null and not url_fits(callback_url)
                 then array[id::text, 'callback_url', 'of http or https, in plain ASCII']
+            when
+                tags is not null and (
+                    cardinality(tags) > 20 or array_ndims(tags) > 1
+                    or exists (select from unnest(tags) as tag where length(tag) between 1 and 100 is not true)
+                )
+                then array[id::text, 'tags', 'up to 20 of 1 to 100 characters']
         end),
         count(seq) < count(*),
         count(limit_key) > 0,
