@@ -7,7 +7,7 @@ declare
     wrong text;
 begin
     perform enqueue_many(jsonb_build_array(task), user_id);
-    raise exception using errcode = 'PQTRY';
+    raise sqlstate 'PQTRY';
 exception
     when sqlstate 'PQTRY' then
         return null;
