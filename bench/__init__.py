@@ -1,1 +1,1 @@
-"""Benchmarks: ``make bench`` measures pgqueue beside PgQueuer (docs/bench.md)."""
+"""Benchmarks: ``make bench`` compares pgqueue with PgQueuer (docs/bench.md)."""

@@ -1,4 +1,4 @@
-"""``python -m bench``: measure, print a table, and keep the figures as JSON in bench/results/."""
+"""``python -m bench``: measures, prints a table, saves the figures in bench/results/."""
 
 from bench.command import main
 

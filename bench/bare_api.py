@@ -1,7 +1,7 @@
-"""The yardstick of HTTP submits: Litestar, uvicorn and a table with one row a request.
+"""The yardstick of HTTP submits: Litestar, uvicorn and a table with one row per request.
 
-It checks nothing, tells nobody and keeps no queue. Requests that come while a commit is on its way
-share the next, so that it is as fast as these libraries are here.
+It validates nothing, notifies nobody and keeps no queue. Requests that arrive during a commit share
+the next one, so that it is as fast as these libraries can be on this machine.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Bare:
     stored = "select count(*) from bare"
 
     def install(self, dsn: str) -> None:
-        """Make the table."""
+        """Create the table."""
         with psycopg.connect(dsn, autocommit=True) as connection:
             connection.execute("create table bare (id bigserial primary key, payload jsonb)")
 
@@ -65,13 +65,13 @@ async def _connected(app: Litestar) -> AsyncIterator[None]:
 
 @get("/readyz")
 async def readyz() -> dict[str, bool]:
-    """Answer once it runs."""
+    """Answer once the process is ready."""
     return {"ready": True}
 
 
 @post("/v1/tasks")
 async def submit(data: dict[str, Any], state: State) -> dict[str, Any]:
-    """Store what came, and answer after the commit."""
+    """Store the body, and answer after the commit."""
     id = await state.gatherer.add(orjson.dumps(data))
     return {"id": id, **data}
 

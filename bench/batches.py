@@ -1,6 +1,6 @@
 """What a batch costs: the same tasks drained by several worker processes, with and without one.
 
-And that it counts right: at the end its counts are those of the tasks, and it has ended once.
+It also verifies the batch: at the end its counts are those of the tasks, and it has ended once.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _SPAN = """
 
 
 def measure(server: Server, system: System, tasks: int, processes: int) -> dict[str, float]:
-    """Return the rates and the server's CPU time a task, and the rate of one against the other."""
+    """Return both rates, the server's CPU time per task, and the ratio of the rates."""
     figures: dict[str, float] = {}
     for name in ("without", "with"):
         with (

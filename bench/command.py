@@ -69,9 +69,9 @@ DRAIN = Section(
             "drain ≥ 1.5 × PgQueuer",
             lambda m: m["pgqueue"]["drain_per_s"] >= 1.5 * m["PgQueuer"]["drain_per_s"],
         ),
-        Goal("server CPU ≤ 20 µs a task", lambda m: m["pgqueue"]["server_us"] <= 20),
+        Goal("server CPU ≤ 20 µs per task", lambda m: m["pgqueue"]["server_us"] <= 20),
         _on_any_machine("server_us", "server CPU", 20, 37, "µs"),
-        Goal("WAL ≤ 1,200 bytes a task", lambda m: m["pgqueue"]["wal"] <= 1_200),
+        Goal("WAL ≤ 1,200 bytes per task", lambda m: m["pgqueue"]["wal"] <= 1_200),
     ],
 )
 LATENCY = Section(
@@ -175,7 +175,7 @@ class Named(Protocol):
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What is measured: its part of the report, of which systems, and how."""
+    """One measurement: its part of the report, its systems, and how to run it."""
 
     section: Section
     systems: Sequence[Named]
@@ -244,7 +244,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             benchmark = BENCHMARKS[name]
             runs: dict[str, list[dict[str, float]]] = defaultdict(list)
             for _ in range(size.runs):
-                for system in benchmark.systems:  # in turn: what disturbs one disturbs the other
+                for system in benchmark.systems:  # in turn, so that a disturbance hits both
                     runs[system.name].append(benchmark.measure(server, system, size))
             measured[name] = runs
             goals |= {goal.text: goal.met(medians(runs)) for goal in benchmark.section.goals}

@@ -20,7 +20,7 @@ def measure(server: Server, system: System, tasks: int) -> dict[str, float]:
     """Return the figures of one run."""
     with server.database("bench") as dsn:
         system.install(dsn)
-        start_cpu = drain(system, dsn)  # nothing is enqueued: what the start of a worker costs
+        start_cpu = drain(system, dsn)  # with an empty queue: the cost of starting a worker
         before = server.read()
         enqueue_s, enqueue_cpu = uvloop.run(enqueue(system, dsn, tasks))
         between = server.read()
@@ -48,7 +48,7 @@ def measure(server: Server, system: System, tasks: int) -> dict[str, float]:
 
 
 async def enqueue(system: System, dsn: str, tasks: int) -> tuple[float, float]:
-    """Enqueue, and give the seconds and our own CPU seconds that it took."""
+    """Enqueue, and return the seconds and our own CPU seconds that it took."""
     async with system.producer(dsn) as producer:
         began, cpu = time.perf_counter(), time.process_time()
         for first in range(0, tasks, BATCH):
@@ -57,7 +57,7 @@ async def enqueue(system: System, dsn: str, tasks: int) -> tuple[float, float]:
 
 
 def drain(system: System, dsn: str) -> float:
-    """Run a worker until the queue is empty, and give the CPU seconds of it and its children."""
+    """Run a worker until the queue is empty; return the CPU seconds of it and its children."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(
         system.worker(drain=True),

@@ -1,7 +1,7 @@
 """What tasks cost while a transaction holds its snapshot, as a long report or pg_dump does.
 
-Nothing that dies meanwhile can be cleaned away. Tasks are enqueued and drained in steps, each by a
-fresh worker; the figures of the last step are set against those of the first.
+Rows that die meanwhile cannot be removed. Tasks are enqueued and drained in steps, each by a fresh
+worker; the figures of the last step are compared with those of the first.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ TASKS = 350_000
 
 
 def measure(server: Server, system: System, tasks: int, step: int) -> dict[str, float]:
-    """Return µs a task of the first and the last step, and how many times more the last took."""
+    """Return µs per task of the first and the last step, and the ratio of the two."""
     with server.database("bench") as dsn:
         system.install(dsn)
         with psycopg.connect(dsn, autocommit=True) as admin, psycopg.connect(dsn) as holder:

@@ -25,14 +25,14 @@ _LIMIT_S = 60
 
 
 class HttpSystem(Protocol):
-    """What takes submits over HTTP at ``/v1/tasks`` and keeps them in PostgreSQL."""
+    """A system that takes submits over HTTP at ``/v1/tasks`` and stores them in PostgreSQL."""
 
     name: str
     stored: str
     """SQL: how many submits are stored."""
 
     def install(self, dsn: str) -> None:
-        """Make the schema in an empty database."""
+        """Create the schema in an empty database."""
 
     def api(self, port: int) -> list[str]:
         """Return the command of a process that serves on this port."""
@@ -42,7 +42,7 @@ class HttpSystem(Protocol):
 
 
 def measure(server: Server, system: HttpSystem, seconds: float) -> dict[str, float]:
-    """Return the figures of one run; every task that was acknowledged is looked for afterwards."""
+    """Return the figures of one run, after checking that every acknowledged task is stored."""
     with server.database("bench") as dsn:
         system.install(dsn)
         with _api(system, dsn) as url:
@@ -71,7 +71,7 @@ async def _submit(url: str, seconds: float) -> tuple[float, list[float]]:
 
 @contextmanager
 def _api(system: HttpSystem, dsn: str) -> Iterator[str]:
-    """Run one API process, and give its address."""
+    """Run one API process, and yield its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

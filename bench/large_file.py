@@ -26,7 +26,7 @@ LINES = 20_000
 
 
 MEDIA = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
-ROW_OF_PARQUET = 40  # bytes, about: the note is not to be compressed
+ROW_OF_PARQUET = 40  # about, in bytes: the note does not compress
 
 
 def csv(size: int) -> Iterator[bytes]:

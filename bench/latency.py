@@ -1,4 +1,4 @@
-"""From enqueue to the start of the handler, at a steady rate that leaves everyone mostly idle."""
+"""From enqueue to the start of the handler, at a rate that leaves all processes mostly idle."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def measure(server: Server, system: System, seconds: float) -> dict[str, float]:
 async def _run(
     server: Server, system: System, dsn: str, starts: Path, tasks: int
 ) -> tuple[dict[int, int], dict[int, int], float]:
-    """Enqueue at the rate, warmed up; give when each call began and ended, and the CPU seconds."""
+    """Enqueue at the rate, after a warm-up; return the times of each call, and the CPU seconds."""
     async with system.producer(dsn) as producer:
         await producer.enqueue_stamp(0)
         await _until(starts, 1)  # the worker is up
@@ -68,7 +68,7 @@ async def _run(
 
 
 async def _send(producer: Producer, numbers: range) -> tuple[dict[int, int], dict[int, int]]:
-    """Enqueue, each at its time; give when each call began and ended (monotonic ns)."""
+    """Enqueue each on time; return when each call began and ended (monotonic ns)."""
     sent: dict[int, int] = {}
     durable: dict[int, int] = {}
 
@@ -92,7 +92,7 @@ async def _until(starts: Path, n: int) -> None:
 
 
 def _read(starts: Path) -> dict[int, int]:
-    """Return when each task started first."""
+    """Return the first start of each task."""
     started: dict[int, int] = {}
     for line in starts.read_text().splitlines():
         number, at = line.split()

@@ -1,4 +1,4 @@
-"""pgqueue, as its README says to run it."""
+"""pgqueue, run as its README says."""
 
 from __future__ import annotations
 

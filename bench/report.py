@@ -26,7 +26,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Goal:
-    """What pgqueue is to reach, judged by the median."""
+    """A goal for pgqueue, judged by the median."""
 
     text: str
     met: Callable[[Mapping[str, Mapping[str, float]]], bool]
@@ -52,7 +52,7 @@ def medians(runs: Runs) -> dict[str, dict[str, float]]:
 
 
 def render(section: Section, runs: Runs) -> str:
-    """Return the section as text: medians, the spread in brackets, then how the goals fare."""
+    """Return the section as text: medians, the spread in brackets, then the goals."""
     systems = [system for system, of in runs.items() if of]
     lines = [["", *systems]]
     for row in section.rows:
@@ -88,7 +88,7 @@ def _cell(of: Sequence[Mapping[str, float]], row: Row) -> str:
 
 
 def save(about: Mapping[str, object], measured: Mapping[str, Runs], goals: object) -> Path:
-    """Keep everything that was measured, and give the file."""
+    """Save all measurements, and return the file."""
     RESULTS.mkdir(exist_ok=True)
     now = datetime.now(UTC)
     file = RESULTS / f"{now:%Y%m%dT%H%M%SZ}.json"

@@ -1,4 +1,4 @@
-"""How soon the tasks of what died run again: a worker process, and a whole host.
+"""How soon tasks run again after the death of a worker process, and of a whole host.
 
 A worker process is one of two of a supervisor. A host is a supervisor that is killed: its
 processes die with it, and another supervisor finds out when the lease has run out. Default settings
@@ -78,7 +78,7 @@ def _kill(pid: int, starts: Path, expected: int) -> float:
 
 
 def _until(starts: Path, expected: int) -> int:
-    """Return when the last of the expected starts was, by the machine's monotonic clock."""
+    """Return the time of the last of the expected starts, by the machine's monotonic clock."""
     deadline = time.monotonic() + _LIMIT_S
     while len(lines := starts.read_text().splitlines()) < expected:
         if time.monotonic() > deadline:

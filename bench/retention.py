@@ -1,7 +1,7 @@
-"""What claims feel while a day of finished tasks is pruned: ``python -m bench.retention``.
+"""How claims fare while a day of finished tasks is pruned: ``python -m bench.retention``.
 
-The tasks are made by SQL. Probers enqueue, claim and finish ten tasks at a time all the while; a
-watcher reads ``pg_locks`` for how long anyone holds the tables of facts against readers.
+The tasks are created by SQL. Meanwhile probers enqueue, claim and finish ten tasks at a time, and a
+watcher reads from ``pg_locks`` for how long the tables of facts are locked against readers.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ def measure(server: Server, tasks: int, survivors: int, rest_s: float) -> dict[s
         migrate(dsn)
         with psycopg.connect(dsn, autocommit=True) as connection:
             day = _fill(connection, tasks, survivors)
-            connection.execute(_ENQUEUE, [50_000])  # so that no claim comes back empty
+            connection.execute(_ENQUEUE, [50_000])  # so that no claim returns nothing
             seen = Seen()
             threads = [
                 threading.Thread(target=f, args=(dsn, seen)) for f in (_enqueue, _claim, _watch)
@@ -171,7 +171,7 @@ def measure(server: Server, tasks: int, survivors: int, rest_s: float) -> dict[s
             for thread in threads:
                 thread.join()
             assert kept == survivors, (did, kept)
-            during = (start - 0.5, end + 1)  # the waits of those who came in the middle, too
+            during = (start - 0.5, end + 1)  # including the waits of calls that were under way
             figures = {"prune_s": end - start, "longest_lock_ms": seen.longest_lock_ms}
             for call in seen.calls_ms:
                 before, then = seen.within(call, began, start - 0.5), seen.within(call, *during)

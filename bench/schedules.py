@@ -1,7 +1,7 @@
-"""How long schedulers take to enqueue what is due in one minute.
+"""How long schedulers take to enqueue the schedules that are due in one minute.
 
-They are due every hour, in five zones; the clock of the service is shifted to the minute at which
-all of them are. The tasks go to a queue that nobody serves.
+The schedules are due every hour, in five zones; the clock of the service is shifted to a minute at
+which all of them are due. The tasks go to a queue that nobody serves.
 """
 
 from __future__ import annotations

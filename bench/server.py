@@ -18,7 +18,7 @@ SETTINGS = {"fsync": "on", "shared_buffers": "1GB", "max_wal_size": "8GB"}
 
 @dataclass(frozen=True)
 class Reading:
-    """What the server has used so far: CPU seconds of all its processes, bytes of WAL."""
+    """What the server has used so far: CPU seconds of all its processes, and bytes of WAL."""
 
     cpu_s: float
     wal: int
@@ -43,8 +43,8 @@ class Server:
     def database(self, name: str) -> Iterator[str]:
         """Return the address of an empty database, dropped after use.
 
-        It starts after a checkpoint, so that each run pays for its own full-page images, and none
-        for those of another.
+        It starts after a checkpoint, so that each run pays for its own full-page images and not for
+        those of another run.
         """
         self._admin.execute(f'drop database if exists "{name}" with (force)')
         self._admin.execute(f'create database "{name}"')
@@ -78,7 +78,7 @@ class Server:
 
 @contextmanager
 def fresh_server() -> Iterator[Server]:
-    """Run a server of our own, and leave nothing behind."""
+    """Run a fresh server, and leave nothing behind."""
     with (
         tempfile.TemporaryDirectory(prefix="pgqueue-bench-") as directory,
         EmbeddedServer(Path(directory), settings=SETTINGS) as embedded,

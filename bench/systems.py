@@ -31,10 +31,10 @@ class System(Protocol):
     span: str
     """SQL: seconds from the first start to the last finish, and how many finished."""
     calls: tuple[str, ...]
-    """The SQL functions that claim and finish, where there are any."""
+    """The SQL functions that claim and finish, if there are any."""
 
     def install(self, dsn: str) -> None:
-        """Make the schema in an empty database."""
+        """Create the schema in an empty database."""
 
     def producer(self, dsn: str) -> AbstractAsyncContextManager[Producer]:
         """Connect a client."""
@@ -47,7 +47,7 @@ class System(Protocol):
 
 
 def environment(own: dict[str, str], starts: Path | None = None) -> dict[str, str]:
-    """Return the environment of a worker, without what the user of this shell set for their own."""
+    """Return the environment of a worker, without the settings of the user of this shell."""
     ignored = ("PGQUEUE_", "PGQUEUER_", "OTEL_", "PG")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ignored)}
     root = str(Path(__file__).parent.parent)

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Exit 0 if the address given answers with 200 within two seconds. The image has no curl."""
+"""Exits with 0 if the given address answers 200 within two seconds. The image has no curl."""
 
 import http.client
 import sys
 from urllib.parse import urlsplit
 
 url = urlsplit(sys.argv[1])
-# Not urllib, which would ask the proxies of the environment.
+# Not urllib, which would use the proxies of the environment.
 connection = http.client.HTTPConnection(url.hostname or "", url.port, timeout=2)
 try:
     connection.request("GET", url.path)

@@ -1,4 +1,4 @@
-"""What the examples share: submit a task over HTTP, and follow it. They need no packages."""
+"""Shared by the examples: submit a task over HTTP, and follow it. They need no packages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ URL = os.environ.get("PGQUEUE_URL", "http://localhost:8000")
 
 
 def submit(type: str, payload: dict[str, Any], **options: Any) -> dict[str, Any]:
-    """Submit a task and give it as it was accepted."""
+    """Submit a task and return it as it was accepted."""
     body = json.dumps({"type": type, "payload": payload, **options}).encode()
     request = urllib.request.Request(  # noqa: S310  the URL is the operator's
         f"{URL}/v1/tasks", body, {"Content-Type": "application/json"}
@@ -23,7 +23,7 @@ def submit(type: str, payload: dict[str, Any], **options: Any) -> dict[str, Any]
 
 
 def follow(id: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Give the task's events as (name, data), until `end`."""
+    """Yield the task's events as (name, data), until `end`."""
     with urllib.request.urlopen(f"{URL}/v1/tasks/{id}/events") as stream:  # noqa: S310
         event = ""
         for line in stream:
@@ -35,14 +35,14 @@ def follow(id: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def download(id: str, name: str) -> bytes:
-    """Give an artifact of a task."""
+    """Return an artifact of a task."""
     with urllib.request.urlopen(f"{URL}/v1/tasks/{id}/artifacts/{name}") as answer:  # noqa: S310
         data: bytes = answer.read()
     return data
 
 
 def result(task: dict[str, Any]) -> dict[str, Any]:
-    """Give the result of a task that ended, or exit with its error."""
+    """Return the result of a task that ended, or exit with its error."""
     if task["status"] != "completed":
         raise SystemExit(f"{task['type']} {task['status']}: {task['error']['message']}")
     given: dict[str, Any] = task["result"]
@@ -50,7 +50,7 @@ def result(task: dict[str, Any]) -> dict[str, Any]:
 
 
 def upload(name: str, content_type: str, data: bytes) -> dict[str, Any]:
-    """Send a file in, and give what payloads name it by (its `id`), and more."""
+    """Upload a file and return its record, whose `id` payloads use to name it."""
     request = urllib.request.Request(  # noqa: S310
         f"{URL}/v1/artifacts?name={name}", data, {"Content-Type": content_type}
     )

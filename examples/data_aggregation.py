@@ -1,4 +1,4 @@
-"""Upload a CSV file and add it up: `python examples/data_aggregation.py [file.csv]`."""
+"""Upload a CSV file and aggregate it: `python examples/data_aggregation.py [file.csv]`."""
 
 from __future__ import annotations
 

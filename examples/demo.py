@@ -1,4 +1,4 @@
-"""Each built-in type once, as one batch: `make demo`, beside `make run`."""
+"""Runs each built-in type once, as one batch: `make demo`, while `make run` is running."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SALES = b"region,amount\nnorth,120.50\nsouth,80.25\nnorth,99.50\n"
 
 
 def call(path: str, body: dict[str, Any] | None = None) -> Any:
-    """Ask the API."""
+    """Call the API."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(  # noqa: S310
         URL + path, data, {"Content-Type": "application/json"}
@@ -27,7 +27,7 @@ def call(path: str, body: dict[str, Any] | None = None) -> Any:
 
 
 def tasks() -> list[dict[str, Any]]:
-    """One of each type."""
+    """Return one task of each type."""
     sales = upload("sales.csv", "text/csv", SALES)
     chart = {"type": "pie", "labels": ["North", "South"], "series": [{"values": [220, 80.25]}]}
     payloads: dict[str, dict[str, Any]] = {
@@ -64,7 +64,7 @@ def tasks() -> list[dict[str, Any]]:
 
 
 def main() -> int:
-    """Submit the batch, wait for its end, and tell where the results are."""
+    """Submit the batch, wait for its end, and print where the results are."""
     try:
         batch = call("/v1/batches", {"name": "demo", "tasks": tasks()})
     except OSError as error:

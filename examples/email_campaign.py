@@ -1,6 +1,6 @@
 """Write to two people: `python examples/email_campaign.py`, then open outbox.mbox.
 
-With PGQUEUE_SMTP_HOST in the worker's environment they are sent instead of kept.
+With PGQUEUE_SMTP_HOST in the worker's environment the messages are sent instead of stored.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ for event, state in follow(task["id"]):
     if event == "progress":
         print(f"{state['progress']['percent']:3.0f} % {state['progress']['message']}")
     elif event == "end":
-        told = result(state)
-        for one in told["recipients"]:
+        campaign = result(state)
+        for one in campaign["recipients"]:
             print(f"{one['email']}: {one['status']} {one['detail']}")
-        if told["artifact"]:
-            Path(told["artifact"]).write_bytes(download(task["id"], told["artifact"]))
-            print(f"{told['artifact']}: open it with a mail program")
+        if campaign["artifact"]:
+            Path(campaign["artifact"]).write_bytes(download(task["id"], campaign["artifact"]))
+            print(f"{campaign['artifact']}: open it with a mail program")

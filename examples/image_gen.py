@@ -1,4 +1,4 @@
-"""Draw a picture, make a thumbnail of it: `python examples/image_gen.py [prompt]`."""
+"""Draw a picture and make a thumbnail of it: `python examples/image_gen.py [prompt]`."""
 
 from __future__ import annotations
 

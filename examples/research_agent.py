@@ -1,4 +1,4 @@
-"""Ask a question of pages or of two texts: `python examples/research_agent.py [question url…]`."""
+"""Answer a question from pages or texts: `python examples/research_agent.py [question url…]`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Send pgqueue a signed webhook as another service would, and follow what becomes of it.
+"""Send pgqueue a signed webhook as another service would, and follow its task.
 
 The worker knows the secret of this source, `demo`, if `make run` started it.
 """
@@ -16,12 +16,12 @@ from typing import Any
 
 from client import URL, follow, result
 
-# what `make run` gives its worker: a secret that everybody knows protects nothing
+# the secret that `make run` sets for its worker; it is public, so it protects nothing
 SECRET = os.environ.get("PGQUEUE_HOOK_DEMO_SECRET", "whsec_ZGVtbyBzZWNyZXQgb2YgcGdxdWV1ZQ==")
 
 
 def signed(event: dict[str, object], secret: str, id: str = "msg_1") -> dict[str, Any]:
-    """Sign an event as Standard Webhooks has it: its headers and its body."""
+    """Sign an event after Standard Webhooks; return its headers and its body."""
     body = json.dumps(event)
     at = str(int(time.time()))
     key = base64.b64decode(secret.removeprefix("whsec_"))
@@ -36,7 +36,7 @@ def signed(event: dict[str, object], secret: str, id: str = "msg_1") -> dict[str
 
 
 def send(event: dict[str, object]) -> str:
-    """Send a signed event, and give the id of its task."""
+    """Send a signed event, and return the id of its task."""
     hook = signed(event, SECRET)
     request = urllib.request.Request(  # noqa: S310
         f"{URL}/v1/hooks/demo", hook["body"].encode(), hook["headers"]
@@ -50,4 +50,4 @@ if __name__ == "__main__":
     for name, state in follow(send({"type": "order.paid", "data": {"order": 7}})):
         if name == "end":
             taken = result(state)
-            print(f"signed by {taken['source']}, as {taken['verified_by']} has it")
+            print(f"signed by {taken['source']}, verified by the scheme {taken['verified_by']}")

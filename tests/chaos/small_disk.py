@@ -30,7 +30,7 @@ class SmallDisk:
                         raise
 
     def free(self) -> None:
-        """Give the space back."""
+        """Free the space that `fill` took."""
         self._ballast.unlink()
 
 

@@ -323,7 +323,7 @@ class Stage:
                 client.program.end()
 
     def from_epoch(self) -> float:
-        """Give what makes `moment` out of a time of PostgreSQL."""
+        """Return the offset from seconds of the epoch to `moment`."""
         return moment() - time.time()
 
 
@@ -367,5 +367,5 @@ def staged(
 
 
 def chance_of(seed: object, what: object) -> random.Random:
-    """Give dice of their own to each part of a run, so that no part moves another's."""
+    """Return a random generator for each part of a run, so that no part affects another's."""
     return random.Random(f"{seed}/{what}")

@@ -85,7 +85,7 @@ async def test_email_campaign_leaves_a_mailbox(url: str, tmp_path: Path) -> None
 
 async def test_webhook_processing_is_taken_as_signed(url: str, tmp_path: Path) -> None:
     said = await run(url, "webhook_processing", folder=tmp_path)
-    assert said == "signed by demo, as standard has it\n"
+    assert said == "signed by demo, verified by the scheme standard\n"
 
 
 async def test_the_demo_ends_with_a_result_of_each_type(url: str, tmp_path: Path) -> None:

@@ -19,6 +19,6 @@ async def pool() -> AsyncIterator[Pool]:
 
 @pytest.fixture(autouse=True)
 def isolating(request: pytest.FixtureRequest) -> None:
-    """Give tests that run handlers the pool; the others have no event loop for it."""
+    """Set the pool for tests that run handlers; the others have no event loop for it."""
     if inspect.iscoroutinefunction(request.function):
         request.getfixturevalue("pool")
