@@ -13,7 +13,7 @@ from pgqueue.errors import UsageError
 
 
 def load(target: str | None, *, builtin: bool) -> PgQueue:
-    """Import an app, with the built-in types beside its own if ``builtin`` is true.
+    """Import an app, with the built-in types in addition to its own if ``builtin`` is true.
 
     A type of the app replaces a built-in one of the same name. Raise ``UsageError``, which says
     what is wrong with the name or the module.

@@ -40,14 +40,14 @@ _MAX_LINE = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """To the worker, first: what to run. No queues means all of them."""
+    """To the worker, first: what to run. No queues means all queues."""
 
     dsn: str
     app: str | None = None
     builtin: bool = False
     queues: list[str]
     concurrency: int
-    delivers: bool = False  # it sends webhooks and runs no type of the app
+    delivers: bool = False  # it sends webhooks and runs none of the app's types
     listens: bool = False  # it listens for notifications itself
     poll_s: float
     lease_s: float
@@ -65,7 +65,7 @@ class Registered:
 
 @dataclass(frozen=True, slots=True)
 class Ring:
-    """To the worker: these queues may have runnable tasks; without any, all of them may."""
+    """To the worker: these queues may have runnable tasks; an empty list means all queues."""
 
     queues: list[str]
 
@@ -79,7 +79,7 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class Retire:
-    """To the worker: claim no more, and end when your attempts have."""
+    """To the worker: claim no more, and end when your attempts have ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """To the supervisor: it waits for work, or it has had enough for a while."""
+    """To the supervisor: it waits for work, or it has had enough work for a while."""
 
     waiting: bool
 
@@ -142,7 +142,7 @@ _KINDS: dict[str, type[Message]] = {kind.__name__: kind for kind in get_args(Mes
 
 
 class Line(Protocol):
-    """What a worker process needs of its line to a supervisor."""
+    """What a worker process needs of its connection to a supervisor."""
 
     def send(self, message: Message) -> None:
         """Send a message."""
@@ -160,7 +160,7 @@ class Control:
 
     @classmethod
     async def over(cls, end: socket.socket) -> Control:
-        """Return the line over one end of a socket pair."""
+        """Return the control line over one end of a socket pair."""
         reader, writer = await asyncio.open_connection(sock=end, limit=_MAX_LINE)
         return cls(reader, writer)
 

@@ -1,9 +1,9 @@
-"""By when a worker process must act, and when it claimed last, for its supervisor to see.
+"""The deadlines of a worker process and the time of its last claim, visible to its supervisor.
 
 A handler that blocks the event loop past its timeout also keeps its process from acting on it. So
 the deadline of each attempt with a time limit is in memory that the supervisor reads; it ends a
 process that misses one. Attempts without a limit are not in the table, and cost nothing. The last
-entry belongs to the claim loop: when it last came round, unless it waits for a free slot.
+entry belongs to the claim loop: when its last pass was, unless it waits for a free slot.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class DeadlineTable:
 
     @classmethod
     def create(cls, size: int) -> DeadlineTable:
-        """Make an empty table for this many leases; its descriptor is for the other process."""
+        """Create an empty table for this many leases; its descriptor is for the other process."""
         with tempfile.TemporaryFile() as file:
             file.truncate((size + 1) * _ENTRY.size)
             return cls(os.dup(file.fileno()), size)
@@ -60,11 +60,11 @@ class DeadlineTable:
         return {lease_id for at, lease_id in entries if lease_id and 0 < at <= now}
 
     def came_round(self, at: float | None) -> None:
-        """Note when the claim loop came round; ``None``: it waits for a slot, however long."""
+        """Record a pass of the claim loop; ``None``: it is waiting for a slot."""
         struct.pack_into("=d", self._memory, self._size * _ENTRY.size, at or 0.0)
 
     def still_s(self, now: float) -> float:
-        """Return how long ago the claim loop came round; 0 while it waits for a slot."""
+        """Return how long ago the last pass of the claim loop was; 0 while it waits for a slot."""
         (at,) = struct.unpack_from("=d", self._memory, self._size * _ENTRY.size)
         return max(0.0, now - at) if at else 0.0
 

@@ -32,7 +32,7 @@ class ClaimedTask(NamedTuple):
     wait_s: float
     payload: str  # JSON, as it is stored
     traceparent: str | None
-    watched: bool  # someone watches one of the tasks that were claimed together
+    watched: bool  # somebody watches one of the tasks that were claimed together
     resumes: bool  # earlier attempts left checkpoints
     expired: bool  # to be cancelled, not run
     run_at_s: float | None  # when it was to run, in seconds of the epoch
@@ -40,7 +40,7 @@ class ClaimedTask(NamedTuple):
 
     @property
     def order(self) -> tuple[int, int]:
-        """What tasks are sorted by: they run in this order."""
+        """The sort key of tasks: they run in this order."""
         return self.priority, self.seq
 
 
@@ -58,7 +58,7 @@ class Progress:
 
 @dataclass(slots=True, eq=False)
 class Lease:
-    """What the worker holds of a task. Times are the event loop's, in seconds."""
+    """A task that the worker holds. Times are the event loop's, in seconds."""
 
     task: ClaimedTask
     claimed_at: float
@@ -73,7 +73,7 @@ class Lease:
     last_seq: int = 0  # of the events that it logged
     unsent_events: int = 0
     stray: asyncio.Future[Any] | None = None  # the thread of a handler that did not stop
-    progress: Progress | None = None  # the latest that is not recorded yet
+    progress: Progress | None = None  # the latest progress that is not recorded yet
 
     @classmethod
     def claimed(cls, task: ClaimedTask, now: float) -> Lease:

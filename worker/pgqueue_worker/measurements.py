@@ -30,7 +30,7 @@ SIZES = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000)
 
 
 class Histogram:
-    """Counts by bucket, with one more for what is above all of them, and the sum."""
+    """Counts by bucket, with one more bucket for larger values, and the sum."""
 
     __slots__ = ("bounds", "counts", "total")
 
@@ -53,7 +53,7 @@ class Histogram:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What was counted in a while; JSON makes lists of its tuples."""
+    """What was counted since the last snapshot; JSON turns its tuples into lists."""
 
     counters: list[tuple[tuple[str, ...], int]]
     histograms: list[tuple[tuple[str, ...], tuple[float, ...], list[int], float]]

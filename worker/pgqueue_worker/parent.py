@@ -14,7 +14,7 @@ def die_with_parent(number: int = signal.SIGKILL, parent: int | None = None) -> 
     """Have the kernel kill this process, or send it another signal, when its parent ends.
 
     ``parent`` is the pid of the parent, where this process knows it.
-    On other systems than Linux the end of the control line ends it, as soon as the event loop runs.
+    On systems other than Linux, the end of the control line ends it as soon as the event loop runs.
     """
     if not sys.platform.startswith("linux"):
         return

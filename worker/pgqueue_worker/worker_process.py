@@ -1,7 +1,7 @@
 """A worker process: claims, runs and finishes, under a supervisor that sends its heartbeats.
 
-The supervisor starts it as ``python -m pgqueue_worker.worker_process FD``. It ends when the line
-over that file descriptor does.
+The supervisor starts it as ``python -m pgqueue_worker.worker_process FD``. It ends when the other
+end of that file descriptor is closed.
 """
 
 from __future__ import annotations
@@ -106,9 +106,9 @@ class WorkerProcess:
         self._start = start
         self._pool = pool
         self._asked_to_be_replaced = False
-        self._webhooks_wait = False  # and the supervisor knows it
+        self._webhooks_wait = False  # the supervisor knows it, too
         self._leaving = asyncio.Event()  # claim no more
-        self._draining = asyncio.Event()  # and be done within the grace
+        self._draining = asyncio.Event()  # and end within the grace
         self._links: list[Link] = []
         self._measurements = Measurements()
         self._outbox = Outbox(self._link("report"), self._measurements)
@@ -223,7 +223,7 @@ class WorkerProcess:
         return 0
 
     async def _work(self) -> None:
-        """Claim until told to leave, then wait for the end of what is held."""
+        """Claim until told to leave, then wait for the end of the attempts that it holds."""
         claiming = asyncio.create_task(self._claimer.run())
         leaving = asyncio.create_task(self._leaving.wait())
         try:
@@ -253,7 +253,7 @@ class WorkerProcess:
                     _log.error("message_not_understood", message=repr(other))
 
     def _rung(self, payload: str) -> None:
-        queues = payload.split(",") if payload else []  # none: look at all of them
+        queues = payload.split(",") if payload else []  # empty: look at all queues
         if QUEUE in queues and not self._webhooks_wait:
             self._webhooks_wait = True
             self._control.send(WebhooksWait())
@@ -298,7 +298,8 @@ async def _main(end: socket.socket) -> int:
         return 1
     structlog.contextvars.bind_contextvars(worker=f"{socket.gethostname()}:{os.getpid()}")
     process = WorkerProcess(control, start, registered.worker_id, app, pool)
-    # what is loaded by now stays for the whole life of the process: the collector can ignore it
+    # what is loaded by now stays for the life of the process, so the garbage collector can ignore
+    # it
     gc.collect()
     gc.freeze()
     try:
@@ -308,8 +309,8 @@ async def _main(end: socket.socket) -> int:
 
 
 def _hello(start: Start, app: PgQueue) -> Hello:
-    """Return what this process runs, and the schedules of an app's own code as they are there."""
-    if start.delivers:  # what sends webhooks is no type that anybody could enqueue
+    """Return what this process runs, and the schedules that the app's own code declares."""
+    if start.delivers:  # the type that sends webhooks is not one that anybody could enqueue
         return Hello(types="[]", names=[])
     types = encode([kind.published() for kind in app.types.values()]).decode()
     if start.app is None:
@@ -324,7 +325,7 @@ def _hello(start: Start, app: PgQueue) -> Hello:
 
 
 async def _live(end: socket.socket) -> NoReturn:
-    """Be a worker process, and end without waiting for handlers that do not stop."""
+    """Run as a worker process, and end without waiting for handlers that do not stop."""
     status = 1
     try:
         status = await _main(end)

@@ -25,7 +25,7 @@ _USUAL = (Outcome.COMPLETED, Outcome.SNOOZED, Outcome.RELEASED)
 
 
 class Sampling:
-    """Lets 20 completions a second be logged, and counts the others."""
+    """Logs at most 20 completions a second, and counts the others."""
 
     def __init__(self) -> None:
         self._second = 0

@@ -26,7 +26,7 @@ class Backlog:
         return iter(self._leases)
 
     def add(self, leases: list[Lease]) -> None:
-        """Add leases, which come in order."""
+        """Add leases, which are in order already."""
         held = self._leases
         if leases and held and leases[0].task.order < held[-1].task.order:
             self._leases = deque(sorted([*held, *leases], key=lambda lease: lease.task.order))

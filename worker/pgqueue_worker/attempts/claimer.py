@@ -2,10 +2,10 @@
 
 Each (queue, priority) has a cursor, the last seq seen there, so that dead tokens under a held
 snapshot are not read again and again. A sweep from 0 finds what committed late behind a cursor; it
-runs as often as it is cheap: it never takes more than 5 % of the time.
+runs as often as its cost allows: it never takes more than 5 % of the time.
 
 Queues with limits are claimed one by one, without a cursor, when the time comes that the database
-named, or when the doorbell rings for them. Paused ones answer that nothing may start.
+named, or when the doorbell rings for them. The answer of a paused queue is that nothing may start.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ _MAX_UNRECORDED = 2_000
 _PRIORITIES = range(11)
 _QUEUES_S = 0.5  # a pause holds within a second
 _RECOUNT_S = 20.0
-_SWEEP_SHARE = 20  # a sweep that took t runs again after 20 t
+_SWEEP_SHARE = 20  # a sweep that took t is repeated after 20 t
 
 
 class Notice(Protocol):
-    """Who is told when the loop waits for work, and when it got some."""
+    """Called when the loop waits for work, and when it got some."""
 
     def __call__(self, *, waiting: bool) -> None:
-        """Take the notice."""
+        """Handle the notice."""
 
 
 class Claimer:
@@ -176,7 +176,7 @@ class Claimer:
         self._was_away = False
 
     async def _recount(self) -> None:
-        """Release what this worker holds and does not know of.
+        """Release tasks that this worker holds without knowing it.
 
         No other claim of this process is under way, so what is unknown now stays unknown.
         """
@@ -189,7 +189,7 @@ class Claimer:
             _log.warning("claims_given_back", n=len(forgotten))
 
     async def _await_room(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Wait for room. What waits here for a slot must not start when its queue is paused."""
+        """Wait for room. Tasks of paused queues that wait here for a slot must not start."""
         pause = max(0.0, self._queues_due - loop.time()) if self._runner.has_backlog else None
         try:
             async with asyncio.timeout(pause):

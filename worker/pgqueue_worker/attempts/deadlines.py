@@ -1,4 +1,4 @@
-"""By when each attempt must be acted upon, for this process and for its supervisor."""
+"""The time at which each attempt needs action, for this process and for its supervisor."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class Execution:
         return await self._execute(lease, kind)
 
     def replace_threads(self) -> None:
-        """Abandon the threads, one of which does not stop, so that it takes no slot from others."""
+        """Abandon the threads: one of them does not stop, and would take a slot from others."""
         self.close()
         self._threads = self._new_threads()
 
@@ -121,7 +121,7 @@ class Execution:
         return await self._checkpoints.load(lease.task.id) if lease.task.resumes else None
 
     async def _in_child(self, lease: Lease, kind: TaskType, limit: float | None) -> Ending:
-        def started() -> None:  # a child that had to be started first costs the handler no time
+        def started() -> None:  # starting a child does not count against the handler's time
             if limit is not None:
                 self._deadlines.set(lease, self._loop.time() + limit)
 
@@ -156,7 +156,7 @@ class Execution:
 
 
 def _called(kind: TaskType, context: Context, payload: Any) -> tuple[Any, BaseException | None]:
-    """Call a plain handler. Return what it raises: not every error passes through a future."""
+    """Call a plain handler; return its error, as not every error can pass through a future."""
     try:
         return kind.call(context, payload), None
     except BaseException as error:  # noqa: BLE001  the border: a handler may raise anything

@@ -1,4 +1,4 @@
-"""Records how attempts ended: what has gathered goes in one call when the last one is back."""
+"""Records how attempts ended: endings gather during a call and go together in the next."""
 
 from __future__ import annotations
 
@@ -40,11 +40,13 @@ class Finish(NamedTuple):
     lease_id: LeaseId
     ending: Ending
     progress: Progress | None = None
-    unstorable: bool = False  # the database refused the first ending: this is the plainest one
+    unstorable: bool = (
+        False  # the database refused the first ending; this one is the simplest possible
+    )
 
     @property
     def is_plain(self) -> bool:
-        """Whether it completed and has nothing to keep."""
+        """Whether it completed without a result or progress to store."""
         return self.progress is None and (self.ending is COMPLETED or self.ending == COMPLETED)
 
     def as_json(self) -> dict[str, Any]:
@@ -143,7 +145,7 @@ class Finisher:
             self._outbox.announce([finish.task_id for finish in batch])
 
     async def _isolate(self, batch: list[Finish], error: PgQueueError) -> None:
-        """Find the finish that the database cannot take: it fails, its neighbours do not."""
+        """Find the finish that the database cannot store: only that attempt fails."""
         if len(batch) > 1:
             middle = len(batch) // 2
             await self._record(batch[:middle])
@@ -152,7 +154,7 @@ class Finisher:
         (finish,) = batch
         _log.error("result_not_stored", task_id=finish.task_id, error=str(error))
         if finish.unstorable:
-            return  # the plainest possible finish was refused, too: rescue will take the task
+            return  # the simplest finish was refused, too: rescue will take the task
         failure = describe(error)
         failure["type"] = "ResultNotStorable"
         plainest = Ending(Outcome.FAILED, error=failure, retry=False)

@@ -14,8 +14,8 @@ _WEIGHT_SLOWER = 0.2
 class Prefetch:
     """Keeps a moving mean of how long handlers take; it follows slow ones ten times as fast.
 
-    Claimed ahead is what the handlers use up in some 20 ms. So a slow handler's tasks are not taken
-    from other workers, and a fast one never waits for the round trip of a claim.
+    As many tasks are claimed ahead as the handlers use up in about 20 ms. So a slow handler does
+    not keep tasks from other workers, and a fast one never waits for the round trip of a claim.
     """
 
     def __init__(self, concurrency: int) -> None:
@@ -23,7 +23,7 @@ class Prefetch:
         self._mean_s = 1.0
 
     def ahead(self) -> int:
-        """Return how many attempts to hold beyond those that run."""
+        """Return how many attempts to hold in addition to those that run."""
         return min(int(self._concurrency / self._mean_s * _AHEAD_S), _MAX_AHEAD)
 
     def ran(self, took_s: float) -> None:

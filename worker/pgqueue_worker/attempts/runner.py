@@ -41,7 +41,7 @@ _log = structlog.get_logger("pgqueue.task")
 MAX_INTERRUPTS = 2
 """A handler that swallowed the first interrupt may obey the second."""
 
-_SUSPECT_CRASHES = 2  # after these a task runs alone: the third crash is its last
+_SUSPECT_CRASHES = 2  # after this many crashes a task runs alone: the third is final
 _AFTER_GRACE_S = 5.0
 
 
@@ -122,10 +122,10 @@ class Runner:
         return now - self._moved_at if self._backlog else 0.0
 
     def take(self, leases: list[Lease]) -> None:
-        """Run attempts, which come by priority and seq, in that order as slots become free.
+        """Run attempts in the order of priority and seq, as slots become free.
 
-        A task that took down its process twice runs alone: if it is the one that kills, no other
-        task is charged for the third crash.
+        A task that crashed its process twice runs alone, so that no other task is charged if it
+        causes a third crash.
         """
         self._idle.clear()
         runnable = []
@@ -163,14 +163,14 @@ class Runner:
             lease.running.cancel()
 
     def put_back(self, queues: Collection[str]) -> None:
-        """Release what has not started of queues that are paused."""
+        """Release attempts of paused queues that have not started."""
         for lease in self._backlog.remove_queues(queues):
             self._finish(lease, RELEASED)
         self._put_suspect_back(queues)
         self._start_next()
 
     def put_backlog_back(self, stalled_s: float) -> None:
-        """Release what was claimed ahead: the handlers before it are slower than they seemed."""
+        """Release the backlog, because the handlers before it are slower than expected."""
         self._prefetch.stalled(stalled_s)
         for lease in self._backlog.remove_all():
             self._finish(lease, RELEASED)
@@ -178,7 +178,8 @@ class Runner:
     async def drain(self, grace_s: float, hurry: asyncio.Event) -> None:
         """Release what has not started, and let the rest end.
 
-        The grace begins with ``hurry``. What is not done after it is interrupted and released.
+        The grace begins with ``hurry``. Attempts that are not done after it are interrupted and
+        released.
         """
         for lease in self._backlog.remove_all():
             self._finish(lease, RELEASED)

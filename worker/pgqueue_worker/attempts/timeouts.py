@@ -1,6 +1,6 @@
 """What happens at a timeout, and to a handler that does not stop.
 
-One loop looks at the deadlines of all attempts, instead of a timer for each: to within 50 ms, at no
+One loop checks the deadlines of all attempts, instead of a timer for each: accurate to 50 ms, at no
 cost per task. A handler whose time is over is interrupted, and once more after half the grace. If
 it does not stop then it is left behind: its attempt ends as timed out (or as what it was
 interrupted for), its slot is free, and the process asks to be replaced.
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["TimeoutEnforcer"]
 
 _LOOK_S = 0.05
-_STALLED_S = 1.0  # after so long without a start or an end, the backlog goes to other workers
+_STALLED_S = 1.0  # after this long without a start or an end, the backlog goes to other workers
 
 
 class TimeoutEnforcer:
@@ -70,7 +70,7 @@ class TimeoutEnforcer:
 
 
 def _suspended(task: asyncio.Task[Any] | None) -> str:
-    """Return where a task waits, down to the innermost coroutine, without the worker's frames."""
+    """Return where a task is suspended, to the innermost coroutine, without our own frames."""
     frames = []
     coroutine: Any = task and task.get_coro()
     while (frame := getattr(coroutine, "cr_frame", None)) is not None:

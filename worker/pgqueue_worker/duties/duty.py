@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["FULL_STEP", "SOON_S", "DeadLetterLevel", "Duty", "QueueSample", "Tools", "is_away"]
 
 FULL_STEP = 1_000
-"""What one call of a step does at most, unless its module has another number."""
+"""The limit of one call of a step, unless its module has its own."""
 
 SOON_S = 0.05
 """The pause before the next step where there is more to do."""
@@ -73,5 +73,5 @@ class Duty:
 
 
 def is_away(error: PgQueueError) -> bool:
-    """Return whether PostgreSQL cannot be reached: a timeout of the duty's own is no such thing."""
+    """Return whether PostgreSQL cannot be reached; a timeout of the duty's own does not count."""
     return isinstance(error, DatabaseUnavailable) and not isinstance(error, DatabaseBusy)

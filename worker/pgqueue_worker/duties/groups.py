@@ -1,4 +1,4 @@
-"""Duties about what belongs together: fold the counts of batches, and follow up on many endings."""
+"""Duties for groups of tasks: fold the counts of batches, and follow up on many endings."""
 
 from __future__ import annotations
 

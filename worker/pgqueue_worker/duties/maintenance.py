@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 _log = structlog.get_logger("pgqueue.maintenance")
 
 _SHARE = 20  # a duty whose calls took t runs again after 20 t at the earliest
-_CONNECTIONS = 3  # for urgent duties, and for the others: one or two stuck ones hold up nobody
+_CONNECTIONS = 3  # for each kind of duty: one or two stuck ones hold up no other
 _FAILED_S = 5.0
-_AWAY_S = 5.0  # a shorter outage costs nobody more than one heartbeat
+_AWAY_S = 5.0  # a shorter outage costs at most one heartbeat
 _RECORD_S = 5.0
 _RECORD_TIMEOUTS = Timeouts(statement_s=10, lock_s=2)
 

@@ -1,4 +1,4 @@
-"""Duties about days: make partitions ahead, and prune what is past its retention."""
+"""Duties for days: create partitions ahead, and prune days past their retention."""
 
 from __future__ import annotations
 

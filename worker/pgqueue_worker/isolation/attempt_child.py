@@ -1,4 +1,4 @@
-"""A child that runs attempts, as its worker sees it: handlers there ask for what contexts do."""
+"""A child that runs attempts, as seen by its worker, which answers the calls of its contexts."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class AttemptChild:
     async def attend(
         self, context: Context, reporter: Reporter, started: Callable[[], None]
     ) -> Answer | None:
-        """Do what the handler asks for until it ends; return ``None`` when the child is gone."""
+        """Answer the handler's calls until it ends; return ``None`` when the child is gone."""
         try:
             while True:
                 message, blob = await self.process.receive()

@@ -63,7 +63,7 @@ def _receive(
         try:
             message, blob = messages.receive()
         except (EOFError, OSError):
-            os.killpg(0, signal.SIGKILL)  # the worker is gone, and what we do is for nobody
+            os.killpg(0, signal.SIGKILL)  # the worker is gone, so nobody needs the result
         if message["kind"] == "reply":
             reporter.answered(message, blob)
         else:

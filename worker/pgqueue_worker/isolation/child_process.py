@@ -36,7 +36,7 @@ class ChildProcess:
         return cls(forked, *await asyncio.open_connection(sock=forked.end))
 
     def send(self, message: Message, blob: bytes = b"") -> None:
-        """Send a message; what a child that is gone does not get is forgotten."""
+        """Send a message; drop it if the child is gone."""
         if not self._writer.is_closing():
             self._writer.write(frame(message, len(blob)))
             if blob:
@@ -64,7 +64,8 @@ class ChildProcess:
     async def reap(self) -> int | None:
         """Kill it and return its exit status, or ``None`` if that stays unknown.
 
-        Its own way to end counts: a child whose socket has ended is given a moment to end itself.
+        A child whose socket has ended gets a moment to end by itself, so that its own exit status
+        counts.
         However often the caller is cancelled meanwhile, the child is gone before this returns.
         """
         cancelled = False

@@ -44,7 +44,7 @@ class ForkClient:
         self._reading: asyncio.Task[None] | None = None
 
     async def fork(self, output: int | None = None) -> Forked:
-        """Return a new child; raise ``OSError`` when there is none to be had.
+        """Return a new child; raise ``OSError`` if none can be started.
 
         Its output goes to the file descriptor ``output``, or else where the worker's goes.
         """

@@ -1,4 +1,4 @@
-"""The process that children are forked from: it has imported the library, and done nothing else.
+"""The process that children are forked from: it imports the library, and does nothing else.
 
 Forking the worker itself would copy locks that its threads hold. A fresh interpreter for each child
 takes 0.4 s of CPU, of which a fork saves all but the imports of the app or of the function.

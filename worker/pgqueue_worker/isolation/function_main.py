@@ -59,10 +59,10 @@ def _said(error: BaseException) -> str:
 
 
 class _FunctionReporter(ReportSender):
-    """Sends what a function reports; it has no answers to wait for, so all else is refused."""
+    """Sends what a function reports; calls that would need an answer are refused."""
 
     def __getattr__(self, name: str) -> Any:
-        """Refuse what the other reporters can do."""
+        """Refuse every other call of a reporter."""
         message = f"{name} was called in an isolated function"
         hint = (
             "there ctx takes progress, stream and log; return the value, and do it in the handler"

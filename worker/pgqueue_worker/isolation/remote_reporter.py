@@ -62,17 +62,17 @@ class RemoteReporter(ReportSender):
     def save_artifact(
         self, context: Context, name: str, data: bytes, content_type: str
     ) -> Awaitable[None]:
-        """Keep a file; in a plain function it is kept when this returns."""
+        """Save a file; in a plain function it is durable when this returns."""
         return self._ask(
             context, "save_artifact", bytes(data), name=name, content_type=content_type
         )
 
     def save_checkpoint(self, context: Context, name: str, data: bytes) -> Awaitable[None]:
-        """Remember data; in a plain function it is durable when this returns."""
+        """Save a checkpoint; in a plain function it is durable when this returns."""
         return self._ask(context, "save_checkpoint", data, name=name)
 
     def load_parents(self, context: Context) -> Any:
-        """Read what the parents came to; in a plain function this returns them."""
+        """Read the results of the parents; in a plain function this returns them."""
         answer = self.ask(context, "load_parents")
         try:
             loop = asyncio.get_running_loop()
@@ -132,7 +132,7 @@ class RemoteReporter(ReportSender):
 
 
 class RemoteCompletion:
-    """The ``Attempt`` of ``transactions`` in a child: what it says goes to the worker."""
+    """The ``Attempt`` of ``transactions`` in a child, which forwards everything to the worker."""
 
     def __init__(self, context: Context, remote: RemoteReporter) -> None:
         self.task_id = context.task_id

@@ -1,4 +1,4 @@
-"""Saves and loads what tasks remember."""
+"""Saves and loads the checkpoints of tasks."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Checkpoints:
         )
 
     async def load(self, task_id: str) -> dict[str, str]:
-        """Return what a task remembers, as JSON texts by name."""
+        """Return the checkpoints of a task, as JSON texts by name."""
         rows = await self._rows("load_checkpoints", {"task_id": task_id})
         return {name: text for name, text in rows}  # noqa: C416  dict() takes no rows
 

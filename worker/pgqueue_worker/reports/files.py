@@ -22,7 +22,7 @@ class Files:
     async def save(
         self, task_id: str, lease_id: int, name: str, data: bytes, content_type: str
     ) -> None:
-        """Keep a file. Raise ``LeaseLost`` when the lease no longer holds."""
+        """Save a file. Raise ``LeaseLost`` when the lease no longer holds."""
         async with self._turn:
             await self._link.rows(
                 "save_artifact",

@@ -1,4 +1,4 @@
-"""Sends events, progress and announcements: what has gathered, when the call before it is back.
+"""Sends events, progress and announcements: they gather during a call and go together in the next.
 
 Of progress only the latest of each attempt is sent.
 """
@@ -49,7 +49,7 @@ class Event(TypedDict):
 
 
 class Outbox:
-    """What the attempts of this process have reported and the database does not have yet.
+    """Reports of this process's attempts that are not in the database yet.
 
     For the event loop only.
     """

@@ -100,13 +100,13 @@ class Reporter:
     def save_artifact(
         self, context: Context, name: str, data: bytes, content_type: str
     ) -> Awaitable[None]:
-        """Keep a file. In a thread it is kept when this returns."""
+        """Save a file. In a thread it is durable when this returns."""
         return self._saved(
             self._files.save(context.task_id, context.lease_id, name, data, content_type)
         )
 
     def save_checkpoint(self, context: Context, name: str, data: bytes) -> Awaitable[None]:
-        """Remember data. In a thread it is durable when this returns."""
+        """Save a checkpoint. In a thread it is durable when this returns."""
         return self._saved(self._checkpoints.save(context.task_id, context.lease_id, name, data))
 
     def load_parents(self, context: Context) -> Any:

@@ -1,4 +1,4 @@
-"""Gathers the pieces of text that handlers stream, so that a token is not an event of its own."""
+"""Gathers the pieces of text that handlers stream, so that not every token becomes an event."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ _MAX_TEXT = 8_192  # characters of an event, as of a log line
 class TextBuffer:
     """The text of every attempt that is no event yet. For the event loop only.
 
-    The first piece is sent at once; what follows within a tenth of a second is sent together. So
+    The first piece is sent at once; pieces that follow within a tenth of a second are sent
+    together. So
     there are at most ten events a second, however fast a model writes.
     """
 

@@ -1,6 +1,6 @@
-"""Transactions that complete their task: what a handler writes and its completion, or neither.
+"""Transactions that commit a handler's writes together with the completion of its task.
 
-They need an ``Attempt`` to tell, and nothing else of the worker: handlers in another process use
+They need only an ``Attempt`` and nothing else of the worker, so handlers in other processes use
 them, too.
 """
 

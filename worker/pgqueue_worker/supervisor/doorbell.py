@@ -1,6 +1,6 @@
 """The one listener of a supervisor: wake-ups and control messages for all its worker processes.
 
-A notification is a hint. After every connect all of them look once, and workers poll in any case.
+A notification is a hint: after every connect all processes look once, and workers poll in any case.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def doorbell(
 
     return Listener(
         dsn,
-        f"worker {name}:{secrets.token_hex(4)}",  # hosts and pids may be alike in containers
+        f"worker {name}:{secrets.token_hex(4)}",  # containers may share host and pid
         application_name="pgqueue listen",
         listen=listen,
         echo=echo,

@@ -73,17 +73,17 @@ class Metrics(Collector):
             self._measurements.count("worker_crashes")
 
     def sampled(self, samples: list[QueueSample]) -> None:
-        """Take the depths and ages of all queues."""
+        """Set the depths and ages of all queues."""
         with self._lock:
             self._samples = samples
 
     def dead_letters_counted(self, levels: list[DeadLetterLevel]) -> None:
-        """Take the numbers of dead letters of all queues."""
+        """Set the numbers of dead letters of all queues."""
         with self._lock:
             self._dead_letters = levels
 
     def kept(self, processes: int) -> None:
-        """Take how many processes are kept running."""
+        """Set how many processes are kept running."""
         with self._lock:
             self._kept = processes
 
@@ -156,7 +156,7 @@ def serve(metrics: Metrics, port: int, *, explicit: bool) -> None:
         if error.errno != errno.EADDRINUSE or explicit:
             message = f"metrics cannot be served on port {port}: {error.strerror}"
             raise UsageError(
-                message, hint="choose another with --metrics-port, or 0 for none"
+                message, hint="choose another port with --metrics-port, or 0 for none"
             ) from error
         _log.warning("metrics_port_taken", port=port)
     else:
@@ -193,4 +193,4 @@ class _Server(ThreadingMixIn, WSGIServer):
 
 class _Quiet(WSGIRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
-        """Log no requests: they come every few seconds."""
+        """Do not log requests: they come every few seconds."""

@@ -28,7 +28,7 @@ _RELEASED = Ending(
 
 
 async def settle_overdue(link: Link, worker_id: int, overdue: set[int]) -> None:
-    """End what a dead worker held: the overdue attempts timed out, the others are not charged."""
+    """End the attempts of a dead worker: overdue ones as timed out, the others without a charge."""
     held = await link.rows("held_by", {"worker": worker_id})
     results = [
         {

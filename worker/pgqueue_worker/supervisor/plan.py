@@ -9,12 +9,12 @@ from pgqueue.models.webhook import QUEUE
 
 __all__ = ["Plan"]
 
-_MAX_DELIVERIES = 200  # webhooks under way at once: they do little but wait
+_MAX_DELIVERIES = 200  # webhooks under way at once: they mostly wait
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the processes of a supervisor run. No queues means all of them."""
+    """What the processes of a supervisor run. No queues means all queues."""
 
     dsn: str
     app: str | None = None

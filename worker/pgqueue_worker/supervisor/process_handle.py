@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ProcessHandle"]
 
-_LATE_S = 1.0  # a process that is so late is held up by something
+_LATE_S = 1.0  # something holds up a process that is so late
 
 
 class ProcessHandle:
@@ -41,7 +41,7 @@ class ProcessHandle:
         self.worker_id: int | None = None
         self.waiting = False
         self.retiring = False
-        """It must claim no more, and end when its attempts have."""
+        """It must claim no more, and end when its attempts have ended."""
         self.unfit: str | None = None
         self.started_at = asyncio.get_running_loop().time()
         self._late: set[int] = set()  # leases whose deadline the last look found missed
@@ -80,7 +80,7 @@ class ProcessHandle:
         return stuck
 
     def close(self) -> None:
-        """Release the line and the table that it shared with this supervisor."""
+        """Close the control line and the table that it shared with this supervisor."""
         self.control.close()
         self.deadlines.close()
 

@@ -30,7 +30,7 @@ __all__ = ["ProcessPool"]
 _log = structlog.get_logger("pgqueue.supervisor")
 
 _LOOK_S = 1.0
-_SHARE = 20  # a look that took t comes again after 20 t
+_SHARE = 20  # a look that took t is repeated after 20 t
 
 
 class ProcessPool:
@@ -49,17 +49,17 @@ class ProcessPool:
         """A task for each slot, also for those that are closed and whose process has not ended."""
 
     def start(self) -> None:
-        """Start the fewest processes that there may be."""
+        """Start the minimum number of processes."""
         self._grow(self._plan.processes.lowest)
 
     def deliver(self) -> None:
-        """Keep a process that sends webhooks, too: from the first one on, to the end."""
+        """Also keep a process that sends webhooks, from the first webhook on."""
         if not self._delivers:
             self._delivers = True
             self._run(ProcessSlot(self._plan.for_deliveries(), self._processes))
 
     async def follow_load(self) -> None:
-        """Look at the load, forever, and keep more or fewer processes by it."""
+        """Look at the load, forever, and adjust the number of processes to it."""
         loop = asyncio.get_running_loop()
         link = Link(self._plan.dsn, Options("pgqueue scale"))
         patience = Patience("scale")
@@ -96,7 +96,7 @@ class ProcessPool:
     def _resize(self, wanted: int, backlog: int, wait_s: float) -> None:
         kept = len(self._slots)
         if wanted > kept:
-            # those that are about to end are processes, too
+            # those that are about to end count, too
             others = len(self.running) - self._delivers
             self._grow(min(wanted - kept, self._plan.processes.highest - others))
         elif wanted < kept:

@@ -26,7 +26,7 @@ class ProcessSlot:
 
     @property
     def is_registered(self) -> bool:
-        """Whether its process is registered: then it counts among the slots of all workers."""
+        """Whether its process is registered, so that its slots count among those of all workers."""
         return self._current is not None and self._current.worker_id is not None
 
     @property
@@ -35,14 +35,14 @@ class ProcessSlot:
         return self._current is None or self._current.waiting
 
     def close(self) -> None:
-        """Let its process see its attempts to their end, and start no other."""
+        """Let its process finish its attempts, and start no other process."""
         self._closed.set()
 
     async def run(self) -> None:
         """Keep a process running; replace one that asks for it.
 
-        A process that is replaced ends when its attempts have. If the next one is replaced before
-        that, the older one gets a drain.
+        A process that is replaced ends when its attempts have ended. If its replacement is replaced
+        before that, the older one is drained.
         """
         closed = asyncio.create_task(self._closed.wait())
         living: dict[asyncio.Task[None], ProcessHandle] = {}

@@ -1,6 +1,6 @@
-"""Whether a supervisor can run tasks. It is found out all the time, and answered from memory.
+"""Whether a supervisor can run tasks: examined all the time, and answered from memory.
 
-Probes ask in a thread of their own, so they get what the supervisor's loop has found before. If
+Probes ask in a thread of their own, so they get the last finding of the supervisor's loop. If
 that loop itself stands still, the answer says so.
 """
 
@@ -27,7 +27,7 @@ _log = structlog.get_logger("pgqueue.supervisor")
 
 _LOOK_S = 0.5
 _ASK_S = 5.0  # how often the database is asked
-_OLD_S = 15.0  # an older finding is not believed any more
+_OLD_S = 15.0  # an older finding is no longer trusted
 _STILL_S = 5.0
 _STILL_POLLS = 3
 
@@ -91,7 +91,9 @@ class Readiness:
                 self._database = readiness(version, min_code, unsafe)
             except TimeoutError:
                 self._database = _not_ready(f"the database has not answered within {_ASK_S:g} s")
-            except SchemaMismatch as error:  # a migration came that no longer allows this code
+            except (
+                SchemaMismatch
+            ) as error:  # a migration was applied that no longer allows this code
                 if self.unfit is None:
                     _log.error("schema_mismatch", error=str(error))
                 self.unfit = str(error)

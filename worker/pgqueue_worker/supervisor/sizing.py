@@ -33,7 +33,7 @@ def advise(load: Load, running: int) -> int:
     """Return this supervisor's share of the wanted slots, in processes.
 
     ``running`` of its processes are among those whose slots were counted. Other supervisors that
-    serve the same queues take theirs.
+    serve the same queues take their own shares.
     """
     if load.slots == 0:
         return running
@@ -43,10 +43,10 @@ def advise(load: Load, running: int) -> int:
 def decide(
     advice: Sequence[Advice], now: float, kept: int, bounds: Processes, shrink_s: float
 ) -> int:
-    """Return how many processes to keep from now on, by what was advised lately, latest last.
+    """Return how many processes to keep from now on, by the recent advice, latest last.
 
-    Grow at once, to twice as many at most. Shrink only when fewer were enough all through the last
-    ``shrink_s`` seconds, to the most that was advised in them.
+    Grow at once, at most to twice as many. Shrink only if fewer were enough throughout the last
+    ``shrink_s`` seconds, to the highest advice of that time.
     """
     if not advice:
         return kept

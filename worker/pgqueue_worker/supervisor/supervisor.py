@@ -37,7 +37,7 @@ _log = structlog.get_logger("pgqueue.supervisor")
 
 _LISTEN_S = 30.0
 _BURST_LOOK_S = 0.1
-_SHARE = 20  # a look that took t comes again after 20 t at the earliest
+_SHARE = 20  # a look that took t is repeated after 20 t at the earliest
 _KILL_S = 10.0
 
 
@@ -164,7 +164,7 @@ class Supervisor:
             return await self._link.rows(query, parameters)
 
     async def _await_schema(self) -> None:
-        """Wait for a schema that serves this code: who migrates it may start later."""
+        """Wait for a schema that serves this code: the migration may come later."""
         patience = Patience("start")
         while not self._stop.is_set():
             try:
@@ -222,14 +222,14 @@ class Supervisor:
             self._beat.set()
 
     async def _listen_while_waiting(self) -> None:
-        """Ask for the doorbell while a process waits, and not while all of them are busy."""
+        """Listen for the doorbell while a process waits, and not while all are busy."""
         while True:
             wanted = any(process.waiting for process in self._living)
             with suppress(DatabaseUnavailable):
                 if wanted:
                     await self._listen(_LISTEN_S)
                     if not self._listening:
-                        self._ring([])  # for what came before anyone knew that we listen
+                        self._ring([])  # for tasks that came before anyone knew that we listen
                 elif self._listening:
                     await self._listen(0)
                 self._listening = wanted

@@ -49,7 +49,7 @@ _LOOK_S = 0.2
 
 
 class WorkerProcesses:
-    """The processes that run now, and what happens when one ends."""
+    """The running processes, and what happens when one ends."""
 
     def __init__(
         self,
@@ -112,12 +112,12 @@ class WorkerProcesses:
         await self._ended(process, status)
 
     async def retire(self, process: ProcessHandle) -> None:
-        """Have a process claim no more, and end when its attempts have."""
+        """Have a process claim no more, and end when its attempts have ended."""
         process.retiring = True
         if process.worker_id is None:
             return  # the message is sent when it registers
         process.control.send(Retire())
-        with suppress(DatabaseUnavailable):  # people see the state; nothing depends on it
+        with suppress(DatabaseUnavailable):  # the state is for people; nothing depends on it
             await self._call("set_worker_state", worker=process.worker_id, state="draining")
 
     async def watch_deadlines(self) -> None:

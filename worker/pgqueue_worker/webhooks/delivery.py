@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["WAITS_S", "Deliverer", "Delivery", "delivering_app", "retry_after_s"]
 
 WAITS_S = (5, 300, 1_800, 7_200, 18_000, 36_000, 36_000)
-"""The pauses between tries, each up to a fifth longer: the eighth try is after some 28 hours."""
+"""The pauses between tries, each up to a fifth longer; the eighth try comes after about 28
+hours."""
 
 _MAX_WAIT_S = 86_400.0
 _MAX_LOGGED = 1024  # bytes of an answer
@@ -55,7 +56,7 @@ class _Request:
 
 @dataclass(frozen=True, slots=True)
 class _Try:
-    """What a try came to, for the log."""
+    """The outcome of a try, for the log."""
 
     duration_s: float
     response_status: int | None = None
@@ -76,7 +77,9 @@ def delivering_app(dsn: str, settings: Settings) -> PgQueue:
         DELIVERY_TYPE,
         queue=QUEUE,
         timeout=_TIMEOUT_S,
-        backoff=Backoff("fixed", base=WAITS_S[0]),  # for failures of ours: the database
+        backoff=Backoff(
+            "fixed", base=WAITS_S[0]
+        ),  # for failures of our own, such as the database's
         description="Send a webhook.",
     )(deliverer.deliver)
     return app
@@ -157,7 +160,7 @@ class Deliverer:
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float:
-    """Return the seconds that ``Retry-After`` asks for, a day at most; 0 where it asks for none.
+    """Return the seconds that ``Retry-After`` asks for, at most a day; 0 if it asks for none.
 
     It is a number of seconds, or a date. A date is compared with the ``Date`` of the same answer,
     which the same clock wrote. An answer without ``Date`` asks for none: our clock may be wrong.
