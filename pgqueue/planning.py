@@ -1,4 +1,4 @@
-"""Plans of schedules: which of their times have come, and when the next one does.
+"""Plans of schedules: which due times have come, and when the next one comes.
 
 Only times are computed here, by the database's clock. ``pgqueue_private.fire_schedules`` takes the
 plan, decides whether tasks are enqueued, and makes sure that this happens once.

@@ -1,4 +1,4 @@
-"""OpenTelemetry: one trace from submitting a task over claiming and running it to its finish.
+"""OpenTelemetry: one trace from the submit of a task through its claim and run to its finish.
 
 A task carries a W3C ``traceparent``; each side continues the trace from it. OpenTelemetry
 is not imported, and a span costs one call, until ``configure`` finds an exporter in the standard

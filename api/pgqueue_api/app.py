@@ -64,7 +64,7 @@ def create_app(settings: Settings, bounds: Bounds | None = None) -> Api:
 
 
 class Api(Litestar):
-    """Litestar, with security headers and metrics on every answer, and a short way for submits."""
+    """Litestar, with security headers and metrics on every answer, and a fast path for submits."""
 
     def __init__(self, services: Services) -> None:
         self.services = services
@@ -113,7 +113,7 @@ class Api(Litestar):
     async def _answer(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
         if scope["path"] == "/v1/tasks" and scope["method"] == "POST":
-            # a third of the CPU that the same takes by way of Litestar's routing and Request
+            # a third of the CPU of the same through Litestar's routing and Request
             await self._submit(scope, receive, send, started)
             return
 

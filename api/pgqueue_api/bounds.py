@@ -1,4 +1,4 @@
-"""What one client may ask for, and how long anything may take."""
+"""Limits on requests, and on how long anything may take."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Bounds:
     queue_streams: int = 100
     heartbeat_s: float = 15
     stalled_s: float = 30
-    """A stream whose client reads nothing for so long is cut off."""
+    """A stream whose client reads nothing for this long is cut off."""
     poll_s: float = 1
     """How often watched tasks are read, whatever the notifications say."""
     types_s: float = 15

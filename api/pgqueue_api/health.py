@@ -1,4 +1,4 @@
-"""/healthz, /readyz, /metrics: what orchestrators and Prometheus ask."""
+"""/healthz, /readyz, /metrics: for orchestrators and Prometheus."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What /metrics says of this process, and of the queues as they were sampled last."""
+"""The metrics of this process, and those of the queues as last sampled."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Metrics:
         self._requests.observe((method, route, status), seconds)
 
     def set_depths(self, samples: Iterable[Row]) -> None:
-        """Take over the sampled depths of all queues."""
+        """Set the sampled depths of all queues."""
         self._depth.clear()
         self._age.clear()
         for sample in samples:
@@ -87,7 +87,7 @@ class Metrics:
             self._age.labels(*labels).set(sample["age_s"] or 0)
 
     def set_letters(self, levels: Iterable[Row]) -> None:
-        """Take over how many dead letters the queues have."""
+        """Set how many dead letters the queues have."""
         self._letters.clear()
         self._growing.clear()
         for level in levels:

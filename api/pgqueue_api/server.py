@@ -73,7 +73,7 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to take requests."""
         await super().startup(sockets)
-        # what is loaded by now lives for ever: the collector need not look at it again
+        # what is loaded by now stays for ever, so the garbage collector can ignore it
         gc.collect()
         gc.freeze()
         self.ready.set()

@@ -1,7 +1,7 @@
 """POST /v1/artifacts: a file from the wire into PostgreSQL, a piece at a time.
 
-At most two pieces of 1 MiB are in memory. What does not arrive whole leaves nothing: it is deleted
-here, or, should this process die, by ``prune_uploads`` once its time is over.
+At most two pieces of 1 MiB are in memory. An incomplete upload leaves nothing behind: it is deleted
+here or, if this process dies, by ``prune_uploads`` after its time is over.
 """
 
 from __future__ import annotations
@@ -51,10 +51,11 @@ class Uploads:
         self._under_way = 0
 
     async def take(self, headers: Mapping[bytes, bytes], name: str | None, receive: Receive) -> str:
-        """Store a body and give the id of the upload, once it is durable.
+        """Store a body and return the id of the upload, once it is durable.
 
-        Raises ``TooLarge``, ``UnsupportedMedia`` for a type that is not taken, ``Invalid`` for a
-        name or contents that cannot be right, ``Overloaded`` when too many arrive already.
+        Raise ``TooLarge``, ``UnsupportedMedia`` for a type that is not accepted, ``Invalid`` for an
+        invalid name or invalid contents, and ``Overloaded`` if too many uploads are arriving
+        already.
         """
         content_type = self._type(headers)
         if name is not None and not _NAME.fullmatch(name):

@@ -1,4 +1,4 @@
-"""How every connection to PostgreSQL is made, and what it can tell about its server.
+"""How every connection to PostgreSQL is made, and what it knows about its server.
 
 - Connecting takes at most 5 s for each host of the connection string.
 - TCP notices within 15 s that the peer is gone (a pulled cable, a dead host): by keepalives while
@@ -63,7 +63,7 @@ def connection_arguments(application_name: str) -> dict[str, Any]:
     return {
         "autocommit": True,
         "application_name": application_name,
-        "prepare_threshold": None,  # until it is known that no pooler stands between
+        "prepare_threshold": None,  # until it is known that there is no pooler
         **_TCP_LIMITS,
     }
 
@@ -112,7 +112,7 @@ def takes_writes(connection: psycopg.BaseConnection[Any]) -> bool:
     """Return whether the server takes writes, as it reported with its last answer.
 
     A standby does not, nor does a primary that was told to refuse them before another takes its
-    place. What it returns is of the past, so its connections are closed even where nothing failed.
+    place. Its answers are outdated, so its connections are closed even if nothing failed.
     """
     reported = connection.info.parameter_status
     return "on" not in (reported("in_hot_standby"), reported("default_transaction_read_only"))
@@ -135,7 +135,7 @@ def translated() -> Iterator[None]:
 async def fetched(cursor: psycopg.AsyncCursor[AnyRow]) -> list[AnyRow]:
     """Return all rows of a cursor; none where the statement returns none.
 
-    It does not look at ``description``, which makes an object for each column.
+    It does not use ``description``, which creates an object for each column.
     """
     result = cursor.pgresult
     return await cursor.fetchall() if result is not None and result.nfields else []

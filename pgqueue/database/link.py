@@ -1,4 +1,4 @@
-"""``Link``: one connection to PostgreSQL that comes back after it broke."""
+"""``Link``: one connection to PostgreSQL that reconnects after it broke."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Link:
     """One connection for one loop, or lent by a ``Pool``: its calls come one after the other.
 
     - It connects on first use, and again when the connection broke. It tries once: when that fails,
-      the call raises ``DatabaseUnavailable`` at once, and who calls decides when to try again.
+    the call raises ``DatabaseUnavailable`` at once, and the caller decides when to try again.
     - Before each call it looks whether the server has closed the connection meanwhile.
     - Each wait is bounded by its ``Timeouts``: by PostgreSQL, and by the link where PostgreSQL does
       not answer at all.
@@ -174,7 +174,7 @@ class Link:
     ) -> list[AnyRow]:
         with self._translated():
             rows, stale = await self._answer(name, parameters, row_factory, binary=binary)
-            if stale:  # the server was retired meanwhile: ask the one that took its place
+            if stale:  # the server was retired meanwhile: ask its successor
                 rows, _ = await self._answer(name, parameters, row_factory, binary=binary)
             return rows
 
@@ -211,7 +211,7 @@ class Link:
         name: str,
         parameters: Parameters,
     ) -> bool:
-        """Run a query, and return whether its answer is of the past and nothing was written."""
+        """Run a query, and return whether its answer is outdated although nothing was written."""
         if self.timeouts.statement_s is None or self._in_transaction:
             await cursor.execute(query(name), parameters)
             return False
@@ -243,7 +243,7 @@ class Link:
         return connection
 
     def _open(self, connection: Connection) -> bool:
-        # on one that listens, what comes unasked may be a notification
+        # on one that listens, unsolicited data may be a notification
         return not connection.closed if self._listens(connection) else is_silent(connection)
 
     def _listens(self, connection: Connection) -> bool:
@@ -279,7 +279,7 @@ class Link:
         self, connection: Connection, error: BaseException | None = None
     ) -> None:
         if self._in_transaction:
-            return  # its end sees to it
+            return  # the end of the transaction handles it
         info = connection.info
         refused = isinstance(error, psycopg.errors.ReadOnlySqlTransaction)
         self.retired = refused or not (connection.closed or takes_writes(connection))

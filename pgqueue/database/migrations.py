@@ -3,15 +3,15 @@
 ``migrate`` may be called by any number of processes at once: one does the work, the others wait for
 it. A migration waits for locks a short time and tries again, so it never queues the service behind
 a long reader. Each step is a transaction of its own: one that is interrupted leaves nothing, and
-the next call goes on from there.
+the next call continues from there.
 
-The first lines of a migration may say more about it:
+The first lines of a migration may hold these settings:
 
 ``-- min_code: N``
     Workers and APIs of an earlier version must be gone: they are not ready from then on.
 ``-- transaction: none``
-    Each of its statements runs alone (``create index concurrently``). One that was interrupted is
-    run again from its first statement, so each can be repeated; each ends with ``;`` and a newline.
+    Each of its statements runs alone (``create index concurrently``). After an interruption it runs
+    again from its first statement, so each must be repeatable; each ends with ``;`` and a newline.
 """
 
 from __future__ import annotations
@@ -78,11 +78,11 @@ def code_version() -> int:
 
 
 def migrate(dsn: str, tell: Tell = silent) -> list[str]:
-    """Bring the schema up to this code's version and give the names of what was applied.
+    """Bring the schema up to this code's version and return the names of the applied migrations.
 
-    ``tell`` hears what it waits for. Raises ``SchemaMismatch`` when the schema is newer and no
-    longer allows this code, ``DatabaseUnavailable`` with the session to end when a lock was not
-    free for two minutes, ``UsageError`` when a view of the user's is in the way.
+    ``tell`` is called with what it waits for. Raise ``SchemaMismatch`` if the schema is newer and
+    no longer allows this code, ``DatabaseUnavailable``, which names the session to end, if a lock
+    was not free for two minutes, and ``UsageError`` if a view of the user's is in the way.
     """
     applied: list[str] = []
     with _connected(dsn) as connection:
@@ -97,7 +97,7 @@ async def migrate_async(dsn: str) -> list[str]:
 
 
 def plan(dsn: str) -> Plan:
-    """Say what ``migrate`` would do; changes nothing and waits for nobody."""
+    """Return what ``migrate`` would do, without a change and without waiting."""
     with _connected(dsn) as connection:
         if not _schema_exists(connection):
             return Plan(0, [str(migration) for migration in migrations()], replaces=True)
@@ -122,12 +122,12 @@ def check(version: int | None, min_code: int | None) -> None:
 
 
 def digest() -> str:
-    """Return what the functions and views that this code brings are known by."""
+    """Return the digest of the functions and views of this code."""
     return _digest(*(text for _, text in _functions()), *_texts("views").values())
 
 
 def _step(connection: psycopg.Connection[Any], dsn: str) -> str | None:
-    """Apply the next migration; when there is none, bring functions and views, and give None."""
+    """Apply the next migration; if there is none, replace functions and views and return None."""
     with connection.transaction():
         if not _one(connection, "begin_migration"):
             raise Busy

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["Options", "Timeouts"]
 
 _MARGIN_S = (
-    2.0  # PostgreSQL, which knows what it does, is to end a statement before the client does
+    2.0  # PostgreSQL, which knows what it is doing, should end a statement before the client does
 )
 
 
@@ -44,7 +44,7 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a link is called, and what it promises of its calls."""
+    """The name of a link, and its promises about its calls."""
 
     name: str
     """The ``application_name``, which pg_stat_activity shows."""

@@ -1,4 +1,4 @@
-"""Waits for locks in many short tries, so that nobody queues behind us, and gives up in the end."""
+"""Waits for locks in many short tries, so that nobody queues behind us, and finally gives up."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def until_free(
 ) -> Answer:
     """Run a step, and run it again while a lock that it needs is not free.
 
-    The step must leave nothing behind when it fails. While another process migrates it waits
+    The step must leave nothing behind if it fails. While another process migrates it waits
     without limit; for other locks it tries 25 times, each for ``lock_timeout``, with growing,
     jittered pauses.
     """

@@ -79,7 +79,7 @@ class Pool:
         await self._close_idle()
 
     def abandon(self) -> None:
-        """Drop the idle links where the event loop that could close them is gone."""
+        """Drop the idle links when the event loop that could close them is gone."""
         while self._idle:
             self._idle.pop()[1].abandon()
 

@@ -29,5 +29,5 @@ def _all() -> dict[str, LiteralString]:
 
 
 def query(name: str) -> LiteralString:
-    """Return the text of a named query; a ``KeyError`` names one that is not there."""
+    """Return the text of a named query; raise ``KeyError`` for an unknown name."""
     return _all()[name]

@@ -1,4 +1,4 @@
-"""What /readyz answers, of the API and of workers alike."""
+"""The answer of /readyz, for both the API and workers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Brings the functions and views of a release while those of the release before it are in use.
+"""Installs the functions and views of a release while those of the previous one are in use.
 
 A function that is replaced in place keeps its identity, so calls that run and plans that are
 prepared never miss it. One whose arguments or result differ cannot be replaced in place: a second
@@ -7,8 +7,8 @@ it is *retired*: moved to the schema ``pgqueue_retired``, where those calls stil
 ones do not; the next migration that brings functions drops it. See docs/adr/0011.
 
 A view is touched only when its text changed, and its columns are replaced in place where they are
-the same or more; else it is dropped and made again, with its grants, which a view of the user's
-that stands on it forbids.
+the same or more; otherwise it is dropped and created again, with its grants, unless a view of the
+user's depends on it.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def replace_views(
 ) -> None:
     """Make the schemas hold these views and no others, inside a transaction.
 
-    Raises ``UsageError`` when something of the user's stands on a view that must be dropped.
+    Raise ``UsageError`` if an object of the user's depends on a view that must be dropped.
     """
     there = dict(connection.execute(query("our_views")).fetchall())
     stale = {name for name, is_stale in there.items() if is_stale}
@@ -82,22 +82,22 @@ def _retire(connection: psycopg.Connection[Any], functions: list[int]) -> None:
 
 
 def _drop(connection: psycopg.Connection[Any], view: str) -> list[str]:
-    """Drop a view and those of ours that stand on it; give what grants were given on them."""
+    """Drop a view and our views that depend on it; return the grants on them."""
     found = connection.execute(query("views_upon"), {"view": view}).fetchall()
     views = {"views": [name for (name,) in found]}
     if not found:
-        return []  # it went with another that it stood on
+        return []  # it was dropped with a view that it depended on
     grants = connection.execute(query("grants_on"), views).fetchall()
     try:
         _execute_each(connection, "drop_views", **views)
     except psycopg.errors.DependentObjectsStillExist as error:
         message = f"the columns of the view {view} change, and {error.diag.message_detail}"
-        hint = "drop what stands on it, run `pgqueue migrate`, and make it again"
+        hint = "drop what depends on it, run `pgqueue migrate`, and create it again"
         raise UsageError(message, hint=hint) from error
     return [grant for (grant,) in grants]
 
 
 def _execute_each(connection: psycopg.Connection[Any], name: str, **parameters: object) -> None:
-    """Execute the statements that a query gives."""
+    """Execute the statements that a query returns."""
     for (statement,) in connection.execute(query(name), parameters).fetchall():
         connection.execute(statement)

@@ -71,7 +71,7 @@ class Account:
         )
 
     def give(self, path: Path) -> None:
-        """Make the account own ``path``."""
+        """Make the account the owner of ``path``."""
         if (os.geteuid(), os.getegid()) != (self.uid, self.gid):
             os.chown(path, self.uid, self.gid)
 

@@ -63,7 +63,8 @@ class Cluster:
     def make(self, account: Account, binaries: Path, *, sync: bool = True) -> None:
         """Create the cluster unless it exists.
 
-        It is created beside its place and then moved, so an interrupted start leaves no part of it.
+        It is created in a temporary directory and then moved, so an interrupted start leaves no
+        part of it.
 
         Raises:
             UsageError: it was created by another major version of PostgreSQL.
@@ -106,7 +107,7 @@ class Cluster:
             return None
 
     def stop_stale(self, timeout: float) -> None:
-        """Stop a server that a killed run left behind, and delete what would hinder a new one.
+        """Stop a server that a killed run left behind, and delete what would prevent a new one.
 
         Raises:
             DatabaseUnavailable: it is still running after ``timeout`` seconds.

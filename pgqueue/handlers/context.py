@@ -302,7 +302,8 @@ class Context:
         ``file_limit``: by default none. What the function started is killed when it returns.
 
         Raise ``ResourcesExceeded`` when it needs more, ``FunctionFailed`` when it raises an error
-        or its process ends; an error of ``raises`` arrives as itself, made anew from its message.
+        or its process ends; an error listed in ``raises`` arrives as itself, created again from its
+        message.
         When the attempt is cancelled or times out, the process is dead before that goes on.
         """
         call = IsolatedCall(

@@ -84,7 +84,7 @@ COMPLETED = Ending(Outcome.COMPLETED)
 """The ending of an attempt that completed without a result."""
 
 RELEASED = Ending(Outcome.RELEASED)
-"""The ending of an attempt that was given back before it started."""
+"""The ending of an attempt that was released before it started."""
 
 
 def returned(value: Any) -> Ending:

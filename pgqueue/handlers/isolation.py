@@ -1,4 +1,4 @@
-"""What runs in a process of its own: the limits of that process, and functions to run there."""
+"""Isolated functions, and the limits of the processes in which code runs isolated."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class ProcessLimits:
         cpu_limit: timedelta | float | None,
         file_limit: int | str | None,
     ) -> Self:
-        """Return the limits that options give; raise ``UsageError`` for what is no limit."""
+        """Return the limits of these options; raise ``UsageError`` for an invalid one."""
         return cls(
             memory=None if memory_limit is None else parse_size("memory_limit", memory_limit),
             cpu_s=None if cpu_limit is None else _cpu_seconds(cpu_limit),
@@ -76,7 +76,7 @@ class Returned:
 
     @classmethod
     def of(cls, value: Any) -> Returned:
-        """Return the parts of a value; raise ``UsageError`` for what is none of the three."""
+        """Return the parts of a value; raise ``UsageError`` if it is none of the three."""
         match value:
             case bytes() | bytearray() | memoryview():
                 return cls("bytes", b"null", bytes(value))
@@ -87,7 +87,7 @@ class Returned:
 
     @property
     def value(self) -> Any:
-        """The value again."""
+        """The value, joined from its parts."""
         return joined(self.shape, orjson.loads(self.json), self.data)
 
 
@@ -102,7 +102,7 @@ class IsolatedCall:
     raises: tuple[type[Exception], ...]
 
     def __post_init__(self) -> None:
-        """Raise ``UsageError`` for what cannot be called there."""
+        """Raise ``UsageError`` for a function that cannot be called there."""
         function: object = self.function
         if isinstance(function, str):
             known = bool(re.fullmatch(r"[\w.]+:\w+", function))
@@ -136,7 +136,7 @@ class IsolatedCall:
 
 
 def joined(shape: Shape, json: Any, data: bytes) -> Any:
-    """Return the value that was parted into JSON and bytes."""
+    """Return the value that was split into JSON and bytes."""
     match shape:
         case "json":
             return json

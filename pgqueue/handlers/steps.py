@@ -1,4 +1,4 @@
-"""What a task remembers from one attempt to the next: results of steps, and the last checkpoint.
+"""What a task keeps from one attempt to the next: results of steps, and the last checkpoint.
 
 Values are stored and returned as JSON, in the first attempt, too, so that a handler sees the same
 in every attempt: tuples come back as lists, models as dictionaries.

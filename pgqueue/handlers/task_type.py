@@ -81,7 +81,7 @@ class TaskType:
 
     def decode(self, text: str) -> Any:
         """Return the payload as the handler takes it; ``PayloadError`` says what does not fit."""
-        if len(text) > _MAX_PAYLOAD:  # a few bytes of jsonb can become megabytes of digits
+        if len(text) > _MAX_PAYLOAD:  # a few bytes of jsonb can turn into megabytes of digits
             raise PayloadError(
                 f"the payload cannot be decoded: it has {len(text):,} characters",
                 hint=f"it was enqueued by SQL: send at most {_MAX_PAYLOAD:,} characters",

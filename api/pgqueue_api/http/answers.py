@@ -1,4 +1,4 @@
-"""Answers made of JSON text that PostgreSQL wrote: put together, never taken apart."""
+"""Answers made of JSON text that PostgreSQL wrote, which is combined and never parsed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Json(Response[T], Generic[T]):
 
 
 def items(texts: Iterable[str | bytes], **more: str | None) -> Json[Any]:
-    """Answer with a list, and what is said of it."""
+    """Answer with a list, and fields about it."""
     page = {"items": [orjson.Fragment(text) for text in texts], **more}
     return Json(orjson.dumps(page))
 

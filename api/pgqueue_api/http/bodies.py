@@ -1,4 +1,4 @@
-"""Request bodies: read within bounds, and parsed so that what gets in can come out again.
+"""Request bodies: read within bounds, and parsed so that everything stored can be read again.
 
 What is stored is what was checked: the parsed value is encoded anew, so a key that comes twice, or
 another parser's idea of a number, makes no difference.
@@ -143,7 +143,7 @@ def _has_nul(value: Any) -> bool:
 
 
 def _check_int(digits: str) -> int:
-    # orjson makes a float of it, and digits are lost without a word
+    # orjson turns it into a float, and silently loses digits
     if len(digits) > 20 or not _I64_MIN <= int(digits) <= _U64_MAX:
         raise InvalidJson(
             "an integer does not fit 64 bits", hint="send it as a string, or as a float: 1e20"

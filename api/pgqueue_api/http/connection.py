@@ -31,7 +31,7 @@ __all__ = ["Connection"]
 
 
 class Connection(HttpToolsProtocol):
-    """A connection; ``within`` gives the class of those that keep some bounds."""
+    """A connection; ``within`` returns the class of connections with certain bounds."""
 
     bounds: Bounds
 

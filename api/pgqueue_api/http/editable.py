@@ -1,6 +1,7 @@
 """Read, put, patch and delete of the small nouns, each change by the version that was read.
 
-A version is an ETag; a client names it in If-Match, so that nobody undoes what they have not seen.
+A version is an ETag; a client names it in If-Match, so that nobody overwrites what they have not
+seen.
 """
 
 from __future__ import annotations
@@ -44,13 +45,13 @@ class Editable:
     key: str = "name"
 
     async def get(self, pools: Pools, key: object) -> Json[Any]:
-        """Return what there is; the ETag names its version."""
+        """Return it as it is; the ETag names its version."""
         return self.answer(await self._row(pools.reads, key))
 
     async def put(
         self, pools: Pools, key: object, settings: BaseModel, if_match: str | None
     ) -> Json[Any]:
-        """Replace all settings, or create it: what is left out is not set."""
+        """Replace all settings, or create it: settings that are left out are unset."""
         versions = versions_in(if_match)
         if versions == "*" and await self._find(pools.writes, key) is None:
             raise stale(self._named(key))

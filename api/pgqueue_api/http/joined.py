@@ -1,4 +1,4 @@
-"""What is written to a client in one turn of the event loop, in one packet.
+"""Sends what is written to a client in one turn of the event loop as one packet.
 
 uvicorn writes the head of an answer and its body apart, and each is a call into the system: 8 % of
 the CPU of a submit.

@@ -1,4 +1,4 @@
-"""What a request says of itself: who asks, why, and how long it would wait."""
+"""What a request says about itself: who asks, why, and how long it would wait."""
 
 from __future__ import annotations
 

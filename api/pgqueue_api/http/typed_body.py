@@ -30,7 +30,7 @@ _MAX_MESSAGE = 300
 
 
 class TypedRequest(Request[Any, Any, Any]):
-    """A request; ``within`` returns the class of those that keep some bounds."""
+    """A request; ``within`` returns the class of requests with certain bounds."""
 
     bounds: Bounds
 

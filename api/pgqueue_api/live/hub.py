@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["START", "Hub", "Line", "Position", "WatchedTask", "hinted_within", "log_lines"]
 
 Position = tuple[int, int]
-"""A log line's place: the lease, and the lease's own counter."""
+"""A log line's position: the lease, and the lease's own counter."""
 
 Line = tuple[str, bytes]
 """A log line, or a piece of text, as the event that it is: its name, and its JSON."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["open_queue_stream"]
 
 _SNAPSHOT_EVERY_S = 5.0
-_ROUND_S = 0.1  # hints that come within so short a time are read together
+_ROUND_S = 0.1  # hints that come within this time are read together
 _MAX_TASKS = 500
 _MAX_ACTIVE = 200
 _MAX_LINES = 500

@@ -30,7 +30,7 @@ _POSITION = re.compile(r"(\d{1,18})-(\d{1,9})")
 
 
 def parse_position(last_event_id: str | None) -> Position:
-    """Return the place that a ``Last-Event-ID`` names; the start if it names none."""
+    """Return the position that a ``Last-Event-ID`` names; the start if it names none."""
     found = _POSITION.fullmatch(last_event_id or "")
     return (int(found[1]), int(found[2])) if found else START
 
@@ -48,7 +48,7 @@ async def open_task_stream(services: Services, id: str, last_event_id: str | Non
 
 @dataclass(slots=True)
 class _TaskStream:
-    """One client's view of one task: the state and the place in the logs that it has been given."""
+    """One client's view of one task: the last state and log position that it received."""
 
     hub: Hub
     id: str
@@ -110,7 +110,7 @@ class _TaskStream:
         )
 
     async def _read(self, watch: WatchedTask) -> _News | None:
-        """Read what is new, and give it to the others too; None if there is nothing."""
+        """Read what is new, and share it with the other streams; None if there is nothing."""
         row = await self.hub.changes(self.id, self.version, self.position)
         if row is None:
             self.end = self.position
@@ -145,7 +145,7 @@ class _TaskStream:
 
 @dataclass(frozen=True, slots=True)
 class _News:
-    """What a client has not been told yet; ``state`` is empty where it is unchanged."""
+    """What a client has not received yet; ``state`` is empty if it is unchanged."""
 
     version: str
     state: bytes

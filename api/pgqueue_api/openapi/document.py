@@ -120,7 +120,7 @@ def _release() -> str:
 
 
 def _complete(path: str, operation: dict[str, Any], declared: Declaration, models: Models) -> None:
-    """Add to an operation what Litestar does not know, and take away what it only supposes."""
+    """Add to an operation what Litestar does not know, and remove what it only assumes."""
     for parameter in operation.get("parameters", ()):
         _tidy(parameter)
     operation.pop("deprecated", None)

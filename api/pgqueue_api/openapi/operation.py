@@ -1,4 +1,4 @@
-"""How a handler declares itself: ``operation`` is a route and what Litestar cannot know of it.
+"""How a handler declares itself: ``operation`` is a route and what Litestar cannot know about it.
 
 The path, the parameters and the models are those of the handler's signature. Its docstring is the
 documentation: the first line is the summary, the rest is the description, in Markdown. Its name is

@@ -1,4 +1,4 @@
-"""/v1/batches: tasks that belong together; /v1/tasks/{id}/graph: who waits for whom."""
+"""/v1/batches: tasks that belong together; /v1/tasks/{id}/graph: their dependencies."""
 
 from __future__ import annotations
 

@@ -59,8 +59,8 @@ async def watch_tasks(
     """Watch all tasks, those of a queue, or those of a type.
 
     The events are `snapshot` first and every few seconds (`queues` with their depth, and `active`
-    tasks), then `status`, `progress` and `log` of the tasks. If more changes than can be shown, the
-    newest state of a part of the tasks is.
+    tasks), then `status`, `progress` and `log` of the tasks. If more tasks change than can be
+    shown, only some of them are, with their newest state.
     """
     return await open_queue_stream(
         services, plain(queue, "queue"), plain(type, "type"), last_event_id

@@ -1,4 +1,4 @@
-"""/v1/hooks/{source}: webhooks of other services, stored as they came and answered at once."""
+"""/v1/hooks/{source}: webhooks of other services, stored unchanged and answered at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""/v1/queues: what waits in each queue, its settings, and whether its tasks start."""
+"""/v1/queues: the depth and the settings of queues; pause, drain and resume."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ _KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
 
 @dataclass(slots=True)
 class Answered:
-    """A response: JSON, and what its headers say beside that."""
+    """A response: JSON, and the values of its headers."""
 
     status: int
     content: bytes
@@ -129,7 +129,7 @@ async def submit_bulk(services: Services, headers: Headers, receive: Receive) ->
                     extra["Idempotent-Replayed"] = "true"
             else:
                 stored = await store(services, good)
-    # what is wrong with a task now tells more than that it was refused before
+    # the current error of a task says more than that it was refused before
     outcomes = [
         one if isinstance(one, PgQueueError) and not isinstance(outcome, Kept) else outcome
         for one, outcome in zip(checked, stored, strict=True)

@@ -63,7 +63,7 @@ class Submission:
 
     @property
     def unsettled(self) -> bool:
-        """Whether only the database knows where it is once it is stored."""
+        """Whether only the database knows its status once it is stored."""
         return "limit_key" in self.words or "depends_on" in self.words
 
     def as_task(self, id: str, created_at: str) -> bytes:

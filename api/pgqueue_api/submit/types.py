@@ -103,7 +103,7 @@ class Registry:
         self._stale.set()
 
     async def keep_fresh(self) -> None:
-        """Read the list again whenever it is said to have changed, and every few seconds."""
+        """Read the list again after each notification of a change, and every few seconds."""
         while True:
             try:
                 async with asyncio.timeout(self._every_s):
