@@ -205,7 +205,7 @@ def test_a_view_of_the_users_is_never_dropped_with_ours(
     with pytest.raises(UsageError) as caught:
         migrate(database)
     assert "view public.report depends on view ours" in caught.value.message
-    assert "make it again" in (caught.value.hint or "")
+    assert "create it again" in (caught.value.hint or "")
     assert queue.values("select a from public.report") == [1]
     queue.rows("drop view public.report")
     migrate(database)
