@@ -17,8 +17,8 @@ from bench.systems import System, environment
 _LIMIT_S = 600
 _MAKE = """
 select count(pgqueue.set_schedule(
-    'schedule-' || n, 'noop', payload => jsonb_build_object('n', n), queue => 'scheduled',
-    cron => '30 * * * *',
+    'schedule-' || n, 'noop', payload => jsonb_build_object('n', n),
+    options => '{"queue": "scheduled"}', cron => '30 * * * *',
     timezone => (array['UTC', 'Europe/Berlin', 'America/New_York', 'Asia/Tokyo', 'Africa/Lagos'])
         [mod(n, 5) + 1]
 ))
