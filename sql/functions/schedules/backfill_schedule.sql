@@ -15,7 +15,8 @@ declare
 begin
     select * into known from schedule as s where s.id = find_schedule(backfill_schedule.name) for update;
     if not found then
-        raise exception 'there is no schedule %', to_json(name) using errcode = 'PQ002';
+        raise exception 'there is no schedule %', to_json(name)
+            using errcode = 'PQ002', hint = 'the view pgqueue.schedules lists them';
     end if;
     wrong := case
         when known.cron is null then 'it has run_at, and no cron'
@@ -24,11 +25,12 @@ begin
         when to_at - from_at > interval '366 days' then 'a range is at most 366 days long'
     end;
     if wrong is not null then
-        raise exception 'this range of a schedule cannot be backfilled' using errcode = 'PQ004', hint = wrong;
+        raise exception 'schedule % cannot be backfilled from % to %', to_json(known.name), from_at, to_at
+            using errcode = 'PQ004', hint = wrong;
     end if;
     if known.backfill_to is not null then
-        raise exception 'schedule % is being backfilled', to_json(known.name)
-            using errcode = 'PQ003', hint = 'it is at ' || known.backfill_from || ' and goes to ' || known.backfill_to;
+        raise exception 'schedule % is already being backfilled', to_json(known.name)
+            using errcode = 'PQ003', hint = 'it has reached ' || known.backfill_from || ' and goes on to ' || known.backfill_to || ': wait until then';
     end if;
     update schedule as s set backfill_from = from_at, backfill_to = to_at, look_at = now where s.id = known.id;
 end

@@ -23,20 +23,21 @@ declare
     wrong text;
 begin
     if jsonb_typeof(settings) is distinct from 'object' then
-        raise exception 'settings must be a JSON object' using errcode = 'PQ004', hint = 'such as {"type": "report", "cron": "0 9 * * 1-5"}';
+        raise exception 'settings must be a JSON object; got %', coalesce(left(settings::text, 60), 'null')
+            using errcode = 'PQ004', hint = 'such as {"type": "report", "cron": "0 9 * * 1-5"}';
     end if;
     select key into unknown from jsonb_object_keys(settings) as key where key not in (
         'cron', 'run_at', 'timezone', 'starts_at', 'ends_at', 'jitter_s', 'enabled', 'missed', 'missed_max', 'overlap',
         'type', 'payload'
     ) and not schedule_options('{}') ? key limit 1;
     if found then
-        raise exception 'a schedule has no setting %', to_json(unknown) using errcode = 'PQ004', hint = 'see docs/schedules.md';
+        raise exception 'a schedule has no setting %', to_json(unknown) using errcode = 'PQ004', hint = 'docs/schedules.md lists them';
     end if;
 
     if (versions is null or 0 = any (versions)) and find_schedule(patch_schedule.name) is null then
         if name !~ '^[A-Za-z0-9_][A-Za-z0-9_.:@-]{0,99}$' or name ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
             raise exception '% is not a valid name of a schedule', to_json(left(name, 100))
-                using errcode = 'PQ004', hint = 'a name is 1 to 100 of A-Z a-z 0-9 _ . : @ - and does not look like an id';
+                using errcode = 'PQ004', hint = 'a name has 1 to 100 of A-Z a-z 0-9 _ . : @ - and does not look like an id';
         end if;
         insert into schedule (id, name, created_at, after_at)
         values (new_id(id_bits(now), 0), patch_schedule.name, now, now)
@@ -51,7 +52,7 @@ begin
         and settings - 'enabled' <> '{}'
     then
         raise exception 'schedule % is declared in the code of %', to_json(old.name), old.declared_by
-            using errcode = 'PQ003', hint = 'change it there; by hand it can be paused, resumed, triggered and backfilled';
+            using errcode = 'PQ003', hint = 'change it in that code; here it can be paused, resumed, triggered and backfilled';
     end if;
 
     new := jsonb_populate_record(old, settings);
@@ -88,7 +89,7 @@ begin
         when (new.options ->> 'expires_in_s')::float8 not between 0 and 1e9 then 'expires_in_s is 0 to 1e9'
     end, try_task(new.options || jsonb_build_object('type', new.type, 'payload', new.payload), new.user_id));
     if wrong is not null then
-        raise exception 'the settings of the schedule are not valid' using errcode = 'PQ004', hint = wrong;
+        raise exception 'the settings of schedule % are not valid', to_json(name) using errcode = 'PQ004', hint = wrong;
     end if;
     if new = old and old.version > 0 then
         return old.version;

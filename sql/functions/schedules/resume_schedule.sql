@@ -6,7 +6,8 @@ set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
 as $$
 begin
     if find_schedule(name) is null then
-        raise exception 'there is no schedule %', to_json(name) using errcode = 'PQ002';
+        raise exception 'there is no schedule %', to_json(name)
+            using errcode = 'PQ002', hint = 'the view pgqueue.schedules lists them';
     end if;
     perform patch_schedule(name, '{"enabled": true}');
 end

@@ -12,7 +12,8 @@ declare
 begin
     select * into known from schedule as s where s.id = find_schedule(trigger_schedule.name) for update;
     if not found then
-        raise exception 'there is no schedule %', to_json(name) using errcode = 'PQ002';
+        raise exception 'there is no schedule %', to_json(name)
+            using errcode = 'PQ002', hint = 'the view pgqueue.schedules lists them';
     end if;
     now := pgqueue.clock();
     select * into stored from fill_slots(jsonb_build_array(jsonb_build_object(

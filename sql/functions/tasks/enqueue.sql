@@ -35,7 +35,7 @@ declare
     stored record;
 begin
     if type is null then
-        raise exception 'type is null' using errcode = 'PQ004', hint = 'name the type of the task';
+        raise exception 'type must not be null' using errcode = 'PQ004', hint = 'name the type of the task';
     end if;
     task := jsonb_build_object(
         'type', type, 'payload', payload, 'queue', queue, 'priority', priority, 'run_at', run_at,

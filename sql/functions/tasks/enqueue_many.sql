@@ -25,7 +25,7 @@ declare
     tied uuid[];                                    -- tasks that depend on others
 begin
     if jsonb_array_length(tasks) > 100000 then
-        raise exception '% tasks in one call', jsonb_array_length(tasks)
+        raise exception '% tasks are too many for one call', jsonb_array_length(tasks)
             using errcode = 'PQ004', hint = 'enqueue at most 100,000 at a time';
     end if;
     if to_regclass('pgqueue_private.task' || to_char((now + interval '1 hour') at time zone 'utc', '_YYYYMMDD')) is null then
