@@ -1,7 +1,8 @@
 """`pgqueue` commands in processes of their own, without the half second that their imports take.
 
 One process of the run has imported what they need, and each command is a fork of it: otherwise it
-is what a shell would start, with arguments, environment, session and output of its own.
+is what a shell would start, with arguments, environment, session and output of its own. The worker
+processes of a supervisor are forks, too.
 """
 
 import multiprocessing
@@ -14,7 +15,7 @@ from pathlib import Path
 
 __all__ = ["Command", "start"]
 
-_PRELOADED = ["pgqueue.commands.cli", "pgqueue_worker.cli"]
+_PRELOADED = ["pgqueue.commands.cli", "pgqueue_worker.cli", "tests.forked_workers"]
 
 _forks = multiprocessing.get_context("forkserver")
 _forks.set_forkserver_preload(_PRELOADED)
@@ -76,5 +77,7 @@ def _run(arguments: list[str], environment: dict[str, str], output: str) -> None
     sys.path[1:1] = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
     sys.argv = ["pgqueue", *arguments]
     from pgqueue.commands.cli import main
+    from tests.forked_workers import fork_workers
 
+    fork_workers()
     main()

@@ -50,7 +50,7 @@ class ArtifactFacts(TypedDict):
 class TaskArtifact(BaseModel):
     """A file that a task has saved."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
 
     task_id: Id = Field(description="The task that saved it.")
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")] = Field(

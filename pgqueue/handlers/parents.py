@@ -18,7 +18,7 @@ __all__ = ["Parent", "read_parents"]
 class Parent(BaseModel):
     """A task that another one waited for: how it ended, and its result or error."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     id: TaskId
     type: str

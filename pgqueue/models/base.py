@@ -51,13 +51,13 @@ def examples(*values: JsonValue) -> ConfigDict:
 class Record(BaseModel):
     """What is read. Fields that a newer server adds are ignored."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
 
 class Input(BaseModel):
     """What is written: types are exact, and unknown fields are refused."""
 
-    model_config = ConfigDict(**INPUT, frozen=True)
+    model_config = ConfigDict(**INPUT, frozen=True, defer_build=True)
 
 
 class Page(Record):

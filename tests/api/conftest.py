@@ -20,6 +20,11 @@ SLEEP_SCHEMA = {
 }
 
 
+@pytest.fixture(scope="session")
+def template(template_of_two_days: str) -> str:
+    return template_of_two_days
+
+
 @pytest.fixture
 def worker(database: str) -> Iterator[Worker]:
     worker = Worker(database)

@@ -9,6 +9,11 @@ import pytest
 from tests.database.queue import Queue
 
 
+@pytest.fixture(scope="session")
+def template(template_of_two_days: str) -> str:
+    return template_of_two_days
+
+
 @pytest.fixture
 def running_clock() -> None:
     """Ask for it where the clock of the queue must run as it does for users."""

@@ -11,6 +11,11 @@ from pgqueue import PgQueue
 from tests.database.queue import Queue
 
 
+@pytest.fixture(scope="session")
+def template(template_of_two_days: str) -> str:
+    return template_of_two_days
+
+
 @pytest.fixture
 def queue(connect: Callable[..., psycopg.Connection]) -> Iterator[Queue]:
     """The other side of the client: it claims and finishes."""
