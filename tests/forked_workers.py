@@ -1,8 +1,8 @@
 """Worker processes that are forked from their supervisor, without the half second of their imports.
 
 In every other respect they are what ``python -m pgqueue_worker.worker_process`` would start:
-children of the supervisor, with a loop, signals and file descriptors of their own. Commands that a test
-starts by other means than `tests.commands`, such as `pgqueue up`, start the real ones.
+children of the supervisor, with a loop, signals and file descriptors of their own. Commands that a
+test starts by other means than `tests.commands`, such as `pgqueue up`, start the real ones.
 """
 
 import asyncio
