@@ -25,6 +25,12 @@ TOPICS = [
 ]
 
 
+@pytest.fixture(scope="session")
+def template(pgqueue_template: str) -> str:
+    """The tests here are about days: they need all that `migrate` makes."""
+    return pgqueue_template
+
+
 def maintained(queue: Queue, **changes: Any) -> None:
     """Tell of a duty as a supervisor does."""
     run = {"name": "promote", "interval_s": 0.25, "started_ago_s": 0, "finished_ago_s": 0}

@@ -2,10 +2,18 @@
 
 from datetime import date, timedelta
 
+import pytest
+
 from tests.database.queue import Queue
 
 DAY_S = 86_400
 FACTS = ("task", "attempt", "task_event", "artifact", "checkpoint", "dependency")
+
+
+@pytest.fixture(scope="session")
+def template(pgqueue_template: str) -> str:
+    """The tests here are about days: they need all that `migrate` makes."""
+    return pgqueue_template
 
 
 def _partitions(queue: Queue, fact: str) -> list[str]:
