@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Bridge", "Bridged", "BridgedClient", "lent"]
 
+_PIECE_S = 1.0
+
 Answer = TypeVar("Answer")
 Twin = TypeVar("Twin")
 
@@ -58,7 +60,7 @@ class Bridge:
             call.close()
             raise
         try:
-            return future.result()
+            return _result(future)
         except futures.CancelledError as error:
             raise UsageError(
                 "the client was closed during the call", hint="close it after the last call"
@@ -208,6 +210,16 @@ class _LentCursor:
 
     async def fetchone(self) -> Any:
         return self._cursor.fetchone()
+
+
+def _result(future: futures.Future[Answer]) -> Answer:
+    """Wait for a result in pieces: a signal that comes just before a wait is noticed after it."""
+    while True:
+        try:
+            return future.result(_PIECE_S)
+        except TimeoutError:
+            if future.done():
+                return future.result()
 
 
 def _run_at_once(call: Coroutine[Any, Any, Answer]) -> Answer:
