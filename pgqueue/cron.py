@@ -75,17 +75,17 @@ class Cron:
             yield due
             due = self.after(due)
 
-    def latest(self, start: datetime, end: datetime, most: int) -> list[datetime]:
-        """Return the last ``most`` due times after ``start`` up to and including ``end``, in order.
+    def latest(self, start: datetime, end: datetime, max_times: int) -> list[datetime]:
+        """Return the last ``max_times`` due times after ``start``, up to and with ``end``, in order.
 
         Computes at most a few times as many, however long ago ``start`` is.
         """
-        reach = most * _MINUTE
+        reach = max_times * _MINUTE
         while True:
             begin = max(start, end - reach)
             found = list(self.between(begin, end))
-            if len(found) >= most or begin == start:
-                return found[-most:]
+            if len(found) >= max_times or begin == start:
+                return found[-max_times:]
             reach *= 2
 
     def _find(self, moment: datetime) -> datetime | None:

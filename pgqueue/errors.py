@@ -273,8 +273,8 @@ def translate(error: psycopg.Error) -> PgQueueError:
         return Duplicate(_first_line(error), task_id=other, hint=error.diag.message_hint)
     place = error.diag.message_detail or ""
     if kind is UsageError and place.startswith("/"):
-        told = error.diag.message_hint or _first_line(error)
-        places = [{"pointer": place, "message": told}]
+        message = error.diag.message_hint or _first_line(error)
+        places = [{"pointer": place, "message": message}]
         return UsageError(_first_line(error), errors=places, hint=error.diag.message_hint)
     check = _CHECKS.get(error.diag.constraint_name or "")
     return kind(check or _first_line(error), hint=error.diag.message_hint)

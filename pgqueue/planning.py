@@ -70,14 +70,14 @@ def _due(row: DueSchedule, cron: Cron) -> Plan:
     if row.next_due_at is None:
         first = max(row.after_at, row.starts_at - _TICK) if row.starts_at else row.after_at
         return _times(row, [], cron.after(first))
-    most = max(_SHOWN, row.missed_max)
+    max_times = max(_SHOWN, row.missed_max)
     end = min(row.now_at, row.ends_at) if row.ends_at else row.now_at
-    come = cron.latest(row.next_due_at - _TICK, end, most)
+    come = cron.latest(row.next_due_at - _TICK, end, max_times)
     for place, due in enumerate(come):
         if due + _jitter(row, due) > row.now_at:
             return _times(row, come[:place], due)
     times = _times(row, come, cron.after(row.now_at))
-    if len(come) == most and come[0] > row.next_due_at:
+    if len(come) == max_times and come[0] > row.next_due_at:
         times["gap_from"] = _text(row.next_due_at)
     return times
 

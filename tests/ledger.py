@@ -32,7 +32,7 @@ class Run:
     cost: int = 1
 
 
-def most_at_once(runs: Iterable[Run]) -> int:
+def max_at_once(runs: Iterable[Run]) -> int:
     """Return the most cost that ran at one moment, where one alone counts as one."""
     moves = []
     for n, run in enumerate(runs):
@@ -40,37 +40,37 @@ def most_at_once(runs: Iterable[Run]) -> int:
         if run.finished_at is not None:
             moves.append((run.finished_at, 0, n, run.cost))  # before a start of the same moment
     now: dict[int, int] = {}
-    most = 0
+    peak = 0
     for _, is_start, n, cost in sorted(moves):
         if is_start:
             now[n] = cost
-            most = max(most, sum(now.values()) if len(now) > 1 else 1)
+            peak = max(peak, sum(now.values()) if len(now) > 1 else 1)
         else:
             now.pop(n, None)
-    return most
+    return peak
 
 
-def most_starts(runs: Iterable[Run], span: timedelta) -> int:
+def max_starts(runs: Iterable[Run], span: timedelta) -> int:
     """Return the most cost that starts within any span, where one alone counts as one."""
     starts = sorted(runs, key=lambda run: run.started_at)
-    most = first = cost = 0
+    peak = first = cost = 0
     for last, run in enumerate(starts):
         cost += run.cost
         while starts[first].started_at <= run.started_at - span:
             cost -= starts[first].cost
             first += 1
-        most = max(most, cost if last > first else 1)
-    return most
+        peak = max(peak, cost if last > first else 1)
+    return peak
 
 
 def exceeded(name: str, limit: dict[str, Any], runs: list[Run]) -> Iterator[str]:
     """Say what of a limit was exceeded."""
-    if limit.get("concurrency") and (most := most_at_once(runs)) > limit["concurrency"]:
-        yield f"{name}: {most} at once, not {limit['concurrency']}"
+    if limit.get("concurrency") and (peak := max_at_once(runs)) > limit["concurrency"]:
+        yield f"{name}: {peak} at once, not {limit['concurrency']}"
     for rate in limit.get("rate") or []:
-        most = most_starts(runs, timedelta(seconds=rate["per_seconds"]))
-        if most > rate["count"]:
-            yield f"{name}: {most} starts, not {rate['count']}, in {rate['per_seconds']:g} s"
+        peak = max_starts(runs, timedelta(seconds=rate["per_seconds"]))
+        if peak > rate["count"]:
+            yield f"{name}: {peak} starts, not {rate['count']}, in {rate['per_seconds']:g} s"
 
 
 def broken(dsn: str) -> list[str]:

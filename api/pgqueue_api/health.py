@@ -63,10 +63,10 @@ async def metrics(services: NamedDependency[Services]) -> Response[bytes]:
     """
     try:
         services.metrics.set_depths(await services.health.rows("queue_depths"))
-        services.metrics.set_letters(await services.health.rows("dead_letter_levels"))
+        services.metrics.set_dead_letters(await services.health.rows("dead_letter_levels"))
     except PgQueueError:
         services.metrics.set_depths(())
-        services.metrics.set_letters(())
+        services.metrics.set_dead_letters(())
     return Response(services.metrics.expose(), media_type=CONTENT_TYPE)
 
 

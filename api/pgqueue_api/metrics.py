@@ -61,7 +61,7 @@ class Metrics:
             ["queue", "status"],
             registry=registry,
         )
-        self._letters = Gauge(
+        self._dead_letters = Gauge(
             "pgqueue_dead_letters", "Dead letters, as counted last.", ["queue"], registry=registry
         )
         self._growing = Gauge(
@@ -86,12 +86,12 @@ class Metrics:
             self._depth.labels(*labels).set(sample["n"])
             self._age.labels(*labels).set(sample["age_s"] or 0)
 
-    def set_letters(self, levels: Iterable[Row]) -> None:
+    def set_dead_letters(self, levels: Iterable[Row]) -> None:
         """Set how many dead letters the queues have."""
-        self._letters.clear()
+        self._dead_letters.clear()
         self._growing.clear()
         for level in levels:
-            self._letters.labels(level["queue"]).set(level["n"])
+            self._dead_letters.labels(level["queue"]).set(level["n"])
             self._growing.labels(level["queue"]).set(level["growing"])
 
     def expose(self) -> bytes:

@@ -104,8 +104,8 @@ class Uploads:
         id: str = row["id"]
         try:
             size, digest = await self._append(id, content_type, receive)
-            told = {"id": id, "size": size, "sha256": digest, "keep_s": bounds.upload_keep_s}
-            await pool.rows("finish_upload", told)
+            upload = {"id": id, "size": size, "sha256": digest, "keep_s": bounds.upload_keep_s}
+            await pool.rows("finish_upload", upload)
         except BaseException:
             with suppress(PgQueueError):
                 await asyncio.shield(pool.rows("delete_upload", {"id": id}))

@@ -75,7 +75,7 @@ class Batches(Part):
     async def latest(self, *, limit: int = 50, before: str | UUID | None = None) -> list[Batch]:
         """Return the latest batches, or those before one."""
         place = as_uuid_or_none(before, "batch")
-        rows = await self._calls.rows("find_batches", most=limit, before=place)
+        rows = await self._calls.rows("find_batches", max_rows=limit, before=place)
         return [Batch(**with_text_ids(row)) for row in rows]
 
     async def add(self, id: str | UUID, tasks: Iterable[NewTask | dict[str, Any]]) -> list[TaskId]:

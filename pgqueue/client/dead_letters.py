@@ -46,7 +46,7 @@ class DeadLetters(Part):
             rows = await self._calls.rows(
                 "find_dead_letters",
                 filter=encode(filter).decode(),
-                most=min(_PAGE, limit - len(found)),
+                max_rows=min(_PAGE, limit - len(found)),
                 **place,
             )
             found += [DeadLetter(**with_text_ids(row)) for row in rows if row["id"] is not None]

@@ -61,7 +61,7 @@ class Operations(Part):
     async def latest(self, *, limit: int = 50, before: str | UUID | None = None) -> list[Operation]:
         """Return the latest operations, or those before one."""
         place = as_uuid_or_none(before, "operation")
-        rows = await self._calls.rows("find_operations", most=limit, before=place)
+        rows = await self._calls.rows("find_operations", max_rows=limit, before=place)
         return [Operation(**with_text_ids(row)) for row in rows]
 
     async def cancel(self, id: str | UUID) -> Operation:

@@ -83,7 +83,7 @@ class Schedules(Part):
         """Return schedules by name; ``after``: the last one of a page."""
         page = {
             "after": after and after.name,
-            "most": min(limit, 1000),
+            "max_rows": min(limit, 1000),
             "type": None,
             "queue": None,
         }
@@ -124,7 +124,7 @@ class Schedules(Part):
         """Return what became of its due times, latest first; ``before``: the last one of a page."""
         place = before and before.due_at
         rows = await self._calls.rows(
-            "find_schedule_slots", which=str(name), most=limit, before=place
+            "find_schedule_slots", which=str(name), max_rows=limit, before=place
         )
         return [Slot(**row) for row in rows]
 

@@ -132,7 +132,7 @@ class Webhooks(Part):
                 id=as_uuid_or_none(id, "webhook"),
                 status=status,
                 before=place,
-                most=min(limit - len(found), _PAGE),
+                max_rows=min(limit - len(found), _PAGE),
             )
             found += [WebhookDelivery.model_validate_json(item) for item in page["items"]]
             place = page["next"]

@@ -43,14 +43,14 @@ def until_free(
     jittered pauses.
     """
     failures = 0
-    told = False
+    announced = False
     while True:
         try:
             return step()
         except Busy:
-            if not told:
+            if not announced:
                 tell("another process is migrating: waiting for it")
-            told = True
+            announced = True
             time.sleep(random.uniform(0.5, 1) * _TURN_S)  # noqa: S311  spread, not secrecy
         except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
             failures += 1

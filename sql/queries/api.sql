@@ -33,7 +33,7 @@ select id::text, queue, type, status, etag, state from pgqueue_private.task_stat
 -- name: list_tasks
 select items, next_before::text, searched_until
 from pgqueue_private.list_tasks(
-    %(filter)s::jsonb, %(from_at)s::timestamptz, %(to_at)s::timestamptz, %(before)s::uuid, %(most)s
+    %(filter)s::jsonb, %(from_at)s::timestamptz, %(to_at)s::timestamptz, %(before)s::uuid, %(max_rows)s
 );
 
 -- name: task_changes
@@ -48,7 +48,7 @@ select json_build_object(
 from pgqueue.attempts as a
 where a.task_id = %(id)s
 order by a.lease_id desc
-limit %(most)s;
+limit %(max_rows)s;
 
 -- name: explain_task
 select json_build_object(
@@ -81,7 +81,7 @@ select
 from pgqueue_private.task_event as e
 where e.task_id = %(id)s and (e.lease_id, e.seq) > (%(lease_id)s, %(seq)s) and e.type = 'log'
 order by e.lease_id, e.seq
-limit %(most)s;
+limit %(max_rows)s;
 
 -- name: task_artifacts
 select json_build_object(
@@ -153,7 +153,7 @@ select l.name, json_build_object(
 from pgqueue.limits as l
 where l.name > %(after)s
 order by l.name
-limit %(most)s;
+limit %(max_rows)s;
 
 -- name: get_limit
 select l.version, json_build_object(
@@ -209,12 +209,12 @@ order by queue, status;
 select pgqueue_private.stats(%(window_s)s::int, %(type)s::text, %(queue)s::text, %(uptime_s)s::float8) as item;
 
 -- name: queue_activity
-select snapshot, active from pgqueue_private.queue_activity(%(queue)s, %(type)s, %(most)s);
+select snapshot, active from pgqueue_private.queue_activity(%(queue)s, %(type)s, %(max_tasks)s);
 
 -- name: tail_logs
 select xid::text, task_id::text, lease_id, seq, line
 from pgqueue_private.tail_logs(
-    %(xid)s::xid8, %(task_id)s::uuid, %(lease_id)s, %(seq)s, %(queue)s, %(type)s, %(most)s
+    %(xid)s::xid8, %(task_id)s::uuid, %(lease_id)s, %(seq)s, %(queue)s, %(type)s, %(max_lines)s
 );
 
 -- name: changed_states
@@ -225,11 +225,11 @@ where (%(queue)s::text is null or s.queue = %(queue)s) and (%(type)s::text is nu
 -- name: list_dead_letters
 select items, (extract(epoch from next_at) * 1000000)::bigint as next_us, next_id::text
 from pgqueue_private.list_dead_letters(
-    %(filter)s::jsonb, timestamptz 'epoch' + %(place_us)s::bigint * interval '1 microsecond', %(place_id)s::uuid, %(most)s
+    %(filter)s::jsonb, timestamptz 'epoch' + %(place_us)s::bigint * interval '1 microsecond', %(place_id)s::uuid, %(max_rows)s
 );
 
 -- name: group_dead_letters
-select items, searched_until from pgqueue_private.group_dead_letters(%(filter)s::jsonb, %(most)s);
+select items, searched_until from pgqueue_private.group_dead_letters(%(filter)s::jsonb, %(max_groups)s);
 
 -- name: dead_letter_states
 select state from pgqueue_private.dead_letter_states(%(ids)s::uuid[]);
@@ -266,7 +266,7 @@ select id, json_build_object(
 from pgqueue.notices
 where %(before)s::bigint is null or id < %(before)s
 order by id desc
-limit %(most)s;
+limit %(max_rows)s;
 
 -- name: preview_operation
 select json_build_object(
@@ -282,14 +282,14 @@ select pgqueue.cancel_operation(%(id)s);
 
 -- name: operation_states
 select operation_id::text as id, operation_state as state, item
-from pgqueue_private.operation_states(%(id)s::uuid, %(kind)s, %(state)s, %(before)s::uuid, %(most)s);
+from pgqueue_private.operation_states(%(id)s::uuid, %(kind)s, %(state)s, %(before)s::uuid, %(max_rows)s);
 
 -- name: batch_states
 select batch_id::text as id, batch_status as status, item
-from pgqueue_private.batch_states(%(id)s::uuid, %(status)s, %(parent_id)s::uuid, %(before)s::uuid, %(most)s);
+from pgqueue_private.batch_states(%(id)s::uuid, %(status)s, %(parent_id)s::uuid, %(before)s::uuid, %(max_rows)s);
 
 -- name: batch_tasks
-select items, next::text from pgqueue_private.batch_tasks(%(id)s::uuid, %(status)s, %(after)s::uuid, %(most)s);
+select items, next::text from pgqueue_private.batch_tasks(%(id)s::uuid, %(status)s, %(after)s::uuid, %(max_rows)s);
 
 -- name: task_graph
 select pgqueue.task_graph(%(id)s) as graph;

@@ -65,7 +65,7 @@ select pgqueue_private.publish_types(%(types)s);
 
 -- name: find_dead_letters
 select d.*, s.at as place_at, s.id as place_id, s.ended as place_ended
-from pgqueue_private.scan_dead_letters(%(filter)s::jsonb, %(at)s::timestamptz, %(id)s::uuid, false, %(most)s, 2000) as s
+from pgqueue_private.scan_dead_letters(%(filter)s::jsonb, %(at)s::timestamptz, %(id)s::uuid, false, %(max_rows)s, 2000) as s
 left join pgqueue.dead_letters as d on d.id = any (s.ids)
 order by d.failed_at desc, d.id desc;
 
@@ -85,7 +85,7 @@ select * from pgqueue.operations where id = %(id)s;
 select * from pgqueue.operations
 where %(before)s::uuid is null or id < %(before)s
 order by id desc
-limit least(%(most)s, 1000);
+limit least(%(max_rows)s, 1000);
 
 -- name: stop_operation
 select pgqueue.cancel_operation(%(id)s);
@@ -103,7 +103,7 @@ select * from pgqueue.batches where id = %(id)s;
 select * from pgqueue.batches
 where %(before)s::uuid is null or id < %(before)s
 order by id desc
-limit least(%(most)s, 1000);
+limit least(%(max_rows)s, 1000);
 
 -- name: add_to_batch
 select pgqueue.add_to_batch(%(id)s, %(tasks)s::jsonb)::text[] as ids;

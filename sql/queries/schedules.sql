@@ -50,7 +50,7 @@ with page as (
         s.user_id = 0 and s.name > coalesce(%(after)s::text, '')
         and (%(type)s::text is null or s.type = %(type)s) and (%(queue)s::text is null or s.options ->> 'queue' = %(queue)s)
     order by s.user_id, s.name
-    limit %(most)s
+    limit %(max_rows)s
 )
 select t.name, t.state
 from pgqueue_private.schedule_states((select array_agg(p.id order by p.name) from page as p)) as t;
@@ -68,7 +68,7 @@ where
     and l.due_at < coalesce(timestamptz 'epoch' + %(before_us)s::bigint * interval '1 microsecond', 'infinity')
     and (%(fate)s::text is null or l.fate = %(fate)s)
 order by l.due_at desc
-limit %(most)s;
+limit %(max_rows)s;
 
 -- name: delete_schedule
 select pgqueue.delete_schedule(%(name)s, %(versions)s::bigint[]) as deleted;
@@ -84,7 +84,7 @@ select s.*
 from pgqueue.schedule_slots as s
 where s.schedule_id = pgqueue_private.find_schedule(%(which)s) and s.due_at < coalesce(%(before)s::timestamptz, 'infinity')
 order by s.due_at desc
-limit least(%(most)s, 1000);
+limit least(%(max_rows)s, 1000);
 
 -- name: pause_schedule
 select pgqueue.pause_schedule(%(name)s);

@@ -27,7 +27,7 @@ select pgqueue.test_webhook(%(id)s)::text as id;
 select pgqueue.redeliver(%(id)s);
 
 -- name: list_deliveries
-select items, next::text from pgqueue_private.list_deliveries(%(id)s::uuid, %(status)s, %(before)s::uuid, %(most)s);
+select items, next::text from pgqueue_private.list_deliveries(%(id)s::uuid, %(status)s, %(before)s::uuid, %(max_rows)s);
 
 -- name: get_delivery
 select state, webhook_id::text as webhook_id from pgqueue_private.delivery_states(array[%(id)s::uuid]);

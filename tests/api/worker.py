@@ -38,12 +38,12 @@ class Worker:
         }
         self.rows("select pgqueue_private.publish_types(%s)", orjson.dumps([kind]).decode())
 
-    def claim(self, queue: str = "default", most: int = 10) -> list[str]:
+    def claim(self, queue: str = "default", max_tasks: int = 10) -> list[str]:
         claimed = self.rows(
             "select task_id::text, lease_id from pgqueue_private.claim(%s, %s, null, %s)",
             self.id,
             [queue],
-            most,
+            max_tasks,
         )
         self.leases |= {row["task_id"]: row["lease_id"] for row in claimed}
         ids = [row["task_id"] for row in claimed]

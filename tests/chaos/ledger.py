@@ -283,14 +283,14 @@ class _Books:
         """Stored, though its call was rolled back or refused."""
         never = {"fail": "refused", "rolled back": "rolled back"}
         ends = {key: never.get(call.end) for call in self.history.calls for key in call.keys}
-        told = {
+        by_id = {
             id: never[call.end]
             for call in self.history.calls
             if call.end in never
             for id in call.ids
         }
         for task in self.stored.tasks:
-            if end := ends.get(task.key) or told.get(task.id):
+            if end := ends.get(task.key) or by_id.get(task.id):
                 yield f"{task.id} ({task.key}): stored, and its call was {end}"
 
     def unexpected(self) -> Iterator[str]:

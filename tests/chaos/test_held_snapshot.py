@@ -38,9 +38,9 @@ class Round:
 
 def _cost(queue: Queue, statement: str, *parameters: object) -> Cost:
     """Run a statement and give what it cost, whatever it called."""
-    (told,) = queue.value(f"explain (analyze, buffers, format json) {statement}", *parameters)
-    plan = told["Plan"]
-    return Cost(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"], told["Execution Time"])
+    (explained,) = queue.value(f"explain (analyze, buffers, format json) {statement}", *parameters)
+    plan = explained["Plan"]
+    return Cost(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"], explained["Execution Time"])
 
 
 def _entries_read(queue: Queue) -> int:

@@ -121,7 +121,7 @@ def delayed(host: Host) -> float:
 
 def retried(host: Host) -> float:
     """A handler asks to be run again in a second."""
-    id = host.submit("told", payload={"slow": None})
+    id = host.submit("slowed", payload={"slow": None})
     host.bench.ended(id)
     first, _ = host.bench.attempts(id)
     return host.late_s(id, first["finished_at"] + timedelta(seconds=1))
@@ -161,7 +161,7 @@ async def streamed(host: Host) -> None:
         events(client, f"/v1/tasks/{task}/events") as stream,
     ):
         host.bench.open("report-out")
-        told = await stream.until("end")
-    assert [event.data["message"] for event in told if event.name == "log"] == [
+        events_seen = await stream.until("end")
+    assert [event.data["message"] for event in events_seen if event.name == "log"] == [
         f"step {n}" for n in (1, 2, 3)
     ]

@@ -21,8 +21,8 @@ def patch(queue: Queue, name: str, versions: list[int] | None = None, /, **setti
     )
 
 
-def due(queue: Queue, most: int = 500) -> list[DueSchedule]:
-    rows = queue.rows(f"select {_COLUMNS} from pgqueue_private.due_schedules(%s)", most)
+def due(queue: Queue, max_schedules: int = 500) -> list[DueSchedule]:
+    rows = queue.rows(f"select {_COLUMNS} from pgqueue_private.due_schedules(%s)", max_schedules)
     return [DueSchedule(**row) for row in rows]
 
 
@@ -31,10 +31,10 @@ def fire(queue: Queue, plans: list[dict[str, Any]]) -> int:
     return queue.value(statement, orjson.dumps(plans).decode())
 
 
-def tick(queue: Queue, most: int = 500) -> int:
+def tick(queue: Queue, max_schedules: int = 500) -> int:
     """Be a scheduler for one batch; gives how many tasks were enqueued."""
     with queue.connection.transaction():
-        rows = due(queue, most)
+        rows = due(queue, max_schedules)
         return fire(queue, [plan(row) for row in rows]) if rows else 0
 
 

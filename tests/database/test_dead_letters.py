@@ -17,7 +17,7 @@ def fail(queue: Queue, worker: int, message: str = "no", /, **options: object) -
     return lease["task_id"]
 
 
-def letters(queue: Queue) -> list[str]:
+def dead_letters(queue: Queue) -> list[str]:
     return queue.values("select id::text from pgqueue.dead_letters order by failed_at")
 
 
@@ -30,7 +30,7 @@ def drop_day_of(queue: Queue, id: str) -> None:
         queue.rows(f"drop table pgqueue_private.{fact}{suffix}")
 
 
-def listed(queue: Queue, filter: dict, page: int = 100, **options: object) -> list[str]:
+def listed(queue: Queue, filter: dict, max_rows: int = 100, **options: object) -> list[str]:
     """Every page of a list, by ids."""
     found, place = [], (None, None)
     named = "".join(f", {name} => %s" for name in options)
@@ -39,7 +39,7 @@ def listed(queue: Queue, filter: dict, page: int = 100, **options: object) -> li
             f"select * from pgqueue_private.list_dead_letters(%s, %s, %s, %s{named})",
             orjson.dumps(filter).decode(),
             *place,
-            page,
+            max_rows,
             *options.values(),
         )
         found += [orjson.loads(item)["id"] for item in row["items"]]
@@ -63,7 +63,7 @@ def test_a_task_that_failed_for_good_is_kept_with_all_it_needs_to_run_again(queu
     )
     (lease,) = queue.claim(worker, queues=("q",))
     queue.finish(lease, "failed", error=ERROR, delay_s=0)
-    assert letters(queue) == []
+    assert dead_letters(queue) == []
     queue.promote()
     (lease,) = queue.claim(worker, queues=("q",))
     queue.finish(lease, "timed_out", error={**ERROR, "type": "TimedOut"})
@@ -95,7 +95,7 @@ def test_only_what_failed_for_good_becomes_a_dead_letter(queue: Queue) -> None:
     queue.cancel(asked["task_id"])
     queue.finish(asked, "failed", retry=False)
     queue.cancel(queue.enqueue())
-    assert letters(queue) == []
+    assert dead_letters(queue) == []
 
 
 def test_a_task_that_crashed_too_often_is_a_dead_letter(queue: Queue) -> None:
@@ -123,15 +123,15 @@ def test_failures_of_one_flush_are_kept_beside_its_successes(queue: Queue) -> No
         )
         == []
     )
-    assert sorted(letters(queue)) == sorted(lease["task_id"] for lease in leases[1::2])
+    assert sorted(dead_letters(queue)) == sorted(lease["task_id"] for lease in leases[1::2])
 
 
 def test_a_failure_that_is_not_committed_leaves_no_letter(queue: Queue) -> None:
     lease = queue.start(queue.worker())
     with queue.connection.transaction(force_rollback=True):
         queue.finish(lease, "failed", retry=False)
-        assert letters(queue) == [lease["task_id"]]
-    assert letters(queue) == []
+        assert dead_letters(queue) == [lease["task_id"]]
+    assert dead_letters(queue) == []
     assert queue.status(lease["task_id"]) == "active"
 
 
@@ -162,17 +162,17 @@ def test_a_redriven_task_runs_again_and_is_no_letter_any_more(queue: Queue) -> N
     worker = queue.worker()
     id = fail(queue, worker)
     assert str(queue.value("select pgqueue.redrive(%s)", id)) == id
-    assert (queue.status(id), letters(queue)) == ("queued", [])
+    assert (queue.status(id), dead_letters(queue)) == ("queued", [])
     (lease,) = queue.claim(worker)
     assert (lease["task_id"], lease["budget"]) == (id, 4)
     queue.finish(lease, "failed", retry=False)
-    assert letters(queue) == [id]
+    assert dead_letters(queue) == [id]
 
 
 def test_a_retry_takes_the_letter_away(queue: Queue) -> None:
     id = fail(queue, queue.worker())
     queue.retry(id)
-    assert letters(queue) == []
+    assert dead_letters(queue) == []
     assert queue.value("select pgqueue.redrive(%s)", id) is None
 
 
@@ -196,12 +196,12 @@ def test_a_letter_outlives_the_day_of_its_task_and_is_redriven_as_a_new_one(queu
     drop_day_of(queue, id)
     queue.rows("truncate pgqueue_private.rollup_flush")  # what it counted is gone with the day
     assert queue.rows("select from pgqueue.tasks") == []
-    assert letters(queue) == [id]
+    assert dead_letters(queue) == [id]
     queue.rows("select pgqueue.ensure_partitions((pgqueue.clock() at time zone 'utc')::date, 2)")
 
     new = str(queue.value("select pgqueue.redrive(%s)", id))
     assert new != id
-    assert letters(queue) == []
+    assert dead_letters(queue) == []
     task = queue.task(new)
     assert (task["type"], task["queue"], task["priority"]) == ("charge", "q", 2)
     assert (task["payload"], task["max_attempts"]) == ({"order": 17, "none": None}, 2)
@@ -226,7 +226,7 @@ def test_a_deleted_letter_leaves_its_task_failed(queue: Queue) -> None:
     id = fail(queue, queue.worker())
     assert queue.value("select pgqueue.delete_dead_letter(%s)", id) is True
     assert queue.value("select pgqueue.delete_dead_letter(%s)", id) is False
-    assert (queue.status(id), letters(queue)) == ("failed", [])
+    assert (queue.status(id), dead_letters(queue)) == ("failed", [])
 
 
 def test_letters_are_listed_by_every_filter_latest_first_in_pages_that_lose_nothing(
@@ -270,7 +270,7 @@ def test_letters_are_listed_by_every_filter_latest_first_in_pages_that_lose_noth
         ]
         assert listed(queue, filter) == expected, filter
         assert listed(queue, filter, 3) == expected, filter
-        assert listed(queue, filter, 3, look=1) == expected, filter
+        assert listed(queue, filter, 3, max_looked=1) == expected, filter
         assert listed(queue, filter, 5, max_bytes=10) == expected, filter
 
 
@@ -300,7 +300,7 @@ def test_groups_count_by_fingerprint_and_show_the_latest_as_an_example(queue: Qu
         "frame": "shop.tasks.charge",
     }
     assert (second["count"], row["searched_until"]) == (1, None)
-    row = queue.row("select * from pgqueue_private.group_dead_letters('{}', 1, look => 2)")
+    row = queue.row("select * from pgqueue_private.group_dead_letters('{}', 1, max_looked => 2)")
     (only,) = map(orjson.loads, row["items"])
     assert only["count"] == 1
     assert row["searched_until"] is not None
@@ -318,9 +318,9 @@ def test_letters_are_pruned_when_they_have_had_their_time(queue: Queue) -> None:
     queue.shift_clock(23 * 3600)
     assert queue.value("select pgqueue_private.prune_dead_letters()") == 0
     queue.shift_clock(25 * 3600)
-    assert letters(queue) == [kept, short]
+    assert dead_letters(queue) == [kept, short]
     assert queue.value("select pgqueue_private.prune_dead_letters()") == 1
-    assert letters(queue) == [kept]
+    assert dead_letters(queue) == [kept]
     queue.shift_clock(29.9 * 86_400)
     assert queue.value("select pgqueue_private.prune_dead_letters()") == 0
     queue.shift_clock(30.1 * 86_400)
@@ -385,9 +385,9 @@ def test_growth_beyond_the_limit_is_told_once_and_again_when_it_was_over(queue: 
     assert watched() == ["dead_letters_settled"]
     for _ in range(5):
         fail(queue, worker)
-    (told,) = queue.rows("select * from pgqueue_private.watch_dead_letters()")
-    assert told["data"]["last_hour"] == 5
-    assert told["data"]["dead_letters"] == 11
+    (alert,) = queue.rows("select * from pgqueue_private.watch_dead_letters()")
+    assert alert["data"]["last_hour"] == 5
+    assert alert["data"]["dead_letters"] == 11
     kinds = queue.values("select kind from pgqueue.notices order by id")
     assert kinds == ["dead_letters_growing", "dead_letters_settled", "dead_letters_growing"]
     heard = [n.payload for n in listener.notifies(timeout=45, stop_after=3)]
@@ -408,8 +408,10 @@ def test_of_many_who_watch_one_tells(queue: Queue) -> None:
         assert (
             queue.rows("select * from pgqueue_private.watch_dead_letters()") == []
         )  # does not wait
-    told = queue.at_once(6, lambda q: q.rows("select * from pgqueue_private.watch_dead_letters()"))
-    assert sum(map(len, told)) == 0
+    alerts = queue.at_once(
+        6, lambda q: q.rows("select * from pgqueue_private.watch_dead_letters()")
+    )
+    assert sum(map(len, alerts)) == 0
     assert (
         queue.count("notice"),
         queue.value("select count(*) from pgqueue.tasks where type = 'page'"),

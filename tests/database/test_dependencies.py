@@ -430,8 +430,8 @@ def test_fan_out_and_fan_in_of_ten_thousand(queue: Queue) -> None:
     assert queue.count("blocker") == 0
 
 
-def graph(queue: Queue, id: str, most: int = 1000) -> dict[str, Any]:
-    return orjson.loads(queue.value("select pgqueue.task_graph(%s, %s)", id, most))
+def graph(queue: Queue, id: str, max_tasks: int = 1000) -> dict[str, Any]:
+    return orjson.loads(queue.value("select pgqueue.task_graph(%s, %s)", id, max_tasks))
 
 
 def test_a_graph_shows_who_waits_for_whom(queue: Queue) -> None:

@@ -191,8 +191,8 @@ def test_a_used_up_rate_says_when_each_task_may_start(
         queue.stop_clock(due["earliest_start_at"])
     starts = queue.rows("select task_id::text as id, started_at from pgqueue_private.running")
     for start in starts:
-        told = foretold.get(start["id"], start["started_at"])
-        late = (start["started_at"] - told).total_seconds()
+        expected = foretold.get(start["id"], start["started_at"])
+        late = (start["started_at"] - expected).total_seconds()
         # two rates together may take longer than each by itself, never less
         assert late == 0 if exact else 0 <= late < 100, start
 

@@ -45,8 +45,8 @@ def _run(start: float, end: float | None, cost: int = 1) -> ledger.Run:
     ],
 )
 def test_the_ledger_counts_by_hand(runs: list[ledger.Run], at_once: int, starts: int) -> None:
-    assert ledger.most_at_once(runs) == at_once
-    assert ledger.most_starts(runs, timedelta(seconds=1)) == starts
+    assert ledger.max_at_once(runs) == at_once
+    assert ledger.max_starts(runs, timedelta(seconds=1)) == starts
 
 
 def _claimer(queue: Queue, done: Event, seed: int) -> int:

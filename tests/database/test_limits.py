@@ -69,14 +69,14 @@ def test_sixteen_claimers_never_exceed_it(queue: Queue) -> None:
     queue.enqueue_many(*[{"type": "t"}] * 200)
     worker = queue.worker(3600)
     sessions = [queue.session() for _ in range(16)]
-    most = "select count(*) from pgqueue_private.running"
+    running = "select count(*) from pgqueue_private.running"
 
     def work(session: Queue) -> int:
         done = idle = 0
         while idle < 30:
             leases = claim(session, worker, 3)
             idle = 0 if leases else idle + 1
-            assert session.value(most) <= 5
+            assert session.value(running) <= 5
             for lease in leases:
                 session.finish(lease)
             done += len(leases)

@@ -65,11 +65,11 @@ def test_a_migration_behind_a_long_reader_gives_way_and_tries_again(
             reader.rollback()
 
     monkeypatch.setattr(patience.time, "sleep", pause)
-    told: list[str] = []
-    assert migrate(database, told.append) == [name]
+    announced: list[str] = []
+    assert migrate(database, announced.append) == [name]
     assert len(pauses) == 3
     assert pauses[0] < pauses[2] <= 2
-    (line,) = told
+    (line,) = announced
     assert f"pid {reader.info.backend_pid} (a long report, idle in transaction, open for" in line
     assert "select count(*) from pgqueue.tasks" in line
 
@@ -189,11 +189,11 @@ def test_two_that_migrate_at_once_do_not_wait_for_each_other_for_ever(
     name = release.migration(INDEX)
     held = queue.connect(autocommit=False)
     held.execute("insert into pgqueue_private.worker (supervisor) select null where false")
-    told = threading.Event()
+    announced = threading.Event()
     first = threads.submit(migrate, database)
     queue.until(f"select exists ({WAITING})")
-    second = threads.submit(migrate, database, lambda _: told.set())
-    assert told.wait(45)
+    second = threads.submit(migrate, database, lambda _: announced.set())
+    assert announced.wait(45)
     held.rollback()
     assert (first.result(45), second.result(30)) == ([name], [])
 

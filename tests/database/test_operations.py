@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from tests.database.queue import Queue
-from tests.database.test_dead_letters import fail, letters
+from tests.database.test_dead_letters import dead_letters, fail
 
 pytestmark = pytest.mark.usefixtures("running_clock")
 
@@ -86,7 +86,7 @@ def test_a_redrive_runs_what_matches_and_nothing_else(
     assert (row["state"], row["done"], row["skipped"], row["error"]) == ("completed", 30, 0, None)
     assert (row["requested_by"], row["reason"]) == ("ann", "fixed")
     assert row["created_at"] <= row["started_at"] <= row["finished_at"]
-    assert letters(queue) == [other]
+    assert dead_letters(queue) == [other]
     assert queue.claimed(worker) == wanted  # oldest failure first
 
 
@@ -102,7 +102,7 @@ def test_what_fails_again_meanwhile_is_not_redriven_twice(
     clock.advance(1)
     row = clock.run(id)
     assert (row["done"], row["matched"]) == (4, 4)
-    assert len(letters(queue)) == 2
+    assert len(dead_letters(queue)) == 2
 
 
 def test_a_delete_takes_letters_away_and_leaves_tasks_failed(
@@ -111,7 +111,7 @@ def test_a_delete_takes_letters_away_and_leaves_tasks_failed(
     ids = [fail(queue, worker) for _ in range(5)]
     fingerprint = queue.value("select min(fingerprint) from pgqueue.dead_letters")
     row = clock.run(start(queue, "delete", {"fingerprint": fingerprint}))
-    assert (row["done"], letters(queue)) == (5, [])
+    assert (row["done"], dead_letters(queue)) == (5, [])
     assert {queue.status(id) for id in ids} == {"failed"}
 
 
@@ -314,7 +314,7 @@ def test_a_letter_that_someone_is_at_is_skipped_not_waited_for(
     row = clock.run(id) if operation(queue, id)["state"] == "running" else operation(queue, id)
     assert (row["state"], row["done"], row["skipped"]) == ("completed", 1, 2)
     assert queue.status(free) == ("queued" if kind == "redrive" else "failed")
-    assert letters(queue) == []
+    assert dead_letters(queue) == []
 
 
 def test_a_part_that_fails_is_tried_again_and_holds_up_no_other_operation(
@@ -348,7 +348,7 @@ def test_a_part_that_fails_is_tried_again_and_holds_up_no_other_operation(
         clock.advance(30)
     row = operation(queue, hopeless)
     assert (row["state"], row["error"]) == ("failed", "no room")
-    assert len(letters(queue)) == 1
+    assert len(dead_letters(queue)) == 1
 
 
 def test_a_cancelled_operation_stops_and_what_is_done_stays_done(
@@ -363,7 +363,7 @@ def test_a_cancelled_operation_stops_and_what_is_done_stays_done(
     clock.advance(5)
     assert step(queue)["operation_id"] is None
     row = operation(queue, id)
-    assert (row["done"], row["state"], len(letters(queue))) == (2, "cancelled", 4)
+    assert (row["done"], row["state"], len(dead_letters(queue))) == (2, "cancelled", 4)
     assert row["finished_at"] is not None
     unknown = "019b2f6e-8a3c-7d12-8000-0a1b2c3d4e5f"
     assert queue.value("select pgqueue.cancel_operation(%s)", unknown) is None

@@ -310,9 +310,9 @@ def test_a_task_that_becomes_runnable_again_has_all_that_it_was_given(
     assert _differences(cases.tokens(), cases.expected_tokens(start)) == []
     leases = cases.claim()
     assert len(leases) == len(cases.ids)
-    told = {str(row["task_id"]): row for row in leases}
+    by_id = {str(row["task_id"]): row for row in leases}
     for fact, lease, row in zip(
-        facts, [told[id] for id in cases.ids], cases.running(), strict=True
+        facts, [by_id[id] for id in cases.ids], cases.running(), strict=True
     ):
         assert row["cost"] == fact["cost"]
         assert row["limit_key"] == fact["limit_key"]

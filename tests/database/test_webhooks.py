@@ -27,7 +27,7 @@ def senders(queue: Queue, worker: int) -> list[dict]:
     return [row for row in rows if row["task_id"] is not None]
 
 
-def told(queue: Queue) -> list[tuple[str, str]]:
+def messages(queue: Queue) -> list[tuple[str, str]]:
     return [(row["event"], str(row["subject_id"])) for row in deliveries(queue)]
 
 
@@ -88,7 +88,7 @@ def test_plain_completions_of_a_flush_are_told_beside_the_others(queue: Queue) -
         [first["lease_id"], second["lease_id"]],
     )
     ids = sorted(lease["task_id"] for lease in (first, second, third))
-    assert sorted(told(queue)) == [("task.completed", id) for id in ids]
+    assert sorted(messages(queue)) == [("task.completed", id) for id in ids]
 
 
 def test_what_does_not_end_a_task_and_what_is_refused_is_not_told(queue: Queue) -> None:
@@ -96,12 +96,12 @@ def test_what_does_not_end_a_task_and_what_is_refused_is_not_told(queue: Queue) 
     worker = queue.worker()
     for outcome in ("failed", "released", "snoozed", "timed_out", "crashed"):
         queue.finish(queue.start(worker), outcome)
-    assert told(queue) == []
+    assert messages(queue) == []
     (lease, *_) = queue.claim(worker)
     queue.finish(lease)
-    assert len(told(queue)) == 1
+    assert len(messages(queue)) == 1
     assert queue.finish(lease) == [lease["lease_id"]]
-    assert len(told(queue)) == 1
+    assert len(messages(queue)) == 1
 
 
 @pytest.mark.usefixtures("running_clock")
@@ -109,16 +109,16 @@ def test_the_third_crash_of_a_task_and_a_cancel_of_a_lost_one_are_told(queue: Qu
     hook(queue)
     id = queue.enqueue()
     for _ in range(3):
-        assert told(queue) == []
+        assert messages(queue) == []
         worker = queue.worker()
         queue.claim(worker)
         queue.rescue(worker)
-    assert told(queue) == [("task.failed", id)]
+    assert messages(queue) == [("task.failed", id)]
     worker = queue.worker()
     lease = queue.start(worker)
     queue.cancel(lease["task_id"])
     queue.rescue(worker)
-    assert told(queue)[1:] == [("task.cancelled", lease["task_id"])]
+    assert messages(queue)[1:] == [("task.cancelled", lease["task_id"])]
 
 
 def test_an_ending_that_is_not_committed_is_not_told(queue: Queue) -> None:
@@ -126,8 +126,8 @@ def test_an_ending_that_is_not_committed_is_not_told(queue: Queue) -> None:
     lease = queue.start(queue.worker())
     with queue.connection.transaction(force_rollback=True):
         queue.finish(lease)
-        assert len(told(queue)) == 1
-    assert told(queue) == []
+        assert len(messages(queue)) == 1
+    assert messages(queue) == []
     assert queue.count("ready") == 0
 
 
@@ -183,12 +183,12 @@ def test_who_subscribes_later_and_who_is_disabled_hears_nothing(queue: Queue) ->
     lease = queue.start(worker)
     queue.finish(lease)
     hook(queue)
-    assert told(queue) == []
+    assert messages(queue) == []
     row = queue.row("select * from pgqueue.webhooks where id = %s", id)
     assert (row["enabled"], row["disabled_reason"], row["version"]) == (False, "by hand", 2)
     queue.value("select pgqueue.patch_webhook(%s, %s)", id, '{"enabled": true}')
     queue.finish(queue.start(worker))
-    assert len(told(queue)) == 2
+    assert len(messages(queue)) == 2
 
 
 def test_a_large_result_is_left_out_and_said_so(queue: Queue) -> None:
@@ -443,7 +443,7 @@ def test_a_callback_needs_nobody_who_subscribes(queue: Queue) -> None:
         id,
         lease["lease_id"],
     )
-    assert told(queue) == [("task.completed", id)]
+    assert messages(queue) == [("task.completed", id)]
 
 
 @pytest.mark.parametrize(
@@ -463,7 +463,7 @@ def test_tasks_that_end_with_those_they_waited_for_are_told_too(queue: Queue) ->
         for _ in range(2)
     )
     queue.cancel(parent)
-    assert sorted(told(queue)) == sorted(
+    assert sorted(messages(queue)) == sorted(
         [("task.cancelled", id) for id in (parent, child, child, grandchild, grandchild)]
     )
 
@@ -480,7 +480,7 @@ def test_the_end_of_a_batch_is_told(queue: Queue, outcome: str) -> None:
     )
     one, two = queue.claim(worker)
     queue.finish(one)
-    assert told(queue) == []
+    assert messages(queue) == []
     queue.finish(two, outcome, retry=False)
     subscribed, call = sorted(deliveries(queue), key=lambda row: row["webhook_id"] is None)
     assert (call["url"], call["event"]) == ("https://caller.example/batch", f"batch.{outcome}")

@@ -53,9 +53,9 @@ async def run(url: str, name: str, *arguments: str, folder: Path) -> str:
 
 async def test_text_gen_prints_the_text_as_it_is_written(url: str, tmp_path: Path) -> None:
     said = await run(url, "text_gen", "The moon", folder=tmp_path)
-    text, _, told = said.partition("\n-- ")
+    text, _, summary = said.partition("\n-- ")
     assert len(text.split()) == 60
-    assert told == "local (markov-2), 60 tokens\n"
+    assert summary == "local (markov-2), 60 tokens\n"
 
 
 async def test_image_gen_leaves_a_picture_and_its_thumbnail(url: str, tmp_path: Path) -> None:

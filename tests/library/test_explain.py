@@ -19,15 +19,18 @@ def run(database: str, *arguments: str) -> Result:
 async def test_the_reasons_come_with_what_a_program_needs(database: str, queue: Queue) -> None:
     async with PgQueue(database) as app:
         id = await app.enqueue("t", delay=60)
-        told = await app.explain(id)
-        assert [reason.code for reason in told.reasons] == ["no_worker", "scheduled"]
-        assert (told.status, told.why) == ("scheduled", "No live worker serves queue default.")
-        assert told.earliest_start_at is None
-        assert told.reasons[1].earliest_start_at == (await app.get(id)).run_at
+        explanation = await app.explain(id)
+        assert [reason.code for reason in explanation.reasons] == ["no_worker", "scheduled"]
+        assert (explanation.status, explanation.why) == (
+            "scheduled",
+            "No live worker serves queue default.",
+        )
+        assert explanation.earliest_start_at is None
+        assert explanation.reasons[1].earliest_start_at == (await app.get(id)).run_at
         with pytest.raises(NotFound):
             await app.explain(NONE)
     with SyncClient(database) as client:
-        assert client.explain(id).reasons == told.reasons
+        assert client.explain(id).reasons == explanation.reasons
 
 
 def test_the_command_shows_a_task_and_says_why(database: str, queue: Queue) -> None:
@@ -40,6 +43,6 @@ def test_the_command_shows_a_task_and_says_why(database: str, queue: Queue) -> N
         "no_worker: No live worker serves queue default.",
         "earliest start: unknown (it does not depend on time)",
     ]
-    told = json.loads(run(database, id, "--why", "--json").stdout)
-    assert told["reasons"][0]["code"] == "no_worker"
+    explanation = json.loads(run(database, id, "--why", "--json").stdout)
+    assert explanation["reasons"][0]["code"] == "no_worker"
     assert run(database, NONE).exit_code == 1

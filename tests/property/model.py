@@ -36,17 +36,17 @@ class Task:
         self.status, self.due, self.lease, self.cancel = status, due, None, False
         if status in ENDED:
             for child, on_failure in self.children:
-                child.told(status, on_failure)
+                child.parent_ended(status, on_failure)
             self.children = []
 
     def depend(self, parent: Task, on_failure: str) -> None:
         self.status = "blocked"
         if parent.status in ENDED:
-            self.told(parent.status, on_failure)
+            self.parent_ended(parent.status, on_failure)
         else:
             parent.children.append((self, on_failure))
 
-    def told(self, status: str, on_failure: str) -> None:
+    def parent_ended(self, status: str, on_failure: str) -> None:
         if self.status == "blocked":
             fate = {"cancel": "cancelled", "fail": "failed", "run": "queued"}[on_failure]
             self.move("queued" if status == "completed" else fate)

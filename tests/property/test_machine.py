@@ -130,18 +130,18 @@ class Machine(RuleBasedStateMachine):
         if self.states[worker] in LIVE:
             self.states[worker] = state
 
-    def _claim(self, worker: int, most: int) -> object:
+    def _claim(self, worker: int, max_tasks: int) -> object:
         if self.states[worker] not in LIVE or self.expires[worker] <= self.now:
             with self.refused("PQ001"):
-                self.queue.claim(worker, most)
+                self.queue.claim(worker, max_tasks)
             return multiple()
-        unlimited = self.queue.claim(worker, most)
-        room, claimed = most, unlimited
+        unlimited = self.queue.claim(worker, max_tasks)
+        room, claimed = max_tasks, unlimited
         if self.paused or self.concurrency is not None:
             assert unlimited == []
             held = sum(task.lease is not None for task in self.tasks.values())
-            room = 0 if self.paused else min(most, max(self.concurrency - held, 0))
-            claimed = claim_limited(self.queue, worker, most)
+            room = 0 if self.paused else min(max_tasks, max(self.concurrency - held, 0))
+            claimed = claim_limited(self.queue, worker, max_tasks)
         assert len({lease["lease_id"] for lease in claimed}) == len(claimed)
         wanted = sorted(task.priority for task in self.tasks.values() if task.waits)[:room]
         taken = [self.tasks[lease["task_id"]] for lease in claimed]
@@ -155,9 +155,9 @@ class Machine(RuleBasedStateMachine):
         self.last_lease = max((lease["lease_id"] for lease in claimed), default=self.last_lease)
         return multiple(*claimed)
 
-    some_claim = rule(target=leases, worker=workers, most=st.integers(1, 4))(_claim)
-    one_claims = rule(target=leases, worker=workers, most=st.just(1))(_claim)
-    all_claimed = rule(target=leases, worker=workers, most=st.just(100))(_claim)
+    some_claim = rule(target=leases, worker=workers, max_tasks=st.integers(1, 4))(_claim)
+    one_claims = rule(target=leases, worker=workers, max_tasks=st.just(1))(_claim)
+    all_claimed = rule(target=leases, worker=workers, max_tasks=st.just(100))(_claim)
 
     def _finish(self, lease: dict, outcome: str, delay: float | None, retry: bool) -> None:
         """Finish an attempt, or one that lost its lease long ago: that is refused."""

@@ -47,7 +47,7 @@ def campaign(*recipients, **more):
 
 
 def statuses(result):
-    return [told.status for told in result.recipients]
+    return [one.status for one in result.recipients]
 
 
 @pytest.mark.parametrize(("tls", "auth"), [("none", False), ("starttls", True), ("tls", True)])
@@ -218,7 +218,7 @@ async def test_without_a_server_the_messages_are_kept(tmp_path):
 
 
 async def test_what_is_told_of_many_is_bounded(monkeypatch):
-    monkeypatch.setattr(module, "_MAX_TOLD", 200)
+    monkeypatch.setattr(module, "_MAX_OUTCOME_BYTES", 200)
     result = await email_campaign(RecordingContext(), campaign(*[ADA] * 9))
     assert (result.truncated, result.counts) == (True, {"kept": 9})
     assert 0 < len(result.recipients) < 9
@@ -260,6 +260,6 @@ def test_a_worker_killed_while_it_hands_over_a_message_does_not_send_it_again(se
     os.kill(worker, signal.SIGKILL)
     server.inbox.stall_data.pop(BEN).set()
     ended = bench.ended(task)
-    told = [one["status"] for one in ended["result"]["recipients"]]
-    assert told == ["sent", "unknown", "sent"]
+    statuses = [one["status"] for one in ended["result"]["recipients"]]
+    assert statuses == ["sent", "unknown", "sent"]
     assert sorted(server.inbox.addresses) in ([ADA, CAT], [ADA, BEN, CAT])

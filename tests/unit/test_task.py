@@ -47,13 +47,13 @@ def test_a_row_holds_all_that_was_given() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "hint"),
     [("prioriy", "did you mean priority?"), ("delay_s", "did you mean delay?"), ("x", "it has ba")],
 )
-def test_an_option_that_there_is_not_is_refused_with_those_like_it(given: str, told: str) -> None:
+def test_an_option_that_there_is_not_is_refused_with_those_like_it(given: str, hint: str) -> None:
     with pytest.raises(UsageError, match=f"a task has no option '{given}'") as caught:
         NewTask("t", **{given: 1})
-    assert caught.value.hint.startswith(told)
+    assert caught.value.hint.startswith(hint)
 
 
 def test_python_and_the_api_have_the_same_options() -> None:

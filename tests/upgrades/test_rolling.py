@@ -177,9 +177,9 @@ def test_nothing_is_lost_or_run_twice_while_a_release_takes_the_place_of_another
     new_api, new_url = deploy.api(new)
     until(lambda: readiness(new_worker_url)[0] and readiness(new_url)[0])
     if new.version > old.version:  # the reverse: new code before its schema waits for it
-        told = f"the schema is at version {old.version}, this code needs {new.version}"
+        message = f"the schema is at version {old.version}, this code needs {new.version}"
         for url in (new_worker_url, new_url):
-            until(lambda url=url: told in readiness(url)[1])
+            until(lambda url=url: message in readiness(url)[1])
             assert readiness(url)[0] == 503
             assert "pgqueue migrate" in readiness(url)[1]
     load = [deploy.client(old, kind, 150, old_url) for kind in KINDS]

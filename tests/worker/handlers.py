@@ -40,8 +40,8 @@ async def nap(ctx: Context, payload: dict) -> None:
     await asyncio.sleep(payload["seconds"])
 
 
-@app.task("told")
-async def told(ctx: Context, payload: dict) -> object:
+@app.task("slowed")
+async def slowed(ctx: Context, payload: dict) -> object:
     """Hear that a service wants to be left alone, the first time."""
     if ctx.attempt > 1:
         return "sent"

@@ -16,7 +16,7 @@ def back(ctx, *values):
     return values[0] if len(values) == 1 else values
 
 
-def told(ctx):
+def report(ctx):
     ctx.progress(40, "half")
     ctx.stream("a piece")
     ctx.log.warning("careful", n=1)

@@ -17,7 +17,7 @@ class File(BaseModel):
     file: ArtifactRef
 
 
-def told(artifact: Any, pieces: list[bytes], saved: bytes, read: bytes) -> dict[str, Any]:
+def summary(artifact: Any, pieces: list[bytes], saved: bytes, read: bytes) -> dict[str, Any]:
     whole = b"".join(pieces)
     assert whole == saved == read
     return {
@@ -36,7 +36,7 @@ async def asynchronous(ctx: Context, payload: File) -> dict[str, Any]:
         path = Path(folder) / "file"
         await artifact.save(path)
         pieces = [piece async for piece in artifact]
-        return told(artifact, pieces, path.read_bytes(), await artifact.read())
+        return summary(artifact, pieces, path.read_bytes(), await artifact.read())
 
 
 def plain(ctx: Context, payload: File) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def plain(ctx: Context, payload: File) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "file"
         artifact.save(path)
-        return told(artifact, list(artifact), path.read_bytes(), artifact.read())
+        return summary(artifact, list(artifact), path.read_bytes(), artifact.read())
 
 
 app.task("on_the_loop", max_attempts=1)(asynchronous)

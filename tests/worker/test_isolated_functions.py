@@ -63,7 +63,7 @@ async def test_it_may_be_named_so_that_the_worker_need_not_import_it(ctx: Contex
 
 
 async def test_it_reports_progress_text_and_log_lines(ctx: Context, recorder: Recorder) -> None:
-    assert await ctx.run_isolated(functions.told) == [ctx.task_id, 2, "t"]
+    assert await ctx.run_isolated(functions.report) == [ctx.task_id, 2, "t"]
     assert recorder.progress_calls == [(40.0, "half")]
     assert recorder.text_pieces == ["a piece"]
     assert recorder.logs == [("warning", "careful", {"n": 1})]

@@ -51,7 +51,7 @@ def test_a_child_runs_one_attempt_after_another(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    ("type", "payload", "told"),
+    ("type", "payload", "hears"),
     [
         ("hang", {}, True),
         ("hang", {"deaf": True}, False),
@@ -60,7 +60,7 @@ def test_a_child_runs_one_attempt_after_another(bench: Bench) -> None:
     ],
 )
 def test_an_isolated_handler_that_is_not_done_in_time_is_stopped(
-    bench: Bench, type: str, payload: dict, told: bool
+    bench: Bench, type: str, payload: dict, hears: bool
 ) -> None:
     start(bench, "--concurrency", "1")
     task = bench.enqueue(type, payload)
@@ -68,7 +68,7 @@ def test_an_isolated_handler_that_is_not_done_in_time_is_stopped(
     assert (ended["status"], ended["error"]["type"]) == ("failed", "TimedOut")
     (attempt,) = bench.attempts(task)
     assert attempt["outcome"] == "timed_out"
-    assert (bench.folder / "told-to-stop").exists() == told
+    assert (bench.folder / "told-to-stop").exists() == hears
     (mark,) = bench.folder.glob("hang-*")
     assert gone(int(mark.name.removeprefix("hang-")))
     assert bench.ended(bench.enqueue("isolated"))["status"] == "completed"

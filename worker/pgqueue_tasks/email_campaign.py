@@ -16,7 +16,7 @@ from uuid import UUID
 from pgqueue import Context
 
 from ._email.message import compose
-from ._email.models import CampaignPayload, CampaignResult, Told
+from ._email.models import CampaignPayload, CampaignResult, RecipientOutcome
 from ._email.server import Deferred, MailServer, NoAnswer, NotTaken, connected
 from ._email.settings import MailSettings
 from ._sandbox import sandboxed
@@ -28,7 +28,7 @@ ARTIFACT = "outbox.mbox"
 _CPU_SECONDS = 20
 _MAX_WRITTEN = 64 << 20
 _MAX_OUTBOX = 15 << 20
-_MAX_TOLD = 200_000
+_MAX_OUTCOME_BYTES = 200_000
 
 Ended = dict[str, list[str]]
 """The status and the server's answer by the recipient's number, a text because JSON's keys are."""
@@ -143,22 +143,24 @@ class _Campaign:
 
     def result(self, delivery: str) -> CampaignResult:
         """Return the status of each recipient."""
-        told = [
-            Told.model_validate({"email": recipient.email, "status": status, "detail": detail})
+        outcomes = [
+            RecipientOutcome.model_validate(
+                {"email": recipient.email, "status": status, "detail": detail}
+            )
             for n, recipient in enumerate(self._payload.recipients)
             for status, detail in [self._ended[str(n)]]
         ]
         size, shown = 0, []
-        for one in told:
-            size += len(one.model_dump_json()) + 1
-            if size <= _MAX_TOLD:
-                shown.append(one)
+        for outcome in outcomes:
+            size += len(outcome.model_dump_json()) + 1
+            if size <= _MAX_OUTCOME_BYTES:
+                shown.append(outcome)
         return CampaignResult.model_validate(
             {
                 "delivery": delivery,
-                "counts": dict(Counter(one.status for one in told)),
+                "counts": dict(Counter(outcome.status for outcome in outcomes)),
                 "recipients": shown,
-                "truncated": len(shown) < len(told),
+                "truncated": len(shown) < len(outcomes),
                 "artifact": ARTIFACT if delivery == "outbox" else None,
             }
         )

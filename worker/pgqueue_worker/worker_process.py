@@ -78,21 +78,21 @@ class _Waits:
 
     def __init__(self, control: Line) -> None:
         self._control = control
-        self._told = False
+        self._reported_waiting = False
         self._busy_since: float | None = None
 
     def note(self, *, waiting: bool) -> None:
         now = asyncio.get_running_loop().time()
         if waiting:
             self._busy_since = None
-            if not self._told:
-                self._told = True
+            if not self._reported_waiting:
+                self._reported_waiting = True
                 self._control.send(Waiting(waiting=True))
-        elif self._told:
+        elif self._reported_waiting:
             if self._busy_since is None:
                 self._busy_since = now
             elif now - self._busy_since > _BUSY_S:
-                self._told = False
+                self._reported_waiting = False
                 self._control.send(Waiting(waiting=False))
 
 

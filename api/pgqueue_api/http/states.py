@@ -22,8 +22,8 @@ __all__ = ["States"]
 class States:
     """A noun that is read by one query.
 
-    The query takes an ``id`` or its ``filters``, ``before`` and ``most``, and returns the ``id``
-    and ``item`` of each.
+    The query takes an ``id`` or its ``filters``, ``before`` and ``max_rows``, and returns the
+    ``id`` and ``item`` of each.
     """
 
     noun: str
@@ -35,7 +35,7 @@ class States:
         """Return the row of one; ``NotFound`` if there is none. ``written``: it just was."""
         pool = pools.writes if written else pools.reads
         row = await pool.row(
-            self.query, {"id": id, **dict.fromkeys(self.filters), "before": None, "most": 1}
+            self.query, {"id": id, **dict.fromkeys(self.filters), "before": None, "max_rows": 1}
         )
         if row is None:
             raise self.not_found(id)
@@ -55,7 +55,7 @@ class States:
     ) -> Json[Any]:
         """Answer with a page of those that match all filters that are not None."""
         rows = await pools.reads.rows(
-            self.query, {"id": None, **filters, "before": decode_id(cursor), "most": limit + 1}
+            self.query, {"id": None, **filters, "before": decode_id(cursor), "max_rows": limit + 1}
         )
         return page(rows, limit, lambda row: encode_id(row["id"]))
 

@@ -113,7 +113,7 @@ class _Stream:
     async def _look(self) -> tuple[bytes, list[str]]:
         """Return the snapshot, and the ids of tasks that are active or were at the last look."""
         row = await self.services.reads.row(
-            "queue_activity", {"queue": self.queue, "type": self.type, "most": _MAX_ACTIVE}
+            "queue_activity", {"queue": self.queue, "type": self.type, "max_tasks": _MAX_ACTIVE}
         )
         assert row is not None
         before, self.active = self.active, set(row["active"])
@@ -150,7 +150,7 @@ class _Stream:
                 "seq": place.seq,
                 "queue": self.queue,
                 "type": self.type,
-                "most": _MAX_LINES,
+                "max_lines": _MAX_LINES,
             },
         )
         frames: list[bytes] = []

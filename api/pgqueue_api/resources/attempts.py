@@ -32,7 +32,7 @@ async def list_attempts(id: TaskId, services: NamedDependency[Services]) -> Json
 
     Latest first, including the one that is running.
     """
-    return await _list_of_task(services, "task_attempts", id, {"most": 1000})
+    return await _list_of_task(services, "task_attempts", id, {"max_rows": 1000})
 
 
 @operation(
@@ -62,7 +62,7 @@ async def list_logs(
     """List what the handler logged, in order."""
     lease_id, seq = parse_position(cursor)
     rows = await services.reads.rows(
-        "task_logs", {"id": id, "lease_id": lease_id, "seq": seq, "most": limit + 1}
+        "task_logs", {"id": id, "lease_id": lease_id, "seq": seq, "max_rows": limit + 1}
     )
     if not rows:
         await check_exists(services, id)

@@ -136,7 +136,7 @@ async def list_batch_tasks(
     In the order of creation. With a filter, a page may hold fewer tasks and still have a `next`.
     """
     row = await services.reads.row(
-        "batch_tasks", {"id": id, "status": status, "after": decode_id(cursor), "most": limit}
+        "batch_tasks", {"id": id, "status": status, "after": decode_id(cursor), "max_rows": limit}
     )
     assert row is not None
     if not row["items"]:

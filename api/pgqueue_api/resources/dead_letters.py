@@ -116,7 +116,7 @@ async def list_dead_letters(
     place_us, place_id = _place(cursor)
     row = await services.reads.row(
         "list_dead_letters",
-        {"filter": matching, "place_us": place_us, "place_id": place_id, "most": limit},
+        {"filter": matching, "place_us": place_us, "place_id": place_id, "max_rows": limit},
     )
     assert row is not None
     more = f"{row['next_us']}.{row['next_id']}" if row["next_id"] else None
@@ -139,7 +139,7 @@ async def group_dead_letters(
     The largest group comes first, each with an example. At most the latest 20,000 dead letters are
     counted.
     """
-    row = await services.reads.row("group_dead_letters", {"filter": matching, "most": limit})
+    row = await services.reads.row("group_dead_letters", {"filter": matching, "max_groups": limit})
     assert row is not None
     return items(row["items"], searched_until=row["searched_until"])
 
@@ -240,7 +240,7 @@ async def list_notices(
     once.
     """
     rows = await services.reads.rows(
-        "list_notices", {"before": int(cursor) if cursor else None, "most": limit + 1}
+        "list_notices", {"before": int(cursor) if cursor else None, "max_rows": limit + 1}
     )
     return page(rows, limit, lambda row: str(row["id"]))
 

@@ -41,7 +41,7 @@ async def list_limits(
     are among its settings.
     """
     rows = await services.reads.rows(
-        "list_limits", {"after": decode_name(cursor), "most": limit + 1}
+        "list_limits", {"after": decode_name(cursor), "max_rows": limit + 1}
     )
     return page(rows, limit, lambda row: encode_name(row["name"]))
 

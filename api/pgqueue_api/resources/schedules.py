@@ -100,7 +100,7 @@ async def list_schedules(
     filters = {"type": plain(type, "type"), "queue": plain(queue, "queue")}
     after = plain(decode_name(cursor), "cursor") or None
     rows = await services.reads.rows(
-        "list_schedules", {**filters, "after": after, "most": limit + 1}
+        "list_schedules", {**filters, "after": after, "max_rows": limit + 1}
     )
     more = encode_name(rows[limit - 1]["name"]) if len(rows) > limit else None
     return items([row["state"] for row in rows[:limit]], next=more)
@@ -316,7 +316,7 @@ async def list_schedule_slots(
             "which": schedule,
             "fate": fate,
             "before_us": None if cursor is None else int(cursor),
-            "most": limit + 1,
+            "max_rows": limit + 1,
         },
     )
     more = str(rows[limit - 1]["due_us"]) if len(rows) > limit else None

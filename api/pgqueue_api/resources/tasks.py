@@ -167,7 +167,7 @@ async def list_tasks(
             "from_at": time_of(from_time, "from"),
             "to_at": time_of(to_time, "to"),
             "before": decode_id(cursor),
-            "most": limit,
+            "max_rows": limit,
         },
     )
     assert row is not None

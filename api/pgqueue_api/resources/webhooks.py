@@ -316,7 +316,7 @@ async def _deliveries(
 ) -> Json[WebhookDeliveries]:
     row = await services.reads.row(
         "list_deliveries",
-        {"id": id, "status": status, "before": decode_id(cursor), "most": limit},
+        {"id": id, "status": status, "before": decode_id(cursor), "max_rows": limit},
     )
     assert row is not None
     return items(row["items"], next=encode_id(row["next"]))

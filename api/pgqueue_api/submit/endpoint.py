@@ -119,7 +119,7 @@ async def submit_bulk(services: Services, headers: Headers, receive: Receive) ->
             for n, task in enumerate(tasks)
         ]
         good = [one if isinstance(one, Submission) else None for one in checked]
-        if any(one is not None and one.tied for one in good):
+        if any(one is not None and one.dependent for one in good):
             good = [*all_or_none(checked)]
         extra: dict[str, str] = {}
         with pointing("", "/tasks"):

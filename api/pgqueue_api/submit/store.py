@@ -47,8 +47,8 @@ async def store(services: Services, checked: Sequence[Submission | None]) -> lis
 
     If any waits for others, all are stored together, and what is wrong with one is raised.
     """
-    if any(one is not None and one.tied for one in checked):
-        return await _store_tied(services, [one for one in checked if one is not None])
+    if any(one is not None and one.dependent for one in checked):
+        return await _store_dependent(services, [one for one in checked if one is not None])
     futures = [
         services.submitter.submit(one.element) if one is not None and not one.apart else None
         for one in checked
@@ -86,7 +86,7 @@ async def as_stored(services: Services, one: Submission, id: str, created_at: st
     return (await _states(services, [id]))[id]
 
 
-async def _store_tied(services: Services, submissions: Sequence[Submission]) -> list[Outcome]:
+async def _store_dependent(services: Services, submissions: Sequence[Submission]) -> list[Outcome]:
     row = await services.keyed.row("submit_unique", {"tasks": _elements(submissions)})
     assert row is not None
     services.doorbell.ring(row["queues"], row["ids"])
@@ -102,7 +102,7 @@ async def _store_keyed(services: Services, submissions: Sequence[Submission]) ->
     if not submissions:
         return []
     try:
-        return await _store_tied(services, submissions)
+        return await _store_dependent(services, submissions)
     except PgQueueError as error:
         if len(submissions) == 1 or error.status >= 500:
             return [error] * len(submissions)

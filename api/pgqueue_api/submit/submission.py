@@ -52,7 +52,7 @@ class Submission:
         return self.words.get("limit_key")
 
     @property
-    def tied(self) -> bool:
+    def dependent(self) -> bool:
         """Whether it waits for other tasks."""
         return "depends_on" in self.words
 

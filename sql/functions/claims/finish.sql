@@ -26,7 +26,7 @@ declare
     more uuid[];
     more_outcomes text[];
     plain bigint[];                                 -- recorded by complete()
-    told boolean;
+    has_webhooks boolean;
     failed uuid[];
     runnable tid[];
     freed_queues text[];
@@ -146,8 +146,8 @@ begin
     select
         exists (select from listener as l where l.channel = 'pgqueue_event' and l.expires_at > now),
         exists (select from webhook as w where w.disabled_at is null)
-    into watched, told;
-    if told then
+    into watched, has_webhooks;
+    if has_webhooks then
         perform tell_of_tasks(task_ids || ids, plain || accepted);
     end if;
     if ended is not null then

@@ -1,12 +1,12 @@
 -- Locks the runnable tasks of a queue that are to start next, in the order of priority and seq: at most max_tasks,
--- together costing at most `most`, a single one at most `first`, and of each key no more than its limit has room for.
+-- together costing at most max_cost, a single one at most `first`, and of each key no more than its limit has room for.
 -- Tasks whose key has no room are moved to wait as blocked, at most five thousand in a call.
 -- heads: tokens that are already locked. Where given, the function chooses from them, in their order.
 -- cost: of all chosen. keys: what was found of each key, with "left" where it has a limit. stopped_by: the cost of a
 -- task that was too much for the queue. more: there may be others that could start. busy: another claim holds one of
 -- the limits.
 create or replace function pgqueue_private.limited_picks(
-    queue text, max_tasks int, most bigint, first bigint, keyed boolean, heads tid[],
+    queue text, max_tasks int, max_cost bigint, first bigint, keyed boolean, heads tid[],
     out chosen tid[], out cost int, out keys jsonb, out stopped_by int, out more boolean, out busy boolean
 )
 language plpgsql
@@ -14,7 +14,7 @@ set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    wide int := greatest(least(max_tasks, most), 1);            -- how many tokens one look reads
+    wide int := greatest(least(max_tasks, max_cost), 1);        -- how many tokens one look reads
     last_priority smallint := -1;
     last_seq bigint := 0;
     token record;
@@ -86,21 +86,21 @@ begin
                 end if;
             end if;
 
-            if token.cost > most and (cost > 0 or token.cost > first) then
+            if token.cost > max_cost and (cost > 0 or token.cost > first) then
                 stopped_by := token.cost;
                 more := false;
                 exit look;
             end if;
             chosen := chosen || token.at;
             cost := cost + token.cost;
-            most := most - token.cost;
+            max_cost := max_cost - token.cost;
             if state ? 'left' then
                 keys := jsonb_set(keys, array[token.limit_key], state || jsonb_build_object(
                     'left', (state ->> 'left')::bigint - token.cost, 'cost', (state ->> 'cost')::int + token.cost
                 ));
             end if;
             exit look when cardinality(chosen) = max_tasks;
-            if most <= 0 then
+            if max_cost <= 0 then
                 stopped_by := 1;
                 more := false;
                 exit look;

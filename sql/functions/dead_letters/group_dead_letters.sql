@@ -1,8 +1,8 @@
 -- The dead letters that a filter matches, grouped by fingerprint, the largest group first, as JSON text: how many,
--- since when, and the latest as an example. Looks at no more than `look` of them, latest first; searched_until says
+-- since when, and the latest as an example. Looks at no more than max_looked of them, latest first; searched_until says
 -- how far back that was (null: all of them).
 create or replace function pgqueue_private.group_dead_letters(
-    filter jsonb, most int, look int default 20000, out items text[], out searched_until text
+    filter jsonb, max_groups int, max_looked int default 20000, out items text[], out searched_until text
 )
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -11,7 +11,7 @@ as $$
 declare
     part record;
 begin
-    select * into part from scan_dead_letters(filter, null, null, false, look, look);
+    select * into part from scan_dead_letters(filter, null, null, false, max_looked, max_looked);
     items := array(
         select json_build_object(
             'fingerprint', g.fingerprint, 'type', g.type, 'count', g.n,
@@ -29,7 +29,7 @@ begin
             cross join lateral (select * from dead_letter as l where l.task_id = hit.id limit 1) as d
             group by d.fingerprint
             order by n desc, last_at desc, d.fingerprint
-            limit most
+            limit max_groups
         ) as g
         cross join lateral (select * from dead_letter as l where l.task_id = g.example limit 1) as e
         order by g.n desc, g.last_at desc, g.fingerprint

@@ -1,7 +1,8 @@
--- A page of dead letters, latest failure first. Looks at no more than `look` of them and then says where to continue
--- (next_at, next_id: null when everything is searched), so a filter that matches little never scans without bound.
+-- A page of dead letters, latest failure first. Looks at no more than max_looked of them and then says where to
+-- continue (next_at, next_id: null when everything is searched), so a filter that matches little never scans without
+-- bound.
 create or replace function pgqueue_private.list_dead_letters(
-    filter jsonb, place_at timestamptz, place_id uuid, page int, look int default 20000, max_bytes int default 4194304,
+    filter jsonb, place_at timestamptz, place_id uuid, max_rows int, max_looked int default 20000, max_bytes int default 4194304,
     out items text[], out next_at timestamptz, out next_id uuid
 )
 language plpgsql
@@ -17,12 +18,12 @@ begin
     next_id := place_id;
     loop
         select * into part
-        from scan_dead_letters(filter, next_at, next_id, false, page - cardinality(hits), greatest(page, 2000));
+        from scan_dead_letters(filter, next_at, next_id, false, max_rows - cardinality(hits), greatest(max_rows, 2000));
         hits := hits || part.ids;
         next_at := part.at;
         next_id := part.id;
         looked := looked + part.looked;
-        exit when part.ended or cardinality(hits) >= page or looked >= look;
+        exit when part.ended or cardinality(hits) >= max_rows or looked >= max_looked;
     end loop;
     if part.ended then
         next_at := null;

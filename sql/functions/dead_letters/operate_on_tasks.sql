@@ -1,10 +1,10 @@
 -- One part of an operation on tasks: cancels those that have not ended, or runs the failed tasks of a batch again, at
--- most `most`, and says where to continue.
+-- most max_tasks, and says where to continue.
 -- Tokens move during a pass, so it passes over all of them again until it finds no more. It looks for failed tasks
 -- once, because tasks that fail again would otherwise run for ever. It does not wait for running tasks that are just
 -- being finished, but finds them again: otherwise two batches could deadlock. Part of run_operations().
 create or replace function pgqueue_private.operate_on_tasks(
-    kind text, filter jsonb, created_at timestamptz, place jsonb, most int, reason text,
+    kind text, filter jsonb, created_at timestamptz, place jsonb, max_tasks int, reason text,
     out done int, out skipped int, out next jsonb, out ended boolean
 )
 language plpgsql
@@ -21,10 +21,10 @@ begin
         select * into part from scan_batch(
             (filter ->> 'batch_id')::uuid,
             case kind when 'retry' then array['failed'] else array['queued', 'scheduled', 'retrying', 'blocked', 'active'] end,
-            place -> 'place', most, 5000
+            place -> 'place', max_tasks, 5000
         );
     else
-        select * into part from scan_live_tasks(filter, place -> 'place', most, 5000, created_at);
+        select * into part from scan_live_tasks(filter, place -> 'place', max_tasks, 5000, created_at);
     end if;
     busy := array(
         select r.task_id from running as r where r.task_id = any (part.ids)

@@ -1,6 +1,6 @@
 -- Operations as the JSON text that the HTTP API returns, latest first: one by its id, or a page of those before an
 -- id.
-create or replace function pgqueue_private.operation_states(id uuid, kind text, state text, before uuid, most int)
+create or replace function pgqueue_private.operation_states(id uuid, kind text, state text, before uuid, max_rows int)
 returns table (operation_id uuid, operation_state text, item text)
 language plpgsql stable
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -33,6 +33,6 @@ begin
         and (operation_states.state is null or o.state = operation_states.state)
         and (operation_states.before is null or o.id < operation_states.before)
     order by o.id desc
-    limit most;
+    limit max_rows;
 end
 $$;

@@ -1,6 +1,6 @@
 -- Deletes dead letters whose retention has passed, at most some thousands of each queue. Returns how many: call again
 -- until it returns 0.
-create or replace function pgqueue_private.prune_dead_letters(max_letters int default 5000) returns bigint
+create or replace function pgqueue_private.prune_dead_letters(max_dead_letters int default 5000) returns bigint
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
 as $$
@@ -16,7 +16,7 @@ begin
             select d.ctid as at from dead_letter as d
             where d.queue = q.queue and d.failed_at < now - q.retention
             order by d.failed_at
-            limit max_letters
+            limit max_dead_letters
             for update skip locked
         ) as l
     )

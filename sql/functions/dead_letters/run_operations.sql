@@ -35,7 +35,7 @@ begin
                 );
             else
                 select * into part
-                from operate_on_letters(turn.kind, turn.filter, turn.created_at, turn.cursor, ceil(turn.per_second / 5)::int);
+                from operate_on_dead_letters(turn.kind, turn.filter, turn.created_at, turn.cursor, ceil(turn.per_second / 5)::int);
             end if;
             worked := part.done;
             update operation as o set

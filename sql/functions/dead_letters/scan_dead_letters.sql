@@ -1,9 +1,10 @@
 -- Scans the dead letters that a filter matches (type, queue, fingerprint, from, to, ids: any or none), in the order
--- of their failure, from a position on, and returns at most `most`, looking at no more than `look`. The next call
+-- of their failure, from a position on, and returns at most max_ids, looking at no more than max_looked. The next call
 -- continues at (at, id); ended: the scan has reached the end. One of the equalities picks the index, the others are
 -- tested.
 create or replace function pgqueue_private.scan_dead_letters(
-    filter jsonb, place_at timestamptz, place_id uuid, forward boolean, most int, look int, failed_before timestamptz default 'infinity',
+    filter jsonb, place_at timestamptz, place_id uuid, forward boolean, max_ids int, max_looked int,
+    failed_before timestamptz default 'infinity',
     out ids uuid[], out at timestamptz, out id uuid, out looked int, out ended boolean
 )
 language plpgsql
@@ -65,10 +66,10 @@ begin
         coalesce(place_at, case when forward then from_at else to_at end),
         coalesce(place_id, '00000000-0000-0000-0000-000000000000'),
         case when forward then to_at else from_at end,
-        look, filter ->> 'queue', filter ->> 'type', filter ->> 'fingerprint', most,
+        max_looked, filter ->> 'queue', filter ->> 'type', filter ->> 'fingerprint', max_ids,
         case when by_ids then array(select i::uuid from jsonb_array_elements_text(filter -> 'ids') as i) end;
 
-    ended := looked < look and taken = looked;
+    ended := looked < max_looked and taken = looked;
     at := coalesce(at, place_at);
     id := coalesce(id, place_id);
 end

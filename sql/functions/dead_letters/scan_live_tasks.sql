@@ -1,9 +1,9 @@
 -- Scans the tasks that have not ended and that a filter matches (type, queue, status, from, to, ids: any or none), by
--- their tokens, from a position on, and returns those that can be cancelled: at most `most`, looking at no more than
--- `look`. The next call continues at next; ended: the scan has reached the end. It may miss a token that moved
+-- their tokens, from a position on, and returns those that can be cancelled: at most max_ids, looking at no more than
+-- max_looked. The next call continues at next; ended: the scan has reached the end. It may miss a token that moved
 -- meanwhile: scan again from the start.
 create or replace function pgqueue_private.scan_live_tasks(
-    filter jsonb, place jsonb, most int, look int, created_before timestamptz default 'infinity',
+    filter jsonb, place jsonb, max_ids int, max_looked int, created_before timestamptz default 'infinity',
     out ids uuid[], out next jsonb, out looked int, out ended boolean
 )
 language plpgsql
@@ -36,7 +36,7 @@ begin
             )
             into candidates, keys, fits
             from (
-                select i::uuid as id from jsonb_array_elements_text(filter -> 'ids') as i where i::uuid > after order by 1 limit look
+                select i::uuid as id from jsonb_array_elements_text(filter -> 'ids') as i where i::uuid > after order by 1 limit max_looked
             ) as k
             left join lateral (select v.status, v.queue from tasks as v where v.id = k.id limit 1) as t on true
             left join lateral (select w.cancel_requested from running as w where w.task_id = k.id limit 1) as r on true;
@@ -57,7 +57,7 @@ begin
                         )
                         and r.queue <= highest
                     order by r.queue, r.priority, r.seq
-                    limit look
+                    limit max_looked
                 ) as k;
             end if;
         when 'delayed' then
@@ -66,7 +66,7 @@ begin
                     array_agg(k.task_id), array_agg(jsonb_build_object('stage', stage, 'task_id', k.task_id)),
                     array_agg((wanted_queue is null or k.queue = wanted_queue) and (wanted_status is null or k.status = wanted_status))
                 into candidates, keys, fits
-                from (select d.* from delayed as d where d.task_id > after order by d.task_id limit look) as k;
+                from (select d.* from delayed as d where d.task_id > after order by d.task_id limit max_looked) as k;
             end if;
         when 'running' then
             if wanted_status is null or wanted_status = 'active' then
@@ -74,7 +74,7 @@ begin
                     array_agg(k.task_id), array_agg(jsonb_build_object('stage', stage, 'task_id', k.task_id)),
                     array_agg((wanted_queue is null or k.queue = wanted_queue) and not k.cancel_requested)
                 into candidates, keys, fits
-                from (select r.* from running as r where r.task_id > after order by r.task_id limit look) as k;
+                from (select r.* from running as r where r.task_id > after order by r.task_id limit max_looked) as k;
             end if;
     end case;
 
@@ -94,11 +94,11 @@ begin
     select coalesce(array_agg(id order by n) filter (where hit), '{}'), coalesce(max(n), 0)
     into ids, reached
     from counted
-    where before < most;
+    where before < max_ids;
 
     ended := false;
     next := keys[reached];
-    if reached = looked and looked < look then
+    if reached = looked and looked < max_looked then
         ended := stage in ('ids', 'running');
         next := jsonb_build_object('stage', case stage when 'ready' then 'delayed' else 'running' end);
     end if;

@@ -1,5 +1,5 @@
 -- Batches as the JSON text that the HTTP API returns, latest first: one by its id, or a page of those before an id.
-create or replace function pgqueue_private.batch_states(id uuid, status text, parent_id uuid, before uuid, most int)
+create or replace function pgqueue_private.batch_states(id uuid, status text, parent_id uuid, before uuid, max_rows int)
 returns table (batch_id uuid, batch_status text, item text)
 language plpgsql stable
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -45,7 +45,7 @@ begin
             and (batch_states.parent_id is null or k.parent_id = batch_states.parent_id)
             and (batch_states.before is null or k.id < batch_states.before)
         order by k.id desc
-        limit most
+        limit max_rows
     ) as page
     cross join lateral (select * from batches as v where v.id = page.id) as b
     order by b.id desc;

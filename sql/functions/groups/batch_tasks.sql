@@ -2,7 +2,7 @@
 -- those in one status, or all. Looks at no more than 2,000, so a page may be short although next still says where to
 -- continue; next is null at the end.
 create or replace function pgqueue_private.batch_tasks(
-    batch_id uuid, status text, after uuid, page int, max_bytes int default 4194304, out items text[], out next uuid
+    batch_id uuid, status text, after uuid, max_rows int, max_bytes int default 4194304, out items text[], out next uuid
 )
 language plpgsql stable
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -17,7 +17,7 @@ begin
         from task as t
         where t.batch_id = batch_tasks.batch_id and t.id > coalesce(after, '00000000-0000-0000-0000-000000000000')
         order by t.id
-        limit case when batch_tasks.status is null then page else 2000 end + 1
+        limit case when batch_tasks.status is null then max_rows else 2000 end + 1
     );
     hits := array(
         select c.id
@@ -25,11 +25,11 @@ begin
         where batch_tasks.status is null
             or (select v.status from tasks as v where v.id = c.id limit 1) = batch_tasks.status
         order by c.id
-        limit page + 1
+        limit max_rows + 1
     );
-    if cardinality(hits) > page then
-        hits := hits[1:page];
-        next := hits[page];
+    if cardinality(hits) > max_rows then
+        hits := hits[1:max_rows];
+        next := hits[max_rows];
     elsif batch_tasks.status is not null and cardinality(looked) > 2000 then
         next := looked[2000];
         hits := array(select h from unnest(hits) as h where h <= batch_tasks.next order by h);

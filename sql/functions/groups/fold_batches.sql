@@ -8,7 +8,7 @@ set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    most constant int := 20000;
+    max_rows constant int := 20000;
     place uuid := '00000000-0000-0000-0000-000000000000';
     folded int := 0;
     n int;
@@ -16,14 +16,14 @@ begin
     if not pg_try_advisory_xact_lock(hashtextextended('pgqueue:fold_batches', 0)) then
         return 0;
     end if;
-    while folded < most loop
+    while folded < max_rows loop
         select d.batch_id into place from batch_delta as d where d.batch_id > place order by d.batch_id limit 1;
         exit when not found;
         continue when not pg_try_advisory_xact_lock(hashtextextended('pgqueue:batch:end:' || place, 0));
         perform from batch as b where b.id = place for update skip locked;
         continue when not found;
         with taken as (
-            select d.ctid as at from batch_delta as d where d.batch_id = place limit most for update skip locked
+            select d.ctid as at from batch_delta as d where d.batch_id = place limit max_rows for update skip locked
         ),
         gone as (
             delete from batch_delta as d where d.ctid = any (array(select at from taken)) returning d.*

@@ -7,7 +7,7 @@ set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
 as $$
 #variable_conflict use_variable
 declare
-    most constant int := 5000;
+    max_tasks constant int := 5000;
     ended record;
     n int := 0;
     batches uuid[] := '{}';
@@ -19,7 +19,7 @@ begin
         task_ids := ended.ids;
         outcomes := ended.ended_as;
         n := n + cardinality(task_ids);
-        if n >= most then
+        if n >= max_tasks then
             insert into follow_later (task_id, outcome)
             select e.id, e.outcome from unnest(task_ids, outcomes) as e (id, outcome)
             where (select b.child_id from blocker as b where b.parent_id = e.id limit 1) is not null;

@@ -1,8 +1,8 @@
 -- Scans the tasks of a batch and of the batches inside it, from a position on, and returns those in one of these
--- statuses: at most `most`, looking at no more than `look`. The next call continues at next; ended: the scan has
+-- statuses: at most max_ids, looking at no more than max_looked. The next call continues at next; ended: the scan has
 -- reached the end.
 create or replace function pgqueue_private.scan_batch(
-    batch_id uuid, statuses text[], place jsonb, most int, look int,
+    batch_id uuid, statuses text[], place jsonb, max_ids int, max_looked int,
     out ids uuid[], out next jsonb, out looked int, out ended boolean
 )
 language plpgsql
@@ -19,9 +19,9 @@ begin
     ids := '{}';
     looked := 0;
     ended := false;
-    while looked < look and cardinality(ids) < most loop
+    while looked < max_looked and cardinality(ids) < max_ids loop
         candidates := array(
-            select t.id from task as t where t.batch_id = at and t.id > after order by t.id limit look - looked
+            select t.id from task as t where t.batch_id = at and t.id > after order by t.id limit max_looked - looked
         );
         with counted as (
             select c.id, c.n, sum((v.status = any (statuses))::int) over (order by c.n) as hits, v.status = any (statuses) as hit
@@ -38,9 +38,9 @@ begin
         )
         select ids || coalesce(array_agg(id order by n) filter (where hit), '{}'), coalesce(max(n), 0) into ids, reached
         from counted
-        where hits - hit::int < most - cardinality(scan_batch.ids);
+        where hits - hit::int < max_ids - cardinality(scan_batch.ids);
         looked := looked + reached;
-        if reached < cardinality(candidates) or looked >= look then
+        if reached < cardinality(candidates) or looked >= max_looked then
             after := coalesce(candidates[reached], after);
             exit;
         end if;

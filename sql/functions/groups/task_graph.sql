@@ -1,7 +1,7 @@
 -- The tasks that a task waits for, and that wait for it, directly or not, with the edges between them: JSON text of
--- nodes and edges. Goes step by step in both directions until it has `most` tasks; truncated says that there are
+-- nodes and edges. Goes step by step in both directions until it has max_tasks tasks; truncated says that there are
 -- more. Null where there is no such task.
-create or replace function pgqueue.task_graph(id uuid, most int default 1000) returns text
+create or replace function pgqueue.task_graph(id uuid, max_tasks int default 1000) returns text
 language plpgsql stable
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
 as $$
@@ -21,19 +21,19 @@ begin
             select n.id
             from unnest(fresh) as f (id)
             cross join lateral (
-                (select d.parent_id as id from dependency as d where d.child_id = f.id limit most + 1)
+                (select d.parent_id as id from dependency as d where d.child_id = f.id limit max_tasks + 1)
                 union all
-                (select d.child_id from dependency as d where d.parent_id = f.id limit most + 1)
+                (select d.child_id from dependency as d where d.parent_id = f.id limit max_tasks + 1)
             ) as n
             except
             select unnest(known)
             order by id
-            limit most + 1 - cardinality(known)
+            limit max_tasks + 1 - cardinality(known)
         );
         exit when fresh = '{}';
-        if cardinality(known) + cardinality(fresh) > most then
+        if cardinality(known) + cardinality(fresh) > max_tasks then
             truncated := true;
-            known := known || fresh[1:most - cardinality(known)];
+            known := known || fresh[1:max_tasks - cardinality(known)];
             exit;
         end if;
         known := known || fresh;

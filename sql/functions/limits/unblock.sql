@@ -12,7 +12,7 @@ declare
     head record;
     held record;
     room record;
-    most int := 1000;                               -- for a key whose limit is gone
+    max_tasks int := 1000;                          -- for a key whose limit is gone
     too_much boolean;
 begin
     select h.task_id, (select coalesce(t.cost, 1) from task as t where t.id = h.task_id) as cost into head
@@ -46,7 +46,7 @@ begin
         then
             return 0;
         end if;
-        most := greatest(least(most, room.n), 1);
+        max_tasks := greatest(least(max_tasks, room.n), 1);
     end if;
 
     return (
@@ -56,7 +56,7 @@ begin
             from delayed as d
             where d.limit_key = unblock.limit_key and d.queue = unblock.queue
             order by d.priority, d.seq
-            limit most
+            limit max_tasks
             for update skip locked
         )) as m
     );

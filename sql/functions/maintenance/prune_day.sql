@@ -9,7 +9,7 @@
 -- the shortest retention of any queue. Call forget_day() afterwards, in a separate transaction. Raises PQ003 when the
 -- day is in use: see replace_day().
 create or replace function pgqueue_private.prune_day(
-    day date, most int default 2000, out did text, out kept bigint, out next_at timestamptz
+    day date, max_tasks int default 2000, out did text, out kept bigint, out next_at timestamptz
 )
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -18,8 +18,8 @@ as $$
 declare
     now constant timestamptz := pgqueue.clock();
     slack constant interval := '1 hour';
-    few constant bigint := 10000;
-    most_copied constant bigint := 1000000;
+    small_day constant bigint := 10000;
+    max_copied constant bigint := 1000000;
     starts constant timestamptz := day::timestamp at time zone 'utc';
     ends constant timestamptz := (day + 1)::timestamp at time zone 'utc';
     usual constant boolean := ends + slack + interval '7 days' <= now;
@@ -73,13 +73,13 @@ begin
             did := 'dropped';
             kept := replace_day(day, usual, others);
         elsif
-            coalesce(known.kept, few + 1) > few and known.cursor is null
-            and going > 0 and going * 2 >= total and total - going <= most_copied
+            coalesce(known.kept, small_day + 1) > small_day and known.cursor is null
+            and going > 0 and going * 2 >= total and total - going <= max_copied
         then
             did := 'replaced';
             kept := replace_day(day, usual, others);
         else
-            select t.cursor, t.deleted into place, deleted from thin_day(day, most, known.cursor) as t;
+            select t.cursor, t.deleted into place, deleted from thin_day(day, max_tasks, known.cursor) as t;
             did := case when place is null then 'thinned' else 'going on' end;
             if place is null then
                 select count(*) into kept from task as t where t.id >= first_id_at(starts) and t.id < first_id_at(ends);
@@ -98,7 +98,7 @@ begin
         next_at := least(later, case
             when kept = 0 and did = 'thinned' then now
             when not past then later
-            when kept <= few then now + interval '1 day'
+            when kept <= small_day then now + interval '1 day'
             else now + greatest(interval '1 day', (now - ends) / 4)
         end);
     end if;

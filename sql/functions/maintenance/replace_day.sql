@@ -13,7 +13,7 @@ as $$
 #variable_conflict use_column
 declare
     now constant timestamptz := pgqueue.clock();
-    most_in_motion constant int := 10000;
+    max_moving constant int := 10000;
     tries constant int := 5;
     suffix constant text := to_char(day, '_YYYYMMDD');
     low constant uuid := first_id_at(day::timestamp at time zone 'utc');
@@ -65,7 +65,7 @@ begin
         except
         select unnest(still)
     );
-    if cardinality(moving) > most_in_motion then
+    if cardinality(moving) > max_moving then
         raise exception 'day % cannot be dropped: % of its tasks are about to run', day, cardinality(moving)
             using errcode = 'PQ003', hint = 'it is dropped once they have ended';
     end if;

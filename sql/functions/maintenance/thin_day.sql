@@ -1,8 +1,8 @@
 -- Deletes what is past its retention in a day that mostly stays: tasks with all that is known of them, and the events
--- and artifacts of tasks that stay longer. Looks at the next `most` tasks of the day behind the cursor, in the order
+-- and artifacts of tasks that stay longer. Looks at the next max_tasks tasks of the day behind the cursor, in the order
 -- of their ids, and returns how far it got (null: to the end) and how many it deleted. prune_day() calls it under its
 -- lock on the day.
-create or replace function pgqueue_private.thin_day(day date, most int, inout cursor uuid, out deleted bigint)
+create or replace function pgqueue_private.thin_day(day date, max_tasks int, inout cursor uuid, out deleted bigint)
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
 as $$
@@ -18,9 +18,9 @@ begin
         select t.id from task as t
         where t.id >= low and t.id < high and (thin_day.cursor is null or t.id > thin_day.cursor)
         order by t.id
-        limit most
+        limit max_tasks
     );
-    cursor := case when cardinality(looked) = most then looked[most] end;
+    cursor := case when cardinality(looked) = max_tasks then looked[max_tasks] end;
 
     with over as materialized (
         select t.id, t.queue, last.finished_at

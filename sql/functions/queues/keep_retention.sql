@@ -6,10 +6,10 @@ set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    letters constant interval := (keep_retention.retention ->> 'dead_letters_s')::float8 * interval '1 second';
+    dead_letter_retention constant interval := (keep_retention.retention ->> 'dead_letters_s')::float8 * interval '1 second';
 begin
-    if letters is not null then
-        perform set_dead_letter_policy(keep_retention.queue, letters);
+    if dead_letter_retention is not null then
+        perform set_dead_letter_policy(keep_retention.queue, dead_letter_retention);
     else
         update dead_letter_policy as p set retention = null where p.queue = keep_retention.queue and p.queue <> '*';
     end if;

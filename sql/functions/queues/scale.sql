@@ -15,7 +15,7 @@ set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    most constant int := 10000;
+    max_counted constant int := 10000;
     now constant timestamptz := pgqueue.clock();
     due text[];                                     -- the queue of each task that is due and not yet runnable
     name text;
@@ -36,7 +36,7 @@ begin
             scale.queues is null and w.queues <> '{pgqueue.webhooks}' or w.queues = '{}' or w.queues && scale.queues
         );
 
-    due := array(select d.queue from delayed as d where d.run_at <= now order by d.run_at limit most);
+    due := array(select d.queue from delayed as d where d.run_at <= now order by d.run_at limit max_counted);
     backlog := 0;
     backlog_exact := true;
     startable := 0;
@@ -44,10 +44,10 @@ begin
         select distinct u.queue from unnest(coalesce(scale.queues, array(select * from runnable_queues()) || due)) as u (queue)
         where scale.queues is not null or u.queue <> 'pgqueue.webhooks'
     loop
-        select count(*) into waiting from (select from ready as r where r.queue = name limit most) as counted;
+        select count(*) into waiting from (select from ready as r where r.queue = name limit max_counted) as counted;
         waiting := waiting + (select count(*) from unnest(due) as d (queue) where d.queue = name);
-        backlog := backlog + least(waiting, most);
-        backlog_exact := backlog_exact and waiting < most;
+        backlog := backlog + least(waiting, max_counted);
+        backlog_exact := backlog_exact and waiting < max_counted;
         if waiting > 0 then
             select least(waiting, greatest(0, room.n)) into free from queue_room(name) as room;
             if free > 0 then
@@ -63,7 +63,7 @@ begin
                 ) as first;
                 if name = any (due) then
                     select least(oldest, min(d.run_at)) into oldest
-                    from (select d.queue, d.run_at from delayed as d where d.run_at <= now order by d.run_at limit most) as d
+                    from (select d.queue, d.run_at from delayed as d where d.run_at <= now order by d.run_at limit max_counted) as d
                     where d.queue = name;
                 end if;
             end if;

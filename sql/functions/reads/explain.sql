@@ -10,7 +10,7 @@ set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    most constant int := 10000;
+    max_counted constant int := 10000;
     now constant timestamptz := pgqueue.clock();
     subject record;
     kept queue;
@@ -46,7 +46,7 @@ begin
     select * into kept from queue as q where q.name = subject.queue;
     if token.task_id is not null then
         select o.others, o.exact into others, exact
-        from explain_order(token.queue, token.priority, token.seq, token.fairness_key, most) as o;
+        from explain_order(token.queue, token.priority, token.seq, token.fairness_key, max_counted) as o;
     end if;
 
     return query
@@ -78,7 +78,7 @@ begin
                 select count(*) from (
                     select from delayed as d
                     where d.limit_key = later.limit_key and d.queue = later.queue and (d.priority, d.seq) < (later.priority, later.seq)
-                    limit most
+                    limit max_counted
                 ) as earlier
             ), subject.cost
         ) as l

@@ -1,9 +1,9 @@
--- How many runnable tasks of a queue come before the one at this position, counted up to `most`; exact: the count is
--- neither too low nor too high. In a fair queue, where keys take turns, only those count that certainly come first:
+-- How many runnable tasks of a queue come before the one at this position, counted up to max_counted; exact: the count
+-- is neither too low nor too high. In a fair queue, where keys take turns, only those count that certainly come first:
 -- the ones with a higher priority, and the earlier ones of its own key. Tasks that a key or a worker holds back do
 -- not hold back others. Part of explain().
 create or replace function pgqueue_private.explain_order(
-    queue text, priority smallint, seq bigint, fairness_key text, most int, out others bigint, out exact boolean
+    queue text, priority smallint, seq bigint, fairness_key text, max_counted int, out others bigint, out exact boolean
 )
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -17,23 +17,23 @@ begin
         from (
             select from ready as r
             where r.queue = explain_order.queue and (r.priority, r.seq) < (explain_order.priority, explain_order.seq)
-            limit most + 1
+            limit max_counted + 1
         ) as earlier;
-        exact := others <= most;
+        exact := others <= max_counted;
     else
         select count(*) into others
         from (
-            (select from ready as r where r.queue = explain_order.queue and r.priority < explain_order.priority limit most + 1)
+            (select from ready as r where r.queue = explain_order.queue and r.priority < explain_order.priority limit max_counted + 1)
             union all
             (
                 select from ready as r
                 where r.queue = explain_order.queue and r.priority = explain_order.priority and r.fairness_key = explain_order.fairness_key
                     and r.seq < explain_order.seq
-                limit most + 1
+                limit max_counted + 1
             )
         ) as earlier;
         exact := false;
     end if;
-    others := least(others, most);
+    others := least(others, max_counted);
 end
 $$;

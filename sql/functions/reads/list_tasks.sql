@@ -4,7 +4,7 @@
 -- filter: as search_facts() takes it; before: only ids below it; next_before: where to continue, null when everything is
 -- searched; searched_until: every match that was created since then, and below `before`, has been returned.
 create or replace function pgqueue_private.list_tasks(
-    filter jsonb, from_at timestamptz, to_at timestamptz, before uuid, page int,
+    filter jsonb, from_at timestamptz, to_at timestamptz, before uuid, max_rows int,
     budget_ms int default 500, max_bytes int default 4194304,
     out items text[], out next_before uuid, out searched_until text
 )
@@ -35,11 +35,11 @@ declare
     part record;
 begin
     if indexed and (status is null or outcomes = '{}') then
-        live := live_tasks(status, type, queue, low, high, page + 1);
+        live := live_tasks(status, type, queue, low, high, max_rows + 1);
     end if;
 
     if live is null or not indexed then
-        select * into part from search_facts(filter, low, high, page + 1, deadline);
+        select * into part from search_facts(filter, low, high, max_rows + 1, deadline);
         hits := part.hits;
         reached := part.reached;
     elsif outcomes <> '{}' then
@@ -59,20 +59,20 @@ begin
             minute_low := least(high, greatest(low, first_id_at(minute)));
             select * into part from search_facts(
                 filter, minute_low, least(high, first_id_at(minute + interval '1 minute')),
-                page + 1 - cardinality(hits), deadline
+                max_rows + 1 - cardinality(hits), deadline
             );
             hits := hits || part.hits;
             reached := part.reached;
-            exit when reached > minute_low or cardinality(hits) > page;
+            exit when reached > minute_low or cardinality(hits) > max_rows;
         end loop;
     end if;
 
     hits := array(
-        select distinct id from unnest(hits || live) as id where id >= reached order by id desc limit page + 1
+        select distinct id from unnest(hits || live) as id where id >= reached order by id desc limit max_rows + 1
     );
-    if cardinality(hits) > page then
-        reached := hits[page];
-        hits := hits[1:page];
+    if cardinality(hits) > max_rows then
+        reached := hits[max_rows];
+        hits := hits[1:max_rows];
     end if;
 
     with state as (

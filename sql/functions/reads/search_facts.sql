@@ -2,7 +2,7 @@
 -- returns how far it got: every match at or above reached is among the hits.
 -- filter: any or none of type, queue, status and tags (the task has all of these).
 create or replace function pgqueue_private.search_facts(
-    filter jsonb, low uuid, high uuid, page int, deadline timestamptz, out hits uuid[], out reached uuid
+    filter jsonb, low uuid, high uuid, max_ids int, deadline timestamptz, out hits uuid[], out reached uuid
 )
 language plpgsql stable
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -31,11 +31,11 @@ begin
                     or (select s.status from tasks as s where s.id = t.id limit 1) = filter ->> 'status'
                 )
             order by t.id desc
-            limit page - cardinality(hits)
+            limit max_ids - cardinality(hits)
         );
         hits := hits || matching;
-        if cardinality(hits) >= page then
-            reached := hits[page];
+        if cardinality(hits) >= max_ids then
+            reached := hits[max_ids];
             return;
         end if;
         if cardinality(looked) < chunk then

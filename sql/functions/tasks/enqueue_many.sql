@@ -22,7 +22,7 @@ declare
     keyed boolean;
     expires boolean;
     joins boolean;
-    tied uuid[];                                    -- tasks that depend on others
+    dependents uuid[];                              -- tasks that depend on others
 begin
     if jsonb_array_length(tasks) > 100000 then
         raise exception '% tasks are too many for one call', jsonb_array_length(tasks)
@@ -137,13 +137,13 @@ begin
         perform join_batches(ids);
     end if;
     if later then
-        tied := array(
+        dependents := array(
             select ids[e.n]
             from jsonb_array_elements(tasks) with ordinality as e (task, n)
             where e.task -> 'depends_on' not in ('[]', 'null')
         );
-        if tied <> '{}' then
-            update delayed as d set run_at = 'infinity', status = 'blocked' where d.task_id = any (tied);
+        if dependents <> '{}' then
+            update delayed as d set run_at = 'infinity', status = 'blocked' where d.task_id = any (dependents);
             perform tie_tasks(tasks, ids);
         end if;
     end if;

@@ -1,7 +1,7 @@
--- Deletes up to `most` uploads that have expired or did not arrive in time, and drops one day of pieces that no
--- upload needs. Returns how many of these it did: call again while it is `most` or more. The pieces of a whole upload
--- stay until their day is dropped.
-create or replace function pgqueue_private.prune_uploads(most int default 100) returns int
+-- Deletes at most max_uploads that have expired or did not arrive in time, and drops one day of pieces that no
+-- upload needs. Returns how many of these it did: call again while it is max_uploads or more. The pieces of a whole
+-- upload stay until their day is dropped.
+create or replace function pgqueue_private.prune_uploads(max_uploads int default 100) returns int
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
 as $$
@@ -12,7 +12,7 @@ declare
     day record;
 begin
     with over as (
-        select u.id from upload as u where u.expires_at <= now order by u.expires_at limit most for update skip locked
+        select u.id from upload as u where u.expires_at <= now order by u.expires_at limit max_uploads for update skip locked
     ),
     gone as (
         delete from upload as u using over as o where u.id = o.id returning u.id, u.sha256 is null as aborted
@@ -35,7 +35,7 @@ begin
             where u.id >= first_id_at(day.begins) and u.id < first_id_at(day.begins + interval '1 day')
         );
         execute format('drop table pgqueue_private.%I', day.name);
-        return greatest(done, most);
+        return greatest(done, max_uploads);
     end loop;
     return done;
 end

@@ -2,14 +2,14 @@
 -- than 2,000 in a call, so a page by status may be short and still have a next, the position before which to
 -- continue.
 create or replace function pgqueue_private.list_deliveries(
-    webhook_id uuid, status text, before uuid, most int, out items text[], out next uuid
+    webhook_id uuid, status text, before uuid, max_rows int, out items text[], out next uuid
 )
 language plpgsql stable
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    far constant int := case when status is null then most + 1 else 2000 end;
+    far constant int := case when status is null then max_rows + 1 else 2000 end;
     looked uuid[];
     found uuid[];
 begin
@@ -31,11 +31,11 @@ begin
         select a.* from delivery_states(looked) with ordinality as a (id, webhook_id, status, state, n)
         where list_deliveries.status is null or a.status = list_deliveries.status
         order by a.n
-        limit most
+        limit max_rows
     ) as s;
     items := coalesce(items, '{}');
     next := case
-        when cardinality(found) = most and found[most] <> looked[cardinality(looked)] then found[most]
+        when cardinality(found) = max_rows and found[max_rows] <> looked[cardinality(looked)] then found[max_rows]
         when cardinality(looked) = far and status is not null then looked[far]
     end;
 end

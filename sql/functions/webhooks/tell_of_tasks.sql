@@ -13,9 +13,9 @@ declare
     wanted constant text[] := case when not callbacks then array(
         select distinct unnest(w.events) from webhook as w where w.disabled_at is null
     ) end;
-    told record;
+    per_user record;
 begin
-    for told in
+    for per_user in
         with ended as materialized (
             select t.*, a.final, a.outcome, a.result, a.error, a.attempt, a.started_at, a.finished_at, a.event
             from unnest(task_ids) as i (id)
@@ -74,7 +74,7 @@ begin
         )
         select user_id, jsonb_agg(message) as messages from message group by user_id
     loop
-        perform send_webhooks(told.messages, told.user_id);
+        perform send_webhooks(per_user.messages, per_user.user_id);
     end loop;
 end
 $$;

@@ -29,7 +29,7 @@ def started(worker: Worker, queue: str) -> list[str]:
         "select task_id::text from pgqueue_private.claim_limited(%s, %s, 1) "
         "where task_id is not null"
     )
-    return worker.claim(queue, most=1) or [
+    return worker.claim(queue, max_tasks=1) or [
         row["task_id"] for row in worker.rows(limited, worker.id, queue)
     ]
 

@@ -77,7 +77,7 @@ async def test_the_callbacks_of_a_batch_are_enqueued_at_its_end(
     batch = await create(
         client, 1, on_success={"type": "sleep"}, on_complete={"type": "noop", "payload": {"a": 1}}
     )
-    worker.finish(worker.claim(most=1)[0])
+    worker.finish(worker.claim(max_tasks=1)[0])
     ended = (await client.get(f"/v1/batches/{batch['id']}")).json()
     assert (ended["status"], ended["percent"], ended["failure_task_id"]) == ("completed", 100, None)
     called = (await client.get(f"/v1/tasks/{ended['success_task_id']}")).json()
@@ -151,11 +151,11 @@ async def test_the_stream_of_a_batch_shows_it_until_its_end(
         first = await stream.next()
         assert first is not None
         assert (first.name, first.data["waiting"]) == ("snapshot", 2)
-        worker.finish(worker.claim(most=1)[0])
+        worker.finish(worker.claim(max_tasks=1)[0])
         moved = await stream.next()
         assert moved is not None
         assert (moved.name, moved.data["completed"], moved.data["percent"]) == ("progress", 1, 50)
-        worker.finish(worker.claim(most=1)[0])
+        worker.finish(worker.claim(max_tasks=1)[0])
         *_, last = await stream.until("end")
         assert last.data["status"] == "completed"
         assert await stream.next() is None
@@ -165,7 +165,7 @@ async def test_a_task_waits_for_another(client: httpx.AsyncClient, worker: Worke
     parent = await submit(client)
     child = await submit(client, depends_on=[{"task": parent["id"], "on_failure": "run"}])
     assert (child["status"], child["status_reason"]) == ("blocked", "waits for a task")
-    worker.finish(worker.claim(most=1)[0])
+    worker.finish(worker.claim(max_tasks=1)[0])
     assert (await client.get(f"/v1/tasks/{child['id']}")).json()["status"] == "queued"
     late = await submit(client, depends_on=[parent["id"]])
     assert late["status"] == "queued"

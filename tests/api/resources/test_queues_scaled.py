@@ -9,7 +9,7 @@ from tests.api.worker import Worker
 async def test_the_number_and_what_it_is_made_of(client: httpx.AsyncClient, worker: Worker):
     await submit(client)
     await submit(client)
-    worker.claim(most=1)
+    worker.claim(max_tasks=1)
     answer = await client.get("/v1/queues/default/scale")
     assert answer.status_code == 200, answer.text
     scale = answer.json()

@@ -14,7 +14,7 @@ async def test_figures_are_the_same_before_and_after_folding(
 ):
     for _ in range(10):
         worker.enqueue()
-    claimed = worker.claim(most=8)
+    claimed = worker.claim(max_tasks=8)
     for id in claimed[:6]:
         worker.finish(id)
     worker.finish(claimed[6], "failed", retry=False)
@@ -49,16 +49,16 @@ async def test_any_number_of_dashboards_cost_one_query_a_second(
 
 
 @pytest.mark.parametrize(
-    ("seconds", "most"), [(0.0004, 0.0005), (0.003, 0.004), (1.5, 2.1), (100, 132)]
+    ("seconds", "max_s"), [(0.0004, 0.0005), (0.003, 0.004), (1.5, 2.1), (100, 132)]
 )
-def test_a_percentile_lies_in_the_bucket_of_its_value(worker: Worker, seconds, most):
+def test_a_percentile_lies_in_the_bucket_of_its_value(worker: Worker, seconds, max_s):
     found = worker.value(
         "select pgqueue_private.percentile((select array_agg(case when b = "
         "pgqueue_private.bucket(make_interval(secs => %s)) then 5 else 0 end order by b) "
         "from generate_series(0, 25) as b), 0.5)",
         seconds,
     )
-    assert most / 4 < found <= most
+    assert max_s / 4 < found <= max_s
 
 
 async def test_maintenance_is_among_the_figures(client: httpx.AsyncClient, worker: Worker):

@@ -34,7 +34,7 @@ def test_two_workers_share_a_concurrency_and_fill_it(bench: Bench) -> None:
         )
         bench.open(f"task{ids.index(running['task_id'])}-out")
         bench.ended(running["task_id"])
-    assert ledger.most_at_once(run_all(bench, 8)) == 3
+    assert ledger.max_at_once(run_all(bench, 8)) == 3
 
 
 def test_the_tasks_of_a_killed_process_give_their_places_to_others(bench: Bench) -> None:
@@ -59,8 +59,8 @@ def test_no_span_sees_more_starts_than_the_rate(bench: Bench) -> None:
     bench.start("--concurrency", "20")
     bench.enqueue_many([{"type": "echo"}] * 50)
     runs = run_all(bench, 50)
-    assert ledger.most_starts(runs, timedelta(seconds=0.5)) == 10
-    assert ledger.most_starts(runs, timedelta(seconds=2)) <= 25
+    assert ledger.max_starts(runs, timedelta(seconds=0.5)) == 10
+    assert ledger.max_starts(runs, timedelta(seconds=2)) <= 25
 
 
 def test_a_paused_queue_starts_nothing_and_goes_on_when_resumed(bench: Bench) -> None:
@@ -152,18 +152,18 @@ def test_keys_share_the_workers_each_within_its_own_limit(bench: Bench) -> None:
 @pytest.mark.parametrize("slow", ["queue", "key"])
 def test_what_a_handler_slows_starts_nothing_until_then(bench: Bench, slow: str) -> None:
     bench.start()
-    told = bench.enqueue("told", {"slow": slow, "after": 600}, limit_key="acme")
-    eventually(lambda: bench.task(told)["status"] == "retrying", "it was told")
+    slowed = bench.enqueue("slowed", {"slow": slow, "after": 600}, limit_key="acme")
+    eventually(lambda: bench.task(slowed)["status"] == "retrying", "it was told")
     keyed = {"type": "echo", "limit_key": "acme"}
     *others, keyless = bench.enqueue_many([keyed, keyed, keyed, {"type": "echo"}])
     bench.ended(bench.enqueue("echo", queue="other"))  # the worker looks
     if slow == "key":
         bench.ended(keyless)
     bench.value("select pgqueue_private.shift_clock('601 seconds')::text")
-    for id in (*others, told, keyless):
+    for id in (*others, slowed, keyless):
         assert bench.ended(id)["status"] == "completed"
     (first, second) = bench.rows(
-        "select started_at, finished_at from pgqueue.attempts where task_id = %s order by 1", told
+        "select started_at, finished_at from pgqueue.attempts where task_id = %s order by 1", slowed
     )
     until = first["finished_at"] + timedelta(seconds=600)
     started = [bench.task(id)["started_at"] for id in (*others, keyless)]

@@ -19,8 +19,8 @@ def test_a_worker_before_its_schema_waits_for_it_and_starts_by_itself(bench: Ben
     port = free_port()
     bench.rows("update pgqueue_private.code set version = version - 1")
     worker = bench.start("--metrics-port", str(port), wait=False)
-    told = f"the schema is at version {code_version() - 1}, this code needs {code_version()}"
-    eventually(lambda: told in readiness(port)[1], "it says why it waits")
+    message = f"the schema is at version {code_version() - 1}, this code needs {code_version()}"
+    eventually(lambda: message in readiness(port)[1], "it says why it waits")
     assert readiness(port)[0] == 503
     assert "run `pgqueue migrate`" in readiness(port)[1]
     id = bench.enqueue("echo")

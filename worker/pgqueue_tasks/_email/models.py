@@ -9,7 +9,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from pgqueue_tasks._schema import Payload, without_null_defaults
 
-__all__ = ["CampaignPayload", "CampaignResult", "Recipient", "Told"]
+__all__ = ["CampaignPayload", "CampaignResult", "Recipient", "RecipientOutcome"]
 
 MAX_RECIPIENTS = 1000
 
@@ -66,7 +66,7 @@ class CampaignPayload(Payload):
             raise ValueError("pass text, html or both")
 
 
-class Told(Payload):
+class RecipientOutcome(Payload):
     """What became of one message."""
 
     email: str
@@ -84,7 +84,7 @@ class CampaignResult(Payload):
         description="`outbox`: the worker has no SMTP server, so the messages are in the artifact."
     )
     counts: dict[str, int] = Field(description="How many have each status.")
-    recipients: list[Told]
+    recipients: list[RecipientOutcome]
     truncated: bool = Field(
         description="Whether `recipients` was cut at 200 kB; `counts` covers all of them."
     )

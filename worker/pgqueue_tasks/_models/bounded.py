@@ -15,13 +15,13 @@ class _Bounded(httpx2.AsyncByteStream):
     def __init__(self, stream: httpx2.AsyncByteStream, max_bytes: int) -> None:
         self._stream = stream
         self._left = max_bytes
-        self._most = max_bytes
+        self._max_bytes = max_bytes
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         async for chunk in self._stream:
             self._left -= len(chunk)
             if self._left < 0:
-                raise EngineFailed(f"the endpoint sent more than {self._most:,} bytes")
+                raise EngineFailed(f"the endpoint sent more than {self._max_bytes:,} bytes")
             yield chunk
 
     async def aclose(self) -> None:

@@ -124,7 +124,7 @@ def _chart(chart: Chart) -> dict[str, Any]:
     values = [v for series in chart.series for v in series.values if v is not None]
     grouped = needs_groups(values)
     scale = scale_for(values, with_zero=chart.type == "bar")
-    few = len(values) <= 16 and len(chart.labels) <= 12
+    small = len(values) <= 16 and len(chart.labels) <= 12
     places = max(map(decimals_of, values), default=0)
     return base | {
         "ticks": [
@@ -140,7 +140,7 @@ def _chart(chart: Chart) -> dict[str, Any]:
             ["" if v is None else format_number(v, places, grouped=grouped) for v in series.values]
             for series in chart.series
         ]
-        if few
+        if small
         else None,
     }
 

@@ -21,7 +21,7 @@ def write(ctx: Context, request: dict[str, Any]) -> dict[str, Any]:
     corpus = request["corpus"] or (
         resources.files("pgqueue_tasks._text").joinpath("corpus.txt").read_text("utf-8")
     )
-    most, stops = request["max_tokens"], request["stop"]
+    max_words, stops = request["max_tokens"], request["stop"]
     # this process runs one call, so it may seed the library's only generator
     seed = request["seed"]
     random.seed(hashlib.sha256(request["prompt"].encode()).digest() if seed is None else seed)
@@ -32,9 +32,9 @@ def write(ctx: Context, request: dict[str, Any]) -> dict[str, Any]:
         raise InputRefused("the corpus has no sentence to learn from")
     chain = markovify.Text(None, state_size=2, parsed_sentences=runs)
     text, words, reason = "", 0, "length"
-    while words < most and len(text) < _MAX_TEXT and reason != "stop":
+    while words < max_words and len(text) < _MAX_TEXT and reason != "stop":
         sentence = _sentence(chain, request["prompt"] if not text else "")
-        left = sentence.split()[: most - words]
+        left = sentence.split()[: max_words - words]
         words += len(left)
         piece = ((" " if text else "") + " ".join(left))[: _MAX_TEXT - len(text)]
         whole = text + piece
@@ -43,7 +43,7 @@ def write(ctx: Context, request: dict[str, Any]) -> dict[str, Any]:
             piece, reason = whole[len(text) : at], "stop"
             whole = whole[: max(at, 0)]
         ctx.stream(piece)
-        ctx.progress(min(99.0, words / most * 100), "writing")
+        ctx.progress(min(99.0, words / max_words * 100), "writing")
         text = whole
     return {"text": text, "words": words, "reason": reason}
 

@@ -114,8 +114,8 @@ class AttemptChild:
             self._tell(id, answer=answer)
 
     def _tell(self, id: int, error: PgQueueError | None = None, answer: Any = None) -> None:
-        told = error and {"code": error.code, "message": error.message, "hint": error.hint}
-        reply = {"kind": "reply", "id": id, "error": told}
+        details = error and {"code": error.code, "message": error.message, "hint": error.hint}
+        reply = {"kind": "reply", "id": id, "error": details}
         if isinstance(answer, bytes):
             self.process.send({**reply, "blob": True}, answer)
         else:

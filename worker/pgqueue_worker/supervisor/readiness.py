@@ -74,14 +74,14 @@ class Readiness:
 
     async def run(self) -> None:
         """Look at the processes and the listener, forever, and less often at the database."""
-        asking = asyncio.create_task(self._ask_the_database())
+        polling = asyncio.create_task(self._ask_the_database())
         try:
-            while not asking.done():
+            while not polling.done():
                 self._found = time.monotonic(), self._look()
                 await asyncio.sleep(_LOOK_S)
-            asking.result()
+            polling.result()
         finally:
-            asking.cancel()
+            polling.cancel()
 
     async def _ask_the_database(self) -> None:
         while True:

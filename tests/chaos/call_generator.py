@@ -1,4 +1,4 @@
-"""What the clients of the nemesis ask for: tasks of all kinds, drawn from a seed."""
+"""The calls that clients of the nemesis make: tasks of all kinds, drawn from a seed."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import Any
 from tests.chaos.histories import Pen
 from tests.chaos.ledger import End
 
-__all__ = ["Asked", "Asker"]
+__all__ = ["CallGenerator", "DrawnCall"]
 
 _BULK = 40  # ids that fit into one whole line of the history
 _SPURT = 0.1  # of the calls ask for many tasks at once
 
 
 @dataclass
-class Asked:
+class DrawnCall:
     """One call: the tasks that it asks for, as the API, the library and SQL all take them."""
 
     id: str
@@ -29,8 +29,8 @@ class Asked:
 
 
 @dataclass
-class Asker:
-    """Asks for so many tasks, no more than ``rate`` a second, and writes down what it hears."""
+class CallGenerator:
+    """Draws calls for so many tasks, at most ``rate`` a second, and writes down how they end."""
 
     name: str
     pen: Pen
@@ -41,42 +41,42 @@ class Asker:
     """The share of tasks that take seconds."""
     rolls_back: float = 0
     """The share of calls that are rolled back."""
-    asked: int = field(default=0, init=False)
+    drawn: int = field(default=0, init=False)
     _began: float = field(default_factory=time.monotonic, init=False)
     _numbers: Iterator[int] = field(default_factory=itertools.count, init=False)
 
-    def next(self) -> tuple[Asked, float] | None:
+    def next(self) -> tuple[DrawnCall, float] | None:
         """Return the next call, and in how many seconds it is to be made; None: that was all."""
-        if self.asked >= self.tasks:
+        if self.drawn >= self.tasks:
             return None
         chance = self.chance
         many = chance.random() < _SPURT
-        n = min(chance.randint(2, _BULK) if many else 1, self.tasks - self.asked)
+        n = min(chance.randint(2, _BULK) if many else 1, self.tasks - self.drawn)
         id = f"{self.name}-{next(self._numbers)}"
-        asked = Asked(
+        call = DrawnCall(
             id,
             [_task(f"{id}/{place}", chance, self.slow) for place in range(n)],
             rolls_back=chance.random() < self.rolls_back,
             cancels=chance.random() < 0.04,
         )
-        due = self._began + self.asked / self.rate
-        self.asked += n
-        return asked, max(0.0, due - time.monotonic())
+        due = self._began + self.drawn / self.rate
+        self.drawn += n
+        return call, max(0.0, due - time.monotonic())
 
-    def begin(self, asked: Asked) -> None:
+    def begin(self, call: DrawnCall) -> None:
         """Write down that a call is made."""
-        self.pen.write(what="enqueue", call=asked.id, tasks=len(asked.tasks))
+        self.pen.write(what="enqueue", call=call.id, tasks=len(call.tasks))
 
-    def end(self, asked: Asked, end: End, ids: list[str] | None = None) -> None:
+    def end(self, call: DrawnCall, end: End, ids: list[str] | None = None) -> None:
         """Write down what became of it."""
-        self.pen.write(what="enqueued", call=asked.id, end=end, ids=ids or [])
+        self.pen.write(what="enqueued", call=call.id, end=end, ids=ids or [])
 
     def begin_cancel(self, id: str) -> None:
         """Write down that a task is to be cancelled."""
         self.pen.write(what="cancel", id=id)
 
     def end_cancel(self, id: str, status: str | None) -> None:
-        """Write down what its cancel was told."""
+        """Write down what its cancel returned."""
         self.pen.write(what="cancelled", id=id, status=status)
 
 
