@@ -14,8 +14,8 @@ from pgqueue.cron import Cron, zone
 from pgqueue.errors import UsageError
 from pgqueue.models.base import Anything, Count, Input, Page, Record, Whole, examples
 from pgqueue.models.base import Name as TypeName
-from pgqueue.models.tasks.options import as_settings, check_names, given, sql_names
-from pgqueue.models.tasks.task import RunOptions, ScheduledOptions, TaskOptions
+from pgqueue.models.tasks.options import as_settings, check_names, given, sql_names, text_lists
+from pgqueue.models.tasks.task import RunOptions, StoredScheduleOptions, TaskOptions
 from pgqueue.models.values import check_time
 
 __all__ = [
@@ -194,7 +194,7 @@ class _Course(Record):
     created_at: datetime
 
 
-class Schedule(ScheduledOptions, _Course):
+class Schedule(StoredScheduleOptions, _Course):
     """A schedule as it stands."""
 
     type: TypeName
@@ -252,6 +252,7 @@ class ScheduleChanges(ScheduleOptions, total=False):
 
 _NAMES = sql_names(ScheduleChanges)
 _OPTIONS = sql_names(ScheduleOptions)
+_LISTS = text_lists(ScheduleOptions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,11 +305,11 @@ class NewSchedule:
         }
         Timing(**timing).due_times(datetime.now(UTC), 0)
         default = dict.fromkeys(_OPTIONS.values())
-        settings = as_settings(self.options, _OPTIONS)
+        settings = as_settings(self.options, _OPTIONS, _LISTS)
         return {**default, "type": self.type, "payload": self.payload, **settings}
 
 
 def changed(changes: ScheduleChanges) -> dict[str, Any]:
     """Return changes as ``pgqueue.patch_schedule`` takes them, or raise ``UsageError``."""
     check_names("a schedule", changes.keys(), _NAMES)
-    return as_settings(changes, _NAMES)
+    return as_settings(changes, _NAMES, _LISTS)

@@ -32,13 +32,14 @@ create table task (
     cost smallint,                                  -- how much of a limit it takes; null: 1
     fairness_key text,                              -- the key that takes turns with others in a fair queue
     callback_url text,                              -- the URL that is called when it ends
-    tags text[],
+    tags text[],                                    -- what people find it by; null: none
     followed boolean,                               -- its end has further effects: others wait for it
     -- 64 levels of nesting take more than 500 bytes of jsonb, so a small payload is not examined.
     constraint task_payload_bounds check (pg_column_size(payload) <= 500 or payload_fits(payload))
 ) partition by range (id);
 
--- A task as enqueue_many() takes it.
+-- A task as enqueue_many() takes it. A field that is added here is also one of a schedule's tasks: see
+-- schedule_options().
 create type task_input as (
     type text, payload jsonb, queue text, priority smallint, run_at timestamptz, delay_s float8, max_attempts smallint,
     timeout_s real, retry jsonb, expires_at timestamptz, expires_in_s float8, limit_key text, cost smallint,

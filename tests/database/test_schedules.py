@@ -307,3 +307,14 @@ def test_a_change_needs_the_version_it_names_and_nothing_changed_is_no_change(qu
     assert queue.value("select pgqueue.delete_schedule(%s)", id) is True
     assert queue.value("select pgqueue.delete_schedule('s')") is False
     assert queue.count("schedule_slot") == 0
+
+
+def test_what_changes_nothing_keeps_the_version_when_an_option_is_new(queue: Queue) -> None:
+    patch(queue, "s", type="t", cron="0 * * * *", priority=3)
+    known = schedule(queue, "s")
+    assert known["options"] == {"priority": 3}  # only what was given: an option added later is not
+    for same in ({}, {"priority": 3}, {"queue": None}):
+        assert patch(queue, "s", **same) == known["version"]
+    assert patch(queue, "s", queue="other") == known["version"] + 1
+    patch(queue, "s", priority=None)
+    assert schedule(queue, "s")["options"] == {"queue": "other"}

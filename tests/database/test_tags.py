@@ -60,7 +60,7 @@ def test_tags_out_of_range_are_refused_and_nothing_is_stored(queue: Queue, tags:
         queue.enqueue_many({"type": "t"}, {"type": "t", "tags": tags})
     assert error.value.sqlstate == "PQ004"
     assert str(error.value).startswith("tags of task 1 is out of range")
-    assert error.value.diag.message_hint == "tags is up to 20 of 1 to 100 characters"
+    assert error.value.diag.message_hint == "tags is up to 20 texts of 1 to 100 characters"
     assert queue.count("task") == 0
 
 
@@ -92,7 +92,7 @@ def test_the_tasks_of_a_schedule_have_its_tags(queue: Queue) -> None:
     with pytest.raises(psycopg.Error) as error:
         queue.value(patch, Jsonb({"tags": [""]}))
     assert error.value.sqlstate == "PQ004"
-    assert error.value.diag.message_hint == "tags is up to 20 of 1 to 100 characters"
+    assert error.value.diag.message_hint == "tags is up to 20 texts of 1 to 100 characters"
     options = "select options -> 'tags' from pgqueue.schedules"
     assert queue.value(options) == ["yearly", "x"]
     queue.value(patch, Jsonb({"tags": None}))

@@ -1,6 +1,7 @@
 """Tags from Python."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -24,6 +25,14 @@ async def test_a_schedule_keeps_its_tags(app: PgQueue) -> None:
     id = await app.schedules.trigger("s")
     assert (await app.get(id)).tags == ["nightly"]
     assert (await app.schedules.update("s", tags=None)).tags is None
+
+
+@pytest.mark.parametrize("tags", ["urgent", "{a,b}", ["a", 7], [["a"]]])
+async def test_what_is_not_a_list_of_texts_is_refused(app: PgQueue, tags: Any) -> None:
+    with pytest.raises(UsageError, match="tags is not a list of texts"):
+        await app.enqueue("t", tags=tags)
+    with pytest.raises(UsageError, match="tags is not a list of texts"):
+        await app.schedules.create("s", "t", cron="0 0 1 1 *", tags=tags)
 
 
 async def test_tags_out_of_range_are_refused(app: PgQueue) -> None:

@@ -15,7 +15,7 @@ from pgqueue.database.queries import SQL
 from pgqueue.models.schedule import ScheduleSettings
 from pgqueue.models.tasks.options import sql_names
 from pgqueue.models.tasks.status import FINAL
-from pgqueue.models.tasks.task import RunOptions, ScheduledOptions, TaskInput, TaskOptions
+from pgqueue.models.tasks.task import RunOptions, StoredScheduleOptions, TaskInput, TaskOptions
 from pgqueue.models.values import encode, parse_priority, seconds
 
 
@@ -61,7 +61,7 @@ def test_python_and_the_api_have_the_same_options() -> None:
     assert set(of_tasks.values()) == TaskInput.model_fields.keys() - {"type", "payload"}
     assert set(of_schedules.values()) == ScheduleSettings.model_fields.keys() - {"type", "payload"}
     shown = {name for name in TaskOptions.model_fields if name != "payload"}
-    assert shown == ScheduledOptions.model_fields.keys() == set(sql_names(RunOptions).values())
+    assert shown == StoredScheduleOptions.model_fields.keys() == set(sql_names(RunOptions).values())
 
 
 @pytest.mark.parametrize("delay", [90, 90.0, timedelta(seconds=90)])

@@ -8,7 +8,7 @@ from typing import Literal
 from pgqueue.errors import Stale
 from pgqueue_api.problems import VersionNeeded
 
-__all__ = ["needed", "stale", "tags_in", "versions_in"]
+__all__ = ["etags_in", "needed", "stale", "versions_in"]
 
 _TAG = re.compile(r'(?<!W/)"[!#-~]*"')
 _STRONG = re.compile(r'(?<!W/)"([1-9]\d{0,17})"')
@@ -21,7 +21,7 @@ def versions_in(if_match: str | None) -> list[int] | Literal["*"] | None:
     return "*" if if_match.strip() == "*" else [int(tag) for tag in _STRONG.findall(if_match)]
 
 
-def tags_in(if_match: str | None) -> list[str] | Literal["*"] | None:
+def etags_in(if_match: str | None) -> list[str] | Literal["*"] | None:
     """Return the strong ETags that an If-Match names; None if there is none."""
     if if_match is None:
         return None

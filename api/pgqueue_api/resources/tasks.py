@@ -33,7 +33,7 @@ from pgqueue_api.http.parameters import (
     time_of,
     wrong,
 )
-from pgqueue_api.http.preconditions import needed, tags_in
+from pgqueue_api.http.preconditions import etags_in, needed
 from pgqueue_api.openapi.operation import Answer, operation
 from pgqueue_api.pruned import task_not_found
 from pgqueue_api.services import Services
@@ -49,7 +49,12 @@ StatusFilter = Annotated[
 
 TagFilter = Annotated[
     list[Tag] | None,
-    QueryParameter(name="tag", max_items=20, description="Only with all of these tags."),
+    QueryParameter(
+        name="tag",
+        max_items=20,
+        description="Only with all of these tags.",
+        schema_extra={"items": {"type": "string", "minLength": 1, "maxLength": 100}},
+    ),
 ]
 
 IdempotencyKey = Annotated[
@@ -149,9 +154,8 @@ async def list_tasks(
     A page never scans without bound: see `searched_until`.
     """
     for one in tag or ():
-        plain(one, "tag")
-        if not 1 <= len(one) <= 100:
-            raise wrong("tag", "a tag has 1 to 100 characters")
+        if not 1 <= len(one) <= 100 or "\0" in one:
+            raise wrong("tag", "a tag has 1 to 100 characters, and none is NUL")
     given = {
         "type": plain(type, "type"),
         "queue": plain(queue, "queue"),
@@ -202,7 +206,7 @@ async def update_task(
     Change its priority, or when it runs: `delay_s` 0 is now. The task goes behind those that are
     there already. What you leave out stays. A task that no longer waits is a 409.
     """
-    seen = tags_in(if_match)
+    seen = etags_in(if_match)
     if seen is None:
         await check_exists(services, id)
         raise needed(f"task {id}")

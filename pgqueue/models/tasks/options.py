@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from difflib import get_close_matches
@@ -14,11 +14,24 @@ from pgqueue.models.tasks import dependency
 from pgqueue.models.tasks.backoff import Backoff
 from pgqueue.models.values import check_time, parse_priority
 
-__all__ = ["as_settings", "check_names", "check_together", "given", "sql_names"]
+__all__ = [
+    "as_settings",
+    "check_names",
+    "check_together",
+    "given",
+    "sql_names",
+    "text_lists",
+]
 
 _EITHER = (("run_at", "delay"), ("expires_at", "expires_in"))
 _DEDUP = frozenset({"dedup_scope", "dedup_statuses", "dedup_window", "on_conflict"})
 _PARSED = {"priority": parse_priority, "depends_on": dependency.as_json}
+
+
+def text_lists(options: type) -> frozenset[str]:
+    """Return the options of a TypedDict that are lists of text."""
+    hints = get_type_hints(options).items()
+    return frozenset(name for name, hint in hints if Sequence[str] in get_args(hint))
 
 
 def sql_names(options: type) -> dict[str, str]:
@@ -56,8 +69,16 @@ def check_together(given: AbstractSet[str]) -> None:
         raise UsageError(message, hint="pass a dedup_key, or leave out the other dedup options")
 
 
-def as_settings(options: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    """Return options as SQL takes them, or raise ``UsageError``."""
+def as_settings(
+    options: Mapping[str, Any], names: Mapping[str, str], lists: AbstractSet[str]
+) -> dict[str, Any]:
+    """Return options as SQL takes them, or raise ``UsageError``; ``lists``: those of text."""
+    for name in lists & options.keys():
+        value = options[name]  # a text is a list, too, but not one that anybody means
+        if isinstance(value, str) or not all(isinstance(item, str) for item in value or ()):
+            raise UsageError(
+                f"{name} is not a list of texts: {value!r}", hint='pass ["one", "two"]'
+            )
     return {
         names[name]: _PARSED[name](value) if name in _PARSED else _as_json(name, value)
         for name, value in options.items()

@@ -31,7 +31,13 @@ from pgqueue.models.base import (
 )
 from pgqueue.models.tasks.backoff import Backoff, RetryPolicy
 from pgqueue.models.tasks.dependency import Dependencies, ParentInput
-from pgqueue.models.tasks.options import as_settings, check_together, given, sql_names
+from pgqueue.models.tasks.options import (
+    as_settings,
+    check_together,
+    given,
+    sql_names,
+    text_lists,
+)
 from pgqueue.models.tasks.status import Status, StatusName, TaskId
 
 Tag = Annotated[str, Field(min_length=1, max_length=100)]
@@ -158,7 +164,7 @@ class StoredOptions(Record):
     fairness_key: str | None
 
 
-class ScheduledOptions(StoredOptions):
+class StoredScheduleOptions(StoredOptions):
     """The options of a schedule's tasks, as it shows them; null: as their type says."""
 
     queue: str | None
@@ -308,6 +314,7 @@ class EnqueueOptions(UniqueOptions, total=False):
 
 
 _NAMES = sql_names(EnqueueOptions)
+_LISTS = text_lists(EnqueueOptions)
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -332,7 +339,7 @@ class NewTask:
         row = {"type": self.type, "payload": {} if self.payload is None else self.payload}
         if self.options:
             check_together(self.options.keys())
-            row |= as_settings(self.options, _NAMES)
+            row |= as_settings(self.options, _NAMES, _LISTS)
         if traceparent is not None:
             row["traceparent"] = traceparent
         return row

@@ -56,7 +56,11 @@ begin
     end if;
 
     new := jsonb_populate_record(old, settings);
-    new.options := schedule_options(old.options || settings);
+    new.options := (
+        select coalesce(jsonb_object_agg(o.key, o.value), '{}')
+        from jsonb_each(schedule_options(old.options || settings)) as o
+        where o.value <> 'null'
+    );
     new.timezone := coalesce(new.timezone, 'UTC');
     new.jitter_s := coalesce(new.jitter_s, 0);
     new.enabled := coalesce(new.enabled, true);
@@ -69,7 +73,7 @@ begin
         new.undeclared_at := null;
     end if;
 
-    wrong := coalesce(case
+    wrong := case
         when new.type is null or length(new.type) not between 1 and 100 then 'type names the handler, in 1 to 100 characters'
         when num_nonnulls(new.cron, new.run_at) <> 1 then 'give either cron or run_at'
         when length(new.cron) > 100 or new.cron !~ '^[!-~]+( [!-~]+){4}$'
@@ -87,7 +91,10 @@ begin
         when new.overlap not in ('allow', 'skip', 'cancel_previous', 'queue_one')
             then 'overlap is allow, skip, cancel_previous or queue_one'
         when (new.options ->> 'expires_in_s')::float8 not between 0 and 1e9 then 'expires_in_s is 0 to 1e9'
-    end, try_task(new.options || jsonb_build_object('type', new.type, 'payload', new.payload), new.user_id));
+    end;
+    if wrong is null and (new.type, new.payload, new.options) is distinct from (old.type, old.payload, old.options) then
+        wrong := try_task(new.options || jsonb_build_object('type', new.type, 'payload', new.payload), new.user_id);
+    end if;
     if wrong is not null then
         raise exception 'the settings of schedule % are not valid', to_json(name) using errcode = 'PQ004', hint = wrong;
     end if;

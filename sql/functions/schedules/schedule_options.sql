@@ -1,5 +1,5 @@
--- Returns the options that a schedule gives to its tasks: every field of a task_input, null where it is not given, but
--- for those that a schedule has of its own and those that would make two of its tasks the same or tie them to others.
+-- Returns the options that a schedule gives to its tasks, null where they are not given: every field of a task_input
+-- but for those that a schedule has of its own, and those that would make its tasks the same or tie them to others.
 create or replace function pgqueue_private.schedule_options(given jsonb) returns jsonb
 language sql stable
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp

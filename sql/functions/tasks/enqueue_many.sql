@@ -110,7 +110,7 @@ begin
                     cardinality(tags) > 20 or array_ndims(tags) > 1
                     or exists (select from unnest(tags) as tag where length(tag) between 1 and 100 is not true)
                 )
-                then array[id::text, 'tags', 'up to 20 of 1 to 100 characters']
+                then array[id::text, 'tags', 'up to 20 texts of 1 to 100 characters']
         end),
         count(seq) < count(*),
         count(limit_key) > 0,

@@ -23,10 +23,11 @@ async def test_a_task_shows_its_tags_from_its_submit_on(client: httpx.AsyncClien
 
 async def test_a_list_has_the_tasks_with_all_of_the_tags(client: httpx.AsyncClient, worker: Worker):
     a = await submit(client, tags=["a"])
-    both = await submit(client, "sleep", payload={"delay_ms": 1}, tags=["b & c", "a"])
+    odd = "b & c\tcaf\u00e9\u00a0\u200d"
+    both = await submit(client, "sleep", payload={"delay_ms": 1}, tags=[odd, "a"])
     await submit(client)
     assert await with_tags(client, "a") == [both["id"], a["id"]]
-    assert await with_tags(client, "a", "b & c") == [both["id"]]
+    assert await with_tags(client, "a", odd) == [both["id"]]
     assert await with_tags(client, "a", "z") == []
     assert await with_tags(client, "a", type="noop") == [a["id"]]
     assert await with_tags(client, "a", status="failed") == []

@@ -6,6 +6,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from pgqueue import Task
+from pgqueue.models.schedule import Schedule
 from tests.api.conftest import submit
 from tests.api.worker import Worker
 
@@ -285,3 +287,11 @@ async def test_an_artifact_is_given_with_its_type_and_never_runs_as_a_page(
     assert answer.headers["x-content-type-options"] == "nosniff"
     again = await client.get(artifact["href"], headers={"if-none-match": answer.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
+
+
+async def test_a_task_and_a_schedule_have_the_fields_of_their_models(client: httpx.AsyncClient):
+    task = await submit(client)
+    read = (await client.get(f"/v1/tasks/{task['id']}")).json()
+    assert read.keys() == Task.model_fields.keys() == task.keys()
+    await client.post("/v1/schedules", json={"name": "s", "type": "noop", "cron": "0 0 1 1 *"})
+    assert (await client.get("/v1/schedules/s")).json().keys() == Schedule.model_fields.keys()
