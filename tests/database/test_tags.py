@@ -97,3 +97,19 @@ def test_the_tasks_of_a_schedule_have_its_tags(queue: Queue) -> None:
     assert queue.value(options) == ["yearly", "x"]
     queue.value(patch, Jsonb({"tags": None}))
     assert queue.value(options) is None
+
+
+def test_a_list_by_tags_and_more_reads_only_what_the_more_leaves(queue: Queue) -> None:
+    """A filter by status, type or queue keeps its short way when tags come on top of it."""
+    usual = {"type": "usual", "queue": "full", "tags": ["x"]}
+    queue.enqueue_many(*[usual] * 6000)
+    rare = queue.enqueue("rare", queue="other", tags=["x", "y"])
+    queue.enqueue("rare", queue="other", tags=["y"])
+    for filter in ({"queue": "other"}, {"status": "queued", "queue": "other"}):
+        page = queue.row(
+            "select * from pgqueue_private.list_tasks(%s, '-infinity', 'infinity', %s, 50, 0)",
+            Jsonb({**filter, "tags": ["x"]}),
+            EVERYTHING,
+        )
+        assert [rare in item for item in page["items"]] == [True]
+        assert page["next_before"] is None  # no time at all, and yet everything was searched

@@ -11,7 +11,7 @@ as $$
         ('{plan_cache_mode=force_generic_plan, enable_seqscan=off}'::text[], '{
             batch_tasks, change_task, complete_attempt, dead_letter_states, delivery_states, enqueue_unique, expire,
             explain, explain_started, fill_slots, fire_planned, group_dead_letters, hold_tasks, join_batches, key_limits,
-            key_room, list_tasks, live_tasks, lock_tokens, open_tasks, parents_of, scan_batch, schedule_states,
+            key_room, list_tasks, live_tasks, lock_tokens, matching_tasks, open_tasks, parents_of, scan_batch, schedule_states,
             search_facts, tail_logs, task_changes, task_graph, task_states, tie_tasks
         }'::text[]),
         -- These read an index in its order and stop. With the statistics of an empty table, the backlog was read and

@@ -1,7 +1,7 @@
 -- Finds a page of tasks, newest first, and never scans without bound: it searches for at most budget_ms and says how
 -- far back it got. Finds live tasks by their tokens and ended ones in the minutes that the roll-up names; where there
--- are too many tokens for that, or the filter asks for what tokens do not know, it reads the facts backwards.
--- filter: as search_facts() takes it; before: only ids below it; next_before: where to continue, null when everything is
+-- are too many tokens for that, or the filter names no status, type or queue, it reads the facts backwards.
+-- filter: as matching_tasks() takes it; before: only ids below it; next_before: where to continue, null when everything is
 -- searched; searched_until: every match that was created since then, and below `before`, has been returned.
 create or replace function pgqueue_private.list_tasks(
     filter jsonb, from_at timestamptz, to_at timestamptz, before uuid, max_rows int,
@@ -16,7 +16,7 @@ declare
     status constant text := filter ->> 'status';
     type constant text := filter ->> 'type';
     queue constant text := filter ->> 'queue';
-    indexed constant boolean := filter <> '{}' and filter - '{status, type, queue}'::text[] = '{}';
+    narrow constant boolean := filter ?| '{status, type, queue}';
     deadline constant timestamptz := clock_timestamp() + budget_ms * interval '1 millisecond';
     low constant uuid := first_id_at(greatest(from_at, 'epoch'));
     high constant uuid := least(before, first_id_at(greatest('epoch', least(to_at, clock() + interval '1 day'))));
@@ -34,11 +34,11 @@ declare
     minute_low uuid;
     part record;
 begin
-    if indexed and (status is null or outcomes = '{}') then
-        live := live_tasks(status, type, queue, low, high, max_rows + 1);
+    if narrow and (status is null or outcomes = '{}') then
+        live := live_tasks(filter, low, high, max_rows + 1);
     end if;
 
-    if live is null or not indexed then
+    if live is null or not narrow then
         select * into part from search_facts(filter, low, high, max_rows + 1, deadline);
         hits := part.hits;
         reached := part.reached;

@@ -1,6 +1,6 @@
 -- Reads the facts from high down to low for matches, until it has found a page of them or the deadline passes, and
 -- returns how far it got: every match at or above reached is among the hits.
--- filter: any or none of type, queue, status and tags (the task has all of these).
+-- filter: as matching_tasks() takes it.
 create or replace function pgqueue_private.search_facts(
     filter jsonb, low uuid, high uuid, max_ids int, deadline timestamptz, out hits uuid[], out reached uuid
 )
@@ -10,7 +10,6 @@ as $$
 #variable_conflict use_variable
 declare
     chunk constant int := 500;                  -- facts between two checks of the clock: about 2 ms
-    matching uuid[];
     looked uuid[];
 begin
     hits := '{}';
@@ -19,21 +18,7 @@ begin
         looked := array(
             select f.id from task as f where f.id >= low and f.id < reached order by f.id desc limit chunk
         );
-        matching := array(
-            select t.id
-            from unnest(looked) as one (id)
-            cross join lateral (select * from task as f where f.id = one.id limit 1) as t
-            where (not filter ? 'type' or t.type = filter ->> 'type')
-                and (not filter ? 'queue' or t.queue = filter ->> 'queue')
-                and (not filter ? 'tags' or t.tags @> array(select jsonb_array_elements_text(filter -> 'tags')))
-                and (
-                    not filter ? 'status'
-                    or (select s.status from tasks as s where s.id = t.id limit 1) = filter ->> 'status'
-                )
-            order by t.id desc
-            limit max_ids - cardinality(hits)
-        );
-        hits := hits || matching;
+        hits := hits || matching_tasks(looked, filter, max_ids - cardinality(hits));
         if cardinality(hits) >= max_ids then
             reached := hits[max_ids];
             return;
