@@ -76,7 +76,7 @@ class Cron:
             due = self.after(due)
 
     def latest(self, start: datetime, end: datetime, max_times: int) -> list[datetime]:
-        """Return the last ``max_times`` due times after ``start`` up to ``end``, which counts, in order.
+        """Return the last ``max_times`` due times after ``start``, up to and including ``end``.
 
         Computes at most a few times as many, however long ago ``start`` is.
         """
