@@ -11,7 +11,7 @@ import pytest
 
 from pgqueue import PgQueue
 from tests.database.queue import Queue
-from tests.database.test_dead_letters import fail, letters
+from tests.database.test_dead_letters import dead_letters, fail
 from tests.database.test_operations import step
 from tests.docs.blocks import blocks
 from tests.docs.calling import calling
@@ -82,7 +82,7 @@ async def test_the_python_does_what_it_says(
     async with PgQueue(database) as app:
         await run(redrive, app)
         assert "order 0 is not there" in capsys.readouterr().out
-        assert len(letters(queue)) == 3
+        assert len(dead_letters(queue)) == 3
         waiting = queue.enqueue("newsletter")
         first, rest = cancel.split("\n", 1)
         names = await run(first, app)

@@ -19,18 +19,18 @@ def run(database: str, *arguments: str) -> Result:
 async def test_the_reasons_come_with_what_a_program_needs(database: str, queue: Queue) -> None:
     async with PgQueue(database) as app:
         id = await app.enqueue("t", delay=60)
-        explanation = await app.explain(id)
-        assert [reason.code for reason in explanation.reasons] == ["no_worker", "scheduled"]
-        assert (explanation.status, explanation.why) == (
+        explained = await app.explain(id)
+        assert [reason.code for reason in explained.reasons] == ["no_worker", "scheduled"]
+        assert (explained.status, explained.why) == (
             "scheduled",
             "No live worker serves queue default.",
         )
-        assert explanation.earliest_start_at is None
-        assert explanation.reasons[1].earliest_start_at == (await app.get(id)).run_at
+        assert explained.earliest_start_at is None
+        assert explained.reasons[1].earliest_start_at == (await app.get(id)).run_at
         with pytest.raises(NotFound):
             await app.explain(NONE)
     with SyncClient(database) as client:
-        assert client.explain(id).reasons == explanation.reasons
+        assert client.explain(id).reasons == explained.reasons
 
 
 def test_the_command_shows_a_task_and_says_why(database: str, queue: Queue) -> None:
@@ -43,6 +43,6 @@ def test_the_command_shows_a_task_and_says_why(database: str, queue: Queue) -> N
         "no_worker: No live worker serves queue default.",
         "earliest start: unknown (it does not depend on time)",
     ]
-    explanation = json.loads(run(database, id, "--why", "--json").stdout)
-    assert explanation["reasons"][0]["code"] == "no_worker"
+    explained = json.loads(run(database, id, "--why", "--json").stdout)
+    assert explained["reasons"][0]["code"] == "no_worker"
     assert run(database, NONE).exit_code == 1

@@ -153,7 +153,7 @@ def test_keys_share_the_workers_each_within_its_own_limit(bench: Bench) -> None:
 def test_what_a_handler_slows_starts_nothing_until_then(bench: Bench, slow: str) -> None:
     bench.start()
     slowed = bench.enqueue("slowed", {"slow": slow, "after": 600}, limit_key="acme")
-    eventually(lambda: bench.task(slowed)["status"] == "retrying", "it was told")
+    eventually(lambda: bench.task(slowed)["status"] == "retrying", "it was slowed")
     keyed = {"type": "echo", "limit_key": "acme"}
     *others, keyless = bench.enqueue_many([keyed, keyed, keyed, {"type": "echo"}])
     bench.ended(bench.enqueue("echo", queue="other"))  # the worker looks
