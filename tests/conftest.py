@@ -1,6 +1,7 @@
 """Fixtures for every test: a server for the run, a migrated database for each test."""
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -31,6 +32,9 @@ hypothesis.settings.load_profile("pgqueue")
 for _name in [*os.environ]:
     if _name.startswith(("PGQUEUE_", "OTEL_")) and not _name.startswith("PGQUEUE_TEST_"):
         del os.environ[_name]
+
+# A shell without job control has what it starts in the background ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Images of containers forbid it: each process that a test starts would compile pgqueue anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Bridge", "Bridged", "BridgedClient", "lent"]
 
-_PIECE_S = 1.0
-
 Answer = TypeVar("Answer")
 Twin = TypeVar("Twin")
 
@@ -60,7 +58,7 @@ class Bridge:
             call.close()
             raise
         try:
-            return _result(future)
+            return future.result()
         except futures.CancelledError as error:
             raise UsageError(
                 "the client was closed during the call", hint="close it after the last call"
@@ -210,16 +208,6 @@ class _LentCursor:
 
     async def fetchone(self) -> Any:
         return self._cursor.fetchone()
-
-
-def _result(future: futures.Future[Answer]) -> Answer:
-    """Wait for a result in pieces: a signal that comes just before a wait is noticed after it."""
-    while True:
-        try:
-            return future.result(_PIECE_S)
-        except TimeoutError:
-            if future.done():
-                return future.result()
 
 
 def _run_at_once(call: Coroutine[Any, Any, Answer]) -> Answer:
