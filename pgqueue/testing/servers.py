@@ -15,7 +15,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -51,6 +51,7 @@ class Server:
     """Options that are added to each ``create database``."""
     prefix: str = field(default_factory=lambda: f"pgqueue_test_{os.getpid()}")
     _numbers: Iterator[int] = field(default_factory=itertools.count, init=False)
+    _connection: psycopg.Connection | None = field(default=None, init=False)
 
     def create(self, template: str = "template0") -> str:
         """Create a database from ``template``, a name, and return its name."""
@@ -71,10 +72,16 @@ class Server:
         with psycopg.connect(self.admin) as connection:
             return str(connection.info.server_version // 10_000)
 
+    def close(self) -> None:
+        """Close the connection that creates and drops databases."""
+        if self._connection is not None:
+            self._connection.close()
+
     def _run(self, statement: str, *names: str) -> None:
         query = sql.SQL(statement).format(*map(sql.Identifier, names))
-        with psycopg.connect(self.admin, autocommit=True) as connection:
-            connection.execute(query)
+        if self._connection is None or self._connection.closed:
+            self._connection = psycopg.connect(self.admin, autocommit=True)
+        self._connection.execute(query)
 
 
 @contextmanager
@@ -86,17 +93,19 @@ def any_server(
     ``major`` is the version of a container; ``binaries`` finds the programs to run without one.
     """
     if admin := os.environ.get("PGQUEUE_TEST_DATABASE_URL"):
-        yield Server(admin)
+        with closing(Server(admin)) as server:
+            yield server
     elif find_spec("testcontainers") is not None and _docker_answers():
-        with _container(major) as admin:
-            yield Server(admin)
+        with _container(major) as admin, closing(Server(admin)) as server:
+            yield server
     else:
         with (
             _directory() as directory,
-            EmbeddedServer(directory, binaries=binaries(), settings=FAST) as server,
-        ):
+            EmbeddedServer(directory, binaries=binaries(), settings=FAST) as embedded,
             # Without fsync, copying the files is the quickest way to a new database.
-            yield Server(server.dsn("postgres"), "strategy file_copy")
+            closing(Server(embedded.dsn("postgres"), "strategy file_copy")) as server,
+        ):
+            yield server
 
 
 @contextmanager
