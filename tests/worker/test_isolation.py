@@ -236,7 +236,7 @@ def test_a_handler_calls_a_function_in_a_process_of_its_own(bench: Bench, type: 
 
 def test_a_timeout_ends_the_function_that_a_thread_waits_for(bench: Bench) -> None:
     start_limited(bench, "--concurrency", "1")
-    task = bench.enqueue("calls_in_a_thread", {"wait": True}, timeout_s=20)
+    task = bench.enqueue("calls_in_a_thread", {"wait": True}, timeout_s=8)
     message = eventually(lambda: (bench.task(task)["progress"] or {}).get("message"), "it runs")
     assert bench.ended(task)["error"]["type"] == "TimedOut"
     eventually(lambda: gone(int(message)), "it is gone")

@@ -36,7 +36,7 @@ def limits() -> Bounds:
 @pytest.fixture
 def impatient(served: Server) -> None:
     """Wait for heads no longer than a moment."""
-    served.config.http_protocol_class.limits = IMPATIENT
+    served.config.http_protocol_class.bounds = IMPATIENT
 
 
 @pytest.fixture
