@@ -132,7 +132,7 @@ async def test_a_client_that_takes_nothing_is_cut(served: Server, connect_socket
 async def test_a_client_that_takes_little_at_a_time_is_served(
     served: Server, connect_socket: Connect
 ):
-    served.config.http_protocol_class.limits = replace(QUICK, stalled_s=2)
+    served.config.http_protocol_class.bounds = replace(QUICK, stalled_s=2)
     reader, writer = await connect_socket()
     request = b"GET /openapi.json HTTP/1.1\r\nhost: a\r\n\r\n"
     writer.write(request * 20 + b"GET /healthz HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
