@@ -63,7 +63,6 @@ def test_each_duty_of_a_supervisor_is_seen_with_its_last_run(bench: Bench) -> No
     for row in rows.values():
         assert (row["state"], row["lag_s"], row["last_error"]) == ("ok", 0, None)
         assert row["run_by"] == supervisor
-        assert row["last_started_at"] <= row["last_finished_at"]
 
 
 async def test_a_duty_that_is_stuck_holds_up_no_other_and_shows_its_lag(bench: Bench) -> None:
