@@ -31,7 +31,7 @@ as $$
     join pgqueue_private.schedule as s on s.id = l.schedule_id
     where l.fate = 'waiting' and s.waiting_at is distinct from l.due_at
     union all
-    select 'schedules', s.id::text, 'says that its slot at ' || s.waiting_at || ' waits' || ', but that slot does not wait'
+    select 'schedules', s.id::text, 'says that its slot at ' || s.waiting_at || ' waits, but that slot does not wait'
     from pgqueue_private.schedule as s
     left join pgqueue_private.schedule_slot as l on l.schedule_id = s.id and l.due_at = s.waiting_at and l.fate = 'waiting'
     where s.waiting_at is not null and l.schedule_id is null
