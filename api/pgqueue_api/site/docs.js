@@ -105,8 +105,10 @@ function descriptionOf(schema) {
 }
 
 function schemaTable(schema) {
-  const rows = Object.entries(schema.properties || {}).map(([name, property]) => make("tr", {},
-    make("td", {}, make("code", {}, name), (schema.required || []).includes(name) ? " *" : ""),
+  const optional = (name) => !(schema.required || []).includes(name);
+  const fields = Object.entries(schema.properties || {}).sort(([a], [b]) => optional(a) - optional(b));
+  const rows = fields.map(([name, property]) => make("tr", {},
+    make("td", {}, make("code", {}, name), optional(name) ? "" : " *"),
     make("td", {}, typeCell(property)),
     described(descriptionOf(property), property)));
   return make("table", {}, make("tbody", {}, ...rows));
