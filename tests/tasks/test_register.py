@@ -1,6 +1,9 @@
 """Which types `register` puts on an app, and the demo types."""
 
+import ast
 import logging
+import sys
+from pathlib import Path
 
 import pgqueue_tasks
 import pytest
@@ -68,6 +71,39 @@ def test_a_type_whose_engine_is_not_installed_is_named_with_the_cure(monkeypatch
     assert "data_aggregation" in app.types
     assert "pdf_report (needs typst)" in caplog.text
     assert "pip install 'pgqueue[tasks]'" in caplog.text
+
+
+def imported(tree):
+    """The top-level packages that a module imports, at once or when it needs them."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names):
+                yield from (alias.name.partition(".")[0] for alias in names)
+            case ast.ImportFrom(module=str(module), level=0):
+                yield module.partition(".")[0]
+            case ast.Call(func=ast.Name("import_module"), args=[ast.Constant(str(module))]):
+                yield module.partition(".")[0]
+
+
+def test_a_type_is_registered_only_if_every_package_that_it_may_import_is_there():
+    always = {*sys.stdlib_module_names, "pgqueue", "pgqueue_tasks", "pgqueue_worker"}
+    always |= {"pydantic", "pydantic_settings"}  # of pgqueue itself
+    with_another = {"httpx2"}  # of openai
+    for folder, types in {
+        "_aggregation": ["data_aggregation"],
+        "_email": ["email_campaign"],
+        "_report": ["pdf_report"],
+        "_text": ["text_gen"],
+        "_image": ["image_gen"],
+        "_hooks": ["webhook_processing"],
+        "_research": ["research_agent"],
+        "_models": ["text_gen", "image_gen", "research_agent"],
+    }.items():
+        modules = Path(pgqueue_tasks.__file__).parent.joinpath(folder).glob("*.py")
+        found = {name for module in modules for name in imported(ast.parse(module.read_text()))}
+        for name in types:
+            needed = found - always - with_another
+            assert needed <= set(pgqueue_tasks._BUILT[name].packages), name
 
 
 async def test_sleep_fails_the_first_attempts_and_then_completes():

@@ -35,7 +35,9 @@ _BUILT = {
     "text_gen": _Built(("openai", "markovify"), 10, 20, timeout_s=300),
     "image_gen": _Built(("openai", "PIL"), 5, 10, timeout_s=300),
     "webhook_processing": _Built(("jmespath",), 10, 100, attempts=5),
-    "research_agent": _Built(("openai", "trafilatura", "bm25s"), 3, 5, attempts=2, timeout_s=600),
+    "research_agent": _Built(
+        ("openai", "trafilatura", "bm25s", "numpy"), 3, 5, attempts=2, timeout_s=600
+    ),
 }
 _ALIASES = {
     "send_email": "email_campaign",

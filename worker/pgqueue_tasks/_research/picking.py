@@ -1,4 +1,4 @@
-"""Picks the most significant of the sentences nearest to a question: LexRank, by sumy."""
+"""Picks the most significant of the sentences nearest to a question (LexRank)."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import re
 from importlib import import_module
 from typing import Any
 
+from .lexrank import lexrank
 from .ranking import nearest
 
 __all__ = ["pick", "sentences_of"]
 
-_MAX = 150  # the time grows with their square: 0.3 s
+_MAX = 150  # the time grows with their square
 _LONGEST = 600  # characters of a sentence
 
 
@@ -31,22 +32,17 @@ def pick(question: str, passages: list[dict[str, Any]], n: int) -> list[dict[str
     near = nearest(question, [candidate["text"] for candidate in candidates], _MAX)
     if len(near) >= n:
         candidates = [candidates[place] for place in sorted(place for place, _ in near)]
-    dom = import_module("sumy.models.dom")
-    lexrank = import_module("sumy.summarizers.lex_rank").LexRankSummarizer()
-    lexrank.stop_words = import_module("sumy.utils").get_stop_words("english")
-    sources = {
-        dom.Sentence(candidate["text"], _Words): candidate for candidate in candidates[:_MAX]
-    }
-    chosen = lexrank(dom.ObjectDocumentModel([dom.Paragraph(sources)]), n)
-    return [sources[sentence] for sentence in chosen]
+    candidates = candidates[:_MAX]
+    stop_words = frozenset(import_module("bm25s.stopwords").STOPWORDS_EN)
+    ratings = lexrank(
+        [[word for word in _words(one["text"]) if word not in stop_words] for one in candidates]
+    )
+    best = sorted(range(len(candidates)), key=lambda place: -ratings[place])[:n]
+    return [candidates[place] for place in sorted(best)]
 
 
-class _Words:
-    """Splits sentences for sumy, whose own splitter needs corpora that must be downloaded."""
-
-    @staticmethod
-    def to_words(sentence: str) -> tuple[str, ...]:
-        return tuple(re.findall(r"\w+", sentence))
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.lower())
 
 
 def _candidates(passages: list[dict[str, Any]], n: int) -> list[dict[str, Any]]:
@@ -54,7 +50,7 @@ def _candidates(passages: list[dict[str, Any]], n: int) -> list[dict[str, Any]]:
     found: dict[tuple[str, ...], dict[str, Any]] = {}
     for passage in passages:
         for sentence in sentences_of(passage["text"]):
-            words = tuple(word.lower() for word in _Words.to_words(sentence))
+            words = tuple(_words(sentence))
             if len(words) >= 4:
                 found.setdefault(words, {"text": sentence, "source": passage["source"]})
     whole = [{"text": p["text"][:_LONGEST], "source": p["source"]} for p in passages[:n]]
