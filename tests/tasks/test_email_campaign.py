@@ -76,6 +76,16 @@ async def test_each_recipient_gets_a_message_of_their_own(serve, tls, auth):
     assert "<p>Ada Löve <b>7</b></p>" in first.get_body(("html",)).get_content()
 
 
+async def test_an_encoded_word_in_data_adds_no_field(serve):
+    inbox = serve().inbox
+    word = "=?utf-8?q?a=0D=0ABcc:_eve=40example.com?="
+    evil = {"email": ADA, "name": word, "data": {"order": word}}
+    assert statuses(await email_campaign(RecordingContext(), campaign(evil))) == ["sent"]
+    _, message = inbox.received[0]
+    assert message["Bcc"] is None
+    assert message.get_content().strip() == f"Hello {ADA}."
+
+
 async def test_variables_are_escaped_in_html_only(serve):
     server = serve()
     await email_campaign(
@@ -97,6 +107,30 @@ async def test_who_is_refused_is_told_and_the_others_get_theirs(serve):
     assert statuses(result) == ["refused", "sent", "refused"]
     assert result.recipients[0].detail == "550 no such user"
     assert inbox.addresses == [BEN]
+
+
+@pytest.mark.parametrize("address", ["a..b@x.y", ".a@x.y", "a@x..y", "nobody", "a@x.y\r\nDATA"])
+async def test_who_has_no_address_is_refused_alone(serve, address):
+    inbox = serve().inbox
+    result = await email_campaign(RecordingContext(), campaign(ADA, address, CAT))
+    assert statuses(result) == ["sent", "refused", "sent"]
+    assert "is not an address" in result.recipients[1].detail
+    assert inbox.addresses == [ADA, CAT]
+
+
+async def test_without_a_server_who_has_no_address_is_refused_alone():
+    ctx = RecordingContext()
+    result = await email_campaign(ctx, campaign(ADA, "a..b@x.y", CAT))
+    assert statuses(result) == ["kept", "refused", "kept"]
+    assert b"a..b@x.y" not in ctx.artifacts["outbox.mbox"][0]
+
+
+async def test_a_worker_whose_own_address_is_none_says_so_and_sends_nothing(serve, monkeypatch):
+    inbox = serve().inbox
+    monkeypatch.setenv("PGQUEUE_SMTP_FROM", "The Shop <news@shop.example>")
+    with pytest.raises(EngineFailed, match="PGQUEUE_SMTP_FROM is 'The Shop <news@shop"):
+        await email_campaign(RecordingContext(), campaign())
+    assert inbox.seen == []
 
 
 async def test_who_is_deferred_gets_theirs_with_the_next_attempt_and_nobody_twice(serve):

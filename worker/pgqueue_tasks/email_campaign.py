@@ -15,9 +15,10 @@ from uuid import UUID
 
 from pgqueue import Context
 
+from ._email.addresses import is_address
 from ._email.message import compose
 from ._email.models import CampaignPayload, CampaignResult, RecipientOutcome
-from ._email.server import Deferred, MailServer, NoAnswer, NotTaken, connected
+from ._email.server import Deferred, MailServer, NoAnswer, NotTaken, connected, said_of
 from ._email.settings import MailSettings
 from ._sandbox import sandboxed
 from .errors import EngineFailed, InputRefused
@@ -45,6 +46,10 @@ async def email_campaign(ctx: Context, payload: CampaignPayload) -> CampaignResu
     if not sender and settings.host:
         raise InputRefused(
             "there is no sender: set `from` in the payload, or PGQUEUE_SMTP_FROM on the worker"
+        )
+    if sender and not is_address(sender):
+        raise EngineFailed(
+            f"PGQUEUE_SMTP_FROM is {sender[:100]!r}: set it to an address such as news@shop.example"
         )
     campaign = _Campaign(ctx, payload, sender or "outbox@localhost", await _written(ctx, payload))
     if not settings.host:
@@ -107,9 +112,10 @@ class _Campaign:
         key = str(n)
         recipient = self._payload.recipients[n]
         try:
+            message = self._message(n)
             await server.address(self._sender, recipient.email)
             await self._remember(handing_over=key)
-            await server.hand_over(self._message(n))
+            await server.hand_over(message)
             self._ended[key] = ["sent", ""]
         except NotTaken as error:
             self._ended[key] = ["refused", str(error)]
@@ -126,7 +132,11 @@ class _Campaign:
         """Store the messages with the task instead, because this worker has no server."""
         kept = bytearray()
         for n in range(len(self._payload.recipients)):
-            lines = self._message(n).replace(b"\r\n", b"\n").split(b"\n")
+            try:
+                lines = self._message(n).replace(b"\r\n", b"\n").split(b"\n")
+            except NotTaken as error:
+                self._ended[str(n)] = ["refused", str(error)]
+                continue
             quoted = [
                 b">" + line if line.lstrip(b">").startswith(b"From ") else line for line in lines
             ]
@@ -172,14 +182,17 @@ class _Campaign:
         return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
     def _message(self, n: int) -> bytes:
-        return compose(
-            self._payload,
-            self._payload.recipients[n],
-            self._written[n],
-            sender=self._sender,
-            message_id=f"{self._ctx.task_id}.{n}",
-            at=self._at.timestamp(),
-        )
+        try:
+            return compose(
+                self._payload,
+                self._payload.recipients[n],
+                self._written[n],
+                sender=self._sender,
+                message_id=f"{self._ctx.task_id}.{n}",
+                at=self._at.timestamp(),
+            )
+        except ValueError as error:
+            raise NotTaken(said_of(error)) from None
 
     async def _remember(self, handing_over: str | None = None) -> None:
         await self._ctx.checkpoint({"ended": self._ended, "handing_over": handing_over})

@@ -9,15 +9,14 @@ from pydantic.json_schema import SkipJsonSchema
 
 from pgqueue_tasks._schema import Payload, without_null_defaults
 
+from .addresses import Address
+
 __all__ = ["CampaignPayload", "CampaignResult", "Recipient", "RecipientOutcome"]
 
 MAX_RECIPIENTS = 1000
 
-# Refuses what could break a header or an SMTP command; the server decides about the rest.
-_ADDRESS = r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9]([A-Za-z0-9.-]{0,250}[A-Za-z0-9])?$"
-_LINE = r"^[^\x00-\x1f\x7f]*$"
+_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
 
-Address = Annotated[str, StringConstraints(pattern=_ADDRESS, max_length=320)]
 Line = Annotated[str, StringConstraints(pattern=_LINE, max_length=200)]
 Template = Annotated[str, StringConstraints(min_length=1, max_length=100_000)]
 
@@ -30,7 +29,10 @@ def _a_body(schema: dict[str, Any]) -> None:
 class Recipient(Payload):
     """Who gets a message, and the variables of the template for them."""
 
-    email: Address = Field(description="The address.")
+    email: Annotated[str, StringConstraints(min_length=1, max_length=1000)] = Field(
+        description="The address. If it is not one, this recipient is refused; the others get "
+        "their messages."
+    )
     name: Line = Field(default="", description="Shown in the To header; `{{ name }}` in templates.")
     data: dict[str, Any] = Field(
         default_factory=dict, max_length=100, description="More variables for the templates."
@@ -71,10 +73,11 @@ class RecipientOutcome(Payload):
 
     email: str
     status: Literal["sent", "kept", "refused", "unknown"] = Field(
-        description="`kept`: in the artifact. `refused`: by the server, for good. `unknown`: it "
-        "may have been sent when the connection or the worker ended, and was not sent again."
+        description="`kept`: in the artifact. `refused`: not an address, or refused by the server "
+        "for good. `unknown`: it may have been sent when the connection or the worker ended, and "
+        "was not sent again."
     )
-    detail: str = Field(default="", description="What the server said.")
+    detail: str = Field(default="", description="Why it was refused, or what the server said.")
 
 
 class CampaignResult(Payload):

@@ -23,7 +23,7 @@ _MAX_SAID = 120
 
 
 class NotTaken(Exception):
-    """The server refused a message for good (5xx)."""
+    """A message was refused for good: by the server (5xx), or because it cannot be composed."""
 
 
 class Deferred(Exception):
