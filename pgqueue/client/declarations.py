@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Declarations"]
 
+_MAX_NAME = 100
+
 
 class Declarations:
     """The part of ``PgQueue`` that needs no database."""
@@ -60,6 +62,7 @@ class Declarations:
         grow beyond ``file_limit``. With ``env=False`` it has no environment variables of the worker
         and no connection string.
         """
+        _check_name(name)
 
         def declare(handler: Handler) -> Handler:
             kind = TaskType(
@@ -112,3 +115,16 @@ class Declarations:
                 f"schedule {name!r} is declared twice",
                 hint="use a different name for each schedule",
             )
+
+
+def _check_name(name: object) -> None:
+    if callable(name):
+        function = getattr(name, "__name__", "send_receipt")
+        raise UsageError(
+            f"the type of handler {function!r} has no name",
+            hint=f'write @app.task("{function}")',
+        )
+    if not isinstance(name, str) or not 1 <= len(name) <= _MAX_NAME:
+        raise UsageError(
+            f"a type cannot have the name {name!r}", hint=f"pass 1 to {_MAX_NAME} characters"
+        )

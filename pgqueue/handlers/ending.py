@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import signal
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -11,11 +12,12 @@ import orjson
 
 from pgqueue.errors import PayloadError, UsageError
 from pgqueue.handlers.failure import Failure, clean, describe
-from pgqueue.handlers.outcomes import Cancel, Retry, Snooze
+from pgqueue.handlers.outcomes import OUTCOMES, Cancel, Retry, Snooze
 from pgqueue.models.tasks.status import Outcome
 from pgqueue.models.values import encode, seconds
 
 if TYPE_CHECKING:
+    import contextvars
     from collections.abc import Mapping
 
     from pgqueue.handlers.task_type import TaskType
@@ -25,6 +27,7 @@ __all__ = [
     "RELEASED",
     "Cause",
     "Ending",
+    "awaited",
     "crashed",
     "decoded",
     "expired",
@@ -109,8 +112,24 @@ def returned(value: Any) -> Ending:
             return _stored(value)
 
 
+async def awaited(value: Any, variables: contextvars.Context | None = None) -> Any:
+    """Return what a handler returned, after awaiting it if it is awaitable.
+
+    A decorator may return the coroutine of an async handler, and a handler may forget to await what
+    it returns. If it was called elsewhere, ``variables`` are those to go on with.
+    """
+    if variables is not None and inspect.isawaitable(value):
+        for variable, one in variables.items():
+            variable.set(one)
+    while inspect.isawaitable(value):
+        value = await value
+    return value
+
+
 def raised(error: BaseException, kind: TaskType) -> Ending:
     """Return the ending of an attempt whose handler raised this exception."""
+    if isinstance(error, OUTCOMES):
+        return returned(error)
     return Ending(
         Outcome.FAILED,
         error=describe(error, skip_frames=1),
@@ -192,18 +211,26 @@ def _cancelled(message: str) -> Ending:
 
 def _stored(value: Any) -> Ending:
     try:
-        encoded = encode(value)
-        if len(encoded) <= _MAX_RESULT:
-            return Ending(Outcome.COMPLETED, result=encoded)
-        error = UsageError(
+        return Ending(Outcome.COMPLETED, result=_encoded(value))
+    except UsageError as error:
+        described = describe(error)
+        described["type"] = "ResultNotStorable"
+        return Ending(Outcome.FAILED, error=described, retry=False)
+
+
+def _encoded(value: Any) -> bytes:
+    if inspect.isgenerator(value) or inspect.isasyncgen(value):
+        raise UsageError(
+            "the handler is a generator: it yields",
+            hint="return the result, and report what comes before it with ctx.progress",
+        )
+    encoded = encode(value)
+    if len(encoded) > _MAX_RESULT:
+        raise UsageError(
             f"the result has {len(encoded):,} bytes",
             hint=f"at most {_MAX_RESULT:,} are kept; save it as an artifact",
         )
-    except UsageError as not_json:
-        error = not_json
-    described = describe(error)
-    described["type"] = "ResultNotStorable"
-    return Ending(Outcome.FAILED, error=described, retry=False)
+    return encoded
 
 
 def _delay(after: timedelta | float) -> float:

@@ -1,16 +1,31 @@
-"""What a handler may return instead of a result: an outcome is a value, not an exception."""
+"""What a handler returns, or raises, instead of a result."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from pgqueue.errors import UsageError
 
+__all__ = ["OUTCOMES", "Cancel", "Retry", "Snooze"]
 
-@dataclass(frozen=True, slots=True)
-class Retry:
+
+class _Outcome(Exception):
+    """A value that can be raised, too: from deep inside a handler that is shorter."""
+
+    def __post_init__(self) -> None:
+        """Keep the fields as the arguments of the exception, so that it can be copied."""
+        self.args = tuple(getattr(self, field.name) for field in fields(self))  # type: ignore[arg-type]
+
+    def __str__(self) -> str:
+        """Return how it was written."""
+        return repr(self)
+
+
+@dataclass(unsafe_hash=True)
+class Retry(_Outcome):
     """The attempt failed; try again after this delay if attempts are left.
 
     Without ``after`` the delay is that of the retry policy. With ``slow`` no other task of its
@@ -24,7 +39,12 @@ class Retry:
     slow: Literal["queue", "key"] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a ``slow`` that is unknown or has no delay."""
+        """Refuse what is no delay, and a ``slow`` that is unknown or has no delay."""
+        super().__post_init__()
+        if self.after is not None and not _is_delay(self.after):
+            raise UsageError(
+                f"{self} has no delay that ends", hint="pass seconds or a timedelta as `after`"
+            )
         if self.slow not in (None, "queue", "key") or (self.slow and self.after is None):
             raise UsageError(
                 f"{self} slows nothing down",
@@ -32,16 +52,33 @@ class Retry:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class Snooze:
+@dataclass(unsafe_hash=True)
+class Snooze(_Outcome):
     """Run the task again at a time, or after a delay, without counting an attempt."""
 
     until: datetime | timedelta | float
     reason: str | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse what is neither a time nor a delay."""
+        super().__post_init__()
+        if not isinstance(self.until, datetime) and not _is_delay(self.until):
+            raise UsageError(
+                f"{self} has no time", hint="pass a datetime, seconds or a timedelta as `until`"
+            )
 
-@dataclass(frozen=True, slots=True)
-class Cancel:
+
+@dataclass(unsafe_hash=True)
+class Cancel(_Outcome):
     """End the task as cancelled; it never runs again."""
 
     reason: str | None = None
+
+
+OUTCOMES = (Retry, Snooze, Cancel)
+
+
+def _is_delay(value: Any) -> bool:
+    if isinstance(value, timedelta):
+        return True
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -16,7 +16,7 @@ import structlog
 
 from pgqueue import telemetry
 from pgqueue.errors import UsageError
-from pgqueue.handlers.outcomes import Cancel, Retry, Snooze
+from pgqueue.handlers.outcomes import OUTCOMES
 from pgqueue.models.values import encode
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def encode_bounded(value: Any, what: str) -> bytes:
 
 
 def _result(name: str, value: Any) -> bytes:
-    if isinstance(value, Retry | Snooze | Cancel):
+    if isinstance(value, OUTCOMES):
         raise UsageError(
             f"step {name!r} returned {type(value).__name__}",
             hint="a step cannot end the attempt: return it from the handler",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from pgqueue.client.enqueueing import task_rows
 from pgqueue.errors import Conflict, NotFound, PayloadError, UsageError
 from pgqueue.handlers import ending as endings
 from pgqueue.handlers.context import Context
+from pgqueue.handlers.outcomes import OUTCOMES
 from pgqueue.models.tasks.status import LeaseId, Outcome, Status, TaskId
 from pgqueue.models.tasks.task import (
     JUST_STORED,
@@ -253,7 +255,7 @@ class Inline:
             run.exception = error
             return endings.refused(error)
         except Exception as error:  # noqa: BLE001  a handler may raise anything
-            run.exception = error
+            run.exception = None if isinstance(error, OUTCOMES) else error
             ended = endings.raised(error, kind)
             if isinstance(error, TimeoutError) and within.expired():
                 timed_out = endings.interrupted("timeout", limit, ended.error)
@@ -273,8 +275,10 @@ class Inline:
             run_at=datetime.fromisoformat(at) if (at := run.options.get("run_at")) else None,
         )
         if kind.is_async:
-            return await kind.call(context, payload)
-        return await asyncio.to_thread(kind.call, context, payload)
+            return await endings.awaited(await kind.call(context, payload))
+        variables = contextvars.copy_context()
+        value = await asyncio.to_thread(variables.run, kind.call, context, payload)
+        return await endings.awaited(value, variables)
 
     def _settle(self, run: Run, ended: Ending) -> None:
         run.error = ended.error

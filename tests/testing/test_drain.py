@@ -1,12 +1,16 @@
 """A worker in the test's own process, on a real database."""
 
 import asyncio
+import functools
+import os
 import time
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from pgqueue import Backoff, Context, PgQueue, Snooze
+from pgqueue import Backoff, Cancel, Context, PgQueue, Retry, Snooze
 from pgqueue.testing import advance, assert_enqueued, drain
 
 
@@ -113,3 +117,81 @@ async def test_what_does_not_end_is_given_up(app: PgQueue) -> None:
 async def test_two_tests_do_not_see_each_other(app: PgQueue) -> None:
     assert_enqueued("t", count=0)
     assert set(app.types) == set()
+
+
+def _sync_wrapper(handler: Any) -> Any:
+    @functools.wraps(handler)
+    def wrapper(*args: Any) -> Any:
+        request.set("of the wrapper")
+        return handler(*args)
+
+    return wrapper
+
+
+request: ContextVar[str] = ContextVar("request", default="none")
+
+
+async def test_what_a_wrapper_returns_is_awaited_and_what_yields_is_refused(app: PgQueue) -> None:
+    @app.task("wrapped")
+    @_sync_wrapper
+    async def wrapped(ctx: Context, payload: dict) -> list:
+        await asyncio.sleep(0)
+        return [request.get(), payload["n"]]
+
+    @app.task("forgot")
+    async def forgot(payload: dict) -> Any:
+        return wrapped(None, payload)
+
+    @app.task("yields")
+    @_sync_wrapper
+    def yields(payload: dict) -> Any:
+        yield payload
+
+    ids = [await app.enqueue(type, {"n": 7}) for type in ("wrapped", "forgot", "yields")]
+    assert await drain(app) == {"completed": 2, "failed": 1}
+    tasks = [await app.get(id) for id in ids]
+    assert [task.result for task in tasks[:2]] == [["of the wrapper", 7]] * 2
+    assert tasks[2].status == "failed"
+    assert "yields" in tasks[2].error["message"]
+
+
+async def test_an_outcome_that_is_raised_is_as_one_that_is_returned(app: PgQueue) -> None:
+    @app.task("retry", no_retry=(Exception,))
+    async def retry(ctx: Context) -> str:
+        if ctx.attempt == 1:
+            raise Retry(after=1000, reason="busy")
+        return "done"
+
+    @app.task("snooze")
+    def snooze(ctx: Context, payload: dict) -> str:
+        if (ctx.run_at or ctx.attempt) == 1:
+            raise Snooze(until=1000, reason="not yet")
+        return "done"
+
+    @app.task("cancel")
+    async def cancel() -> None:
+        raise Cancel
+
+    ids = [await app.enqueue(type) for type in ("retry", "snooze", "cancel")]
+    assert await drain(app) == {"failed": 1, "snoozed": 1, "cancelled": 1}
+    tasks = [await app.get(id) for id in ids]
+    assert [task.status for task in tasks] == ["retrying", "scheduled", "cancelled"]
+    assert tasks[0].error["message"] == "busy"
+
+
+async def test_handlers_with_limits_of_their_process_are_drained_in_this_one(app: PgQueue) -> None:
+    @app.task("limited", isolation="process", memory_limit="512MB", cpu_limit=5, env=False)
+    def limited(payload: dict) -> int:
+        return os.getpid()
+
+    @app.task("isolates")
+    async def isolates(ctx: Context) -> int:
+        return await ctx.run_isolated("tests.testing.test_drain:_pid", memory_limit="512MB")
+
+    ids = [await app.enqueue(type) for type in ("limited", "isolates")]
+    assert await drain(app) == {"completed": 2}
+    assert (await app.get(ids[0])).result == os.getpid()
+
+
+def _pid(ctx: Context) -> int:
+    return os.getpid()

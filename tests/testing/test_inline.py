@@ -1,8 +1,10 @@
 """Tasks that run as they are enqueued."""
 
 import asyncio
+import functools
 import threading
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
@@ -217,3 +219,23 @@ async def test_the_app_is_itself_again_afterwards(app: PgQueue) -> None:
         async with inline(app):
             raise ZeroDivisionError
     assert vars(app) == before
+
+
+async def test_a_wrapper_is_awaited_and_a_raised_outcome_is_no_error(app: PgQueue) -> None:
+    async def handler(ctx: Context, payload: dict) -> str:
+        if ctx.attempt == 1:
+            raise Retry(after=5, reason="busy")
+        return payload["say"]
+
+    @app.task("t")
+    @functools.wraps(handler)
+    def wrapper(*args: Any) -> Any:
+        return handler(*args)
+
+    async with inline(app, raise_errors=True) as ran:
+        id = await app.enqueue("t", {"say": "hello"})
+        assert (ran[id].status, ran[id].error) == (
+            "retrying",
+            {"type": "Retry", "message": "busy"},
+        )
+        assert (await ran.again(id)).result == "hello"

@@ -1,12 +1,13 @@
 """The app with the handlers that run in processes of their own, beside the others."""
 
 import asyncio
+import functools
 import os
 import signal
 import subprocess
 import time
 
-from pgqueue import Context, PgQueue
+from pgqueue import Cancel, Context, PgQueue
 from tests.worker import handlers
 from tests.worker.handlers import NOW, opened, passed
 
@@ -31,6 +32,17 @@ async def isolated_async(ctx: Context, payload: dict) -> dict:
     passed(f"{payload.get('name', 'isolated')}-in-{ctx.attempt}")
     await asyncio.sleep(0)
     return {"pid": os.getpid()}
+
+
+@app.task("isolated_wrapped", isolation="process", backoff=NOW)
+@functools.wraps(isolated_async)
+def isolated_wrapped(*args: object) -> object:
+    return isolated_async(*args)
+
+
+@app.task("isolated_cancel", isolation="process")
+def isolated_cancel(payload: dict) -> None:
+    raise Cancel(reason=payload["why"])
 
 
 @app.task("parents", isolation="process", backoff=NOW)

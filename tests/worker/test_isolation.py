@@ -28,7 +28,7 @@ def gone(pid: int) -> bool:
     return not alive(pid)
 
 
-@pytest.mark.parametrize("type", ["isolated", "isolated_async"])
+@pytest.mark.parametrize("type", ["isolated", "isolated_async", "isolated_wrapped"])
 def test_an_isolated_handler_runs_in_a_process_of_its_own_and_reports(
     bench: Bench, type: str
 ) -> None:
@@ -42,6 +42,13 @@ def test_an_isolated_handler_runs_in_a_process_of_its_own_and_reports(
     assert event == {"message": "in a process", "data": {"pid": ended["result"]["pid"]}}
     (artifact,) = bench.rows("select data from pgqueue_private.artifact")
     assert bytes(artifact["data"]) == b"from a child"
+
+
+def test_an_outcome_that_an_isolated_handler_raises_is_as_one_that_it_returns(bench: Bench) -> None:
+    start(bench)
+    ended = bench.ended(bench.enqueue("isolated_cancel", {"why": "no longer wanted"}))
+    assert (ended["status"], ended["attempt"]) == ("cancelled", 1)
+    assert ended["error"] == {"type": "Cancelled", "message": "no longer wanted"}
 
 
 def test_a_child_runs_one_attempt_after_another(bench: Bench) -> None:

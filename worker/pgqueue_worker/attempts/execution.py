@@ -103,6 +103,8 @@ class Execution:
             context = lease.context(self._reporter, await self._remembered(lease))
             if kind.is_async:
                 value = await kind.call(context, payload)
+                if value is not None:
+                    value = await endings.awaited(value)
             else:
                 value = await self._in_thread(lease, kind, context, payload)
             lease.interruptible = False
@@ -141,8 +143,10 @@ class Execution:
         return ended.ending or endings.crashed(ended.status)
 
     async def _in_thread(self, lease: Lease, kind: TaskType, context: Context, payload: Any) -> Any:
-        call = contextvars.copy_context().run
-        future = self._loop.run_in_executor(self._threads, call, _called, kind, context, payload)
+        variables = contextvars.copy_context()
+        future = self._loop.run_in_executor(
+            self._threads, variables.run, _called, kind, context, payload
+        )
         try:
             value, error = await asyncio.shield(future)
         except asyncio.CancelledError:
@@ -152,7 +156,7 @@ class Execution:
             raise
         if error is not None:
             raise error
-        return value
+        return await endings.awaited(value, variables)
 
 
 def _called(kind: TaskType, context: Context, payload: Any) -> tuple[Any, BaseException | None]:

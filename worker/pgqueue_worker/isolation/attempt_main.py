@@ -7,6 +7,8 @@ plain. The worker kills a child that has not answered within the grace.
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import inspect
 import os
 import signal
 import socket
@@ -116,9 +118,12 @@ class _Handlers:
     ) -> tuple[Any, BaseException | None]:
         self._inside = True
         try:
-            if kind.is_async:
-                return self._runner.run(self._awaited(kind.call(context, payload)))
-            return kind.call(context, payload), None
+            value = kind.call(context, payload)
+            if not inspect.isawaitable(value):
+                return value, None
+            # the variables are those of this thread, which a decorator may have set
+            variables = contextvars.copy_context()
+            return self._runner.run(self._awaited(value), context=variables)
         except BaseException as error:  # noqa: BLE001  the border: a handler may raise anything
             return None, error
         finally:
@@ -127,7 +132,7 @@ class _Handlers:
     async def _awaited(self, handler: Any) -> tuple[Any, BaseException | None]:
         self._running = asyncio.current_task()
         try:
-            return await handler, None
+            return await endings.awaited(handler), None
         except BaseException as error:  # noqa: BLE001  as above
             return None, error
         finally:
