@@ -30,8 +30,8 @@ __all__ = ["Client", "PgQueue"]
 class Client(Enqueueing, Tasks, Queues, DeadLetters):
     """The calls of the service.
 
-    Connects on first use; use it as an async context manager, or call ``close``, to close the
-    connections.
+    Connects on first use, in each event loop; use it as an async context manager, or call
+    ``close``, to close the connections.
     """
 
     def __init__(
@@ -59,8 +59,10 @@ class Client(Enqueueing, Tasks, Queues, DeadLetters):
         await self.close()
 
     async def close(self) -> None:
-        """Close the connections; the next call opens them again."""
-        await self._gatherer.drained()
+        """Close the connections of this event loop; the next call opens them again."""
+        gatherer = self._gatherers.pop()
+        if gatherer is not None:
+            await gatherer.drained()
         await self._calls.close()
 
     @property

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
+from pgqueue.client.loops import PerLoop
 from pgqueue.client.watch import Watch
 from pgqueue.database.pool import Pool
 from pgqueue.errors import UsageError
@@ -27,13 +28,12 @@ Answer = TypeVar("Answer")
 
 
 class Calls:
-    """Runs named queries on connections that are opened on first use."""
+    """Runs named queries on connections that are opened on first use, for each event loop."""
 
     def __init__(self, database_url: str | None, settings: Settings) -> None:
         self._url = database_url
         self._settings = settings
-        self._pool: Pool | None = None
-        self._opening = asyncio.Lock()
+        self._pools = PerLoop(lambda: Pool.patient(self.dsn, "pgqueue client"), Pool.abandon)
 
     @property
     def dsn(self) -> str:
@@ -45,46 +45,33 @@ class Calls:
         """The connection string to listen on, which must not lead to a transaction pooler."""
         return self._settings.listen_url or self.dsn
 
-    async def open(self) -> Pool:
-        """Open the connections if need be; ``DatabaseUnavailable`` if none can be made."""
-        if self._pool is not None:
-            return self._pool
-        async with self._opening:
-            if self._pool is None:
-                pool = Pool.patient(self.dsn, "pgqueue client")
-                try:
-                    await pool.open()
-                except BaseException:  # a cancelled open leaves no connection behind, either
-                    await pool.close()
-                    raise
-                self._pool = pool
-            return self._pool
+    async def open(self) -> None:
+        """Connect, or raise ``DatabaseUnavailable``. A call does so by itself."""
+        await self._pools.get().open()
 
     async def close(self) -> None:
-        """Close the connections; the next call opens them again, on whatever loop it runs."""
-        pool, self._pool, self._opening = self._pool, None, asyncio.Lock()
+        """Close the connections of this event loop; the next call opens them again."""
+        pool = self._pools.pop()
         if pool is not None:
             await pool.close()
 
     def abandon(self) -> None:
-        """Drop the connections where the event loop that could close them is gone."""
-        pool, self._pool, self._opening = self._pool, None, asyncio.Lock()
-        if pool is not None:
-            pool.abandon()
+        """Drop the connections where the event loops that could close them are gone."""
+        self._pools.drop()
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
         """Lend a connection in autocommit mode."""
-        async with (await self.open()).connection() as connection:
+        async with self._pools.get().connection() as connection:
             yield connection
 
     async def rows(self, name: str, /, **parameters: object) -> list[Row]:
         """Run a named query and return its rows."""
-        return await (await self.open()).rows(name, parameters)
+        return await self._pools.get().rows(name, parameters)
 
     async def row(self, name: str, /, **parameters: object) -> Row | None:
         """Run a named query and return its first row, if any."""
-        return await (await self.open()).row(name, parameters)
+        return await self._pools.get().row(name, parameters)
 
     async def value(self, name: str, /, **parameters: object) -> Any:
         """Run a named query and return the first column of its first row, ``None`` without one."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Unpack
 
-from psycopg.rows import dict_row
-
 from pgqueue import telemetry
 from pgqueue.client.calls import Part, Row
+from pgqueue.client.lent import lent
+from pgqueue.client.loops import PerLoop
 from pgqueue.database.connection import translated
 from pgqueue.database.gathering import Gatherer
 from pgqueue.database.queries import query
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import psycopg
 
     from pgqueue.client.calls import Calls
+    from pgqueue.client.lent import Lent
     from pgqueue.handlers.task_type import TaskType
 
 __all__ = ["Enqueueing", "task_rows"]
@@ -35,7 +36,7 @@ class Enqueueing(Part):
     def __init__(self, calls: Calls, types: Mapping[str, TaskType]) -> None:
         super().__init__(calls)
         self._types = types
-        self._gatherer = Gatherer(self._store_gathered)
+        self._gatherers = PerLoop(lambda: Gatherer(self._store_gathered))
 
     async def enqueue(
         self,
@@ -63,7 +64,7 @@ class Enqueueing(Part):
         if "depends_on" in row:  # so does a task that waits for others
             (id,) = await self.enqueue_many([task])
             return id
-        return await self._gatherer.add(encode(row))
+        return await self._gatherers.get().add(encode(row))
 
     async def enqueue_unique(
         self,
@@ -96,11 +97,11 @@ class Enqueueing(Part):
             return [one.id for one in await self._store_unique(rows, connection)]
         if connection is not None:
             with translated():
-                ids, _ = await _store(connection, "enqueue_and_ring", rows)
+                ids, _ = await _store(lent(connection), "enqueue_and_ring", rows)
             return ids
         async with self._calls.connection() as own:
             async with own.transaction():
-                ids, queues = await _store(own, "enqueue_tasks", rows)
+                ids, queues = await _store(lent(own), "enqueue_tasks", rows)
             await own.execute(query("ring"), {"queues": sorted(queues)})
         return ids
 
@@ -121,7 +122,7 @@ class Enqueueing(Part):
             async with self._calls.connection() as own:
                 return await self._store_unique(rows, own)
         with translated():
-            stored = await _stored(connection, "enqueue_unique_and_ring", rows)
+            stored = await _stored(lent(connection), "enqueue_unique_and_ring", rows)
         return [
             Enqueued(id, deduplicated=verdict != "stored")
             for id, verdict in zip(stored["ids"], stored["verdicts"], strict=True)
@@ -151,23 +152,21 @@ def task_rows(
     return rows
 
 
-async def _store(
-    connection: psycopg.AsyncConnection[Any], name: str, rows: list[Row]
-) -> tuple[list[TaskId], set[str]]:
-    ids: list[TaskId] = []
-    queues: set[str] = set()
+async def _store(connection: Lent, name: str, rows: list[Row]) -> tuple[list[TaskId], set[str]]:
     # tasks that refer to each other by position stay in one call
     chunk = len(rows) if any("depends_on" in row for row in rows) else _CHUNK
-    for start in range(0, len(rows), chunk):
-        stored = await _stored(connection, name, rows[start : start + chunk])
-        ids.extend(stored["ids"])
-        queues.update(stored["queues"] or ())
+    if len(rows) <= chunk:
+        stored = await _stored(connection, name, rows)
+        return stored["ids"], {*(stored["queues"] or ())}
+    ids: list[TaskId] = []
+    queues: set[str] = set()
+    async with connection.transaction():
+        for start in range(0, len(rows), chunk):
+            stored = await _stored(connection, name, rows[start : start + chunk])
+            ids.extend(stored["ids"])
+            queues.update(stored["queues"] or ())
     return ids, queues
 
 
-async def _stored(connection: psycopg.AsyncConnection[Any], name: str, rows: list[Row]) -> Row:
-    cursor = connection.cursor(row_factory=dict_row)  # the caller's own may return something else
-    await cursor.execute(query(name), {"tasks": encode(rows).decode()})
-    stored = await cursor.fetchone()
-    assert stored is not None  # a function call returns a row
-    return stored
+async def _stored(connection: Lent, name: str, rows: list[Row]) -> Row:
+    return await connection.stored(name, encode(rows).decode())

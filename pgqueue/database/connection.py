@@ -6,6 +6,8 @@
   times, so that the locks of a client that is gone are not held for two hours, its default.
 - When the peer is there but does not answer (a stopped server, a stuck middlebox), the connection
   is shut down after ``answer_s``.
+- A forked process cannot reach its parent's sessions: their sockets are replaced in it, so that
+  nothing it does, its end included, is taken for the parent's.
 - Behind a transaction pooler each transaction may run in another session. So nothing is kept in a
   session, and no statements are prepared.
 """
@@ -16,6 +18,7 @@ import asyncio
 import os
 import select
 import socket
+import weakref
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -40,6 +43,7 @@ __all__ = [
     "is_direct_sync",
     "is_outdated",
     "is_silent",
+    "leave_to_parent",
     "takes_writes",
     "translated",
 ]
@@ -56,6 +60,27 @@ _TCP_LIMITS = {
 }
 
 AnyRow = TypeVar("AnyRow")
+
+_made: weakref.WeakSet[Connection] = weakref.WeakSet()
+
+
+def leave_to_parent() -> None:
+    """Replace the sockets of the parent's sessions in a process that was just forked from it.
+
+    It happens by itself, but must come before anything that drops these connections.
+    """
+    inherited = [connection for connection in _made if not connection.closed]
+    _made.clear()
+    if not inherited:
+        return
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for connection in inherited:
+        os.dup2(nothing, connection.fileno(), inheritable=False)
+        connection.inherited = True
+    os.close(nothing)
+
+
+os.register_at_fork(after_in_child=leave_to_parent)
 
 
 def connection_arguments(application_name: str) -> dict[str, Any]:
@@ -151,6 +176,8 @@ class Connection(psycopg.AsyncConnection[Any]):
     answer_s: float | None = None
     pooled = False
     """Whether a pooler stands between, so that the next call may run in another session."""
+    inherited = False
+    """Whether it is that of the process that this one was forked from."""
 
     @classmethod
     async def made(
@@ -163,6 +190,7 @@ class Connection(psycopg.AsyncConnection[Any]):
     ) -> Self:
         """Connect and set up the session. ``prepares=False`` suits one that repeats nothing."""
         connection: Self = await cls.connect(dsn, **connection_arguments(application_name))
+        _made.add(connection)
         try:
             connection.answer_s = answer_s
             set_json_loads(decode, connection)
@@ -173,6 +201,11 @@ class Connection(psycopg.AsyncConnection[Any]):
             await connection.close()
             raise
         return connection
+
+    def __del__(self) -> None:
+        """Warn when nobody closed it, unless its parent will."""
+        if not self.inherited:
+            super().__del__()
 
     async def wait(self, gen: Generator[Any, Any, Any], *args: Any, **options: Any) -> Any:
         """Wait for an answer, at most ``answer_s``."""

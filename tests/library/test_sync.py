@@ -131,31 +131,6 @@ def test_a_client_that_nobody_closes_keeps_no_process_alive(database: str, queue
     assert queue.count("task") == 1
 
 
-def test_a_child_process_is_told_to_make_a_client_of_its_own(database: str) -> None:
-    done = _script(
-        """
-import os, sys, pgqueue
-client = pgqueue.SyncClient(sys.argv[1])
-client.enqueue("parent")
-if (child := os.fork()) == 0:
-    try:
-        client.enqueue("child")
-    except pgqueue.UsageError as error:
-        print(error)
-    pgqueue.SyncClient(sys.argv[1]).enqueue("child")
-    sys.exit()
-os.waitpid(child, 0)
-client.enqueue("parent")
-""",
-        database,
-    )
-    assert "make a client in each process" in done.stdout
-    assert done.returncode == 0
-    with SyncClient(database) as client:
-        batch = client.operations.preview("cancel", {"all": True})
-    assert batch.matched == 3
-
-
 def test_a_client_that_cannot_connect_leaves_no_thread() -> None:
     before = threading.active_count()
     with pytest.raises(DatabaseUnavailable), SyncClient("host=127.0.0.1 port=1 dbname=none"):

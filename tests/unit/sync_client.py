@@ -36,7 +36,11 @@ CLASSES = {
 
 _HOMES = {name: module for module, names in CLASSES.items() for name in names}
 _WORDS = {"async with": "with", "``app.": "``client.", "with app.": "with client."}
-_BY_HAND = ("Bridged", "BridgedClient", "lent")
+_BY_HAND = {
+    "Bridged": "pgqueue.client.sync.bridge",
+    "BridgedClient": "pgqueue.client.sync.bridge",
+    "lent_to_sync": "pgqueue.client.lent",
+}
 
 Method = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -140,7 +144,7 @@ def _value(parameter: ast.arg) -> str:
     name = parameter.arg
     annotation = ast.unparse(parameter.annotation) if parameter.annotation else ""
     if name == "connection":
-        return f"lent({name})"
+        return f"lent_to_sync({name})"
     if annotation.startswith("Iterable["):
         return f"None if {name} is None else [*{name}]" if "| None" in annotation else f"[*{name}]"
     return name
@@ -167,7 +171,7 @@ def _imports(module: str, text: str) -> list[str]:
 
 def _import(name: str) -> str:
     if name in _BY_HAND:
-        return f"from pgqueue.client.sync.bridge import {name}"
+        return f"from {_BY_HAND[name]} import {name}"
     if (twinned := name.removeprefix("Sync")) in _HOMES and twinned != name:
         return f"from pgqueue.client.sync.{_HOMES[twinned]} import {name}"
     if name in _HOMES:

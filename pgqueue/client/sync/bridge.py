@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from pgqueue.settings import Settings
 
-__all__ = ["Bridge", "Bridged", "BridgedClient", "lent"]
+__all__ = ["Bridge", "Bridged", "BridgedClient"]
 
 Answer = TypeVar("Answer")
 Twin = TypeVar("Twin")
@@ -33,7 +33,8 @@ class Bridge:
     """Runs a client's coroutines on an event loop in a thread, which the first call starts.
 
     The thread ends with ``close``, and when nobody has the bridge any more. It is a daemon, so a
-    client that nobody closes does not keep its process alive.
+    client that nobody closes does not keep its process alive. A forked process has no such thread:
+    its first call starts one of its own.
     """
 
     def __init__(self, client: Client) -> None:
@@ -41,6 +42,7 @@ class Bridge:
         self._lock = threading.Lock()
         self._loop: _LoopThread | None = None
         self._finalizer: weakref.finalize[[], Bridge] | None = None
+        _bridges.add(self)
 
     def run(
         self, call: Coroutine[Any, Any, Answer], connection: psycopg.Connection[Any] | None = None
@@ -70,7 +72,7 @@ class Bridge:
     def close(self) -> None:
         """Close the client and end the thread; the next call starts another."""
         with self._lock:  # a call that comes now waits, or two loops would share the client
-            if self._loop is not None and self._finalizer is not None and self._loop.is_ours():
+            if self._loop is not None and self._finalizer is not None:
                 loop, self._loop = self._loop, None
                 self._finalizer.detach()
                 loop.close()
@@ -82,27 +84,36 @@ class Bridge:
                 self._finalizer = weakref.finalize(self, self._loop.close)
             return self._loop.submit(call)
 
+    def start_anew(self) -> None:
+        """Forget the parent's thread, in a process that was just forked."""
+        self._lock = threading.Lock()  # another thread may have held the parent's at the fork
+        self._loop = None
+        if self._finalizer is not None:
+            self._finalizer.detach()
+
+
+_bridges: weakref.WeakSet[Bridge] = weakref.WeakSet()
+
+
+def _start_anew() -> None:
+    for bridge in [*_bridges]:
+        bridge.start_anew()
+
+
+os.register_at_fork(after_in_child=_start_anew)
+
 
 class _LoopThread:
     """An event loop that runs in a thread until it is closed."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._pid = os.getpid()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, name="pgqueue client", daemon=True)
         self._thread.start()
 
-    def is_ours(self) -> bool:
-        """Return whether this process started it, and not one that this was forked from."""
-        return self._pid == os.getpid()
-
     def submit(self, call: Coroutine[Any, Any, Answer]) -> futures.Future[Answer]:
         """Start a call, for another thread to wait for."""
-        if not self.is_ours():
-            raise UsageError(
-                "this client was opened before a fork", hint="make a client in each process"
-            )
         if threading.current_thread() is self._thread:
             raise UsageError(
                 "this call was made from within another call of the same client",
@@ -112,8 +123,6 @@ class _LoopThread:
 
     def close(self) -> None:
         """Close the client, end its calls, and end the thread."""
-        if not self.is_ours():
-            return
         ended = asyncio.run_coroutine_threadsafe(self._end(), self._loop)
         if threading.current_thread() is not self._thread:  # a finalizer may run anywhere
             try:
@@ -184,30 +193,6 @@ class BridgedClient(Bridged[Client]):
     def close(self) -> None:
         """Close the connections; the next call opens them again."""
         self._bridge.close()
-
-
-def lent(connection: psycopg.Connection[Any] | None) -> psycopg.AsyncConnection[Any] | None:
-    """Return a synchronous connection behind as much of an asynchronous one as enqueueing uses."""
-    return cast("psycopg.AsyncConnection[Any]", _Lent(connection)) if connection else None
-
-
-class _Lent:
-    def __init__(self, connection: psycopg.Connection[Any]) -> None:
-        self._connection = connection
-
-    def cursor(self, **options: Any) -> _LentCursor:
-        return _LentCursor(self._connection.cursor(**options))
-
-
-class _LentCursor:
-    def __init__(self, cursor: psycopg.Cursor[Any]) -> None:
-        self._cursor = cursor
-
-    async def execute(self, *statement: Any) -> None:
-        self._cursor.execute(*statement)
-
-    async def fetchone(self) -> Any:
-        return self._cursor.fetchone()
 
 
 def _run_at_once(call: Coroutine[Any, Any, Answer]) -> Answer:

@@ -10,8 +10,9 @@ from uuid import UUID
 
 import psycopg
 
+from pgqueue.client.lent import lent_to_sync
 from pgqueue.client.sync.batches import SyncBatches, SyncOpenBatch
-from pgqueue.client.sync.bridge import BridgedClient, lent
+from pgqueue.client.sync.bridge import BridgedClient
 from pgqueue.client.sync.operations import SyncOperations
 from pgqueue.client.sync.schedules import SyncSchedules
 from pgqueue.client.sync.webhooks import SyncWebhooks
@@ -54,7 +55,8 @@ class SyncClient(BridgedClient):
         commits. Calls made while another is on its way to the database share the next commit.
         """
         return self._bridge.run(
-            self._twin.enqueue(type, payload, connection=lent(connection), **options), connection
+            self._twin.enqueue(type, payload, connection=lent_to_sync(connection), **options),
+            connection,
         )
 
     def enqueue_unique(
@@ -72,7 +74,7 @@ class SyncClient(BridgedClient):
         """
         return self._bridge.run(
             self._twin.enqueue_unique(
-                type, payload, dedup_key=dedup_key, connection=lent(connection), **options
+                type, payload, dedup_key=dedup_key, connection=lent_to_sync(connection), **options
             ),
             connection,
         )
@@ -85,7 +87,7 @@ class SyncClient(BridgedClient):
     ) -> list[TaskId]:
         """Enqueue many tasks, all or none, and return their ids in the same order."""
         return self._bridge.run(
-            self._twin.enqueue_many([*tasks], connection=lent(connection)), connection
+            self._twin.enqueue_many([*tasks], connection=lent_to_sync(connection)), connection
         )
 
     def get(self, id: str | UUID) -> Task:
