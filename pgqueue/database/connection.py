@@ -202,10 +202,10 @@ class Connection(psycopg.AsyncConnection[Any]):
             raise
         return connection
 
-    def __del__(self) -> None:
-        """Warn when nobody closed it, unless its parent will."""
+    def __del__(self, *given: Any) -> None:
+        """Warn when nobody closed it, unless the process that made it will."""
         if not self.inherited:
-            super().__del__()
+            super().__del__(*given)
 
     async def wait(self, gen: Generator[Any, Any, Any], *args: Any, **options: Any) -> Any:
         """Wait for an answer, at most ``answer_s``."""

@@ -6,7 +6,7 @@ from pgqueue.enqueue_many(%(tasks)s::jsonb);
 
 -- name: submit_unique
 select ids::text[], pgqueue_private.json_time(created_at) as created_at, queues, verdicts
-from pgqueue.enqueue_unique(%(tasks)s::jsonb, strict => false);
+from pgqueue.enqueue_unique(%(tasks)s::jsonb, strict => %(strict)s);
 
 -- name: submit_idempotent
 select verdict, ids::text[], pgqueue_private.json_time(created_at) as created_at, queues, verdicts

@@ -104,7 +104,10 @@ async def _store_one(
 
 
 async def submit_bulk(services: Services, headers: Headers, receive: Receive) -> Answered:
-    """Store up to 1,000 tasks; each gets its own answer, in the order given."""
+    """Store up to 1,000 tasks; each gets its own answer, in the order given.
+
+    If any depends on others, all are stored or none, and what is wrong is raised.
+    """
     bounds = services.bounds
     bodies.require_json(headers)
     content = await bodies.read(receive, headers, bounds.bulk_body, bounds.body_s)
@@ -119,12 +122,13 @@ async def submit_bulk(services: Services, headers: Headers, receive: Receive) ->
             for n, task in enumerate(tasks)
         ]
         good = [one if isinstance(one, Submission) else None for one in checked]
-        if any(one is not None and one.dependent for one in good):
+        flow = any(isinstance(task, dict) and "depends_on" in task for task in tasks)
+        if flow:  # what is asked decides: the task that depends on others may be the refused one
             good = [*all_or_none(checked)]
         extra: dict[str, str] = {}
         with pointing("", "/tasks"):
             if b"idempotency-key" in headers:
-                stored, replayed = await _store_once(request, good, strict=False)
+                stored, replayed = await _store_once(request, good, strict=flow)
                 if replayed:
                     extra["Idempotent-Replayed"] = "true"
             else:

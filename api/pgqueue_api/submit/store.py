@@ -45,10 +45,12 @@ def flagged(state: bytes, deduplicated: bool | None) -> bytes:  # noqa: FBT001  
 async def store(services: Services, checked: Sequence[Submission | None]) -> list[Outcome]:
     """Store tasks, each by itself, and return an outcome for each; None stands for a refused one.
 
-    If any waits for others, all are stored together, and what is wrong with one is raised.
+    If any waits for others, all are stored or none, and what is wrong with one is raised.
     """
     if any(one is not None and one.dependent for one in checked):
-        return await _store_dependent(services, [one for one in checked if one is not None])
+        return await _store_together(
+            services, [one for one in checked if one is not None], strict=True
+        )
     futures = [
         services.submitter.submit(one.element) if one is not None and not one.apart else None
         for one in checked
@@ -86,8 +88,11 @@ async def as_stored(services: Services, one: Submission, id: str, created_at: st
     return (await _states(services, [id]))[id]
 
 
-async def _store_dependent(services: Services, submissions: Sequence[Submission]) -> list[Outcome]:
-    row = await services.keyed.row("submit_unique", {"tasks": _elements(submissions)})
+async def _store_together(
+    services: Services, submissions: Sequence[Submission], *, strict: bool
+) -> list[Outcome]:
+    parameters = {"tasks": _elements(submissions), "strict": strict}
+    row = await services.keyed.row("submit_unique", parameters)
     assert row is not None
     services.doorbell.ring(row["queues"], row["ids"])
     hits = _hits(row["ids"], row["verdicts"])
@@ -102,7 +107,7 @@ async def _store_keyed(services: Services, submissions: Sequence[Submission]) ->
     if not submissions:
         return []
     try:
-        return await _store_dependent(services, submissions)
+        return await _store_together(services, submissions, strict=False)
     except PgQueueError as error:
         if len(submissions) == 1 or error.status >= 500:
             return [error] * len(submissions)
