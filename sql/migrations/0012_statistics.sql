@@ -28,9 +28,13 @@ create table rollup (
     waits bigint[] not null,                        -- a count for each of the 26 histogram buckets
     runs bigint[] not null,
     primary key (minute, created_minute, queue, type, outcome, final)
-);
+) with (fillfactor = 70);
 
-create index rollup_zone on rollup (created_minute, outcome, type, queue);
+-- The latest minute of an outcome, a type or a queue is the last entry of its own: see ended_minute_before().
+create index rollup_of_outcome on rollup (outcome, created_minute) where final;
+create index rollup_of_type on rollup (type, outcome, created_minute, queue) where final;
+create index rollup_of_queue on rollup (queue, outcome, created_minute) where final;
+create index rollup_of_day on rollup (created_minute);
 
 -- The same by the hour: figures over days are summed from it.
 create table rollup_hour (

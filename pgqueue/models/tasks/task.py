@@ -248,7 +248,7 @@ class TaskPage(Page):
 
     items: list[Task]
     searched_until: datetime | None = Field(
-        description="Every match created since then has been returned; null: there is no older one."
+        description="Every match created after that has been returned; null: there is no older one."
     )
 
 

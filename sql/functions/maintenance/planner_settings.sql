@@ -11,28 +11,29 @@ as $$
         ('{plan_cache_mode=force_generic_plan, enable_seqscan=off}'::text[], '{
             batch_tasks, change_task, complete_attempt, dead_letter_states, delivery_states, enqueue_unique, expire,
             explain, explain_started, fill_slots, fire_planned, group_dead_letters, hold_tasks, join_batches, key_limits,
-            key_room, list_tasks, live_tasks, lock_tokens, matching_tasks, open_tasks, parents_of, scan_batch, schedule_states,
-            search_facts, tail_logs, task_changes, task_graph, task_states, tie_tasks
+            key_room, list_tasks, live_tasks, lock_tokens, open_tasks, parents_of, scan_batch, schedule_states, tail_logs,
+            task_changes, task_graph, task_states, tie_tasks
         }'::text[]),
         -- These read an index in its order and stop. With the statistics of an empty table, the backlog was read and
         -- sorted whole for each batch.
         ('{plan_cache_mode=force_generic_plan, enable_seqscan=off, enable_bitmapscan=off, enable_sort=off}', '{
-            age_tasks, due_schedules, explain_order, fair_keys, fair_picks, limit_room, limit_state, limited_picks,
-            promote, prune_dedup, prune_schedule_slots, scale, unblock, unblock_waiting
+            age_tasks, due_schedules, ended_minute_before, explain_order, fair_keys, fair_picks, limit_room, limit_state,
+            limited_picks, promote, prune_dedup, prune_schedule_slots, scale, unblock, unblock_waiting
         }'),
         ('{plan_cache_mode=force_generic_plan, enable_seqscan=off, enable_sort=off}', '{scan_live_tasks}'),
         ('{plan_cache_mode=force_generic_plan, enable_seqscan=off, enable_bitmapscan=off}', '{limit_holders, use_limit}'),
-        -- Called by finish() or settle_dependents(), which set nested loops off; these look up a row for each task.
+        -- Called by finish(), settle_dependents() or search_facts(), which set nested loops off; these look up a row for
+        -- each task.
         ('{plan_cache_mode=force_generic_plan, enable_seqscan=off, enable_nestloop=on}', '{
-            count_ended, end_waiting, keep_dead_letters, make_ready, tell_of_tasks
+            count_ended, end_waiting, in_status, keep_dead_letters, make_ready, tell_of_tasks
         }'),
         ('{enable_nestloop=on}', '{send_webhooks}'),
-        -- Reads an index in its order, too. Its lateral is a nested loop all the same; the facts are read in one pass
-        -- over their index and hashed.
+        -- These read an index in its order, too. The lateral of claim() is a nested loop all the same; its facts, and
+        -- the attempts of search_facts(), are read in one pass over their index and hashed.
         (
             '{plan_cache_mode=force_generic_plan, enable_seqscan=off, enable_bitmapscan=off, enable_sort=off,
                 enable_nestloop=off, enable_mergejoin=off}',
-            '{claim}'
+            '{claim, search_facts}'
         ),
         -- Tokens are hashed, so that they are read in one pass over their index. complete() runs under the settings of
         -- finish().

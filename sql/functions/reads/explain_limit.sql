@@ -43,7 +43,9 @@ begin
             from (select * from limit_holders(explain_limit.queue, explain_limit.limit_key) limit 10) as h
             left join worker as w on w.id = h.worker_id
         )) else '{}' end
-    from limit_state(queue, limit_key, concurrency, rate, others, explain_limit.cost) as s
+    from limit_state(
+        explain_limit.queue, explain_limit.limit_key, explain_limit.concurrency, explain_limit.rate, others, explain_limit.cost
+    ) as s
     where case s.kind
         when 'rate' then s.next_free_at is not null
         else s.used > 0 and s.used + least(explain_limit.cost, s.allowed) > s.allowed

@@ -1,7 +1,8 @@
--- The ids of tasks that have not ended and that a filter matches, newest first, by their tokens; null when there are
--- more tokens than are cheap to read and sort. filter: as matching_tasks() takes it.
+-- The ids of tasks that have not ended and that a filter matches, newest first, by their tokens, at most max_ids; null
+-- when there are more tokens than are cheap to read and sort: looks at no more than max_tokens in each table. Tokens
+-- know no types and tags, so with these it reads the facts of at most max_facts. filter: see list_tasks().
 create or replace function pgqueue_private.live_tasks(
-    filter jsonb, low uuid, high uuid, max_ids int, max_tokens int default 5000
+    filter jsonb, low uuid, high uuid, max_ids int, max_tokens int default 20000, max_facts int default 2000
 ) returns uuid[]
 language plpgsql stable
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -9,30 +10,54 @@ as $$
 #variable_conflict use_variable
 declare
     status constant text := filter ->> 'status';
+    type constant text := filter ->> 'type';
     queue constant text := filter ->> 'queue';
+    tags constant text[] := array(select jsonb_array_elements_text(filter -> 'tags'));
+    looked int;
+    fits uuid[];
     hits uuid[] := '{}';
 begin
     if status is null or status = 'queued' then
-        hits := array(
-            select r.task_id from ready as r where queue is null or r.queue = queue limit max_tokens + 1
-        );
+        if queue is null then
+            hits := array(select r.task_id from ready as r limit max_tokens + 1);
+        else
+            hits := array(select r.task_id from ready as r where r.queue = queue limit max_tokens + 1);
+        end if;
+        if cardinality(hits) > max_tokens then
+            return null;
+        end if;
     end if;
     if status is null or status in ('queued', 'scheduled', 'retrying', 'blocked') then
-        hits := hits || array(
-            select d.task_id from delayed as d
-            where (queue is null or d.queue = queue) and (status is null or d.status = status)
-            limit max_tokens + 1
-        );
+        select count(*), array_agg(k.task_id) filter (where (queue is null or k.queue = queue) and (status is null or k.status = status))
+        into looked, fits
+        from (select d.task_id, d.queue, d.status from delayed as d limit max_tokens + 1) as k;
+        if looked > max_tokens then
+            return null;
+        end if;
+        hits := hits || fits;
     end if;
     if status is null or status = 'active' then
-        hits := hits || array(
-            select r.task_id from running as r where queue is null or r.queue = queue limit max_tokens + 1
-        );
+        select count(*), array_agg(k.task_id) filter (where queue is null or k.queue = queue)
+        into looked, fits
+        from (select r.task_id, r.queue from running as r limit max_tokens + 1) as k;
+        if looked > max_tokens then
+            return null;
+        end if;
+        hits := hits || fits;
     end if;
-    if cardinality(hits) > max_tokens then
+    -- A token has told the status: it is the one thing that takes time to ask.
+    hits := array(select k.id from unnest(hits) as k (id) where k.id >= low and k.id < high order by k.id desc);
+    if type is null and tags = '{}' then
+        return hits[1:max_ids];
+    end if;
+    if cardinality(hits) > max_facts then
         return null;
     end if;
-    -- A token has told their status: it is the one thing that takes time to ask.
-    return matching_tasks(array(select id from unnest(hits) as id where id >= low and id < high), filter - 'status', max_ids);
+    return array(
+        select f.id from task as f
+        where f.id = any (hits) and (type is null or f.type = type) and (tags = '{}' or f.tags @> tags)
+        order by f.id desc
+        limit max_ids
+    );
 end
 $$;

@@ -1,8 +1,4 @@
--- The lowest UUIDv7 of the given millisecond: a bound for ranges of ids by time.
+-- The lowest UUIDv7 of the given time: a bound for ranges of ids. As exact as created_at: see id_bits().
 create or replace function pgqueue_private.first_id_at(at timestamptz) returns uuid
 language sql immutable strict parallel safe
-as $$
-    select (
-        lpad(to_hex(floor(extract(epoch from at) * 1000)::bigint), 12, '0') || '00000000000000000000'
-    )::uuid
-$$;
+as $$ select encode(int8send(pgqueue_private.id_bits(at)) || int8send(0), 'hex')::uuid $$;
