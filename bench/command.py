@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Protocol
 
-from bench import batches, drain, held_snapshot, http_api, latency, rescue, schedules
+from bench import batches, drain, held_snapshot, http_api, latency, lists, rescue, schedules
 from bench.bare_api import Bare
 from bench.load import PAYLOAD_BYTES
 from bench.pgqueue_system import Pgqueue
@@ -33,11 +33,14 @@ class Size:
     held_step: int
     schedules: int
     batch_tasks: int
+    list_tasks: int
     processes: int
 
 
-FULL = Size(3, 50_000, 20, 5, held_snapshot.TASKS, held_snapshot.STEP, 100_000, 100_000, 8)
-QUICK = Size(1, 10_000, 3, 1, 100_000, 20_000, 5_000, 10_000, 2)
+FULL = Size(
+    3, 50_000, 20, 5, held_snapshot.TASKS, held_snapshot.STEP, 100_000, 100_000, 2_000_000, 8
+)
+QUICK = Size(1, 10_000, 3, 1, 100_000, 20_000, 5_000, 10_000, 20_000, 2)
 
 
 def _on_any_machine(figure: str, name: str, goal: float, theirs: float, unit: str) -> Goal:
@@ -165,6 +168,16 @@ SCHEDULES = Section(
     ],
     [Goal("≤ 30 s for 100,000", lambda m: m["pgqueue"]["one_s"] <= 30)],
 )
+LISTS = Section(
+    "lists",
+    f"The first page of a list, of {lists.BULK:,} tasks of one minute and of many tasks of one day",
+    [
+        Row(f"{place}_{name}_ms", f"{place}: {name.replace('_', ' ')}, ms", 1)
+        for place in lists.PLACES
+        for name in lists.PAGES
+    ],
+    [Goal("each page ≤ 20 ms", lambda m: max(m["pgqueue"].values()) <= 20)],
+)
 
 
 class Named(Protocol):
@@ -210,6 +223,11 @@ BENCHMARKS = {
         (PGQUEUE,),
         lambda server, system, size: schedules.measure(server, system, size.schedules),
     ),
+    "lists": Benchmark(
+        LISTS,
+        (PGQUEUE,),
+        lambda server, system, size: lists.measure(server, system, size.list_tasks),
+    ),
     "held": Benchmark(
         HELD,
         BOTH,
@@ -233,6 +251,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         min(options.held_tasks // 2, preset.held_step) if options.held_tasks else preset.held_step,
         options.schedules or preset.schedules,
         options.tasks or preset.batch_tasks,
+        options.tasks or preset.list_tasks,
         preset.processes,
     )
     with fresh_server() as server:

@@ -17,7 +17,8 @@ from bench.server import Server
 from bench.systems import System
 
 BULK = 60_000
-PAGES = {
+PLACES = {"bulk": 30, "day": 86_000}  # and the seconds over which their tasks are spread
+PAGES: dict[str, dict[str, str]] = {
     "all": {},
     "completed": {"status": "completed"},
     "type": {"type": "usual"},
@@ -29,6 +30,7 @@ PAGES = {
     "unknown_queue": {"queue": "unheard"},
 }
 _CALLS = 21
+_ROWS = 50
 _LAST_MINUTE = """
 select pgqueue_private.shift_clock(
     date_trunc('day', clock_timestamp(), 'UTC') + interval '23:59:50' - clock_timestamp()
@@ -63,10 +65,10 @@ select
 from pgqueue_private.task
 group by 1, 2, queue, type
 """
-_PAGE = """
+_PAGE = f"""
 select cardinality(items), next_before
 from pgqueue_private.list_tasks(
-    %s, '-infinity', 'infinity', 'ffffffff-ffff-ffff-ffff-ffffffffffff', 50
+    %s, '-infinity', 'infinity', 'ffffffff-ffff-ffff-ffff-ffffffffffff', {_ROWS}
 )
 """
 
@@ -74,13 +76,13 @@ from pgqueue_private.list_tasks(
 def measure(server: Server, system: System, tasks: int) -> dict[str, float]:
     """Return the median time of each page, in milliseconds."""
     figures = {}
-    for place, many, seconds in (("bulk", min(tasks, BULK), 30), ("day", tasks, 86_000)):
+    for place, seconds in PLACES.items():
         with (
             server.database("bench") as dsn,
             psycopg.connect(dsn, autocommit=True) as connection,
         ):
             system.install(dsn)
-            _fill(connection, many, seconds)
+            _fill(connection, min(tasks, BULK) if place == "bulk" else tasks, seconds)
             for name, filter in PAGES.items():
                 figures[f"{place}_{name}_ms"] = _page(connection, filter)
     return figures
@@ -109,6 +111,5 @@ def _page(connection: psycopg.Connection, filter: dict[str, str]) -> float:
         took.append(1000 * (time.perf_counter() - began))
         assert row is not None
     rows, more = row
-    if rows < 50 and more is not None:
-        print(f"  {filter}: {rows} found, and not all is searched")
+    assert rows == _ROWS or more is None, f"{filter}: {rows} found, and not all is searched"
     return statistics.median(took)

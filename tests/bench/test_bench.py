@@ -42,7 +42,16 @@ def test_the_quick_benchmark_prints_figures_for_both_systems_and_keeps_them() ->
     file.unlink()
 
     medians = document["medians"]
-    assert set(medians) == {"drain", "latency", "http", "rescue", "batches", "schedules", "held"}
+    assert set(medians) == {
+        "drain",
+        "latency",
+        "http",
+        "rescue",
+        "batches",
+        "schedules",
+        "lists",
+        "held",
+    }
     assert set(medians["http"]) == {"pgqueue", "bare Litestar"}
     for name in ("drain", "latency", "held"):
         assert set(medians[name]) == {"pgqueue", "PgQueuer"}, name

@@ -169,10 +169,9 @@ def test_an_id_is_a_uuid_of_version_7_that_tells_its_time(queue: Queue) -> None:
     assert {id[14] for id in ids} == {"7"}
     assert {id[19] for id in ids} <= set("89ab")
     assert queue.value(
-        """select bool_and(abs(extract(epoch
-            from pgqueue_private.id_time(id) - created_at)) < 0.0011
+        """select bool_and(pgqueue_private.id_time(id) = created_at
            and id >= pgqueue_private.first_id_at(created_at)
-           and id < pgqueue_private.first_id_at(created_at + interval '1 ms'))
+           and id < pgqueue_private.first_id_at(created_at + interval '1 microsecond'))
            from pgqueue_private.task"""
     )
 

@@ -1,12 +1,12 @@
 """No parameter of a function is taken for a column of what the function reads.
 
-Where both have a name, PostgreSQL takes the column in functions in SQL, and in those in PL/pgSQL that say
-use_column: a comparison with the parameter then holds for any value, and no error tells. Such a
-parameter is written with the name of its function.
+Where both have a name, PostgreSQL takes the column in functions in SQL, and in those in PL/pgSQL
+that say use_column: a comparison with the parameter then compares the column with itself, and no
+error tells. Such a parameter is written with the name of its function.
 """
 
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 
 from tests.database.queue import Queue
 
@@ -29,7 +29,8 @@ COLUMNS = """
 """
 
 READ = re.compile(r"\b(?:from|join|update|using)\s+(?:pgqueue\.|pgqueue_private\.)?(\w+)")
-# What names a column or an alias, and cannot be a parameter; and what PL/pgSQL reads without any table.
+# What names a column or an alias, and cannot be a parameter; and what PL/pgSQL reads without
+# any table.
 NAMING = re.compile(
     r"\binsert into [\w.]+(?: as \w+)? \([^)]*\)|\bon conflict \([^)]*\)|\busing \([^)]*\)"
     r"|\bas \w+(?: \([^)]*\))?|(?:\bset|,)\s+\w+ =|\b(?:els)?if\b[^;]*?\bthen\b"
@@ -37,7 +38,7 @@ NAMING = re.compile(
 )
 
 
-def clashes(body: str, parameters: list[str], columns: Mapping[str, Set[str]]) -> set[str]:
+def clashes(body: str, parameters: list[str], columns: Mapping[str, set[str]]) -> set[str]:
     """Return the parameters that a statement of a body says alone, and that it reads as columns."""
     found = set[str]()
     if "#variable_conflict use_variable" in body:
