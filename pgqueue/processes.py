@@ -13,14 +13,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import FrameType, TracebackType
 from typing import Self
 
-__all__ = ["Family", "Signals", "Stopped", "undisturbed"]
+__all__ = ["Family", "ProcessGroup", "Signals", "Stopped", "undisturbed"]
 
 _AT_ONCE_S = 0.5
 _STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 # Waits until we end, which closes its input however we end; then it ends the others. `kill 0` means
-# its own process group, whose number no other group can get while it runs.
+# its own process group, whose number no other group can get while it runs. Service managers signal
+# every process of a service, so it ignores what asks it to end.
 _GUARD = """
+trap '' HUP INT TERM
 while read -r pid; do outsider=$pid; done
 [ -n "$outsider" ] && kill -INT "$outsider"
 kill -KILL 0
@@ -123,6 +125,45 @@ class Signals:
             raise Stopped
 
 
+class ProcessGroup:
+    """A process group whose members do not outlive this process, even if it is killed.
+
+    A small process leads it: it waits for the end of this one, and then kills the group. Ctrl-C in
+    a terminal does not reach the members.
+    """
+
+    def __init__(self) -> None:
+        self._guard = subprocess.Popen(
+            ["/bin/sh", "-c", _GUARD],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            process_group=0,
+        )
+        self.id = self._guard.pid
+        """The number of the group: start members with ``process_group=id``."""
+
+    def adopt(self, pid: int) -> None:
+        """Have ``pid``, a process outside the group, interrupted too if this process is killed."""
+        assert self._guard.stdin
+        self._guard.stdin.write(f"{pid}\n".encode())
+        self._guard.stdin.flush()
+
+    def kill(self) -> None:
+        """Kill the whole group."""
+        if self._guard.returncode is None:  # from then on another group may have its number
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.id, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Kill what is left of the group, and release what this process holds of it."""
+        self.kill()
+        self._guard.wait()
+        if self._guard.stdin:
+            self._guard.stdin.close()
+
+
 class Family:
     """Child processes in a process group of their own.
 
@@ -134,14 +175,7 @@ class Family:
         self._members: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
-        self._guard = subprocess.Popen(
-            ["/bin/sh", "-c", _GUARD],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd="/",
-            process_group=0,
-        )
+        self._group = ProcessGroup()
         return self
 
     def __exit__(
@@ -150,30 +184,26 @@ class Family:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        self.kill()
-        for process in (*self._members.values(), self._guard):
+        self._group.close()
+        for process in self._members.values():
             process.wait()
-        if self._guard.stdin:
-            self._guard.stdin.close()
         # Only descendants that nobody waits for are left; they were killed with the rest.
         deadline = time.monotonic() + 1
         with contextlib.suppress(ProcessLookupError):
             while time.monotonic() < deadline:
-                os.killpg(self._guard.pid, 0)
+                os.killpg(self._group.id, 0)
                 time.sleep(0.01)
 
     def start(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> int:
         """Start a member that shares our output; return its process id."""
         self._members[name] = process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, env=environment, process_group=self._guard.pid
+            command, stdin=subprocess.DEVNULL, env=environment, process_group=self._group.id
         )
         return process.pid
 
     def adopt(self, pid: int) -> None:
         """Have ``pid``, a process outside the group, interrupted too if this process is killed."""
-        assert self._guard.stdin
-        self._guard.stdin.write(f"{pid}\n".encode())
-        self._guard.stdin.flush()
+        self._group.adopt(pid)
 
     def ended(self) -> tuple[str, int] | None:
         """Return the name and exit status of a member that ended; negative for a signal."""
@@ -193,5 +223,4 @@ class Family:
 
     def kill(self) -> None:
         """Kill the whole group."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._guard.pid, signal.SIGKILL)
+        self._group.kill()

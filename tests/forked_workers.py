@@ -6,12 +6,13 @@ test starts by other means than `tests.commands`, such as `pgqueue up`, start th
 """
 
 import asyncio
+import contextlib
 import gc
 import os
 import random
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from pgqueue_worker import worker_process
@@ -35,10 +36,6 @@ class _Forked:
     async def wait(self) -> int:
         return await asyncio.shield(self._ended)
 
-    def kill(self) -> None:
-        if self.returncode is None:
-            os.kill(self.pid, signal.SIGKILL)
-
     def _reap(self) -> None:
         asyncio.get_running_loop().remove_reader(self._descriptor)
         os.close(self._descriptor)
@@ -53,22 +50,26 @@ def fork_workers() -> None:
         asyncio.create_subprocess_exec = _start  # type: ignore[assignment]
 
 
-async def _start(*command: str, pass_fds: Sequence[int], env: Mapping[str, str], **options: Any):
+async def _start(*command: str, **options: Any):
     if command[:3] != _COMMAND:
-        return await _execute(*command, pass_fds=pass_fds, env=env, **options)
+        return await _execute(*command, **options)
     pid = os.fork()
     if pid == 0:
-        _live(command, pass_fds)
+        _live(command, options["pass_fds"], options["process_group"])
+    with contextlib.suppress(PermissionError):  # it has already done so, and has executed something
+        os.setpgid(pid, options["process_group"])
     return _Forked(pid)
 
 
-def _live(command: Sequence[str], kept: Sequence[int]) -> NoReturn:
+def _live(command: Sequence[str], kept: Sequence[int], group: int) -> NoReturn:
     """Be a worker process, and nothing that the supervisor was."""
     try:
+        os.setpgid(0, group)
         gc.freeze()  # what the supervisor had must not close descriptors whose numbers are ours now
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         first = 3
         for descriptor in [*sorted(kept), os.sysconf("SC_OPEN_MAX")]:
             os.closerange(first, descriptor)

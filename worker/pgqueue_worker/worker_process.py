@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import signal
 import socket
 import sys
 from contextlib import suppress
@@ -26,6 +25,7 @@ from pgqueue.errors import LeaseLost, PgQueueError
 from pgqueue.models.values import encode
 from pgqueue.models.webhook import QUEUE
 from pgqueue.settings import Settings
+from pgqueue_worker import signals
 from pgqueue_worker.apps import load
 from pgqueue_worker.attempts.claimer import Claimer
 from pgqueue_worker.attempts.deadlines import Deadlines
@@ -341,9 +341,8 @@ async def _live(end: socket.socket) -> NoReturn:
 def main() -> None:
     """Run on the socket whose file descriptor is the first argument."""
     die_with_parent()
-    # the terminal's Ctrl-C reaches the whole group: the supervisor decides
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    # service managers signal every process of a service: the supervisor decides
+    signals.disregard(*signals.STOP)
     uvloop.run(_live(socket.socket(fileno=int(sys.argv[1]))))
 
 

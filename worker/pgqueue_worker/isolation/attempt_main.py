@@ -82,7 +82,6 @@ class _Handlers:
         self._inside = False
         self._running: asyncio.Task[Any] | None = None
         signal.signal(signal.SIGTERM, self._asked_to_stop)
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     def run(self, message: Message, remembered: bytes) -> tuple[Message, bytes]:
         """Run one attempt; return how it ended, and its result as JSON.

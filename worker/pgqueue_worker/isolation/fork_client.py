@@ -71,6 +71,8 @@ class ForkClient:
         self._reading.cancel()
         with suppress(asyncio.CancelledError):
             await self._reading
+        with suppress(ProcessLookupError):  # what a handler has forked may hold the socket open
+            self._server.terminate()
         await self._server.wait()
 
     async def _start(self) -> socket.socket:

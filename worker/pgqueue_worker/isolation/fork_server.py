@@ -20,6 +20,7 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from pgqueue_worker import signals
 from pgqueue_worker.isolation import child_main
 from pgqueue_worker.parent import die_with_parent
 
@@ -58,8 +59,6 @@ class ForkServer:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
         pid = os.fork()
         if pid == 0:
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
             self._worker.close()
             child_main.run(self._pid, *descriptors)
@@ -72,18 +71,24 @@ class ForkServer:
     def _reap(self, _number: int, _frame: FrameType | None) -> None:
         while True:
             try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
+                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             except ChildProcessError:
                 return
-            if pid == 0:
+            if ended is None:
                 return
+            pid = ended.si_pid
+            # what it started holds its socket open; until the wait its number is no other's
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(pid, signal.SIGKILL)
+            _, status = os.waitpid(pid, 0)
             self._living.discard(pid)
             self._worker.sendall(NEWS.pack(ENDED, pid, os.waitstatus_to_exitcode(status)))
 
 
 def main() -> None:
     """Serve the worker whose socket is the file descriptor in the first argument."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.setsid()  # it ends after the group of its worker, to kill the children then
+    signals.disregard(signal.SIGHUP, signal.SIGINT)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     die_with_parent(signal.SIGTERM)
     worker = socket.socket(fileno=int(sys.argv[1]))

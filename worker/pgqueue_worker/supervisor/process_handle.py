@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import subprocess
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pgqueue.processes import ProcessGroup
 from pgqueue_worker.control import Control
 from pgqueue_worker.deadline_table import DeadlineTable
 
@@ -26,9 +28,15 @@ class ProcessHandle:
     """One worker process, from its start to its exit."""
 
     def __init__(
-        self, process: Process, control: Control, deadlines: DeadlineTable, start: Start
+        self,
+        process: Process,
+        group: ProcessGroup,
+        control: Control,
+        deadlines: DeadlineTable,
+        start: Start,
     ) -> None:
         self.process = process
+        self._group = group
         self.control = control
         self.deadlines = deadlines
         self.queues = start.queues
@@ -48,21 +56,30 @@ class ProcessHandle:
 
     @classmethod
     async def spawn(cls, start: Start) -> ProcessHandle:
-        """Start a process and send it what to run. It inherits the environment."""
+        """Start a process and send it what to run. It inherits the environment.
+
+        It is in a process group of its own, with what its handlers start.
+        """
         ours, theirs = socket.socketpair()
         deadlines = DeadlineTable.create(start.concurrency)
+        group = ProcessGroup()
         try:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
                 "pgqueue_worker.worker_process",
                 str(theirs.fileno()),
+                stdin=subprocess.DEVNULL,  # a terminal stops who reads it from the background
                 pass_fds=(theirs.fileno(), deadlines.descriptor),
                 env=os.environ,
+                process_group=group.id,
             )
+        except BaseException:
+            group.close()
+            raise
         finally:
             theirs.close()
-        handle = cls(process, await Control.over(ours), deadlines, start)
+        handle = cls(process, group, await Control.over(ours), deadlines, start)
         handle.control.send(replace(start, deadlines=deadlines.descriptor))
         return handle
 
@@ -80,11 +97,11 @@ class ProcessHandle:
         return stuck
 
     def close(self) -> None:
-        """Close the control line and the table that it shared with this supervisor."""
+        """Close its group, the control line, and the table that it shared with this supervisor."""
+        self._group.close()
         self.control.close()
         self.deadlines.close()
 
     def kill(self) -> None:
-        """End it at once."""
-        if self.process.returncode is None:
-            self.process.kill()
+        """End it at once, with what its handlers started."""
+        self._group.kill()

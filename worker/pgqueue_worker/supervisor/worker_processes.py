@@ -101,14 +101,15 @@ class WorkerProcesses:
         hearing = asyncio.create_task(self._hear(process))
         try:
             status = await process.process.wait()
+            process.kill()  # what its handlers left, which may hold the line open
             # its last messages are still in the line
             await asyncio.wait({hearing}, timeout=_LAST_MESSAGES_S)
         finally:
             process.kill()
             hearing.cancel()
             await asyncio.gather(hearing, return_exceptions=True)
-            process.close()
             self.living.discard(process)
+            process.close()
         await self._ended(process, status)
 
     async def retire(self, process: ProcessHandle) -> None:
