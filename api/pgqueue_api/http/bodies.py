@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -20,8 +21,13 @@ if TYPE_CHECKING:
 
     from litestar.types import Receive
 
-__all__ = ["parse", "read", "require_json", "whole"]
+__all__ = ["parse", "parsed", "read", "require_json", "whole"]
 
+_LARGE = 64 * 1024
+_MAX_MARKS = 250_000
+"""Of lists, objects and keys, each of which costs 0.1 to 0.3 µs to parse."""
+_PARSER = ThreadPoolExecutor(1, "parser")
+"""One at a time: beside many threads that compute, the event loop would seldom get its turn."""
 _LONG_NUMBER = re.compile(rb"\d{19}")
 _I64_MIN, _U64_MAX = -(2**63), 2**64 - 1
 
@@ -64,6 +70,18 @@ async def read(
     except TimeoutError as error:
         raise InvalidJson(f"the body did not arrive within {within_s:g} s") from error
     raise InvalidJson("the client disconnected in the middle of the body")
+
+
+async def parsed(body: bytes, depth: int) -> Any:
+    """Return the value of a JSON text as ``parse`` does, and let others go on meanwhile."""
+    if len(body) <= _LARGE:
+        return parse(body, depth)
+    if body.count(b"{") + body.count(b"[") + body.count(b":") > _MAX_MARKS:
+        raise InvalidJson(
+            f"the body has more than {_MAX_MARKS:,} braces, brackets and colons",
+            hint="send fewer tasks in a request",
+        )
+    return await asyncio.get_running_loop().run_in_executor(_PARSER, parse, body, depth)
 
 
 def parse(body: bytes, depth: int) -> Any:

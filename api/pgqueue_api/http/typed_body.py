@@ -6,6 +6,7 @@ what PostgreSQL could not store, and validates it by the model of the handler's 
 
 from __future__ import annotations
 
+from functools import cache
 from types import NoneType
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ from litestar import Request
 from pydantic import BaseModel, ValidationError
 
 from pgqueue_api.http import bodies
+from pgqueue_api.http.shapes import MAX_ERRORS, Shape, is_small
+from pgqueue_api.model_schemas import schema_of
 from pgqueue_api.problems import Invalid, InvalidJson
 
 if TYPE_CHECKING:
@@ -22,10 +25,9 @@ if TYPE_CHECKING:
 
     from pgqueue_api.bounds import Bounds
 
-__all__ = ["TypedRequest", "places_in", "validate"]
+__all__ = ["TypedRequest", "places_in", "shape_of", "validate"]
 
 _AROUND = 3  # levels of a body around a payload
-_MAX_ERRORS = 20
 _MAX_MESSAGE = 300
 
 
@@ -61,22 +63,33 @@ class TypedRequest(Request[Any, Any, Any]):
             inner = [one.annotation for one in field.inner_types]
             [model] = [one for one in inner if one is not NoneType]
         assert isinstance(self._body, bytes)
-        return validate(model, self._body, self.bounds.depth + _AROUND)
+        value = await bodies.parsed(self._body, self.bounds.depth + _AROUND)
+        return validate(model, self._body, value)
 
     @property
     def _field(self) -> FieldDefinition:
         return self.route_handler.parsed_fn_signature.parameters["data"]
 
 
-def validate(model: type[BaseModel], content: bytes, depth: int) -> BaseModel:
-    """Return the model that a JSON text is; raise ``Invalid`` with a pointer to each place."""
-    value = bodies.parse(content, depth)
+def validate(model: type[BaseModel], content: bytes, value: Any) -> BaseModel:
+    """Return the model that a JSON text, and its value, is; else raise ``Invalid``.
+
+    It points at each place of a small value, and at the first one of a large value.
+    """
+    shape = shape_of(model)
+    small = is_small(value)
+    if not small and not shape.fits(value):
+        raise _invalid(shape.errors(value))
     try:
         return model.model_validate_json(content)
     except ValidationError as error:
-        raise Invalid(
-            "the body is not valid", errors=places_in(error, value), hint="see /docs"
-        ) from error
+        raise _invalid(places_in(error, value)) from error
+
+
+@cache
+def shape_of(model: type[BaseModel]) -> Shape:
+    """Return the schema of a model."""
+    return Shape(schema_of(model))
 
 
 def places_in(error: ValidationError, value: Any, prefix: str = "") -> list[dict[str, str]]:
@@ -93,8 +106,12 @@ def places_in(error: ValidationError, value: Any, prefix: str = "") -> list[dict
             found.append(message)
     return [
         {"pointer": prefix + pointer, "message": "; or ".join(found)[:_MAX_MESSAGE]}
-        for pointer, found in list(messages.items())[:_MAX_ERRORS]
+        for pointer, found in list(messages.items())[:MAX_ERRORS]
     ]
+
+
+def _invalid(places: list[dict[str, str]]) -> Invalid:
+    return Invalid("the body is not valid", errors=places, hint="see /docs")
 
 
 def _pointer(path: Sequence[str | int], value: Any) -> str:

@@ -37,7 +37,7 @@ from pgqueue_api.resources.tasks import StatusFilter, TaskId
 from pgqueue_api.services import Services
 from pgqueue_api.submit.all_or_none import all_or_none, pointing
 from pgqueue_api.submit.callbacks import callback_of
-from pgqueue_api.submit.endpoint import check_one
+from pgqueue_api.submit.endpoint import check_all
 
 __all__ = ["ROUTES"]
 
@@ -272,9 +272,7 @@ ROUTES = [
 async def _tasks(request: AnyRequest, services: Services, tasks: list[Any]) -> str:
     given = request.headers.get("traceparent")
     traceparent = None if given is None else telemetry.parse(given)
-    checked = [
-        await check_one(services, task, f"/tasks/{n}", traceparent) for n, task in enumerate(tasks)
-    ]
+    checked = await check_all(services, tasks, traceparent)
     elements = [one.element for one in all_or_none(checked)]
     return (b"[" + b",".join(elements) + b"]").decode()
 

@@ -35,7 +35,7 @@ async def callback_of(services: Services, raw: Any, place: str) -> str | None:
     registry = services.registry
     submission = check(
         raw,
-        kind if given else replace(kind, validator=None),
+        kind if given else replace(kind, shape=None),
         registry.budgets,
         None,
         services.bounds.payload,

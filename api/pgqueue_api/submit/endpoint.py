@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -27,10 +29,11 @@ if TYPE_CHECKING:
     from pgqueue_api.submit.services import Services
     from pgqueue_api.submit.types import TaskType
 
-__all__ = ["Answered", "check_one", "submit_bulk", "submit_one"]
+__all__ = ["Answered", "check_all", "submit_bulk", "submit_one"]
 
 Headers = dict[bytes, bytes]
 
+_TURN_S = 0.01
 _KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
 
 
@@ -61,7 +64,7 @@ async def submit_one(services: Services, headers: Headers, receive: Receive) -> 
     bounds = services.bounds
     bodies.require_json(headers)
     content = await bodies.read(receive, headers, bounds.body, bounds.body_s)
-    raw = bodies.parse(content, bounds.depth + 1)
+    raw = await bodies.parsed(content, bounds.depth + 1)
     check_shape(raw)
     kind = services.registry.known(raw["type"]) or await services.registry.find(raw["type"])
     request = _Request(services, headers, content)
@@ -111,16 +114,13 @@ async def submit_bulk(services: Services, headers: Headers, receive: Receive) ->
     bounds = services.bounds
     bodies.require_json(headers)
     content = await bodies.read(receive, headers, bounds.bulk_body, bounds.body_s)
-    raw = bodies.parse(content, bounds.depth + 3)
+    raw = await bodies.parsed(content, bounds.depth + 3)
     tasks = _tasks_of(raw)
     request = _Request(services, headers, content)
     with telemetry.span_from(
         request.traceparent, "submit", {"pgqueue.tasks": len(tasks)}, kind="producer"
     ) as span:
-        checked = [
-            await check_one(services, task, f"/tasks/{n}", span.traceparent)
-            for n, task in enumerate(tasks)
-        ]
+        checked = await check_all(services, tasks, span.traceparent)
         good = [one if isinstance(one, Submission) else None for one in checked]
         flow = any(isinstance(task, dict) and "depends_on" in task for task in tasks)
         if flow:  # what is asked decides: the task that depends on others may be the refused one
@@ -163,7 +163,21 @@ def _tasks_of(raw: Any) -> list[Any]:
     return raw["tasks"]
 
 
-async def check_one(
+async def check_all(
+    services: Services, tasks: Sequence[Any], traceparent: str | None
+) -> list[Submission | PgQueueError]:
+    """Check each of several tasks; requests of others are answered meanwhile."""
+    checked = []
+    turn = time.monotonic()
+    for n, task in enumerate(tasks):
+        checked.append(await _check_one(services, task, f"/tasks/{n}", traceparent))
+        if time.monotonic() - turn > _TURN_S:
+            await asyncio.sleep(0)
+            turn = time.monotonic()
+    return checked
+
+
+async def _check_one(
     services: Services, raw: Any, prefix: str, traceparent: str | None
 ) -> Submission | PgQueueError:
     """Return the submission that a value is, or what is wrong with it."""

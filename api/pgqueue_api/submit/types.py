@@ -16,16 +16,16 @@ import orjson
 
 from pgqueue import logs
 from pgqueue.errors import PayloadError
+from pgqueue_api.http.shapes import Shape
 from pgqueue_api.problems import UnknownType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from pgqueue.database.pool import Pool
 
-__all__ = ["Registry", "TaskType", "explain"]
+__all__ = ["Registry", "TaskType"]
 
-_MAX_ERRORS = 20
 _MAX_MESSAGE = 300
 _REREAD_AT_MOST_EVERY_S = 1.0
 
@@ -34,21 +34,21 @@ _log = logs.get_logger("pgqueue.api")
 
 @dataclass(frozen=True, slots=True)
 class TaskType:
-    """A published type; ``validator`` is None where its schema cannot be used."""
+    """A published type; ``shape`` is None where its schema cannot be used."""
 
     name: str
     queue: str
     max_attempts: int | None
-    validator: jsonschema_rs.Validator | None
+    shape: Shape | None
     item: bytes
     """The type as JSON."""
 
     def check(self, payload: Any, prefix: str = "/payload") -> None:
         """Raise ``PayloadError`` with a pointer to each place unless the payload fits."""
-        if self.validator is not None and not self.validator.is_valid(payload):
+        if self.shape is not None and not self.shape.fits(payload):
             raise PayloadError(
                 f"the payload does not fit the schema of {self.name!r}",
-                errors=explain(self.validator, payload, prefix),
+                errors=self.shape.errors(payload, prefix),
                 hint=f"GET /v1/types/{self.name} shows the schema",
             )
 
@@ -139,39 +139,13 @@ class Registry:
         self._read_at = started
 
 
-def explain(
-    validator: jsonschema_rs.Validator, value: Any, prefix: str = ""
-) -> list[dict[str, str]]:
-    """Point at each place where a value does not fit, the first few of them."""
-    errors: list[dict[str, str]] = []
-    for error in validator.iter_errors(value):
-        errors.append(
-            {"pointer": prefix + _pointer(error.instance_path), "message": _short(error.message)}
-        )
-        if len(errors) == _MAX_ERRORS:
-            break
-    return errors
-
-
-def _pointer(path: Iterable[str | int]) -> str:
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
-
-
-def _short(message: str) -> str:
-    return message if len(message) <= _MAX_MESSAGE else message[:_MAX_MESSAGE] + "…"
-
-
 def _type_of(row: Mapping[str, Any]) -> TaskType:
-    validator = None
+    shape = None
     try:
-        validator = jsonschema_rs.validator_for(
-            orjson.loads(row["payload_schema"]),
-            offline=True,  # a schema that points elsewhere makes no request
-            pattern_options=jsonschema_rs.FancyRegexOptions(backtrack_limit=100_000),
-        )
+        shape = Shape(orjson.loads(row["payload_schema"]))
     except (ValueError, jsonschema_rs.ReferencingError) as error:
         # the worker checks as well: a schema that this library cannot read stops nobody
-        _log.warning("schema_unusable", type=row["name"], error=_short(str(error)))
+        _log.warning("schema_unusable", type=row["name"], error=str(error)[:_MAX_MESSAGE])
     item = orjson.dumps(
         {
             **row,
@@ -180,4 +154,4 @@ def _type_of(row: Mapping[str, Any]) -> TaskType:
             "result_schema": orjson.Fragment(row["result_schema"] or "null"),
         }
     )
-    return TaskType(row["name"], row["queue"], row["max_attempts"], validator, item)
+    return TaskType(row["name"], row["queue"], row["max_attempts"], shape, item)

@@ -1,6 +1,7 @@
 """A body that its model refuses is answered with a pointer to each place."""
 
 import pytest
+from pgqueue_api.http.bodies import parse
 from pgqueue_api.http.typed_body import validate
 from pgqueue_api.problems import Invalid, InvalidJson
 
@@ -8,14 +9,18 @@ from pgqueue.models.queues.queue import QueueSettings
 from pgqueue.models.tasks.task_change import TaskChange
 
 
+def checked(model: type, content: bytes) -> object:
+    return validate(model, content, parse(content, 64))
+
+
 def places(model: type, text: str) -> dict[str, str]:
     with pytest.raises(Invalid) as refused:
-        validate(model, text.encode(), 64)
+        checked(model, text.encode())
     return {place["pointer"]: place["message"] for place in refused.value.errors}
 
 
 def test_what_is_left_out_is_not_set():
-    settings = validate(QueueSettings, b'{"concurrency": 2.0, "retry": null}', 64)
+    settings = checked(QueueSettings, b'{"concurrency": 2.0, "retry": null}')
     assert settings.model_dump(exclude_unset=True) == {"concurrency": 2, "retry": None}
 
 
@@ -45,4 +50,4 @@ def test_a_union_is_one_place_and_names_all_that_it_could_be():
 
 def test_what_postgresql_cannot_store_is_refused_before_the_model_is_asked():
     with pytest.raises(InvalidJson, match="NUL"):
-        validate(QueueSettings, b'{"paused_reason": "\\u0000"}', 64)
+        checked(QueueSettings, b'{"paused_reason": "\\u0000"}')

@@ -1,5 +1,7 @@
 """POST /v1/tasks/bulk."""
 
+import asyncio
+
 import httpx
 import pytest
 
@@ -125,3 +127,15 @@ async def test_a_body_of_more_than_4_mib_is_413(client: httpx.AsyncClient):
 async def test_a_payload_of_more_than_256_kib_is_refused_among_many(client: httpx.AsyncClient):
     result = await bulk(client, [{"type": "noop", "payload": {"a": "x" * 256 * 1024}}])
     assert result["items"][0]["problem"]["code"] == "payload_invalid"
+
+
+async def test_others_are_answered_while_many_tasks_are_refused(client: httpx.AsyncClient):
+    wrong = {"type": "noop", "tags": [5] * 100, **{f"k{n}": n for n in range(100)}}
+    bulked = asyncio.create_task(bulk(client, [wrong] * 300))
+    while not bulked.done():
+        answered = (await client.get("/healthz")).status_code
+        if not bulked.done():  # it was answered in between
+            break
+    assert not bulked.done()
+    assert answered == 200
+    assert (await bulked)["refused"] == 300
