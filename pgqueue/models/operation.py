@@ -127,7 +127,9 @@ class Operation(Record):
     state: OperationState
     filter: dict[str, Any]
     per_second: float
-    matched: Count = Field(description="How many tasks matched when it was started.")
+    matched: Count = Field(
+        description="How many tasks matched when it was started; at least `done`."
+    )
     matched_exact: bool = Field(description="false: `matched` is an estimate.")
     done: Count
     skipped: Count = Field(

@@ -59,7 +59,7 @@ create table operation (
     state text not null default 'queued',
     filter jsonb not null,
     per_second real not null,
-    matched bigint not null,                        -- when it was started
+    matched bigint not null,                        -- when it was started, or done if that is more
     matched_exact boolean not null,
     done bigint not null default 0,
     skipped bigint not null default 0,

@@ -11,7 +11,7 @@ comment on column pgqueue.operations.kind is 'redrive or delete (of dead letters
 comment on column pgqueue.operations.state is 'queued, running, completed, cancelled or failed.';
 comment on column pgqueue.operations.filter is 'Which tasks it works on.';
 comment on column pgqueue.operations.per_second is 'How many tasks a second it works on at most.';
-comment on column pgqueue.operations.matched is 'How many tasks the filter matched when it was started.';
+comment on column pgqueue.operations.matched is 'How many tasks the filter matched when it was started; at least done.';
 comment on column pgqueue.operations.matched_exact is 'Whether matched was counted; if not, it is an estimate.';
 comment on column pgqueue.operations.done is 'How many tasks it has worked on.';
 comment on column pgqueue.operations.skipped is

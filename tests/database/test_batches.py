@@ -452,6 +452,19 @@ def test_a_whole_batch_is_cancelled_and_the_batches_in_it(queue: Queue) -> None:
     assert queue.broken_rules() == []
 
 
+def test_a_cancel_of_a_batch_waits_for_what_is_being_added_and_cancels_it(queue: Queue) -> None:
+    id = create(queue, 1, open=True)
+    with queue.holding() as session:
+        add(session, id)
+        cancelling = queue.blocked(lambda q: q.value("select pgqueue.cancel_batch(%s)::text", id))
+        add(session, id)
+    cancelling.result(45)
+    run_operations(queue)
+    operation = queue.row("select matched, done from pgqueue.operations")
+    assert operation == {"matched": 3, "done": 3}
+    assert counts(queue, id) == (3, 0, 0, 0, 0, 3)
+
+
 def test_what_failed_in_a_batch_is_run_again_once(queue: Queue) -> None:
     worker = queue.worker()
     id = create(queue, 4)

@@ -208,6 +208,74 @@ def test_what_is_enqueued_after_the_start_is_spared(
     assert queue.status(later) == "queued"
 
 
+@pytest.mark.parametrize("kind", ["redrive", "delete", "cancel"])
+def test_what_comes_while_the_start_counts_is_neither_counted_nor_worked_on(
+    queue: Queue, worker: int, clock: Clock, kind: str
+) -> None:
+    """The start waits in its count, which is over when the last one comes."""
+    make = queue.enqueue if kind == "cancel" else lambda: fail(queue, worker)
+    for _ in range(4):
+        make()
+    with queue.holding() as gate:
+        gate.rows("lock table pgqueue_private.operation in access exclusive mode")
+        starting = queue.blocked(lambda session: start(session, kind, {"all": True}))
+        late = make()
+    row = clock.run(starting.result(45))
+    assert (row["matched"], row["matched_exact"], row["done"]) == (4, True, 4)
+    assert queue.status(late) == ("queued" if kind == "cancel" else "failed")
+    assert dead_letters(queue) == ([] if kind == "cancel" else [late])
+
+
+@pytest.mark.parametrize("kind", ["redrive", "delete", "cancel"])
+def test_what_was_there_but_not_committed_at_the_start_counts_when_it_is_done(
+    queue: Queue, worker: int, clock: Clock, kind: str
+) -> None:
+    if kind != "cancel":
+        lease = queue.start(worker)
+    with queue.holding() as session:
+        if kind == "cancel":
+            session.enqueue()
+        else:
+            session.finish(lease, "failed", retry=False)
+        id = start(queue, kind, {"all": True})
+        assert operation(queue, id)["matched"] == 0
+    row = clock.run(id)
+    assert (row["matched"], row["done"]) == (1, 1)
+
+
+def batch_of(queue: Queue, *tasks: dict[str, Any]) -> str:
+    """Create an open batch of tasks."""
+    made = "select id::text from pgqueue.create_batch('b', %s, open => true)"
+    return queue.value(made, orjson.dumps(tasks).decode())
+
+
+def test_what_is_added_to_a_batch_after_the_start_of_a_cancel_is_spared(
+    queue: Queue, clock: Clock
+) -> None:
+    batch = batch_of(queue, {"type": "t"})
+    id = start(queue, "cancel", {"batch_id": batch})
+    clock.advance(1)
+    late = queue.enqueue("t", batch_id=batch)
+    row = clock.run(id)
+    assert (row["matched"], row["done"]) == (1, 1)
+    assert queue.status(late) == "queued"
+
+
+def test_what_fails_in_a_batch_after_the_start_of_a_retry_stays_failed(
+    queue: Queue, worker: int, clock: Clock
+) -> None:
+    batch = batch_of(queue, {"type": "t"}, {"type": "t"})
+    first, second = queue.claim(worker)
+    queue.finish(first, "failed", retry=False)
+    id = start(queue, "retry", {"batch_id": batch})
+    clock.advance(1)
+    queue.finish(second, "failed", retry=False)
+    row = clock.run(id)
+    assert (row["matched"], row["done"]) == (1, 1)
+    assert queue.status(first["task_id"]) == "queued"
+    assert queue.status(second["task_id"]) == "failed"
+
+
 def test_a_cancel_does_not_wait_for_a_task_that_is_just_being_finished(
     queue: Queue, worker: int, clock: Clock
 ) -> None:

@@ -21,7 +21,7 @@ begin
         select * into part from scan_batch(
             (filter ->> 'batch_id')::uuid,
             case kind when 'retry' then array['failed'] else array['queued', 'scheduled', 'retrying', 'blocked', 'active'] end,
-            place -> 'place', max_tasks, 5000
+            place -> 'place', max_tasks, 5000, created_at
         );
     else
         select * into part from scan_live_tasks(filter, place -> 'place', max_tasks, 5000, created_at);

@@ -40,7 +40,9 @@ begin
             worked := part.done;
             update operation as o set
                 state = case when part.ended then 'completed' else 'running' end,
-                done = o.done + part.done, skipped = o.skipped + part.skipped, cursor = part.next, failures = 0, error = null,
+                -- What was not committed when it was counted, or was estimated, counts when it is done.
+                matched = greatest(o.matched, o.done + part.done), done = o.done + part.done,
+                skipped = o.skipped + part.skipped, cursor = part.next, failures = 0, error = null,
                 started_at = coalesce(o.started_at, now), finished_at = case when part.ended then now end,
                 -- A part that found only locked rows runs again in a second.
                 next_at = now + case

@@ -17,7 +17,7 @@ declare
     wanted_status constant text := filter ->> 'status';
     low constant uuid := first_id_at(greatest('epoch', (filter ->> 'from')::timestamptz));
     high constant uuid := first_id_at(least(
-        (filter ->> 'to')::timestamptz, created_before + interval '1 millisecond', pgqueue.clock() + interval '1 day'
+        (filter ->> 'to')::timestamptz, created_before + interval '1 microsecond', pgqueue.clock() + interval '1 day'
     ));
     after constant uuid := coalesce((place ->> 'task_id')::uuid, '00000000-0000-0000-0000-000000000000');
     highest text;

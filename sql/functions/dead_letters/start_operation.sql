@@ -10,9 +10,10 @@ set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
 as $$
 #variable_conflict use_variable
 declare
+    -- Before anything is counted: what comes meanwhile is neither counted nor worked on.
+    now constant timestamptz := pgqueue.clock();
     wanted constant jsonb := operation_filter(kind, filter);
     found_now record;
-    now timestamptz;
     id uuid;
 begin
     if per_second is null or not per_second between 0.1 and 2000 then
@@ -21,8 +22,7 @@ begin
     if (select count(*) from operation as o where o.state in ('queued', 'running')) >= 100 then
         raise exception '100 operations have not ended' using errcode = 'PQ003', hint = 'wait for them, or cancel some';
     end if;
-    select * into found_now from preview_operation(kind, wanted);
-    now := pgqueue.clock();
+    select * into found_now from count_operation(kind, wanted, now, 50000);
     id := new_id(id_bits(now), 0);
     insert into operation (id, kind, filter, per_second, matched, matched_exact, reason, requested_by, created_at, next_at)
     values (

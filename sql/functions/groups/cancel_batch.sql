@@ -7,15 +7,11 @@ set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
 as $$
 #variable_conflict use_variable
 declare
-    operation_id uuid;
     one uuid;
 begin
     if not exists (select from batch as b where b.id = cancel_batch.id) then
         return null;
     end if;
-    operation_id := start_operation(
-        'cancel', jsonb_build_object('batch_id', id), 2000, coalesce(reason, 'its batch was cancelled'), requested_by
-    );
     -- The deepest first, so that empty batches end before those around them.
     for one in
         select b.id from batch as b where b.id = any (batches_under(cancel_batch.id)) order by b.depth desc, b.id
@@ -23,7 +19,10 @@ begin
         update batch as b set cancelled_at = pgqueue.clock() where b.id = one and b.cancelled_at is null and b.ended_at is null;
         perform close_batch(one);
     end loop;
-    return operation_id;
+    -- Once nothing can be added: an operation leaves alone what is enqueued after its start.
+    return start_operation(
+        'cancel', jsonb_build_object('batch_id', id), 2000, coalesce(reason, 'its batch was cancelled'), requested_by
+    );
 end
 $$;
 
