@@ -78,7 +78,7 @@ class Client(Enqueueing, Tasks, Queues, DeadLetters):
     @property
     def schedules(self) -> Schedules:
         """Make, read and change schedules."""
-        return Schedules(self._calls)
+        return Schedules(self._calls, self._types)
 
     @property
     def batches(self) -> Batches:

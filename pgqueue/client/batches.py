@@ -117,7 +117,7 @@ class Batches(Part):
         if task is None:
             return None
         new = task if isinstance(task, NewTask) else NewTask(**task)
-        if new.payload is None:
+        if new.payload is ...:
             row = new.as_row()
             del row["payload"]  # it gets the batch's
         else:
@@ -165,7 +165,7 @@ class OpenBatch:
         return self._id
 
     async def enqueue(
-        self, type: str, payload: Any = None, **options: Unpack[EnqueueOptions]
+        self, type: str, payload: Any = ..., **options: Unpack[EnqueueOptions]
     ) -> TaskId:
         """Enqueue a task as part of it, with the options of ``EnqueueOptions``; return its id."""
         (id,) = await self.enqueue_many([NewTask(type, payload, **options)])

@@ -85,7 +85,7 @@ class Declarations:
         return declare
 
     def schedule(
-        self, name: str, type: str, payload: Any = None, **options: Unpack[ScheduleOptions]
+        self, name: str, type: str, payload: Any = ..., **options: Unpack[ScheduleOptions]
     ) -> None:
         """Declare a schedule; a worker that starts creates or changes it as declared.
 

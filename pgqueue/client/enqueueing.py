@@ -12,6 +12,7 @@ from pgqueue.client.loops import PerLoop
 from pgqueue.database.connection import translated
 from pgqueue.database.gathering import Gatherer
 from pgqueue.database.queries import query
+from pgqueue.handlers.task_type import payload_json
 from pgqueue.models.tasks.status import TaskId
 from pgqueue.models.tasks.task import Enqueued, EnqueueOptions, NewTask, UniqueOptions
 from pgqueue.models.values import encode
@@ -41,14 +42,15 @@ class Enqueueing(Part):
     async def enqueue(
         self,
         type: str,
-        payload: Any = None,
+        payload: Any = ...,
         *,
         connection: psycopg.AsyncConnection[Any] | None = None,
         **options: Unpack[EnqueueOptions],
     ) -> TaskId:
         """Enqueue a task and return its id; once this returns, it survives any crash.
 
-        ``options`` are those of ``EnqueueOptions``. With a ``dedup_key`` the id may be that of
+        ``payload`` is JSON, or a value of the type that its handler takes; ``{}`` if it is left
+        out. ``options`` are those of ``EnqueueOptions``. With a ``dedup_key`` the id may be that of
         another task; ``Duplicate`` is raised if ``on_conflict`` is "reject".
         With ``connection`` the task is enqueued in the caller's transaction, and only if that
         commits. Calls made while another is on its way to the database share the next commit.
@@ -69,7 +71,7 @@ class Enqueueing(Part):
     async def enqueue_unique(
         self,
         type: str,
-        payload: Any = None,
+        payload: Any = ...,
         *,
         dedup_key: str,
         connection: psycopg.AsyncConnection[Any] | None = None,
@@ -142,12 +144,11 @@ def task_rows(
         task = item if isinstance(item, NewTask) else NewTask(**item)
         kind = types.get(task.type)
         row = task.as_row(traceparent)
+        row["payload"] = payload_json(types, task.type, row["payload"])
         if kind is not None:
             row.setdefault("queue", kind.queue)
             if kind.max_attempts is not None:
                 row.setdefault("max_attempts", kind.max_attempts)
-            if kind.payload is not None:
-                kind.decode(encode(row["payload"]).decode())
         rows.append(row)
     return rows
 

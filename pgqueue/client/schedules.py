@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from pgqueue.client.calls import Part, Row
 from pgqueue.cron import Cron
 from pgqueue.errors import Conflict, NotFound, Stale
+from pgqueue.handlers.task_type import payload_json
 from pgqueue.models.schedule import (
     NewSchedule,
     Schedule,
@@ -25,19 +26,29 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from pgqueue.client.calls import Calls
+    from pgqueue.handlers.task_type import TaskType
+
     Call = Callable[[str, Mapping[str, Any]], Awaitable[list[dict[str, Any]]]]
 
 __all__ = ["Schedules", "settle"]
 
 
 class Schedules(Part):
-    """``app.schedules``: made, read and changed by name or id."""
+    """``app.schedules``: made, read and changed by name or id.
+
+    The payload of a schedule is written and checked as that of a task.
+    """
+
+    def __init__(self, calls: Calls, types: Mapping[str, TaskType]) -> None:
+        super().__init__(calls)
+        self._types = types
 
     async def create(
-        self, name: str, type: str, payload: Any = None, **options: Unpack[ScheduleOptions]
+        self, name: str, type: str, payload: Any = ..., **options: Unpack[ScheduleOptions]
     ) -> Schedule:
         """Make a schedule and return it; ``Conflict`` when there is one of this name."""
-        settings = NewSchedule(type, payload, **options).as_settings()
+        settings = self._settings(NewSchedule(type, payload, **options))
         if await self._patch(name, settings, [0]) is None:
             raise Conflict(
                 f"there is a schedule {name!r} already", hint="update it, or replace it with put"
@@ -45,10 +56,10 @@ class Schedules(Part):
         return await self.get(name)
 
     async def put(
-        self, name: str, type: str, payload: Any = None, **options: Unpack[ScheduleOptions]
+        self, name: str, type: str, payload: Any = ..., **options: Unpack[ScheduleOptions]
     ) -> Schedule:
         """Make a schedule, or replace the one of the same name, and return it."""
-        await self._patch(name, NewSchedule(type, payload, **options).as_settings(), None)
+        await self._patch(name, self._settings(NewSchedule(type, payload, **options)), None)
         return await self.get(name)
 
     async def update(
@@ -61,6 +72,9 @@ class Schedules(Part):
         """
         settings = changed(changes)
         known = await self.get(name)
+        if "payload" in settings:
+            type = settings.get("type", known.type)
+            settings["payload"] = payload_json(self._types, type, settings["payload"])
         timing = {**known.model_dump(include={"cron", "run_at", "timezone"}), **changes}
         if timing["cron"] is not None:
             Cron(timing["cron"], timing["timezone"] or "UTC")
@@ -132,6 +146,10 @@ class Schedules(Part):
         """Return the next due times of an expression, in its zone; stores nothing."""
         now = await self._calls.value("clock")
         return Timing(cron, timezone=timezone).due_times(now, n)
+
+    def _settings(self, new: NewSchedule) -> dict[str, Any]:
+        payload = payload_json(self._types, new.type, new.given)
+        return {**new.as_settings(), "payload": payload}
 
     async def _patch(
         self, name: str, settings: dict[str, Any], versions: list[int] | None

@@ -9,12 +9,20 @@ import typing
 from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
-from pydantic.errors import PydanticUserError
+from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 
 from pgqueue.errors import PayloadError, UsageError
 from pgqueue.handlers.outcomes import OUTCOMES
+from pgqueue.models.values import check_kept, encode
 
-__all__ = ["payload_adapter", "payload_error", "result_adapter", "schema_of", "undecodable"]
+__all__ = [
+    "payload_adapter",
+    "payload_error",
+    "result_adapter",
+    "schema_of",
+    "undecodable",
+    "written",
+]
 
 
 def payload_adapter(name: str, annotation: Any) -> TypeAdapter[Any] | None:
@@ -23,14 +31,10 @@ def payload_adapter(name: str, annotation: Any) -> TypeAdapter[Any] | None:
         return None
     try:
         return _complete(annotation)
+    except PydanticSchemaGenerationError as error:
+        raise _no_schema(name, annotation, "") from error
     except (PydanticUserError, NameError) as error:
-        why = f": {error}" if isinstance(error, NameError) or "not fully" in str(error) else ""
-        raise UsageError(
-            f"the payload of type {name!r} is annotated with {annotation!r}, which has no schema"
-            f"{why}",
-            hint="use a pydantic model, a dataclass or JSON's types, all of whose parts can be "
-            "imported",
-        ) from error
+        raise _no_schema(name, annotation, f": {str(error).partition(chr(10))[0]}") from error
 
 
 def result_adapter(annotation: Any) -> TypeAdapter[Any] | None:
@@ -45,6 +49,22 @@ def result_adapter(annotation: Any) -> TypeAdapter[Any] | None:
         return _complete(annotation)
     except (PydanticUserError, NameError):
         return None  # Retry, Snooze and the like: a result needs no schema
+
+
+def written(
+    adapter: TypeAdapter[Any], value: Any, *, round_trip: bool, by_alias: bool = True
+) -> bytes:
+    """Return a value as JSON as its annotation says; ``UsageError`` if it is of another type."""
+    try:
+        plain = adapter.dump_python(
+            value, mode="json", by_alias=by_alias, round_trip=round_trip, warnings="error"
+        )
+    except Exception as error:  # a serializer may raise anything
+        message = f"this cannot be stored as JSON: {error}"
+        raise UsageError(message, hint="pass what the annotation says") from error
+    encoded = encode(plain)
+    check_kept(value, encoded)
+    return encoded
 
 
 def schema_of(
@@ -78,6 +98,13 @@ def undecodable(why: str) -> PayloadError:
     return PayloadError(
         f"the payload cannot be decoded: {why}",
         hint="it was enqueued by SQL: send JSON that common parsers accept",
+    )
+
+
+def _no_schema(name: str, annotation: Any, why: str) -> UsageError:
+    return UsageError(
+        f"the payload of type {name!r} is annotated with {annotation!r}, which has no schema{why}",
+        hint="use a pydantic model, a dataclass or JSON's types, all of whose parts exist here",
     )
 
 

@@ -14,7 +14,7 @@ from pgqueue.errors import PayloadError, UsageError
 from pgqueue.handlers.failure import Failure, clean, describe
 from pgqueue.handlers.outcomes import OUTCOMES, Cancel, Retry, Snooze
 from pgqueue.models.tasks.status import Outcome
-from pgqueue.models.values import encode, seconds
+from pgqueue.models.values import seconds
 
 if TYPE_CHECKING:
     import contextvars
@@ -90,7 +90,7 @@ RELEASED = Ending(Outcome.RELEASED)
 """The ending of an attempt that was released before it started."""
 
 
-def returned(value: Any) -> Ending:
+def returned(value: Any, kind: TaskType) -> Ending:
     """Return the ending of an attempt whose handler returned this value."""
     match value:
         case None:
@@ -109,7 +109,7 @@ def returned(value: Any) -> Ending:
         case Cancel(reason=reason):
             return _cancelled(_bounded(reason) or "cancelled by its handler")
         case _:
-            return _stored(value)
+            return _stored(value, kind)
 
 
 async def awaited(value: Any, variables: contextvars.Context | None = None) -> Any:
@@ -129,7 +129,7 @@ async def awaited(value: Any, variables: contextvars.Context | None = None) -> A
 def raised(error: BaseException, kind: TaskType) -> Ending:
     """Return the ending of an attempt whose handler raised this exception."""
     if isinstance(error, OUTCOMES):
-        return returned(error)
+        return returned(error, kind)
     return Ending(
         Outcome.FAILED,
         error=describe(error, skip_frames=1),
@@ -209,22 +209,22 @@ def _cancelled(message: str) -> Ending:
     return Ending(Outcome.CANCELLED, error=Failure(type="Cancelled", message=message))
 
 
-def _stored(value: Any) -> Ending:
+def _stored(value: Any, kind: TaskType) -> Ending:
     try:
-        return Ending(Outcome.COMPLETED, result=_encoded(value))
+        return Ending(Outcome.COMPLETED, result=_encoded(value, kind))
     except UsageError as error:
         described = describe(error)
         described["type"] = "ResultNotStorable"
         return Ending(Outcome.FAILED, error=described, retry=False)
 
 
-def _encoded(value: Any) -> bytes:
+def _encoded(value: Any, kind: TaskType) -> bytes:
     if inspect.isgenerator(value) or inspect.isasyncgen(value):
         raise UsageError(
             "the handler is a generator: it yields",
             hint="return the result, and report what comes before it with ctx.progress",
         )
-    encoded = encode(value)
+    encoded = kind.encode_result(value)
     if len(encoded) > _MAX_RESULT:
         raise UsageError(
             f"the result has {len(encoded):,} bytes",

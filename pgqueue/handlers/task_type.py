@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
@@ -15,13 +17,15 @@ from pgqueue.handlers.adapters import (
     result_adapter,
     schema_of,
     undecodable,
+    written,
 )
 from pgqueue.handlers.isolation import ProcessLimits
 from pgqueue.handlers.signature import read_signature
 from pgqueue.models.tasks.backoff import Backoff
+from pgqueue.models.values import encode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from pydantic import TypeAdapter
 
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
 Isolation = Literal["process"]
 
 _MAX_PAYLOAD = 256 * 1024
+_OF_JSON = (dict, list, str, int, float, bool, type(None))
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,39 @@ class TaskType:
         except ValueError as error:
             raise undecodable(str(error)) from error
 
+    def encode(self, payload: Any) -> bytes:
+        """Return a payload as JSON from which ``decode`` makes an equal one.
+
+        It is a value of the annotation's type, or JSON that fits it. Raises ``PayloadError`` for
+        what does not fit, ``UsageError`` for what JSON cannot hold.
+        """
+        adapter = self.payload
+        if adapter is None:
+            return encode(payload)
+        own = partial(written, adapter, round_trip=True)
+        by_name = partial(own, by_alias=False)  # a model may read other aliases than it writes
+        ways = (encode, own, by_name) if type(payload) in _OF_JSON else (own, encode, by_name)
+        refusals: list[Exception] = []
+        for way in ways:
+            try:
+                encoded = way(payload)
+                self.decode(encoded.decode())
+            except Exception as error:  # noqa: BLE001  a validator may raise anything
+                refusals.append(error)
+            else:
+                return encoded
+        raise next((e for e in refusals if isinstance(e, PayloadError)), refusals[0])
+
+    def encode_result(self, value: Any) -> bytes:
+        """Return a result as JSON, as the published schema says if it is of the annotated type.
+
+        Raises ``UsageError`` for what JSON cannot hold.
+        """
+        if self.result is not None:
+            with suppress(UsageError):
+                return written(self.result, value, round_trip=False)
+        return encode(value, round_trip=False)
+
     def published(self) -> dict[str, Any]:
         """Return what workers publish of the type in the database."""
         return {
@@ -109,3 +147,12 @@ class TaskType:
             "result_schema": schema_of(self.result, "serialization") or None,
             "queue_settings": self.queue_settings,
         }
+
+
+def payload_json(types: Mapping[str, TaskType], type: str, payload: Any) -> orjson.Fragment:
+    """Return the payload of a task of this type as JSON, however the task is enqueued.
+
+    It is written and checked as the type says, if that is known here.
+    """
+    kind = types.get(type)
+    return orjson.Fragment(encode(payload) if kind is None else kind.encode(payload))

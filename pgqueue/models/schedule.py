@@ -293,7 +293,7 @@ class NewSchedule:
     options: ScheduleOptions
     """Those that are not None."""
 
-    def __init__(self, type: str, payload: Any = None, **options: Unpack[ScheduleOptions]) -> None:
+    def __init__(self, type: str, payload: Any = ..., **options: Unpack[ScheduleOptions]) -> None:
         object.__setattr__(self, "type", type)
         object.__setattr__(self, "payload", payload)
         object.__setattr__(self, "options", given("a schedule", options, _OPTIONS))
@@ -306,7 +306,12 @@ class NewSchedule:
         Timing(**timing).due_times(datetime.now(UTC), 0)
         default = dict.fromkeys(_OPTIONS.values())
         settings = as_settings(self.options, _OPTIONS, _LISTS)
-        return {**default, "type": self.type, "payload": self.payload, **settings}
+        return {**default, "type": self.type, "payload": self.given, **settings}
+
+    @property
+    def given(self) -> Any:
+        """The payload of its tasks: ``{}`` if it was left out."""
+        return {} if self.payload is ... else self.payload
 
 
 def changed(changes: ScheduleChanges) -> dict[str, Any]:

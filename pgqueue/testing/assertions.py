@@ -24,7 +24,7 @@ _MAX_LENGTH = 200
 def assert_enqueued(
     type: str,
     *,
-    payload: Any = None,
+    payload: Any = ...,
     count: int | None = None,
     app: PgQueue | None = None,
     **fields: Any,
@@ -45,7 +45,7 @@ def assert_enqueued(
     if "priority" in fields:
         fields["priority"] = parse_priority(fields["priority"])
     wanted = {"type": type, **fields}
-    part = None if payload is None else orjson.loads(encode(payload))
+    part = payload if payload is ... else orjson.loads(encode(payload))
     tasks = tasks_of(app, stored_tasks)
     found = [task for task in tasks if not _differences(task, wanted, part)]
     if len(found) != count if count is not None else not found:
@@ -59,7 +59,7 @@ def _differences(task: Task, wanted: dict[str, Any], part: Any) -> list[str]:
         for name, value in wanted.items()
         if getattr(task, name) != value
     ]
-    return differences + ([] if part is None else _missing(part, task.payload, "payload"))
+    return differences + ([] if part is ... else _missing(part, task.payload, "payload"))
 
 
 def _missing(part: Any, whole: Any, path: str) -> list[str]:
@@ -76,7 +76,7 @@ def _report(
     tasks: list[Task], found: list[Task], wanted: dict[str, Any], part: Any, count: int | None
 ) -> str:
     asked = ", ".join(f"{name}={value!r}" for name, value in wanted.items())
-    asked += "" if part is None else f", payload with {_short(part)}"
+    asked += "" if part is ... else f", payload with {_short(part)}"
     many = "no task" if count is None else f"{len(found)} instead of {count} tasks"
     if not tasks:
         return f"{many} with {asked} enqueued: no task was enqueued at all"

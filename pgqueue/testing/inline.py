@@ -145,7 +145,7 @@ class Inline:
     async def enqueue(
         self,
         type: str,
-        payload: Any = None,
+        payload: Any = ...,
         *,
         connection: object = None,
         **options: Unpack[EnqueueOptions],
@@ -157,7 +157,7 @@ class Inline:
     async def enqueue_unique(
         self,
         type: str,
-        payload: Any = None,
+        payload: Any = ...,
         *,
         dedup_key: str,
         connection: object = None,
@@ -250,7 +250,7 @@ class Inline:
             payload = kind.decode(orjson.dumps(run.payload).decode())
             async with asyncio.timeout(limit) as within:
                 value = await self._call(run, kind, payload)
-            return endings.returned(value)
+            return endings.returned(value, kind)
         except PayloadError as error:
             run.exception = error
             return endings.refused(error)

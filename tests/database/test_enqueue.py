@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import orjson
 import psycopg
 import pytest
 from psycopg.types.json import Jsonb
@@ -193,3 +194,34 @@ def test_a_trace_context_travels_with_the_task(queue: Queue) -> None:
     queue.enqueue_many({"type": "t", "traceparent": trace})
     (lease,) = queue.claim(queue.worker())
     assert lease["traceparent"] == trace
+
+
+@pytest.mark.parametrize("payload", ["null", "0", "false", '""', "[]", '"text"', "[1, null]"])
+def test_a_payload_is_any_json_value(queue: Queue, payload: str) -> None:
+    ids = [
+        queue.value("select pgqueue.enqueue('t', %s)", payload),
+        queue.value("select pgqueue.enqueue('t', %s, dedup_key => 'a')", payload),
+        queue.value("select pgqueue.enqueue('t', run_at => '2900-01-01', dedup_key => 'b')"),
+        *queue.enqueue_many({"type": "t", "payload": orjson.loads(payload)}),
+    ]
+    queue.rows(
+        "select pgqueue.enqueue('t', %s, dedup_key => 'b', on_conflict => 'replace')", payload
+    )
+    queue.rows("select pgqueue.set_schedule('s', 't', %s, '0 0 1 1 *')", payload)
+    queue.rows("select pgqueue.set_schedule('s', enabled => true)")  # leaves it
+    ids.append(queue.value("select pgqueue.trigger_schedule('s')"))
+    for id in ids:
+        assert queue.value("select payload::text from pgqueue.tasks where id = %s", id) == payload
+
+
+def test_a_payload_that_is_left_out_is_an_empty_object(queue: Queue) -> None:
+    ids = [
+        queue.value("select pgqueue.enqueue('t')"),
+        queue.value("select pgqueue.enqueue('t', null)"),
+        queue.value("select pgqueue.enqueue('t', payload => null, dedup_key => 'a')"),
+        *queue.enqueue_many({"type": "t", "payload": 1}, {"type": "t"}, {"type": "t", "cost": 1}),
+    ]
+    queue.rows("select pgqueue.set_schedule('s', 't', cron => '0 0 1 1 *')")
+    ids.append(queue.value("select pgqueue.trigger_schedule('s')"))
+    payloads = [queue.value("select payload from pgqueue.tasks where id = %s", id) for id in ids]
+    assert payloads == [{}, {}, {}, 1, {}, {}, {}]

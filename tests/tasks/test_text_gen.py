@@ -13,9 +13,10 @@ from pgqueue_tasks._models.settings import ModelSettings
 from pgqueue_tasks.errors import EngineFailed, InputRefused
 from pgqueue_tasks.text_gen import TextPayload, text_gen
 
-from pgqueue import Retry
+from pgqueue import PgQueue, Retry
 from pgqueue.handlers import ending
 from pgqueue.handlers.failure import describe
+from pgqueue.handlers.task_type import TaskType
 from tests.tasks import endpoint as model
 from tests.tasks.endpoint import KEY, MODEL, ModelServer, chunk, events, raw, serving, status
 from tests.tasks.recording import RecordingContext
@@ -28,6 +29,15 @@ def server(monkeypatch):
         monkeypatch.setenv("OPENAI_API_KEY", KEY)
         monkeypatch.setenv("PGQUEUE_OPENAI_TEXT_MODEL", MODEL)
         yield server
+
+
+def _kind() -> TaskType:
+    app = PgQueue()
+    app.task("text_gen")(text_gen)
+    return app.types["text_gen"]
+
+
+KIND = _kind()
 
 
 async def write(ctx=None, **payload):
@@ -120,7 +130,7 @@ async def test_an_endpoint_that_is_busy_gives_a_retry(server: ModelServer, code,
     assert (outcome.after, outcome.slow) == (after, "queue")
     assert f"the endpoint answered {code}" in outcome.reason
     assert len(server.asked) == 1  # the client did not try again by itself
-    assert ending.returned(outcome).outcome == "failed"
+    assert ending.raised(outcome, KIND).outcome == "failed"
 
 
 def test_a_date_says_how_long_to_wait_by_the_clock_of_the_answer():
@@ -237,7 +247,7 @@ async def test_the_key_is_in_no_error_no_reason_and_no_log(
     caplog.set_level(logging.DEBUG)
     kept: object
     try:
-        kept = ending.returned(await write())
+        kept = ending.returned(await write(), KIND)
     except (EngineFailed, InputRefused) as error:
         kept = describe(error)
     seen = repr(kept) + caplog.text + "".join(capfd.readouterr())

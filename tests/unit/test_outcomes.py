@@ -33,7 +33,8 @@ def test_an_outcome_does_the_same_whether_it_is_returned_or_raised(outcome: Any)
     app.task("t", no_retry=(Exception,))(lambda: None)
     with pytest.raises(type(outcome)) as caught, passing():
         raise outcome
-    assert raised(caught.value, app.types["t"]) == returned(outcome)
+    kind = app.types["t"]
+    assert raised(caught.value, kind) == returned(outcome, kind)
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES, ids=repr)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Optional, Protocol
@@ -233,7 +234,7 @@ REFUSED: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(
-    ("handler", "why"), REFUSED, ids=lambda value: str(value)[:30].partition(" at ")[0]
+    ("handler", "why"), REFUSED, ids=lambda value: re.split(" at | id=", str(value))[0][:30]
 )
 def test_any_other_handler_is_refused_with_the_reason(handler: Any, why: str) -> None:
     with pytest.raises(UsageError, match=why) as caught:

@@ -148,7 +148,7 @@ def test_models_dataclasses_and_the_like_are_stored_as_json() -> None:
     }
     assert orjson.loads(encode(value)) == {
         "model": {"day": "2030-01-02", "items": []},
-        "data": {"at": "2030-01-02T00:00:00+00:00"},
+        "data": {"at": "2030-01-02T00:00:00Z"},
         "id": "00000000-0000-0000-0000-000000000007",
         "set": [1, 2, 3],
         "wait": 1.5,

@@ -22,6 +22,7 @@ from pgqueue.database import options
 from pgqueue.database.link import Link
 from pgqueue.database.options import Options
 from pgqueue.errors import LeaseLost, PgQueueError
+from pgqueue.handlers.task_type import payload_json
 from pgqueue.models.values import encode
 from pgqueue.models.webhook import QUEUE
 from pgqueue.settings import Settings
@@ -287,12 +288,13 @@ async def _main(end: socket.socket) -> int:
             app = delivering_app(start.dsn, settings)
         else:
             app = load(start.app, builtin=start.builtin)
+        hello = _hello(start, app)
     except PgQueueError as error:
         control.send(Unfit(str(error)))
         return 1
     pool = Pool(start.app, builtin=start.builtin, dsn=start.dsn, grace_s=start.stop_grace_s)
     pool.warm(app.types.values())
-    control.send(_hello(start, app))
+    control.send(hello)
     registered = await control.receive()
     if not isinstance(registered, Registered):
         return 1
@@ -315,7 +317,10 @@ def _hello(start: Start, app: PgQueue) -> Hello:
     types = encode([kind.published() for kind in app.types.values()]).decode()
     if start.app is None:
         return Hello(types=types, names=list(app.types))
-    schedules = [{"name": name, **new.as_settings()} for name, new in app.declared.items()]
+    schedules = [
+        {"name": name, **new.as_settings(), "payload": payload_json(app.types, new.type, new.given)}
+        for name, new in app.declared.items()
+    ]
     return Hello(
         types=types,
         names=list(app.types),

@@ -26,9 +26,9 @@ def settings_of(given: ScheduleChange, *, partial: bool = True) -> dict[str, Any
     """Return settings as ``pgqueue.patch_schedule`` takes them; partial: those that were given."""
     settings: dict[str, Any] = given.model_dump(mode="json", exclude_unset=partial)
     settings.pop("name", None)
-    payload = settings.pop("payload", None)
+    payload = settings.pop("payload", ...)
     settings = whole(settings)
-    if payload is not None:
+    if payload is not ...:
         settings["payload"] = payload
     if isinstance(settings.get("priority"), str):
         settings["priority"] = PRIORITIES[settings["priority"]]
@@ -61,7 +61,6 @@ def check_times(settings: dict[str, Any]) -> None:
 async def check_task(services: Services, type: str, payload: Any) -> None:
     """Raise unless a worker has published the type and the payload fits it."""
     kind = await services.registry.find(type)
-    payload = {} if payload is None else payload
     kind.check(payload)
     if len(orjson.dumps(payload)) > services.bounds.payload:
         raise PayloadError(

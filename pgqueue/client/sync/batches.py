@@ -108,7 +108,7 @@ class SyncOpenBatch(Bridged[OpenBatch]):
         """The id of the batch; ``UsageError`` before the block is entered."""
         return self._twin.id
 
-    def enqueue(self, type: str, payload: Any = None, **options: Unpack[EnqueueOptions]) -> TaskId:
+    def enqueue(self, type: str, payload: Any = ..., **options: Unpack[EnqueueOptions]) -> TaskId:
         """Enqueue a task as part of it, with the options of ``EnqueueOptions``; return its id."""
         return self._bridge.run(self._twin.enqueue(type, payload, **options))
 

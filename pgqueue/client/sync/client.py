@@ -42,14 +42,15 @@ class SyncClient(BridgedClient):
     def enqueue(
         self,
         type: str,
-        payload: Any = None,
+        payload: Any = ...,
         *,
         connection: psycopg.Connection[Any] | None = None,
         **options: Unpack[EnqueueOptions],
     ) -> TaskId:
         """Enqueue a task and return its id; once this returns, it survives any crash.
 
-        ``options`` are those of ``EnqueueOptions``. With a ``dedup_key`` the id may be that of
+        ``payload`` is JSON, or a value of the type that its handler takes; ``{}`` if it is left
+        out. ``options`` are those of ``EnqueueOptions``. With a ``dedup_key`` the id may be that of
         another task; ``Duplicate`` is raised if ``on_conflict`` is "reject".
         With ``connection`` the task is enqueued in the caller's transaction, and only if that
         commits. Calls made while another is on its way to the database share the next commit.
@@ -62,7 +63,7 @@ class SyncClient(BridgedClient):
     def enqueue_unique(
         self,
         type: str,
-        payload: Any = None,
+        payload: Any = ...,
         *,
         dedup_key: str,
         connection: psycopg.Connection[Any] | None = None,

@@ -15,16 +15,19 @@ __all__ = ["SyncSchedules"]
 
 
 class SyncSchedules(Bridged[Schedules]):
-    """``client.schedules``: made, read and changed by name or id."""
+    """``client.schedules``: made, read and changed by name or id.
+
+    The payload of a schedule is written and checked as that of a task.
+    """
 
     def create(
-        self, name: str, type: str, payload: Any = None, **options: Unpack[ScheduleOptions]
+        self, name: str, type: str, payload: Any = ..., **options: Unpack[ScheduleOptions]
     ) -> Schedule:
         """Make a schedule and return it; ``Conflict`` when there is one of this name."""
         return self._bridge.run(self._twin.create(name, type, payload, **options))
 
     def put(
-        self, name: str, type: str, payload: Any = None, **options: Unpack[ScheduleOptions]
+        self, name: str, type: str, payload: Any = ..., **options: Unpack[ScheduleOptions]
     ) -> Schedule:
         """Make a schedule, or replace the one of the same name, and return it."""
         return self._bridge.run(self._twin.put(name, type, payload, **options))

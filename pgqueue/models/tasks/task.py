@@ -50,9 +50,10 @@ def _text(id: object) -> str | None:
 class TaskOptions(Input):
     """The options that a task and a schedule share."""
 
-    payload: dict[str, Any] = Field(
+    payload: Any = Field(
         default_factory=dict,
-        description="The input of the handler. It is checked against the schema of the type.",
+        description="The input of the handler: any JSON value. It is checked against the schema of "
+        "the type.",
     )
     queue: QueueName | None = Field(default=None, description="null: the queue of the type.")
     priority: Priority = None
@@ -321,7 +322,8 @@ _LISTS = text_lists(EnqueueOptions)
 class NewTask:
     """A task to enqueue, with the options of ``EnqueueOptions``.
 
-    ``payload`` is anything JSON can hold, or a pydantic model.
+    ``payload`` is anything JSON can hold, or a value of the type that its handler takes, such as a
+    pydantic model; ``{}`` if it is left out.
     """
 
     type: str
@@ -329,14 +331,14 @@ class NewTask:
     options: EnqueueOptions
     """Those that are not None."""
 
-    def __init__(self, type: str, payload: Any = None, **options: Unpack[EnqueueOptions]) -> None:
+    def __init__(self, type: str, payload: Any = ..., **options: Unpack[EnqueueOptions]) -> None:
         object.__setattr__(self, "type", type)
         object.__setattr__(self, "payload", payload)
         object.__setattr__(self, "options", given("a task", options, _NAMES))
 
     def as_row(self, traceparent: str | None = None) -> dict[str, Any]:
         """Return the element that ``pgqueue.enqueue_many`` takes, or raise ``UsageError``."""
-        row = {"type": self.type, "payload": {} if self.payload is None else self.payload}
+        row = {"type": self.type, "payload": {} if self.payload is ... else self.payload}
         if self.options:
             check_together(self.options.keys())
             row |= as_settings(self.options, _NAMES, _LISTS)

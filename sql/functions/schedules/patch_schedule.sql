@@ -1,7 +1,8 @@
 -- Changes a schedule, creates it if there is none of this name, and returns the new version of its settings.
 -- settings has cron or run_at, timezone, starts_at, ends_at, jitter_s, enabled, missed, missed_max, overlap, and of
 -- the task type, payload and the options that schedule_options() knows: a value replaces the old one, null restores the
--- default, and a setting that is left out stays. A call that changes nothing does not change the version.
+-- default (but a payload may be null), and a setting that is left out stays. A call that changes nothing does not change
+-- the version.
 -- With versions, changes the schedule only at one of these (0: it does not exist yet); otherwise changes nothing and
 -- returns null. The next scheduler that looks reads the cron expression, within a second: until then next_due_at is
 -- null, and error shows what it cannot read. What was due when it is changed is due afterwards if the new settings
@@ -67,7 +68,7 @@ begin
     new.missed := coalesce(new.missed, 'latest');
     new.missed_max := coalesce(new.missed_max, 100);
     new.overlap := coalesce(new.overlap, 'allow');
-    new.payload := coalesce(new.payload, '{}');
+    new.payload := coalesce(settings -> 'payload', old.payload);
     if patch_schedule.declared_by is not null then
         new.declared_by := patch_schedule.declared_by;
         new.undeclared_at := null;

@@ -29,7 +29,7 @@ as $$
         'ends_at', set_schedule.ends_at, 'jitter_s', set_schedule.jitter_s, 'missed', set_schedule.missed,
         'missed_max', set_schedule.missed_max, 'overlap', set_schedule.overlap
     )) as given
-    where given.value <> 'null'
+    where given.value <> 'null' or (given.key = 'payload' and set_schedule.payload is not null)
 $$;
 
 comment on function pgqueue.set_schedule is

@@ -8,7 +8,7 @@ returns table (
 language sql stable
 as $$
     select
-        i.n, i.type, coalesce(i.payload, '{}'), coalesce(i.run_at, now + i.delay_s * interval '1 second'), i.dedup_key,
+        i.n, i.type, coalesce(i.payload, pgqueue_private.no_payload(tasks, i.n)), coalesce(i.run_at, now + i.delay_s * interval '1 second'), i.dedup_key,
         coalesce(i.dedup_scope, 'type'),
         case i.dedup_scope when 'queue' then coalesce(i.queue, t.queue, 'default') else i.type end,
         s.statuses, i.dedup_window_s, coalesce(i.on_conflict, 'return'),

@@ -38,7 +38,7 @@ begin
         raise exception 'type must not be null' using errcode = 'PQ004', hint = 'name the type of the task';
     end if;
     task := jsonb_build_object(
-        'type', type, 'payload', payload, 'queue', queue, 'priority', priority, 'run_at', run_at,
+        'type', type, 'payload', coalesce(payload, '{}'), 'queue', queue, 'priority', priority, 'run_at', run_at,
         'max_attempts', max_attempts, 'timeout_s', timeout_s, 'retry', retry, 'expires_at', expires_at,
         'fairness_key', fairness_key, 'limit_key', limit_key, 'cost', cost, 'callback_url', callback_url, 'tags', tags,
         'batch_id', batch_id

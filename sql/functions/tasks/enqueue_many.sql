@@ -54,7 +54,7 @@ begin
                 3::smallint
             ),
             coalesce(i.queue, t.queue, 'default'),
-            i.type, coalesce(i.payload, '{}'), i.traceparent,
+            i.type, coalesce(i.payload, no_payload(tasks, i.ordinality)), i.traceparent,
             coalesce(i.expires_at, now + i.expires_in_s * interval '1 second'),
             i.retry, i.dedup_key, i.limit_key, i.cost, i.fairness_key, i.batch_id, i.callback_url, i.tags
         from (

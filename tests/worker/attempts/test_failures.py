@@ -107,7 +107,10 @@ async def test_a_reason_that_cannot_be_stored_is_made_storable(
 
 
 async def test_a_retry_without_a_delay_waits_as_its_policy_says(app: PgQueue) -> None:
-    app.task("t", backoff=Backoff("fixed", base=500, jitter="none"))(Retry)
+    @app.task("t", backoff=Backoff("fixed", base=500, jitter="none"))
+    def handler() -> Retry:
+        return Retry()
+
     id = await app.enqueue("t")
     await drain(app)
     task = await app.get(id)

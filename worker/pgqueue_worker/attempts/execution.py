@@ -108,7 +108,7 @@ class Execution:
             else:
                 value = await self._in_thread(lease, kind, context, payload)
             lease.interruptible = False
-            return endings.returned(value)
+            return endings.returned(value, kind)
         except asyncio.CancelledError as error:
             lease.interruptible = False
             _uncancel()

@@ -107,7 +107,7 @@ class _Handlers:
             answer["spoilt"] = isinstance(error, MemoryError)
             return answer, b""
         try:
-            ending = endings.returned(value)
+            ending = endings.returned(value, kind)
         except BaseException as unreadable:  # noqa: BLE001  as are its parts
             return {"ending": endings.raised(unreadable, kind).as_json()}, b""
         return {"ending": replace(ending, result=None).as_json()}, ending.result or b""

@@ -6,6 +6,7 @@ Of progress only the latest of each attempt is sent.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict
 
 import orjson
@@ -32,8 +33,9 @@ _log = structlog.get_logger("pgqueue.worker")
 _MAX_BATCH = 500
 _MAX_EVENTS = 10_000  # of an attempt
 _MAX_DATA = 16 * 1024
+_MAX_VALUE = 1_000  # of one that is shown because another one cannot be stored
 
-Storable = orjson.Fragment | dict[str, str]
+Storable = orjson.Fragment | dict[str, str] | dict[str, orjson.Fragment]
 
 
 class Event(TypedDict):
@@ -208,7 +210,15 @@ def storable(data: Mapping[str, Any]) -> Storable | None:
     try:
         encoded = encode(data)
     except UsageError:
-        return {name: clean(repr(value))[:1_000] for name, value in list(data.items())[:50]}
+        return {name: _shown(value) for name, value in list(data.items())[:50]}
     if len(encoded) > _MAX_DATA:
         return {"truncated": encoded[:_MAX_DATA].decode(errors="replace")}
     return orjson.Fragment(encoded)
+
+
+def _shown(value: object) -> orjson.Fragment:
+    with suppress(UsageError):
+        encoded = encode(value)
+        if len(encoded) <= _MAX_VALUE:
+            return orjson.Fragment(encoded)
+    return orjson.Fragment(orjson.dumps(clean(repr(value))[:_MAX_VALUE]))
