@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib import resources
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -37,7 +38,9 @@ _REPEATED = timedelta(hours=3)  # no clock goes back further, except where the d
 _NAMES = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|sun|mon|tue|wed|thu|fri|sat"
 _FIELD = re.compile(rf"(?:[0-9*/,#-]|{_NAMES}|[lw](?![a-z]))+", re.ASCII | re.IGNORECASE)
 _FIELDS = 5
-_PLAIN_ZONE = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*", re.ASCII)
+_DAY_OF_WEEK = 4
+_RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 6))
+_PART = re.compile(r"(\*|[a-z0-9]+)(?:-([a-z0-9]+))?(?:/([0-9]+))?", re.ASCII)
 
 
 class Cron:
@@ -51,7 +54,7 @@ class Cron:
         self._zone = zone(timezone)
         self._walk = _checked(expression)
         self._known: dict[datetime, datetime | None] = {}
-        self._every_hour = self._walk.expanded[1] == ["*"]
+        self._every_hour = "*" in self._walk.expanded[1]
         try:
             self._step(datetime(2000, 3, 1))  # noqa: DTZ001  the wall clock
         except CroniterError as error:
@@ -151,10 +154,21 @@ class Cron:
         return moment.astimezone(self._zone).utcoffset() or timedelta()
 
 
+@cache
+def _zones() -> frozenset[str]:
+    """Return the zones of the IANA database.
+
+    A system has files beside them, whose clocks differ: `localtime` is whatever the machine shows,
+    `right/…` counts leap seconds.
+    """
+    listed = (resources.files("tzdata") / "zones").read_text("ascii").split()
+    return frozenset(listed) - {"Factory"}
+
+
 @lru_cache(maxsize=1_000)
 def zone(name: str) -> ZoneInfo:
     """Return an IANA zone, or raise ``UsageError``."""
-    if len(name) <= _MAX_LENGTH and _PLAIN_ZONE.fullmatch(name):
+    if name in _zones():
         try:
             return ZoneInfo(name)
         except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -174,10 +188,40 @@ def _checked(expression: str) -> croniter:
     for field in fields:
         if not _FIELD.fullmatch(field):
             raise _wrong(expression, f"{field!r} is not a valid field")
+    settled = " ".join(
+        ",".join(_settled(expression, part, n) for part in field.lower().split(","))
+        for n, field in enumerate(fields)
+    )
     try:
-        return croniter(expression, 0, max_years_between_matches=_MAX_YEARS)
+        return croniter(settled, 0, max_years_between_matches=_MAX_YEARS)
     except (CroniterError, ValueError, TypeError, KeyError, IndexError) as error:
         raise _wrong(expression, str(error)) from error
+
+
+def _settled(expression: str, part: str, field: int) -> str:
+    """Return a part of a field as croniter reads it rightly; refuse a step that is never made."""
+    read = _PART.fullmatch(part)
+    if read is None:
+        return part  # such as 5#2, or not valid
+    low, high = _RANGES[field]
+    names = croniter.ALPHACONV[field]
+    first, last = (names.get(one, one) for one in (read[1], read[2]))
+    if not all(one is None or str(one).isdigit() for one in (first, last) if one != "*"):
+        return part
+    begin = low if first == "*" else int(first)
+    end = high if last is None else int(last)
+    sunday = field == _DAY_OF_WEEK  # is 0 and 7
+    if not (low <= begin <= high + sunday and low <= end <= high + sunday):
+        return part  # croniter refuses it
+    size = high - low + 1
+    # a range may go over the end: 22-2. croniter takes 5-5 for all, and loses steps of 22-2/4
+    width = (end - begin) % size if last is not None and end != begin + size else end - begin
+    step = 1 if read[3] is None else int(read[3])
+    if read[3] is not None and step > width:
+        raise _wrong(expression, f"the step of {part!r} is larger than its range")
+    if last is None or not step or (width and end >= begin):
+        return part
+    return ",".join(str((one - low) % size + low) for one in range(begin, begin + width + 1, step))
 
 
 def _wrong(expression: str, why: str) -> UsageError:

@@ -58,6 +58,16 @@ class Settings(BaseSettings):
         description="how long fewer processes must have sufficed before one is stopped",
     )
 
+    api_allowed_hosts: str = Field(
+        default="",
+        description="names in Host that the API answers to, separated by commas; empty: localhost "
+        "and its address if it listens on this machine only, else any",
+    )
+    api_allowed_origins: str = Field(
+        default="",
+        description="origins of web pages of other sites that may change things through the API, "
+        "such as: https://tools.example.com",
+    )
     upload_bytes: int = Field(
         default=2 * 1024**3, gt=0, description="maximum size of an uploaded file, in bytes"
     )

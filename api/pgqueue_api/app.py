@@ -14,17 +14,21 @@ from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException
 from litestar.routes import HTTPRoute
 
-from pgqueue.errors import DatabaseUnavailable
+from pgqueue.errors import DatabaseUnavailable, PgQueueError
 from pgqueue_api import docs, health, problems, resources
 from pgqueue_api.http.headers import POLICY, SECURITY
+from pgqueue_api.http.routing import Queries, answer_head, with_slashes
 from pgqueue_api.http.typed_body import TypedRequest
 from pgqueue_api.openapi.document import build_document
+from pgqueue_api.openapi.operation import declaration_of
 from pgqueue_api.services import Services
 from pgqueue_api.submit.endpoint import submit_one
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator, Iterable, Mapping
 
+    from litestar.connection import ASGIConnection
+    from litestar.handlers import HTTPRouteHandler
     from litestar.types import (
         HTTPScope,
         LifeSpanReceive,
@@ -43,6 +47,7 @@ __all__ = ["ROUTES", "Api", "create_app", "document"]
 
 ROUTES = [*resources.ROUTES, *health.ROUTES, *docs.ROUTES]
 
+_METHOD_NOT_ALLOWED = 405
 _JSON = (b"content-type", b"application/json")
 _PROBLEM = (b"content-type", problems.MEDIA_TYPE.encode())
 
@@ -84,14 +89,16 @@ class Api(Litestar):
                 "services": Provide(lambda: self.services, sync_to_thread=False),
                 "document": Provide(_document_text, sync_to_thread=True),
             },
+            guards=[self._check_query],
             request_class=TypedRequest.within(services.bounds),
             exception_handlers={HTTPException: problems.answer, Exception: problems.answer},
             lifespan=[running],
             openapi_config=None,
             logging_config=None,
         )
+        self._queries = Queries(self.routes, _takes_any_query)
         self._methods = {
-            route.path_format: route.methods
+            route.path_format: _with_head(route.methods)
             for route in self.routes
             if isinstance(route, HTTPRoute)
         }
@@ -112,28 +119,42 @@ class Api(Litestar):
 
     async def _answer(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
+        headers = dict(scope["headers"])
         if scope["path"] == "/v1/tasks" and scope["method"] == "POST":
             # a third of the CPU of the same through Litestar's routing and Request
-            await self._submit(scope, receive, send, started)
+            await self._submit(scope, headers, receive, send, started)
+            return
+        scope = with_slashes(scope)
+        try:
+            self.services.sites.check(scope["method"], headers)
+        except PgQueueError as error:
+            await self._send_problem(scope, error, send, started)
             return
 
         async def send_out(message: Message) -> None:
             if message["type"] == "http.response.start":
-                if scope["method"] == "OPTIONS":
+                if scope["method"] == "OPTIONS" or message["status"] == _METHOD_NOT_ALLOWED:
                     message["headers"] = self._allowed(scope, message["headers"])
                 headers = [*message["headers"], *SECURITY]
                 if not any(name.lower() == POLICY[0] for name, _ in message["headers"]):
                     headers.append(POLICY)
                 message["headers"] = headers
-                self.services.metrics.observe(
-                    scope["method"],
-                    scope.get("path_template") or "none",
-                    message["status"],
-                    time.perf_counter() - started,
-                )
+                self._observe(scope, message["status"], started)
             await send(message)
 
-        await super().__call__(scope, receive, send_out)
+        if scope["method"] == "HEAD":
+            await answer_head(super().__call__, scope, receive, send_out)
+        else:
+            await super().__call__(scope, receive, send_out)
+
+    def _check_query(self, connection: ASGIConnection[Any, Any, Any, Any], _: Any) -> None:
+        scope = cast("HTTPScope", connection.scope)
+        self._queries.check(scope["path_template"], scope["method"], scope["query_string"])
+
+    def _observe(self, scope: HTTPScope, status: int, started: float) -> None:
+        path = scope.get("path_template") or "none"
+        seconds = time.perf_counter() - started
+        self.services.metrics.observe(scope["method"], path, status, seconds)
 
     def _allowed(
         self, scope: HTTPScope, headers: Iterable[tuple[bytes, bytes]]
@@ -143,23 +164,57 @@ class Api(Litestar):
         kept = [(name, value) for name, value in headers if not methods or name.lower() != b"allow"]
         return [*kept, (b"allow", ", ".join(sorted(methods)).encode())] if methods else kept
 
-    async def _submit(self, scope: HTTPScope, receive: Receive, send: Send, started: float) -> None:
+    async def _submit(
+        self,
+        scope: HTTPScope,
+        headers: dict[bytes, bytes],
+        receive: Receive,
+        send: Send,
+        started: float,
+    ) -> None:
+        scope["path_template"] = "/v1/tasks"
         try:
-            answer = await submit_one(self.services, dict(scope["headers"]), receive)
-            status, content, extra = answer.status, answer.content, answer.headers
-            media_type = _JSON
+            self.services.sites.check("POST", headers)
+            self._queries.check("/v1/tasks", "POST", scope["query_string"])
+            answer = await submit_one(self.services, headers, receive)
         except Exception as error:  # noqa: BLE001  the border of the process: every error is answered
             if isinstance(error, DatabaseUnavailable):
                 self.services.metrics.database_errors.inc()
-            status, problem, extra = problems.problem_of(error)
-            content, media_type = orjson.dumps(problem), _PROBLEM
-        self.services.metrics.observe("POST", "/v1/tasks", status, time.perf_counter() - started)
-        headers = [
-            media_type,
-            (b"content-length", b"%d" % len(content)),
-            *[(name.lower().encode(), value.encode("latin-1")) for name, value in extra.items()],
-            *SECURITY,
-            POLICY,
-        ]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": content, "more_body": False})
+            await self._send_problem(scope, error, send, started)
+        else:
+            self._observe(scope, answer.status, started)
+            await _send(send, answer.status, _JSON, answer.content, answer.headers)
+
+    async def _send_problem(
+        self, scope: HTTPScope, error: Exception, send: Send, started: float
+    ) -> None:
+        status, problem, headers = problems.problem_of(error)
+        self._observe(scope, status, started)
+        await _send(send, status, _PROBLEM, orjson.dumps(problem), headers)
+
+
+def _takes_any_query(handler: HTTPRouteHandler) -> bool:
+    declared = declaration_of(handler)
+    return declared is None or declared.any_query
+
+
+def _with_head(methods: set[Any]) -> set[str]:
+    return {*methods, "HEAD"} if "GET" in methods else methods
+
+
+async def _send(
+    send: Send,
+    status: int,
+    media_type: tuple[bytes, bytes],
+    content: bytes,
+    extra: Mapping[str, str],
+) -> None:
+    headers = [
+        media_type,
+        (b"content-length", b"%d" % len(content)),
+        *[(name.lower().encode(), value.encode("latin-1")) for name, value in extra.items()],
+        *SECURITY,
+        POLICY,
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": content, "more_body": False})

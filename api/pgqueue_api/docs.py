@@ -17,6 +17,10 @@ from pgqueue_api.openapi.operation import Answer, operation
 __all__ = ["ROUTES"]
 
 _SITE = Path(__file__).parent / "site"
+_ICON = (
+    b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><path fill="#336791" '
+    b'd="M1 2h14v3H1zM1 6.5h10v3H1zM1 11h6v3H1z"/></svg>'
+)
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -47,22 +51,34 @@ async def docs() -> Response[bytes]:
 
     It works offline.
     """
-    return _file("docs.html", "text/html; charset=utf-8")
+    return _file("docs.html", "text/html")
 
 
 @get("/docs/docs.css")
 async def docs_style() -> Response[bytes]:
     """Return its style."""
-    return _file("docs.css", "text/css; charset=utf-8")
+    return _file("docs.css", "text/css")
 
 
 @get("/docs/docs.js")
 async def docs_script() -> Response[bytes]:
     """Return its script."""
-    return _file("docs.js", "text/javascript; charset=utf-8")
+    return _file("docs.js", "text/javascript")
 
 
-ROUTES: list[Any] = [openapi, docs, docs_style, docs_script]
+@get("/", status_code=302)
+async def start() -> Response[bytes]:
+    """Lead to the page."""
+    return Response(b"", headers={"Location": "/docs"}, status_code=302)
+
+
+@get("/favicon.ico")
+async def icon() -> Response[bytes]:
+    """Return the icon, which browsers ask for by this name."""
+    return Response(_ICON, media_type="image/svg+xml", headers=_HEADERS)
+
+
+ROUTES: list[Any] = [openapi, docs, docs_style, docs_script, start, icon]
 
 
 def _file(name: str, media_type: str) -> Response[bytes]:

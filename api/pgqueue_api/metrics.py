@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CONTENT_TYPE", "Metrics"]
 
-CONTENT_TYPE = CONTENT_TYPE_PLAIN_1_0_0
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_1_0_0.removesuffix("; charset=utf-8")  # Litestar adds it
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60)
 _SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500)

@@ -7,6 +7,8 @@ PgQueueError (pgqueue.errors)
         ├── InvalidBody      422  a file that is not whole, or not what its type says
         ├── UnknownType      422  no worker has published such a type
         └── KeyReused        422  an Idempotency-Key that came with another request
+    ├── HostNotAllowed       421
+    ├── OriginNotAllowed     403
     ├── TooLarge             413
     └── UnsupportedMedia     415
 KeyInFlight (Conflict)       409  the first request with this Idempotency-Key still runs
@@ -49,16 +51,17 @@ if TYPE_CHECKING:
 __all__ = [
     "MEDIA_TYPE",
     "PROBLEM_CODES",
+    "HostNotAllowed",
     "Invalid",
     "InvalidBody",
     "InvalidJson",
     "KeyInFlight",
     "KeyReused",
+    "OriginNotAllowed",
     "Overloaded",
     "TooLarge",
     "UnknownType",
     "UnsupportedMedia",
-    "VersionNeeded",
     "answer",
     "problem_of",
 ]
@@ -106,11 +109,18 @@ class KeyInFlight(Conflict):
     code = "idempotency_key_in_flight"
 
 
-class VersionNeeded(UsageError):
-    """It exists, and the request does not say which version of it was read."""
+class HostNotAllowed(UsageError):
+    """The request is for a host that this server is not."""
 
-    code = "precondition_required"
-    status = 428
+    code = "host_not_allowed"
+    status = 421
+
+
+class OriginNotAllowed(UsageError):
+    """The request is from a web page of another site."""
+
+    code = "origin_not_allowed"
+    status = 403
 
 
 class TooLarge(UsageError):
@@ -145,9 +155,12 @@ _EXPLAINED: dict[type[PgQueueError], str] = {
     KeyReused: "The `Idempotency-Key` came with another body within 24 hours: use a new key.",
     KeyInFlight: "The first request with this key is still running: ask again in a moment.",
     Conflict: "The state of the task does not allow it, such as a retry of a completed task.",
-    VersionNeeded: "Send `If-Match` with the ETag that you read, so that no change is lost.",
     Duplicate: "Another task has the `dedup_key`: `task_id` is its id.",
     Stale: "It was changed since you read it: read it again, then decide again.",
+    HostNotAllowed: "The server listens on this machine only, and answers to its names only: set "
+    "`PGQUEUE_API_ALLOWED_HOSTS`.",
+    OriginNotAllowed: "A web page of another site changes nothing: set "
+    "`PGQUEUE_API_ALLOWED_ORIGINS`.",
     TooLarge: "A task may have 256 KiB, a bulk request 4 MiB: upload a file, and send its id.",
     UnsupportedMedia: "Send `Content-Type: application/json`.",
     DatabaseUnavailable: "PostgreSQL cannot be reached: try again after `Retry-After`.",

@@ -31,6 +31,7 @@ class Server(uvicorn.Server):
 
     def __init__(self, app: Api, host: str, port: int, grace_s: float) -> None:
         self._app = app
+        app.services.listen_on(host)
         self.ready = asyncio.Event()
         """Set when requests are taken."""
         super().__init__(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pgqueue.database.options import Options, Timeouts
 from pgqueue.database.pool import Pool
 from pgqueue_api.bounds import Bounds
+from pgqueue_api.http.sites import Sites
 from pgqueue_api.live.hub import Hub
 from pgqueue_api.metrics import Metrics
 from pgqueue_api.stats_cache import Stats
@@ -28,6 +29,8 @@ class Services:
 
     def __init__(self, settings: Settings, bounds: Bounds | None = None) -> None:
         dsn = settings.dsn()
+        self._settings = settings
+        self.sites = Sites.of(settings)
         self.bounds = bounds or Bounds.of(settings)
         self.metrics = Metrics()
         # reads never wait behind writes, nor health behind either
@@ -51,6 +54,10 @@ class Services:
             on_types=self.registry.expire,
         )
         self._tasks: list[asyncio.Task[None]] = []
+
+    def listen_on(self, host: str) -> None:
+        """Answer as the server that listens there: to names of this machine only, if it is here."""
+        self.sites = Sites.of(self._settings, host)
 
     async def start(self) -> None:
         """Start what runs beside the requests; does not wait for the database."""

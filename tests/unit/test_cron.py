@@ -75,6 +75,24 @@ def test_five_fields_are_an_expression(expression: str) -> None:
         "* * * 0 *",
         "* * * * 8",
         "*/0 * * * *",
+        "*/60 * * * *",
+        "*/90 * * * *",
+        "0/90 * * * *",
+        "55/10 * * * *",
+        "10-20/11 * * * *",
+        "5-5/2 * * * *",
+        "0 */24 * * *",
+        "0 0 */31 * *",
+        "0 0 1-31/40 * *",
+        "0 0 1 */12 *",
+        "0 0 1 nov/2 *",
+        "0 0 * * */7",
+        "0 0 * * fri/2",
+        "0,*/70 * * * *",
+        "70-5 * * * *",
+        "5-99 * * * *",
+        "0 0 40-2 * *",
+        "0 0 * * 1-8",
         "5-1- * * * *",
         "1- * * * *",
         "-1 * * * *",
@@ -100,11 +118,51 @@ def test_what_is_no_expression_or_never_due_is_refused(expression: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["", "Mars/Olympus", "../etc/passwd", "/etc/localtime", "Europe", "a" * 200, "UTC\0", "é"],
+    [
+        *("", "Mars/Olympus", "../etc/passwd", "/etc/localtime", "Europe", "a" * 200, "UTC\0", "é"),
+        # files of a system beside the zones: the machine's own, with leap seconds, without a zone
+        *("localtime", "right/Europe/Berlin", "posix/Europe/Berlin", "posixrules", "Factory"),
+        *("leapseconds", "tzdata.zi", "zone.tab", "europe/berlin"),
+    ],
 )
 def test_a_zone_that_is_none_is_refused(name: str) -> None:
     with pytest.raises(UsageError):
         zone(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["UTC", BERLIN, "Etc/GMT+5", "US/Pacific", "EST5EDT", "Asia/Kolkata"]
+)
+def test_a_zone_of_the_iana_database_is_one(name: str) -> None:
+    assert zone(name).key == name
+
+
+@pytest.mark.parametrize(
+    ("expression", "same"),
+    [
+        ("10-10 * * * *", "10 * * * *"),
+        ("0 9-9,12-12 * * *", "0 9,12 * * *"),
+        ("0 0 1-1 * *", "0 0 1 * *"),
+        ("0 0 * feb-FEB *", "0 0 * 2 *"),
+        ("0 0 * * 7-0", "0 0 * * 0"),
+        ("*/59 * * * *", "0,59 * * * *"),
+        ("50/9 * * * *", "50,59 * * * *"),
+        ("0 22-2/4 * * *", "0 22,2 * * *"),
+        ("50-10/15 * * * *", "50,5 * * * *"),
+        ("0 0 31-2 * *", "0 0 31,1,2 * *"),
+        ("0 0 * * 0-7", "0 0 * * *"),
+        ("0 0 * * 5-7", "0 0 * * 5,6,0"),
+        ("0 0 * * sat-mon/2", "0 0 * * 6,1"),
+    ],
+)
+def test_a_range_is_the_values_that_it_names(expression: str, same: str) -> None:
+    start, end = at("2026-01-01"), at("2027-01-10")
+    assert [*Cron(expression).between(start, end)] == [*Cron(same).between(start, end)]
+
+
+def test_every_hour_is_every_hour_with_others_beside_it() -> None:
+    night = ("2026-03-28T23:30", "2026-03-29T02:30")
+    assert due("30 *,5 * * *", BERLIN, *night) == due("30 * * * *", BERLIN, *night)
 
 
 _PART = st.text("0123456789*/,-#lwLWrRhH?()abcdefjmnopstuvy ", max_size=30)

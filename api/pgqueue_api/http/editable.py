@@ -1,20 +1,21 @@
 """Read, put, patch and delete of the small nouns, each change by the version that was read.
 
-A version is an ETag; a client names it in If-Match, so that nobody overwrites what they have not
-seen.
+A version is an ETag. A client that names it in If-Match overwrites nothing that it has not seen;
+without If-Match the change is made in any version.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote
 
 import orjson
 
 from pgqueue.errors import NotFound
 from pgqueue_api.http.answers import Json
 from pgqueue_api.http.bodies import whole
-from pgqueue_api.http.preconditions import needed, stale, versions_in
+from pgqueue_api.http.preconditions import stale, versions_in
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from pgqueue_api.http.pools import Pools
 
 __all__ = ["Editable"]
-
-_NOT_THERE = 0
-"""The version of what does not exist yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,35 +51,35 @@ class Editable:
     ) -> Json[Any]:
         """Replace all settings, or create it: settings that are left out are unset."""
         versions = versions_in(if_match)
-        if versions == "*" and await self._find(pools.writes, key) is None:
+        known = await self._find(pools.writes, key)
+        if known is None and versions is not None:
             raise stale(self._named(key))
-        text = settings_text(settings)
-        if versions is None:
-            if not await self._patch(pools, key, text, [_NOT_THERE]):
-                raise needed(self._named(key))
-            row = await self._row(pools.writes, key)
-            return self.answer(row, status=201, Location=f"{self.path}/{key}")
-        if not await self._patch(pools, key, text, versions):
+        if not await self._patch(pools, key, settings_text(settings), versions):
             raise stale(self._named(key))
-        return self.answer(await self._row(pools.writes, key))
+        row = await self._row(pools.writes, key)
+        if known is not None:
+            return self.answer(row)
+        return self.answer(row, status=201, Location=f"{self.path}/{quote(str(key), safe='')}")
 
     async def patch(
         self, pools: Pools, key: object, settings: BaseModel, if_match: str | None
     ) -> Json[Any]:
         """Change what is given; null removes a setting."""
-        versions = await self._versions(pools, key, if_match)
-        if not await self._patch(pools, key, settings_text(settings, partial=True), versions):
+        await self._row(pools.writes, key)
+        text = settings_text(settings, partial=True)
+        if not await self._patch(pools, key, text, versions_in(if_match)):
             raise stale(self._named(key))
         return self.answer(await self._row(pools.writes, key))
 
     async def delete(self, pools: Pools, key: object, if_match: str | None) -> None:
         """Delete it."""
-        versions = await self._versions(pools, key, if_match)
+        await self._row(pools.writes, key)
+        versions = versions_in(if_match)
         row = await pools.writes.row(
             self.delete_query, {self.key: key, "versions": None if versions == "*" else versions}
         )
         if row is None or not row["deleted"]:
-            raise stale(self._named(key))
+            raise self.not_found(key) if versions is None else stale(self._named(key))
 
     def answer(self, row: Row, *, status: int | None = None, **headers: str) -> Json[Any]:
         """Answer with a row of ``read``; the ETag names its version."""
@@ -91,21 +89,12 @@ class Editable:
         """Return the error for a key that does not exist."""
         return NotFound(f"there is no {self._named(key)}", hint=f"GET {self.path} lists them")
 
-    async def _versions(
-        self, pools: Pools, key: object, if_match: str | None
-    ) -> list[int] | Literal["*"]:
-        await self._row(pools.writes, key)
-        versions = versions_in(if_match)
-        if versions is None:
-            raise needed(self._named(key))
-        return versions
-
     async def _patch(
         self,
         pools: Pools,
         key: object,
         settings: str,
-        versions: list[int] | Literal["*"],
+        versions: list[int] | Literal["*"] | None,
     ) -> bool:
         row = await pools.writes.row(
             self.patch_query,

@@ -53,7 +53,9 @@ QueueFilter = Annotated[
 IfMatch = Annotated[
     str | None,
     HeaderParameter(
-        name="If-Match", description="The ETag that you read.", examples=[Example(value='"1"')]
+        name="If-Match",
+        description="Change it only in this version: the ETag that you read. Without it, in any.",
+        examples=[Example(value='"1"')],
     ),
 ]
 

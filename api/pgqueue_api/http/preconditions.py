@@ -6,9 +6,8 @@ import re
 from typing import Literal
 
 from pgqueue.errors import Stale
-from pgqueue_api.problems import VersionNeeded
 
-__all__ = ["etags_in", "needed", "stale", "versions_in"]
+__all__ = ["etags_in", "stale", "versions_in"]
 
 _TAG = re.compile(r'(?<!W/)"[!#-~]*"')
 _STRONG = re.compile(r'(?<!W/)"([1-9]\d{0,17})"')
@@ -26,14 +25,6 @@ def etags_in(if_match: str | None) -> list[str] | Literal["*"] | None:
     if if_match is None:
         return None
     return "*" if if_match.strip() == "*" else _TAG.findall(if_match)
-
-
-def needed(what: str) -> VersionNeeded:
-    """Return the error for an If-Match that was left out."""
-    return VersionNeeded(
-        f"the {what} exists: which version of it do you change?",
-        hint="read it, and send its ETag as If-Match",
-    )
 
 
 def stale(what: str) -> Stale:

@@ -14,6 +14,7 @@ from litestar import Request
 from pydantic import BaseModel, ValidationError
 
 from pgqueue_api.http import bodies
+from pgqueue_api.http.routing import names_in
 from pgqueue_api.http.shapes import MAX_ERRORS, Shape, is_small
 from pgqueue_api.model_schemas import schema_of
 from pgqueue_api.problems import Invalid, InvalidJson
@@ -40,6 +41,11 @@ class TypedRequest(Request[Any, Any, Any]):
     def within(cls, bounds: Bounds) -> type[TypedRequest]:
         """Return a class for Litestar to make requests of."""
         return type("TypedRequest", (cls,), {"bounds": bounds})
+
+    @property
+    def path_params(self) -> dict[str, Any]:
+        """The parameters of the path; a name in it may hold slashes."""
+        return names_in(self.scope["path_params"])
 
     async def body(self) -> bytes:
         """Return the body; raise ``InvalidJson`` if a handler needs one and there is none."""

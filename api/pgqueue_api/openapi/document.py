@@ -26,6 +26,7 @@ from pgqueue_api.problems import MEDIA_TYPE, PROBLEM_CODES, RETRY_AFTER_S
 __all__ = ["build_document"]
 
 _PROBLEMS = {
+    403: "A web page of another site must not change anything.",
     404: "There is no such thing.",
     405: "The path has other methods: see `Allow`.",
     409: "The state of the thing forbids it, or the first request with this key is still running.",
@@ -33,8 +34,8 @@ _PROBLEMS = {
     412: "It was changed since you read it: `If-Match` names an older version.",
     413: "The body is too large.",
     415: "The body is not declared as JSON.",
+    421: "The server does not answer to this `Host`.",
     422: "The request is not valid; `errors` points at each fault.",
-    428: "It exists, and `If-Match` is missing, so it is unknown which version you read.",
     503: "PostgreSQL is not available: try again. Whether a submit was stored is unknown: with an "
     "`Idempotency-Key` you can safely send it again.",
 }
@@ -43,7 +44,8 @@ _DESCRIPTION = """\
 Submit tasks, watch them live, and manage them.
 
 Errors are problems (RFC 9457) with a stable `code`. Times are RFC 3339 in UTC. Lists have opaque
-cursors: pass `next` as `cursor` until it is null.
+cursors: pass `next` as `cursor` until it is null. `HEAD` works wherever `GET` does. A query
+parameter that an operation does not have is refused. A slash in a name is sent as `%2F`.
 """
 
 _TAGS = {
@@ -91,8 +93,8 @@ def build_document(handlers: Sequence[HTTPRouteHandler]) -> dict[str, Any]:
         if (declaration := declaration_of(handler))
     }
     for path, item in document["paths"].items():
-        for operation in item.values():
-            _complete(path, operation, declared[operation["operationId"]], models)
+        for method, operation in item.items():
+            _complete(path, method, operation, declared[operation["operationId"]], models)
     add_links(document["paths"])
     problem = {"schema": models.refer(Problem)}
     document["components"] = {
@@ -119,7 +121,9 @@ def _release() -> str:
         return "0"
 
 
-def _complete(path: str, operation: dict[str, Any], declared: Declaration, models: Models) -> None:
+def _complete(
+    path: str, method: str, operation: dict[str, Any], declared: Declaration, models: Models
+) -> None:
     """Add to an operation what Litestar does not know, and remove what it only assumes."""
     for parameter in operation.get("parameters", ()):
         _tidy(parameter)
@@ -139,23 +143,25 @@ def _complete(path: str, operation: dict[str, Any], declared: Declaration, model
         for answer in declared.answers
     } | {
         str(status): {"$ref": f"#/components/responses/Problem{status}"}
-        for status in sorted(_problems(path, operation, declared))
+        for status in sorted(_problems(path, method, operation, declared))
     }
 
 
-def _problems(path: str, operation: dict[str, Any], declared: Declaration) -> set[int]:
+def _problems(path: str, method: str, operation: dict[str, Any], declared: Declaration) -> set[int]:
     """Return the statuses of the errors that an operation may answer with."""
-    statuses = {*declared.problems}
+    statuses = {*declared.problems, 421}
+    if method != "get":
+        statuses.add(403)
     parameters = operation.get("parameters", ())
     if path.startswith("/v1/"):
         statuses.add(503)
-    if any(parameter["in"] == "query" for parameter in parameters):
+    if not declared.any_query:
         statuses.add(422)
     if any(parameter["name"] == "If-Match" for parameter in parameters):
-        statuses |= {412, 422, 428}
+        statuses |= {412, 422}
     if "application/json" in operation.get("requestBody", {}).get("content", {}):
         statuses |= {413, 415, 422}
-    return statuses - declared.never
+    return statuses
 
 
 def _answer(found: dict[str, Any], answer: Answer, models: Models) -> dict[str, Any]:

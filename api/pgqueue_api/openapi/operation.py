@@ -59,9 +59,9 @@ class Declaration:
 
     answers: tuple[Answer, ...]
     problems: frozenset[int]
-    never: frozenset[int]
     body: Mapping[str, Any] | None
     body_required: bool
+    any_query: bool
 
 
 def operation(
@@ -69,26 +69,27 @@ def operation(
     *answers: Answer,
     tag: str,
     problems: tuple[int, ...] = (),
-    never: tuple[int, ...] = (),
     body: Mapping[str, Any] | None = None,
     body_required: bool = True,
     max_body: int | None = None,
+    any_query: bool = False,
     dependencies: Mapping[str, Provide] | None = None,
 ) -> Callable[[Handler], HTTPRouteHandler]:
     """Make a route of a handler, and document it.
 
     ``route`` is such as ``GET /v1/limits/{name:str}``. ``problems`` are the statuses of errors
-    beside those that follow from the signature (see ``document``), ``never`` those that would
-    follow and do not occur. ``body`` describes a body that the handler reads by itself: by media
-    type, a schema or a model. ``max_body`` is the largest body in bytes, where it is not that of
-    most operations (``Bounds.body``). ``dependencies`` make arguments of several parameters.
+    beside those that follow from the signature (see ``document``). ``body`` describes a body that
+    the handler reads by itself: by media type, a schema or a model. ``max_body`` is the largest
+    body in bytes, where it is not that of most operations (``Bounds.body``). ``any_query``: query
+    parameters that it does not have are ignored, and not refused. ``dependencies`` make arguments
+    of several parameters.
     """
     method, path = route.split(" ", 1)
     first = answers[0]
 
     def declare(handler: Handler) -> HTTPRouteHandler:
         summary, _, description = inspect.cleandoc(handler.__doc__ or "").partition("\n")
-        declared = Declaration(answers, frozenset(problems), frozenset(never), body, body_required)
+        declared = Declaration(answers, frozenset(problems), body, body_required, any_query)
         made: HTTPRouteHandler = _METHODS[method](
             path,
             status_code=first.status,

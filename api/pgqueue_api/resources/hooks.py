@@ -56,6 +56,7 @@ class HookTaken(Record):
     problems=(413, 422),
     body={"*/*": {"type": "string"}},
     body_required=False,
+    any_query=True,  # services add parameters of their own to the URL that they were given
 )
 async def receive_hook(
     source: Source, request: Request[Any, Any, Any], services: NamedDependency[Services]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 from litestar.di import NamedDependency
@@ -18,6 +19,7 @@ from pgqueue_api.http.parameters import (
     encode_name,
     name_in_path,
     plain,
+    wrong,
 )
 from pgqueue_api.openapi.operation import Answer, operation
 from pgqueue_api.services import Services
@@ -25,7 +27,6 @@ from pgqueue_api.services import Services
 __all__ = ["ROUTES"]
 
 LimitName = Annotated[str, name_in_path("A `limit_key`.", "acme", max_length=255)]
-NewLimitName = Annotated[str, name_in_path("A `limit_key`.", "acme", pattern=LIMIT_NAME)]
 
 _ETAG = {"ETag": "The version of its settings."}
 _LIMITS = Editable("limit", "/v1/limits", "get_limit", "patch_limit", "delete_limit")
@@ -67,16 +68,20 @@ async def get_limit(name: LimitName, services: NamedDependency[Services]) -> Jso
     tag="limits",
 )
 async def put_limit(
-    name: NewLimitName,
+    name: LimitName,
     data: JSONBody[LimitSettings],
     services: NamedDependency[Services],
     if_match: IfMatch = None,
 ) -> Json[KeyLimit]:
     """Create or replace a limit.
 
-    What you leave out is not limited. To replace an existing limit, send `If-Match`. Every worker
-    keeps to it within a second; tasks that are running go on.
+    What you leave out is not limited. Every worker keeps to it within a second; tasks that are
+    running go on.
     """
+    # one that SQL or Python has made may have any name
+    new = await services.writes.row("get_limit", {"name": plain(name, "name")}) is None
+    if new and not re.fullmatch(LIMIT_NAME, name):
+        raise wrong("name", f"the name of a new limit must match {LIMIT_NAME}")
     return await _LIMITS.put(services, name, data, if_match)
 
 

@@ -23,7 +23,6 @@ __all__ = ["ROUTES"]
 
 AnyRequest = Request[Any, Any, Any]
 QueueName = Annotated[str, name_in_path("The name of the queue.", "default")]
-NewQueueName = Annotated[str, name_in_path("The name of the queue.", "default", pattern=QUEUE_NAME)]
 PreferRest = Annotated[
     str | None,
     prefer_wait("`wait=N`: answer when none of its tasks runs, or after N seconds, at most 60."),
@@ -66,15 +65,16 @@ async def get_queue(name: QueueName, services: NamedDependency[Services]) -> Jso
     tag="queues",
 )
 async def put_queue(
-    name: NewQueueName,
+    name: QueueName,
     data: JSONBody[QueueSettings],
     services: NamedDependency[Services],
     if_match: IfMatch = None,
 ) -> Json[Queue]:
     """Create a queue or replace its settings.
 
-    Settings that you leave out are unset. To replace those of an existing queue, send `If-Match`.
+    Settings that you leave out are unset.
     """
+    await _check_name(name, services)
     answer = await _QUEUES.put(services, name, data, if_match)
     await services.registry.renew()  # so that the next submit here is by these settings
     return answer
@@ -200,16 +200,16 @@ ROUTES = [
 async def _pause(
     name: str, data: GivenReason | None, request: AnyRequest, services: Services
 ) -> dict[str, Any]:
-    if await services.writes.row("queue_exists", {"name": plain(name, "name")}) is None:
-        check_name(name)  # a queue that does not exist is created, and its first task waits
+    await _check_name(name, services)  # a new one is created, and its first task waits
     asked = {"name": name, "reason": data and data.text, "paused_by": asker(request)}
     await services.writes.row("pause", asked)
     return await _read(services, name)
 
 
-def check_name(name: str) -> None:
-    """Raise ``Invalid`` for the name that no new queue can have."""
-    if not re.fullmatch(QUEUE_NAME, name):
+async def _check_name(name: str, services: Services) -> None:
+    """Raise ``Invalid`` for the name of no queue, if no new one can have it."""
+    known = await services.writes.row("queue_exists", {"name": plain(name, "name")})
+    if known is None and not re.fullmatch(QUEUE_NAME, name):
         raise wrong("name", f"the name of a new queue must match {QUEUE_NAME}")
 
 

@@ -38,7 +38,7 @@ from pgqueue_api.http.parameters import (
     plain,
     wrong,
 )
-from pgqueue_api.http.preconditions import needed, stale, versions_in
+from pgqueue_api.http.preconditions import stale, versions_in
 from pgqueue_api.openapi.operation import Answer, operation
 from pgqueue_api.resources.schedule_checks import check_task, check_times, settings_of, times_of
 from pgqueue_api.services import Services
@@ -151,7 +151,7 @@ async def put_schedule(
 ) -> Json[Schedule]:
     """Create a schedule or replace its settings.
 
-    To replace an existing schedule, send `If-Match`.
+    Settings that you leave out take their defaults.
     """
     settings = await _checked(services, data, partial=False)
     known = await _find(services, schedule)
@@ -161,9 +161,6 @@ async def put_schedule(
             raise stale(_named(schedule))
         if schedule == "preview":
             raise wrong("schedule", "'preview' is a path of its own: use another name")
-        versions = [_NOT_THERE]
-    if versions is None:
-        raise needed(_named(schedule))
     if not await _patch(services, schedule, settings, versions):
         raise stale(_named(schedule))
     return await _schedule(services, schedule, status=201 if known is None else 200)
@@ -190,16 +187,13 @@ async def patch_schedule(
     known = await _find(services, schedule)
     if known is None:
         raise _not_found(schedule)
-    versions = versions_in(if_match)
-    if versions is None:
-        raise needed(_named(schedule))
     change = settings_of(data)
     merged = {**orjson.loads(known["state"]), **change}
     if not change.keys().isdisjoint(_TIMING):
         check_times(merged)
     if "type" in change or "payload" in change:
         await check_task(services, merged["type"], merged["payload"])
-    if not await _patch(services, schedule, change, versions):
+    if not await _patch(services, schedule, change, versions_in(if_match)):
         raise stale(_named(schedule))
     return await _schedule(services, schedule)
 
@@ -209,15 +203,13 @@ async def patch_schedule(
     Answer(204, "Deleted."),
     tag=_TAG,
     problems=(404, 405, 409),
-    never=(428,),
 )
 async def delete_schedule(
     schedule: Which, services: NamedDependency[Services], if_match: IfMatch = None
 ) -> None:
     """Delete a schedule.
 
-    The record of its due times is deleted, too; its tasks stay. `If-Match` is optional: with it the
-    schedule is deleted only in the version that you read.
+    The record of its due times is deleted, too; its tasks stay.
     """
     versions = versions_in(if_match)
     if versions is not None and await _find(services, schedule) is None:
@@ -350,7 +342,10 @@ async def _checked(
 
 
 async def _patch(
-    services: Services, name: str, settings: dict[str, Any], versions: list[int] | Literal["*"]
+    services: Services,
+    name: str,
+    settings: dict[str, Any],
+    versions: list[int] | Literal["*"] | None,
 ) -> bool:
     row = await services.writes.row(
         "patch_schedule",

@@ -33,7 +33,7 @@ from pgqueue_api.http.parameters import (
     time_of,
     wrong,
 )
-from pgqueue_api.http.preconditions import etags_in, needed
+from pgqueue_api.http.preconditions import etags_in
 from pgqueue_api.openapi.operation import Answer, operation
 from pgqueue_api.pruned import task_not_found
 from pgqueue_api.services import Services
@@ -207,9 +207,6 @@ async def update_task(
     there already. What you leave out stays. A task that no longer waits is a 409.
     """
     seen = etags_in(if_match)
-    if seen is None:
-        await check_exists(services, id)
-        raise needed(f"task {id}")
     priority = data.priority
     row = await services.writes.row(
         "update_task",
