@@ -23,8 +23,11 @@ setup: $(VENV)/.dev ## make .venv with everything for development
 run: $(VENV)/.run ## start PostgreSQL, API and worker in this terminal (ARGS="--port 9000 --app shop.tasks:app")
 	@PGQUEUE_HOOK_DEMO_SECRET=$${PGQUEUE_HOOK_DEMO_SECRET-$(DEMO_SECRET)} exec $(BIN)/pgqueue up $(ARGS)
 
-demo: $(VENV)/.run ## submit a batch of all built-in types to `make run`, and print where to find the results
-	@$(BIN)/python examples/demo.py
+demo: $(VENV)/.run ## submit a batch of all built-in types to `make run`, and print where the results are (PORT=8000 URL=…)
+	@PGQUEUE_URL=$(URL) $(BIN)/python examples/demo.py
+
+PORT ?= 8000
+URL ?= $(or $(PGQUEUE_URL),http://localhost:$(PORT))
 
 # The secret that examples/webhook_processing.py signs with. It is public, so it protects nothing.
 DEMO_SECRET := whsec_ZGVtbyBzZWNyZXQgb2YgcGdxdWV1ZQ==

@@ -55,7 +55,7 @@ class Pgqueue:
 
     def worker(self, *, drain: bool) -> list[str]:
         command = [str(Path(sys.executable).with_name("pgqueue")), "worker"]
-        command += ["--app", "bench.handlers:app", "--metrics-port", "0"]
+        command += ["--app", "bench.handlers:app"]
         return [*command, "--burst"] if drain else command
 
     def api(self, port: int) -> list[str]:

@@ -1,4 +1,7 @@
-"""Runs each built-in type once, as one batch: `make demo`, while `make run` is running."""
+"""Runs each built-in type once, as one batch: `make demo`, while `make run` is running.
+
+`make demo PORT=9000` or `URL=…` if it does not listen on port 8000.
+"""
 
 from __future__ import annotations
 
@@ -68,7 +71,9 @@ def main() -> int:
     try:
         batch = call("/v1/batches", {"name": "demo", "tasks": tasks()})
     except OSError as error:
-        print(f"{URL}: {error}\nstart `make run` in another terminal first", file=sys.stderr)
+        print(f"{URL}: {error}", file=sys.stderr)
+        print("start `make run` in another terminal first", file=sys.stderr)
+        print("if it says another address than this one: make demo URL=…", file=sys.stderr)
         return 1
     print(f"batch {URL}/v1/batches/{batch['id']}")
     deadline = time.monotonic() + WAIT_S

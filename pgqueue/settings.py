@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pgqueue.errors import UsageError
 
 
-class Settings(BaseSettings):
+class Environment(BaseSettings):
+    """Settings from the environment; an invalid one is a ``UsageError`` that names its variable."""
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise UsageError("; ".join(map(self._fault, error.errors()))) from None
+
+    @classmethod
+    def _fault(cls, error: Any) -> str:
+        (place, *_), prefix = error["loc"], cls.model_config.get("env_prefix", "")
+        field = cls.model_fields.get(place)  # a field with an alias is named by that
+        variable = f"{prefix}{place}".upper() if field else str(place)
+        secret = field is None or field.annotation is SecretStr
+        value = "invalid" if secret else repr(error["input"])
+        return f"{variable} is {value}: {error['msg'][:1].lower()}{error['msg'][1:]}"
+
+
+class Settings(Environment):
     """The settings of a process of pgqueue. Durations are in seconds."""
 
     model_config = SettingsConfigDict(env_prefix="PGQUEUE_", extra="ignore", frozen=True)

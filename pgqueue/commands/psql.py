@@ -24,6 +24,8 @@ from pgqueue.settings import Settings
 
 __all__ = ["command", "psql"]
 
+_INSPECT = SQL / "inspect"
+
 # psql takes options without an argument in front of -f, as in -Atf name.sql
 _FILE_OPTION = re.compile(r"-[AEHLSXabelnqstwx01]*f|--file")
 _FILE_ARGUMENT = re.compile(r"(-f|--file=)(.+)", re.DOTALL)
@@ -33,7 +35,7 @@ def psql(data_dir: Path, arguments: Sequence[str]) -> int:
     """Run psql with ``arguments``; return its exit code.
 
     Raises:
-        UsageError: there is no psql, or neither a server nor a way to start one.
+        UsageError: there is no psql or no such file, or neither a server nor a way to start one.
     """
     program = _program(interactive=sys.stdin.isatty() and not arguments)
     options = _find_files(arguments)
@@ -100,10 +102,13 @@ def _find_files(arguments: Sequence[str]) -> list[str]:
 def _find_file(name: str) -> str:
     if Path(name).exists() or Path(name).name != name:
         return name
-    for candidate in (SQL / "inspect" / name, SQL / "inspect" / f"{name}.sql"):
+    for candidate in (_INSPECT / name, _INSPECT / f"{name}.sql"):
         if candidate.is_file():
             return str(candidate)
-    return name
+    if name == "-":  # standard input
+        return name
+    known = ", ".join(sorted(file.stem for file in _INSPECT.glob("*.sql")))
+    raise UsageError(f"there is no file {name!r}", hint=f"sql/inspect has {known}")
 
 
 @click.command("psql", context_settings={"ignore_unknown_options": True})

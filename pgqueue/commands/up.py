@@ -115,7 +115,6 @@ class _Run:
     def _start(self, family: Family) -> None:
         options = self._options
         environment = {
-            "PGQUEUE_LOG_FORMAT": "text",
             **os.environ,
             "PGQUEUE_DATABASE_URL": self._dsn,
             "PYTHONUNBUFFERED": "1",

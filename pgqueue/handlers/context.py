@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _MAX_MESSAGE = 8_192
 _MAX_ARTIFACT = 16 * 1024 * 1024
+_MAX_LINES = 10_000  # as many events of an attempt are kept
 
 _log = structlog.get_logger("pgqueue.task")
 
@@ -112,13 +114,15 @@ RECORDED = Recorded()
 class TaskLog:
     """The log of one attempt: kept with the task, streamed to watchers, and in the worker's log.
 
-    A message is cut off at 8,192 characters. Usable from any thread.
+    A message is cut off at 8,192 characters. Of an attempt 10,000 lines are kept and logged, and no
+    more. Usable from any thread.
     """
 
-    __slots__ = ("_context",)
+    __slots__ = ("_context", "_lines")
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._lines = itertools.count(1)
 
     def debug(self, message: str, **data: Any) -> None:
         """Log a detail for debugging."""
@@ -137,9 +141,15 @@ class TaskLog:
         self._write("error", message, data)
 
     def _write(self, level: str, message: str, data: dict[str, Any]) -> None:
+        line = next(self._lines)
+        if line > _MAX_LINES:
+            return
         context = self._context
         text = str(message)[:_MAX_MESSAGE]
         context._reporter.event(context, level, text, data)  # noqa: SLF001  one unit, two classes
+        if line == _MAX_LINES:
+            level, text = "warning", f"more is logged than the {_MAX_LINES:,} lines that are kept"
+            data = {}
         getattr(_log, level)(
             "task_log",
             message=text,

@@ -46,7 +46,7 @@ select exists (select from pgqueue_private.ready) or exists (select from pgqueue
 """
 _ACTIVE = "select count(*) from pgqueue_private.worker where state = 'active'"
 _COMPLETED = "select count(*) from pgqueue_private.attempt where outcome = 'completed'"
-_WORKER = ["pgqueue", "worker", "--app", "tests.chaos.work:app", "--metrics-port", "0"]
+_WORKER = ["pgqueue", "worker", "--app", "tests.chaos.work:app"]
 
 
 class Program:

@@ -105,7 +105,7 @@ def test_no_call_breaks_the_api_and_the_queue_drains_afterwards(
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     api, api_log = start("api", "--port", str(port))
-    worker, _ = start(*("worker", "--app", "tests.fuzz.fuzzed:app", "--metrics-port", "0"))
+    worker, _ = start(*("worker", "--app", "tests.fuzz.fuzzed:app"))
 
     http = httpx.Client(base_url=url, timeout=30)
 

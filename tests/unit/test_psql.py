@@ -11,6 +11,7 @@ from pgqueue.commands.psql import _find_files
 from pgqueue.database.migrations import migrate
 from pgqueue.database.queries import SQL
 from pgqueue.embedded import EmbeddedServer
+from pgqueue.errors import UsageError
 
 DRIVER = """
 import sys
@@ -115,12 +116,17 @@ def test_a_file_of_the_user_comes_before_one_of_the_inspections(
     file = next((SQL / "inspect").glob("*.sql"))
     (tmp_path / file.name).touch()
     assert _find_files(["-f", file.name]) == ["-f", file.name]
-    assert _find_files(["-f", "other.sql", "-c", file.stem]) == [
-        "-f",
-        "other.sql",
-        "-c",
-        file.stem,
-    ]
+    arguments = ["-f", "-", "-c", file.stem, "-f", "./other.sql"]
+    assert _find_files(arguments) == arguments
+
+
+def test_a_file_that_does_not_exist_is_answered_with_the_names_of_those_that_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="there is no file 'nosuch'") as raised:
+        _find_files(["-f", "nosuch"])
+    assert all(file.stem in str(raised.value.hint) for file in (SQL / "inspect").glob("*.sql"))
 
 
 def test_every_inspection_runs(database: str, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from tests import commands
 from tests.commands import Command
 
 PATIENCE_S = 45.0
-_WORKER = ["worker", "--metrics-port", "0", "--app", "tests.worker.handlers:app"]
+_WORKER = ["worker", "--app", "tests.worker.handlers:app"]
 
 
 def eventually(probe: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> Any:

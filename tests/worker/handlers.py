@@ -34,6 +34,12 @@ async def echo(ctx: Context, payload: dict) -> dict:
     return {"payload": payload, "attempt": ctx.attempt, "type": ctx.type, "queue": ctx.queue}
 
 
+@app.task("talkative", max_attempts=1)
+async def talkative(ctx: Context, payload: dict) -> None:
+    for n in range(payload["lines"]):
+        ctx.log.info("line", n=n)
+
+
 @app.task("nap")
 async def nap(ctx: Context, payload: dict) -> None:
     """Take a while, for tests that measure how many do at once."""

@@ -85,7 +85,9 @@ async def _source(ctx: Context, payload: ImagePayload) -> bytes:
 
 async def _drawn(endpoint: Endpoint, payload: ImagePayload, model: str) -> bytes:
     """Ask the endpoint, and return its picture."""
-    async with endpoint.model(model, max_bytes=2 * _MAX_SOURCE) as asked:
+    async with endpoint.model(
+        model, default_from="PGQUEUE_OPENAI_IMAGE_MODEL", max_bytes=2 * _MAX_SOURCE
+    ) as asked:
         images: Any = asked.client.images
         # OpenAI's newest models return base64 only, and refuse a request that asks for it
         wanted = {} if model.startswith("gpt-image") else {"response_format": "b64_json"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from contextlib import AsyncExitStack
 
 import click
 
@@ -11,12 +12,11 @@ from pgqueue import logs, telemetry
 from pgqueue.commands.process_count import METAVAR, Processes, parse
 from pgqueue.settings import Settings
 from pgqueue_worker.outbound import Allowed
-from pgqueue_worker.supervisor import metrics as metrics_module
+from pgqueue_worker.signals import STOP
 from pgqueue_worker.supervisor.metrics import Metrics
+from pgqueue_worker.supervisor.metrics_server import MetricsServer
 from pgqueue_worker.supervisor.plan import Plan
 from pgqueue_worker.supervisor.supervisor import Supervisor
-
-_METRICS_PORT = 9100
 
 
 @click.command("worker")
@@ -41,9 +41,14 @@ _METRICS_PORT = 9100
 @click.option("--burst", is_flag=True, help="exit with status 0 when the queues are empty")
 @click.option(
     "--metrics-port",
-    type=click.IntRange(0, 65_535),
-    default=None,
-    help=f"serve Prometheus metrics on this port; 0: do not serve them  [default: {_METRICS_PORT}]",
+    type=click.IntRange(1, 65_535),
+    help="serve Prometheus metrics and health checks on this port  [default: they are not served]",
+)
+@click.option(
+    "--metrics-host",
+    default="127.0.0.1",
+    show_default=True,
+    help="address of the metrics; 0.0.0.0: reachable from other machines",
 )
 def command(
     *,
@@ -54,8 +59,9 @@ def command(
     concurrency: int,
     burst: bool,
     metrics_port: int | None,
+    metrics_host: str,
 ) -> None:
-    """Run tasks. SIGTERM or Ctrl-C drains; a second one stops at once."""
+    """Run tasks. SIGTERM, SIGHUP or Ctrl-C drains; a second one stops at once."""
     settings = Settings()
     Allowed.parse(settings.outbound_allow_hosts)  # fail now, not when a webhook is due
     logs.configure(settings.log_format, settings.log_level)
@@ -69,16 +75,18 @@ def command(
         concurrency=concurrency,
         burst=burst,
     )
+    served_at = None if metrics_port is None else (metrics_host, metrics_port)
+    raise SystemExit(asyncio.run(_run(plan, settings, served_at)))
+
+
+async def _run(plan: Plan, settings: Settings, served_at: tuple[str, int] | None) -> int:
     metrics = Metrics()
-    port = _METRICS_PORT if metrics_port is None else metrics_port
-    if port:
-        metrics_module.serve(metrics, port, explicit=metrics_port is not None)
-    raise SystemExit(asyncio.run(_run(plan, settings, metrics)))
-
-
-async def _run(plan: Plan, settings: Settings, metrics: Metrics) -> int:
-    supervisor = Supervisor(plan, settings, metrics)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, supervisor.stop)
-    return await supervisor.run()
+    async with AsyncExitStack() as stack:
+        if served_at is not None:
+            await stack.enter_async_context(MetricsServer(metrics).serving(*served_at))
+        supervisor = Supervisor(plan, settings, metrics)
+        loop = asyncio.get_running_loop()
+        for number in STOP:
+            if signal.getsignal(number) is not signal.SIG_IGN or number is not signal.SIGHUP:
+                loop.add_signal_handler(number, supervisor.stop)
+        return await supervisor.run()

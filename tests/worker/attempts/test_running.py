@@ -200,12 +200,15 @@ def test_an_app_that_cannot_be_loaded_says_so(bench: Bench) -> None:
     assert "Traceback" not in bench.logs()
 
 
-def test_drain_lets_handlers_end_and_gives_back_the_rest(bench: Bench) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_drain_lets_handlers_end_and_gives_back_the_rest(
+    bench: Bench, number: signal.Signals
+) -> None:
     worker = bench.start("--concurrency", "1")
     first = bench.enqueue("gate", {"name": "d"})
     bench.passed("d-in-1")
     second = bench.enqueue("gate", {"name": "e"})
-    worker.send_signal(signal.SIGTERM)
+    worker.send_signal(number)
     eventually(
         lambda: bench.rows("select 1 from pgqueue_private.worker where state = 'draining'"),
         "it drains",

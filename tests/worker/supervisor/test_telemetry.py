@@ -6,19 +6,18 @@ import socket
 import urllib.request
 
 import orjson
+import psutil
 import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from pgqueue_worker.control import Control, Drain, Start
 from pgqueue_worker.deadline_table import DeadlineTable
 from pgqueue_worker.isolation.pool import Pool
-from pgqueue_worker.supervisor.metrics import Metrics, serve
 from pgqueue_worker.worker_process import WorkerProcess
 
 from pgqueue import Context, PgQueue, telemetry
 from pgqueue.database.link import Link
 from pgqueue.database.options import Options
-from pgqueue.errors import UsageError
 from tests.processes import free_port
 from tests.worker.conftest import Bench, eventually
 
@@ -134,15 +133,25 @@ def test_the_supervisor_serves_metrics_of_all_its_processes(bench: Bench) -> Non
     assert seen["pgqueue_flush_size_sum"] == 51
     assert seen["pgqueue_claims_total"] >= 1
     assert seen["pgqueue_leases_lost_total"] == 0
+    (listening,) = [
+        connection.laddr.ip
+        for connection in psutil.Process(bench.workers[0].pid).net_connections()
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    assert listening == "127.0.0.1"
 
 
-def test_a_default_metrics_port_in_use_is_no_reason_to_fail_and_a_named_one_is() -> None:
-    with socket.create_server(("", free_port())) as taken:
-        port = taken.getsockname()[1]
-        serve(Metrics(), port, explicit=False)
-        with pytest.raises(UsageError, match=f"served on port {port}: Address already") as raised:
-            serve(Metrics(), port, explicit=True)
-    assert "--metrics-port" in str(raised.value.hint)
+def test_a_worker_logs_no_more_lines_of_an_attempt_than_are_kept(bench: Bench) -> None:
+    bench.start()
+    task = bench.enqueue("talkative", {"lines": 10_500})
+    assert bench.ended(task)["status"] == "completed"
+    lines = [line for line in map(orjson.loads, bench.logs().splitlines()) if "message" in line]
+    assert len(lines) == 10_000
+    assert lines[-2]["data"] == {"n": 9998}
+    assert "more is logged than the 10,000 lines" in lines[-1]["message"]
+    stored = bench.rows("select message from pgqueue.events where type = 'log' order by seq")
+    assert len(stored) == 10_000
+    assert "more is logged than the 10,000" in stored[-1]["message"]
 
 
 def test_logs_are_json_and_name_task_type_attempt_and_worker(bench: Bench) -> None:
@@ -155,3 +164,23 @@ def test_logs_are_json_and_name_task_type_attempt_and_worker(bench: Bench) -> No
     assert (failed["type"], failed["attempt"], failed["level"]) == ("final", 1, "warning")
     assert re.fullmatch(r".+:\d+", failed["worker"])
     assert failed["error"] == "KeyError: 'never again'"
+    assert "in final\n    raise KeyError" in failed["exception"]
+    assert bench.logs().count("raise KeyError") == 1
+
+
+def test_a_released_attempt_is_logged_with_its_reason_and_not_counted(bench: Bench) -> None:
+    port = free_port()
+    worker = bench.start("--metrics-port", str(port), PGQUEUE_GRACE_S="0")
+    bench.enqueue("unheard-of")
+    bench.enqueue("gate", {"name": "r"})
+    bench.passed("r-in-1")
+    bench.ended(bench.enqueue("echo"))
+    eventually(lambda: "task_released" in bench.logs(), "it is released")
+    count = 'pgqueue_attempts_finished_total{outcome="%s",queue="default",type="%s"}'
+    eventually(lambda: metrics(port).get(count % ("completed", "echo")) == 1, "the other counts")
+    assert not [name for name in metrics(port) if "unheard-of" in name or "released" in name]
+    bench.stop(worker)
+    lines = [orjson.loads(line) for line in bench.logs().splitlines()]
+    reasons = {line["type"]: line["reason"] for line in lines if line["event"] == "task_released"}
+    assert "no handler for type 'unheard-of'" in reasons["unheard-of"]
+    assert reasons["gate"] == "its worker stopped"

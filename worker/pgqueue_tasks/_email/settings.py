@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Literal
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from pgqueue.settings import Environment
 
 __all__ = ["MailSettings"]
 
 
-class MailSettings(BaseSettings):
+class MailSettings(Environment):
     """The SMTP server; without a host there is none."""
 
     model_config = SettingsConfigDict(env_prefix="PGQUEUE_SMTP_", extra="ignore", frozen=True)

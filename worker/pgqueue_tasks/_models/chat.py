@@ -72,7 +72,9 @@ async def ask(endpoint: Endpoint, chat: Chat, on_piece: Callable[[str, int], obj
     pieces: list[str] = []
     size = 0
     model, reason, counted = chat.model, "", None
-    async with endpoint.model(chat.model, max_bytes=_MAX_BYTES) as asked:
+    async with endpoint.model(
+        chat.model, default_from="PGQUEUE_OPENAI_TEXT_MODEL", max_bytes=_MAX_BYTES
+    ) as asked:
         completions: Any = asked.client.chat.completions  # its overloads know no union of options
         stream = await completions.create(
             model=asked.name,

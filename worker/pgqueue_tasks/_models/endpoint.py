@@ -71,16 +71,17 @@ class Endpoint:
         return self._settings
 
     @asynccontextmanager
-    async def model(self, name: str, *, max_bytes: int) -> AsyncIterator[Model]:
+    async def model(self, name: str, *, default_from: str, max_bytes: int) -> AsyncIterator[Model]:
         """Return a model to ask within the block; its errors leave the block as errors of ours.
+
+        ``default_from`` is the variable that names a model where the payload names none.
 
         ``Busy`` asks for a later attempt, ``InputRefused`` says that no attempt can succeed, and
         ``EngineFailed`` is anything else. At most ``max_bytes`` of an answer are read.
         """
         if not name:
             raise InputRefused(
-                "no model is named: set `model` in the payload, or PGQUEUE_OPENAI_TEXT_MODEL and "
-                "PGQUEUE_OPENAI_IMAGE_MODEL on the worker"
+                f"no model is named: set `model` in the payload, or {default_from} on the worker"
             )
         base_url = self._base_url()
         library = await asyncio.to_thread(_library)

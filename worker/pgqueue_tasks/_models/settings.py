@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pydantic import AliasChoices, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from pgqueue.settings import Environment
 
 __all__ = ["ModelSettings"]
 
 
-class ModelSettings(BaseSettings):
+class ModelSettings(Environment):
     """Settings of a worker's model endpoint; without ``openai_base_url`` it has none."""
 
     model_config = SettingsConfigDict(

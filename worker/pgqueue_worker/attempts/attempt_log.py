@@ -20,12 +20,14 @@ __all__ = ["AttemptLog", "Sampling"]
 
 _log = structlog.get_logger("pgqueue.task")
 
-_MAX_COMPLETIONS = 20  # logged in a second
+_MAX_PER_S = 20  # completions that are logged in a second, and tracebacks
+_MAX_ERROR = 500
+_MAX_TRACEBACK = 8 * 1024  # the task keeps more
 _USUAL = (Outcome.COMPLETED, Outcome.SNOOZED, Outcome.RELEASED)
 
 
 class Sampling:
-    """Logs at most 20 completions a second, and counts the others."""
+    """Allows 20 in a second, and counts the others."""
 
     def __init__(self) -> None:
         self._second = 0
@@ -33,11 +35,11 @@ class Sampling:
         self._left_out = 0
 
     def logs(self, now: float) -> bool:
-        """Return whether one more completion at this time, in seconds, is logged."""
+        """Return whether one more at this time, in seconds, is allowed."""
         if int(now) != self._second:
             self._second, self._logged = int(now), 0
         self._logged += 1
-        if self._logged > _MAX_COMPLETIONS:
+        if self._logged > _MAX_PER_S:
             self._left_out += 1
             return False
         return True
@@ -53,19 +55,23 @@ class AttemptLog:
 
     def __init__(self, measurements: Measurements) -> None:
         self._measurements = measurements
-        self._sampling = Sampling()
+        self._completions = Sampling()
+        self._tracebacks = Sampling()
         self._loop = asyncio.get_running_loop()
 
     def ended(self, lease: Lease, ending: Ending, took_s: float) -> None:
-        """Count and log an attempt that ran this long."""
+        """Count and log an attempt that ran this long.
+
+        One that was released is logged with its reason, and not counted: the task has it still.
+        """
         task, outcome = lease.task, ending.outcome
         measurements = self._measurements
-        measurements.count("finished", task.type, task.queue, outcome)
-        measurements.observe(DURATIONS_S, took_s, "run_seconds", task.type, task.queue)
-        measurements.observe(DURATIONS_S, task.wait_s, "wait_seconds", task.type, task.queue)
-        if outcome is Outcome.COMPLETED and not self._sampling.logs(self._loop.time()):
+        if outcome is not Outcome.RELEASED:
+            measurements.count("finished", task.type, task.queue, outcome)
+            measurements.observe(DURATIONS_S, took_s, "run_seconds", task.type, task.queue)
+            measurements.observe(DURATIONS_S, task.wait_s, "wait_seconds", task.type, task.queue)
+        if outcome is Outcome.COMPLETED and not self._completions.logs(self._loop.time()):
             return
-        error = ending.error
         _log.log(
             logging.INFO if outcome in _USUAL else logging.WARNING,
             f"task_{outcome}",
@@ -74,9 +80,20 @@ class AttemptLog:
             attempt=task.attempt,
             queue=task.queue,
             seconds=round(took_s, 4),
-            **({"error": f"{error['type']}: {error['message'][:500]}"} if error else {}),
-            **({"not_logged": n} if (n := self._sampling.take()) else {}),
+            **({"not_logged": n} if (n := self._completions.take()) else {}),
+            **self._why(ending),
         )
+
+    def _why(self, ending: Ending) -> dict[str, str]:
+        """Return the fields that say why an attempt ended as it did."""
+        error = ending.error
+        if error is None:
+            return {} if ending.reason is None else {"reason": ending.reason}
+        why = {"error": f"{error['type']}: {error['message'][:_MAX_ERROR]}"}
+        traceback = error.get("traceback")
+        if traceback and self._tracebacks.logs(self._loop.time()):
+            why["exception"] = traceback[-_MAX_TRACEBACK:]  # structlog's name for it
+        return why
 
     def ended_after_completion(self, lease: Lease, ending: Ending) -> None:
         """Log what is ignored because a transaction of the handler had completed its task."""

@@ -1,16 +1,10 @@
-"""Prometheus metrics of a supervisor and its worker processes, served on a port of its own."""
+"""Prometheus metrics of a supervisor and its worker processes."""
 
 from __future__ import annotations
 
-import errno
 import threading
-from socketserver import ThreadingMixIn
-from typing import TYPE_CHECKING, Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from typing import TYPE_CHECKING
 
-import orjson
-import structlog
-from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -19,20 +13,16 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from pgqueue.errors import UsageError
 from pgqueue_worker.measurements import Measurements
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+    from collections.abc import Callable, Iterator
 
     from pgqueue.database.readiness import ReadinessReport
     from pgqueue_worker.duties import DeadLetterLevel, QueueSample
     from pgqueue_worker.measurements import Snapshot
 
-__all__ = ["Metrics", "serve"]
-
-_log = structlog.get_logger("pgqueue.supervisor")
+__all__ = ["Metrics"]
 
 _COUNTERS = {
     "finished": ("pgqueue_attempts_finished", "Attempts that ended.", ("type", "queue", "outcome")),
@@ -60,7 +50,7 @@ class Metrics(Collector):
         self._dead_letters: list[DeadLetterLevel] = []
         self._kept = 0
         self.readiness: Callable[[], ReadinessReport] = lambda: {"status": "not_ready"}
-        """Returns whether tasks can run, from any thread; see readiness.py."""
+        """Returns whether tasks can run; see readiness.py."""
 
     def merge(self, taken: Snapshot) -> None:
         """Add what a worker process counted."""
@@ -144,53 +134,3 @@ class Metrics(Collector):
         yield GaugeMetricFamily(
             "pgqueue_worker_processes", "Worker processes that are kept running.", self._kept
         )
-
-
-def serve(metrics: Metrics, port: int, *, explicit: bool) -> None:
-    """Serve on a port. If the default port is taken, warn and serve nothing."""
-    registry = CollectorRegistry()
-    registry.register(metrics)
-    try:
-        server = make_server("", port, _routes(metrics, make_wsgi_app(registry)), _Server, _Quiet)
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE or explicit:
-            message = f"metrics cannot be served on port {port}: {error.strerror}"
-            raise UsageError(
-                message, hint="choose another port with --metrics-port, or 0 for none"
-            ) from error
-        _log.warning("metrics_port_taken", port=port)
-    else:
-        threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
-        _log.info("metrics_served", port=port)
-
-
-def _routes(metrics: Metrics, exposition: WSGIApplication) -> WSGIApplication:
-    def respond(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        match environ["PATH_INFO"]:
-            case "/metrics":
-                return exposition(environ, start_response)
-            case "/healthz":
-                status, answer = "200 OK", orjson.dumps({"status": "alive"})
-            case "/readyz":
-                report = metrics.readiness()
-                ready = report["status"] != "not_ready"
-                status = "200 OK" if ready else "503 Service Unavailable"
-                answer = orjson.dumps(report)
-            case _:
-                answer = orjson.dumps({"detail": "see /metrics, /healthz and /readyz"})
-                status = "404 Not Found"
-        start_response(
-            status, [("Content-Type", "application/json"), ("Cache-Control", "no-store")]
-        )
-        return [answer]
-
-    return respond
-
-
-class _Server(ThreadingMixIn, WSGIServer):
-    daemon_threads = True
-
-
-class _Quiet(WSGIRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:
-        """Do not log requests: they come every few seconds."""

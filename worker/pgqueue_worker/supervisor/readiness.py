@@ -1,7 +1,7 @@
 """Whether a supervisor can run tasks: examined all the time, and answered from memory.
 
-Probes ask in a thread of their own, so they get the last finding of the supervisor's loop. If
-that loop itself stands still, the answer says so.
+Probes get the last finding of the supervisor's loop. If that is old, because the loop itself stood
+still, the answer says so.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Readiness:
         """Why nothing runs: the schema does not fit this code, or has not been seen yet."""
 
     def report(self) -> ReadinessReport:
-        """Return the answer, from any thread: ``status`` is ready, degraded or not_ready."""
+        """Return the answer: ``status`` is ready, degraded or not_ready."""
         if self.unfit is not None:
             return _not_ready(self.unfit)
         if self.draining:
