@@ -13,7 +13,7 @@ WITHOUT = $(shell .ci/packages pgbouncer faketime) $(shell .ci/root)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-all test-rest faults pgbouncer chaos fuzz failover upgrades property limits mutants check fmt docs-sql sync-client bench psql lock clean
+.PHONY: help setup run demo test test-all test-rest faults pgbouncer chaos fuzz failover upgrades property limits dates mutants check fmt docs-sql sync-client bench psql lock clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -102,6 +102,10 @@ upgrades: $(VENV)/.dev ## roll out releases under load: this one over the last, 
 
 limits: $(VENV)/.dev ## test limits against random crashes for a minute
 	PGQUEUE_TEST_LIMITS_S=60 $(BIN)/pytest --timeout=180 tests/database/test_limit_ledger.py $(ARGS)
+
+dates: $(VENV)/.dev ## run the tests that read the clock at midnight, on leap days, over clock changes (ARGS="--at leap-day …")
+	@case "$$(.ci/packages faketime)" in '') ;; *) exit 1 ;; esac
+	$(BIN)/python -m tests.dates -n $(JOBS) --postgres=$(POSTGRES) $(ARGS)
 
 mutants: $(VENV)/.dev ## remove each protection from a copy of the tree, and check that the tests notice
 	$(BIN)/python -m tests.mutants $(ARGS)

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-__all__ = ["Clock", "wrong_clock"]
+__all__ = ["Clock", "library", "wrong_clock"]
 
 _SHARED = Path("/dev/shm")
 _PLACES = ("/usr/lib/*/faketime", "/usr/lib/faketime", "/usr/lib64/faketime")
@@ -32,7 +32,7 @@ class Clock:
         self._file = file
         self.set(offset)
         self.environment = {
-            "LD_PRELOAD": str(_library()),
+            "LD_PRELOAD": str(library()),
             "FAKETIME_TIMESTAMP_FILE": str(file),
             "FAKETIME_NO_CACHE": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
@@ -55,7 +55,7 @@ def wrong_clock(folder: Path, offset: str) -> Iterator[Clock]:
         _sweep()
 
 
-def _library() -> Path:
+def library() -> Path:
     for place in _PLACES:
         for found in sorted(Path("/").glob(f"{place[1:]}/libfaketimeMT.so.1")):
             return found

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from tests.database.queue import Queue
+from tests.database.queue import NOON, Queue
 
 DAY_S = 86_400
 FACTS = ("task", "attempt", "task_event", "artifact", "checkpoint", "dependency")
@@ -89,6 +89,24 @@ def test_an_enqueue_works_when_the_partition_of_today_is_gone(queue: Queue) -> N
     for fact in FACTS:
         queue.rows(f"drop table pgqueue_private.{fact}_{today}")
     assert queue.status(queue.enqueue()) == "queued"
+
+
+@pytest.mark.parametrize("back", [13, 12.5, 12.0001, 36.5], ids=lambda hours: f"{hours} hours")
+def test_an_enqueue_works_when_the_clock_goes_back_over_midnight(
+    queue: Queue, back: float
+) -> None:
+    """As after a failover to a server whose clock is behind: nobody made partitions of that day."""
+    worker = queue.worker(1e9)
+    before = queue.start(worker)
+    queue.stop_clock(NOON - timedelta(hours=back))
+    ids = [queue.enqueue(), *queue.enqueue_many({"type": "t"}, {"type": "t", "delay_s": 60})]
+    ids += [id for id, _ in queue.enqueue_unique({"type": "t", "dedup_key": "k"})]
+    for lease in [before, *queue.claim(worker)]:
+        queue.finish(lease)
+    assert [queue.status(id) for id in ids] == ["completed", "completed", "scheduled", "completed"]
+    queue.stop_clock()
+    queue.promote()
+    assert queue.claimed(worker) == [ids[2]]
 
 
 def test_enqueuers_at_once_in_a_new_day_all_succeed(queue: Queue) -> None:

@@ -28,7 +28,10 @@ begin
         raise exception '% tasks are too many for one call', jsonb_array_length(tasks)
             using errcode = 'PQ004', hint = 'enqueue at most 100,000 at a time';
     end if;
-    if to_regclass('pgqueue_private.task' || to_char((now + interval '1 hour') at time zone 'utc', '_YYYYMMDD')) is null then
+    -- The day of the clock is missing, too, when the clock has gone back over midnight, as after a failover.
+    if to_regclass('pgqueue_private.task' || to_char(now at time zone 'utc', '_YYYYMMDD')) is null
+        or to_regclass('pgqueue_private.task' || to_char((now + interval '1 hour') at time zone 'utc', '_YYYYMMDD')) is null
+    then
         perform ensure_partitions((now at time zone 'utc')::date, 2);
     end if;
 
