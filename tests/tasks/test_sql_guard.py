@@ -7,7 +7,9 @@ import anyio
 import psutil
 import pytest
 from pgqueue_tasks._aggregation.engine import Aggregation
+from pgqueue_tasks._aggregation.guard import check_select
 from pgqueue_tasks._aggregation.models import AggregationPayload
+from pgqueue_tasks._aggregation.session import open_session
 from pgqueue_tasks.data_aggregation import data_aggregation
 from pgqueue_tasks.errors import InputRefused
 
@@ -161,10 +163,66 @@ def test_everything_but_one_select_over_data_is_refused(sql):
         ('select "DATA".a from DATA order by a limit 1', [1]),
         ("select x from (pivot data on b in ('x', 'y') using sum(a)) where x = 1", [1]),
         ("values (5)", [5]),
+        ("with data as (select 7 as a) select a from data", [7]),
+        ("with x as (select 1 as i), y as (select i + 1 as i from x) select i from y", [2]),
+        ("with x as (with x as (select 3 as i) select i from x) select i from X", [3]),
+        ('with "a""b" as (select 4 as i) select i from "a""b"', [4]),
+        ('with """a""" as (select 4 as i) select i from """a"""', [4]),
     ],
 )
 def test_ordinary_selects_run(sql, values):
     assert list(run(sql)["rows"][0].values()) == values
+
+
+@pytest.fixture(scope="module")
+def connection():
+    with open_session() as connection:
+        connection.execute("create table data as select 1 as a")
+        yield connection
+
+
+SHAPES = [
+    "select * from {0}, (with {0} as (select 1) select 1)",
+    "select 1 from {0} where exists (with {0} as (select 1) select 1)",
+    "with x as (with {0} as (select 1) select 1) select 1 from {0}",
+    "with {0} as (select * from {0}) select * from {0}",
+    "with x as (select * from {0}), {0} as (select 1) select * from x",
+    "with x as (with {0} as (select 1) from {0}), y as (select * from {0}) select * from y",
+    "select (with {0} as (select 1) select 1), (select count(*) from {0})",
+    "select 1 from {0} union all (with {0} as (select 1) select 1)",
+    "select (select count(*) from {0}) from (with recursive {0} as (select 1) select 1)",
+    "select 1 from data order by (select 1 from {0} where 1 in (with {0} as (select 1) select 1))",
+]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_name_of_a_cte_opens_nothing_outside_its_scope(connection, shape):
+    views = connection.execute(
+        "select view_name from duckdb_views() where schema_name in ('main', 'pg_catalog')"
+    ).fetchall()
+    names = [name for (name,) in views]
+    assert {"pg_settings", "sqlite_master", "duckdb_tables"} <= set(names)
+    for name in [*names, "PG_Settings", '"pg_settings"', '"/etc/x.csv"', '"x.parquet"']:
+        with pytest.raises(InputRefused, match="is DuckDB's own or a file"):
+            check_select(connection, shape.format(name))
+
+
+def test_a_name_that_only_looks_like_a_cte_is_not_one(connection):
+    with pytest.raises(InputRefused, match="pg_settings is DuckDB's own"):
+        check_select(
+            connection, "select * from pg_settings, (with pg_\u017fettings as (select 1) select 1)"
+        )
+
+
+def test_functions_that_read_a_catalog_are_refused(connection):
+    macros = connection.execute(
+        "select distinct function_name, len(parameters) from duckdb_functions()"
+        " where function_type = 'macro' and macro_definition ilike '%select %'"
+    ).fetchall()
+    assert macros
+    for name, parameters in macros:
+        with pytest.raises(InputRefused, match=f"the function {name} is not allowed"):
+            check_select(connection, f"select {name}({', '.join(['1'] * parameters)}) from data")
 
 
 def test_no_file_was_written_by_any_of_it():

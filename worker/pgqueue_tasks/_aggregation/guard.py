@@ -25,10 +25,14 @@ _FUNCTIONS = {
     "current_query",
     "current_setting",
     "currval",
+    "format_type",
+    "get_block_size",
     "getenv",
     "getvariable",
     "json_execute_serialized_sql",
     "nextval",
+    "pg_get_constraintdef",
+    "pg_get_viewdef",
     "pg_sleep",
     "query",
     "query_table",
@@ -53,7 +57,9 @@ def check_select(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Stat
         raise InputRefused(f"sql: only SELECT is allowed, but this is {statement.type.name}")
     if statement.named_parameters:
         raise InputRefused("sql: parameters ($1, ?) are not allowed")
-    _check_tree(_tree(connection, statement.query))
+    for name in sorted(_check_tree(_tree(connection, statement.query))):
+        if _exists(connection, name):
+            raise InputRefused(f"sql: {name} is DuckDB's own or a file; give the CTE another name")
     return statement
 
 
@@ -81,12 +87,12 @@ def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
             pending.extend(node)
 
 
-def _check_tree(tree: Any) -> None:
+def _check_tree(tree: Any) -> set[str]:
+    """Return the names of tables besides data: each is a CTE's, but maybe not in its scope."""
     nodes = list(_nodes(tree))
-    tables = {"data"}
-    for node in nodes:
-        for entry in node.get("cte_map", {}).get("map", ()):
-            tables.add(entry["key"].casefold())
+    used: set[str] = set()
+    ctes = (entry for node in nodes for entry in node.get("cte_map", {}).get("map", ()))
+    named = {"data", *(entry["key"].casefold() for entry in ctes)}
     for node in nodes:
         kind = node.get("type")
         if isinstance(kind, str) and kind.endswith("_NODE") and kind not in _QUERY_NODES:
@@ -94,13 +100,31 @@ def _check_tree(tree: Any) -> None:
         if kind == "SHOW_REF":
             raise InputRefused("sql: SHOW, DESCRIBE and SUMMARIZE are not allowed")
         if kind == "BASE_TABLE":
-            path = [part.strip('"').casefold() for part in node["qualified_name"]["path"]]
-            if len(path) != 1 or path[0] not in tables:
+            path = node["qualified_name"]["path"]
+            if len(path) != 1 or path[0].casefold() not in named:
                 raise InputRefused(f"sql: no such table: {'.'.join(path)}; the table is data")
+            used.add(path[0])
         if kind == "TABLE_FUNCTION":
             _check_function(node["function"], allowed=_TABLE_FUNCTIONS)
         elif "function_name" in node:
             _check_function(node, refused=_FUNCTIONS)
+    return {name for name in used if name.casefold() != "data"}
+
+
+def _exists(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
+    """Return whether a name alone is a table, a view or a file.
+
+    If it is none, it can only be a CTE, whatever its scope: DuckDB's own rules of scopes need not
+    be known here.
+    """
+    quoted = name.replace('"', '""')
+    try:
+        connection.execute(f'select 1 from "{quoted}" limit 0')  # noqa: S608 - a quoted name
+    except duckdb.CatalogException:
+        return False
+    except duckdb.Error:
+        return True
+    return True
 
 
 def _check_function(
