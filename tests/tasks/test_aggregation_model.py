@@ -5,8 +5,10 @@ import statistics
 
 import hypothesis.strategies as st
 from hypothesis import given, settings
-from pgqueue_tasks._aggregation.engine import Aggregation
+from pgqueue_tasks._aggregation.engine import aggregate
 from pgqueue_tasks._aggregation.models import AggregationPayload
+
+from tests.tasks.recording import RecordingContext
 
 TABLES = st.lists(
     st.fixed_dictionaries(
@@ -57,7 +59,8 @@ def same(given, expected):
 @settings(max_examples=40)
 @given(rows=TABLES, threshold=st.integers(-(2**40), 2**40), p=st.floats(0, 1))
 def test_groups_filters_and_figures_are_those_of_the_model(rows, threshold, p):
-    result = Aggregation(
+    result = aggregate(
+        RecordingContext(),
         AggregationPayload.model_validate(
             {
                 "rows": rows,
@@ -76,8 +79,8 @@ def test_groups_filters_and_figures_are_those_of_the_model(rows, threshold, p):
                 ],
             }
         ),
-        lambda *_: None,
-    ).run()
+        None,
+    )
     expected = list(model(rows, threshold, p))
     assert len(result["rows"]) == len(expected)
     for row, wanted in zip(result["rows"], expected, strict=True):
@@ -113,6 +116,6 @@ def test_any_column_names_and_values_can_be_counted(rows):
             {"function": "count", "column": n, "as": f"n{i}"} for i, n in enumerate(names)
         ],
     }
-    result = Aggregation(AggregationPayload.model_validate(payload), lambda *_: None).run()
+    result = aggregate(RecordingContext(), AggregationPayload.model_validate(payload), None)
     counts = [sum(row.get(name) is not None for row in finite) for name in names]
     assert list(result["rows"][0].values()) == counts

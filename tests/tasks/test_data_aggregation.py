@@ -4,12 +4,14 @@ import json
 import math
 import random
 import statistics
+import tracemalloc
 from datetime import datetime
 from decimal import Decimal
 
 import pytest
+from pgqueue_tasks._aggregation.engine import aggregate
 from pgqueue_tasks._aggregation.values import MAX_RESULT_BYTES, json_safe, unique_names
-from pgqueue_tasks.data_aggregation import AggregationPayload, data_aggregation
+from pgqueue_tasks.data_aggregation import AggregationPayload, AggregationResult, data_aggregation
 from pgqueue_tasks.errors import InputRefused
 from pydantic import ValidationError
 
@@ -24,7 +26,9 @@ SALES = [
 
 
 async def run(**payload):
-    return await data_aggregation(RecordingContext(), AggregationPayload.model_validate(payload))
+    """In this process: what the child of the handler does."""
+    given = AggregationPayload.model_validate(payload)
+    return AggregationResult.model_validate(aggregate(RecordingContext(), given, None))
 
 
 async def one(**payload):
@@ -222,6 +226,67 @@ async def test_a_mistake_is_refused_in_words_that_name_it(payload, said):
 async def test_text_that_holds_no_table_is_refused(source, said):
     with pytest.raises(InputRefused, match=said):
         await run(**source, aggregates=[{"function": "count"}])
+
+
+NEW_KEYS = [{f"k{n}": 1} for n in range(13_000)]
+LONG_HEADER = ",".join(f"{n:x}" for n in range(40_000))
+SPARSE = "\n".join([json.dumps({f"k{n}": 1 for n in range(200)}), *["{}"] * 20_000])
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ({"rows": NEW_KEYS}, "at most 200 columns"),
+        ({"json": json.dumps(NEW_KEYS)}, "at most 200 columns"),
+        ({"json": "\n".join(map(json.dumps, NEW_KEYS))}, "at most 200 columns"),
+        ({"csv": LONG_HEADER + "\n1\n"}, "at most 200 columns"),
+        ({"csv": "," * 250_000}, "at most 200 columns"),
+        ({"csv": "a\n" + "1\n" * 60_000}, "at most 50,000 rows"),
+        ({"csv": "a\n" + '"\n"\n' * 51_000}, "at most 50,000 rows"),
+        ({"csv": "a\n" + "1,2\n" * 60_000}, "record 2 has 2 fields"),
+        ({"json": "{}\n" * 60_000}, "at most 50,000 rows"),
+        ({"json": SPARSE}, "20,001 rows of 200 columns have more than 1,000,000 values"),
+    ],
+)
+async def test_columns_rows_and_values_are_counted_before_they_take_memory(source, said):
+    payload = {**source, "aggregates": [{"function": "count"}]}
+    given = AggregationPayload.model_validate(payload)
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputRefused, match=said):
+            aggregate(RecordingContext(), given, None)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 64 << 20
+
+
+def test_a_row_may_have_200_keys():
+    row = {f"k{n}": n for n in range(200)}
+    payload = {"rows": [row], "aggregates": [{"function": "count"}]}
+    assert AggregationPayload.model_validate(payload).rows == [row]
+    with pytest.raises(ValidationError, match="at most 200 keys"):
+        AggregationPayload.model_validate(payload | {"rows": [row | {"more": 1}]})
+
+
+async def test_every_form_runs_in_a_process_of_its_own_with_limits(monkeypatch):
+    calls = []
+    ctx = RecordingContext()
+
+    async def run_isolated(context, call):
+        calls.append(call)
+        return await type(ctx.recorder).run_isolated(ctx.recorder, context, call)
+
+    monkeypatch.setattr(ctx.recorder, "run_isolated", run_isolated)
+    count = {"aggregates": [{"function": "count"}]}
+    for payload in (
+        {"rows": SALES} | count,
+        {"csv": "a\n1\n"} | count,
+        {"csv": "a\n1\n", "sql": "select 1"},
+    ):
+        await data_aggregation(ctx, AggregationPayload.model_validate(payload))
+    assert len(calls) == 3
+    assert {(call.limits.memory, call.limits.cpu_s) for call in calls} == {(1 << 30, 120)}
 
 
 @pytest.mark.parametrize(

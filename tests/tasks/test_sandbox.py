@@ -6,7 +6,6 @@ import signal
 
 import psutil
 import pytest
-from pgqueue_tasks._aggregation.engine import Aggregation
 from pgqueue_tasks._aggregation.models import AggregationPayload
 from pgqueue_tasks._sandbox import sandboxed
 from pgqueue_tasks.data_aggregation import data_aggregation
@@ -32,7 +31,9 @@ async def test_an_engine_ends_with_the_errors_of_the_built_in_types(raised, arri
 
     monkeypatch.setattr(ctx.recorder, "run_isolated", run_isolated)
     with pytest.raises(arrives, match="why"):
-        await sandboxed(ctx, "_hooks.mapping:map_fields", {}, {})
+        await sandboxed(
+            ctx, "_hooks.mapping:map_fields", {}, {}, memory_limit="256MiB", cpu_limit=5
+        )
 
 
 class Started(RecordingContext):
@@ -67,20 +68,3 @@ async def test_a_child_killed_from_outside_does_not_hang_the_task():
     os.kill(child.pid, signal.SIGTERM)
     with pytest.raises(EngineFailed, match="killed by SIGTERM"):
         await task
-
-
-async def test_an_interrupted_thread_ends_its_query():
-    loop = asyncio.get_running_loop()
-    begun = asyncio.Event()
-
-    def progress(percent, message):
-        if percent == 40:
-            loop.call_soon_threadsafe(begun.set)
-
-    run = Aggregation(ENDLESS, progress)
-    thread = asyncio.create_task(asyncio.to_thread(run.run))
-    await begun.wait()
-    while not thread.done():
-        run.stop()
-        await asyncio.wait({thread}, timeout=0.02)
-    assert thread.exception() is not None

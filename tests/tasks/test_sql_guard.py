@@ -6,7 +6,7 @@ from pathlib import Path
 import anyio
 import psutil
 import pytest
-from pgqueue_tasks._aggregation.engine import Aggregation
+from pgqueue_tasks._aggregation.engine import aggregate
 from pgqueue_tasks._aggregation.guard import check_select
 from pgqueue_tasks._aggregation.models import AggregationPayload
 from pgqueue_tasks._aggregation.session import open_session
@@ -24,7 +24,7 @@ def payload(sql):
 
 def run(sql):
     """In this process, without the child: the guard and the session must hold by themselves."""
-    return Aggregation(payload(sql), lambda *_: None).run()
+    return aggregate(RecordingContext(), payload(sql), None)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,9 @@ from .errors import EngineFailed, InputRefused
 __all__ = ["sandboxed"]
 
 
-async def sandboxed(ctx: Context, function: str, *args: Any, **limits: Any) -> Any:
+async def sandboxed(
+    ctx: Context, function: str, *args: Any, memory_limit: str, cpu_limit: int, **more: Any
+) -> Any:
     """Return what the function of this package returns; see `Context.run_isolated`.
 
     Raise InputRefused when the function does or needs more than its limits, EngineFailed when it
@@ -23,7 +25,12 @@ async def sandboxed(ctx: Context, function: str, *args: Any, **limits: Any) -> A
     """
     try:
         return await ctx.run_isolated(
-            f"{__package__}.{function}", *args, raises=(InputRefused,), **limits
+            f"{__package__}.{function}",
+            *args,
+            memory_limit=memory_limit,
+            cpu_limit=cpu_limit,
+            raises=(InputRefused,),
+            **more,
         )
     except ResourcesExceeded as error:
         raise InputRefused(str(error)) from None

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pgqueue import Context
 
+from ._schema import Payload
+
 __all__ = ["NoopPayload", "SleepPayload", "SleepResult", "noop", "sleep"]
 
 
@@ -17,10 +19,10 @@ class NoopPayload(BaseModel):
     model_config = ConfigDict(extra="allow", title="noop")
 
 
-class SleepPayload(BaseModel):
+class SleepPayload(Payload):
     """How long to wait, and how often to fail first."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", title="sleep")
+    model_config = ConfigDict(title="sleep")
 
     delay_ms: int = Field(default=100, ge=0, le=3_600_000, description="Milliseconds to wait.")
     fail_times: int = Field(

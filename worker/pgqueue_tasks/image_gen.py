@@ -73,8 +73,9 @@ async def image_gen(ctx: Context, payload: ImagePayload) -> ImageResult | Retry:
 
 
 async def _source(ctx: Context, payload: ImagePayload) -> bytes:
+    ref: Any = payload.source
     try:
-        artifact = await ctx.open_artifact(payload.source)  # type: ignore[arg-type]
+        artifact = await ctx.open_artifact(ref if isinstance(ref, str) else ref.model_dump())
         data: bytes = await artifact.read(_MAX_SOURCE)
     except NotFound as error:
         raise InputRefused(f"the source does not exist: {error}") from None

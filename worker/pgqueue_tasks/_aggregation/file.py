@@ -11,7 +11,7 @@ import duckdb
 from pgqueue_tasks.errors import InputRefused
 
 from .convert import detect_text
-from .frame import MAX_COLUMNS, Column, unknown_columns
+from .frame import Column, check_columns, unknown_columns
 from .models import AggregationPayload, ColumnType
 
 __all__ = ["DataFile", "read_file", "view_file"]
@@ -51,15 +51,15 @@ def read_file(
 ) -> list[Column]:
     """The columns of the file, without values; a CSV's types are those of its first 20,000 rows."""
     relation = _relation(payload, file)
-    cursor = connection.execute(f"select * from {relation} limit {_SAMPLED}")  # noqa: S608 - ours
+    select = f"select * from {relation} limit "  # noqa: S608 - ours
+    cursor = connection.execute(f"{select} 0")  # the columns are counted before a row is read
     described = [(str(column[0]), str(column[1])) for column in cursor.description or ()]
-    if len(described) > MAX_COLUMNS:
-        raise InputRefused(f"{len(described)} columns; at most {MAX_COLUMNS} are allowed")
+    check_columns(len(described))
     names = [name for name, _ in described]
     if unknown := [name for name in payload.types if name not in names]:
         raise InputRefused(unknown_columns("types", unknown, names))
     if file.format == "csv":
-        rows = cursor.fetchall()
+        rows = connection.execute(f"{select} {_SAMPLED}").fetchall()
         values = [[row[n] or None for row in rows] for n in range(len(names))]
         kinds = [detect_text(column) for column in values]
         wide = [_is_wide(kind, column) for kind, column in zip(kinds, values, strict=True)]

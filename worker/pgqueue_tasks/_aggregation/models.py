@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from pgqueue_tasks._schema import FileRef
+from pgqueue_tasks._schema import FileRef, MaxKeys, Payload, Scalar, without_null_defaults
 
 __all__ = [
     "Aggregate",
@@ -21,25 +22,18 @@ __all__ = [
 
 MAX_TEXT_CHARS = 262_144
 MAX_INPUT_ROWS = 50_000
+MAX_COLUMNS = 200
 MAX_RESULT_ROWS = 10_000
 
 ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 ColumnType = Literal["integer", "number", "decimal", "text", "boolean", "date", "timestamp"]
 Fraction = Annotated[float, Field(ge=0, le=1)]
-Number = Annotated[float, Field(allow_inf_nan=False)]
-Cell = bool | int | Number | str | None
-Scalar = bool | int | Number | str
-
-
-def _plain(schema: dict[str, Any]) -> None:
-    """Leave out ``"default": null``: an absent key is the only way to say "none"."""
-    for prop in schema.get("properties", {}).values():
-        if "default" in prop and prop["default"] is None:
-            del prop["default"]
+Cell = Annotated[bool | int | float | str | None, Scalar()]
+Value = Annotated[bool | int | float | str, Scalar(null=False)]
 
 
 def _one_source_one_question(schema: dict[str, Any]) -> None:
-    _plain(schema)
+    without_null_defaults(schema)
     schema["allOf"] = [
         {"oneOf": [{"required": [key]} for key in ("rows", "csv", "json", "artifact")]},
         {"oneOf": [{"required": [key]} for key in ("aggregates", "sql")]},
@@ -49,17 +43,7 @@ def _one_source_one_question(schema: dict[str, Any]) -> None:
     }
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(
-        strict=True,
-        extra="forbid",
-        frozen=True,
-        json_schema_extra=_plain,
-        hide_input_in_errors=True,
-    )
-
-
-class Aggregate(_Model):
+class Aggregate(Payload):
     """One aggregated value per group."""
 
     function: Literal[
@@ -70,7 +54,7 @@ class Aggregate(_Model):
     )
     p: (
         Fraction
-        | Annotated[list[Fraction], Field(min_length=1, max_length=20)]
+        | Annotated[list[Fraction], Field(min_length=1, max_length=20, fail_fast=True)]
         | SkipJsonSchema[None]
     ) = Field(
         default=None,
@@ -105,7 +89,7 @@ class Aggregate(_Model):
         return [(self.alias or f"p{p * 100:.10g}_{self.column}", p) for p in fractions]
 
 
-class Filter(_Model):
+class Filter(Payload):
     """A condition on one column; rows must pass all filters. Null passes `is_null` only."""
 
     column: ColumnName = Field(description="The column to compare.")
@@ -113,8 +97,8 @@ class Filter(_Model):
         "=", "!=", "<", "<=", ">", ">=", "in", "not_in", "contains", "is_null", "not_null"
     ] = Field(description="`contains` is a case-sensitive substring test on text.")
     value: (
-        Scalar
-        | Annotated[list[Scalar], Field(min_length=1, max_length=1000)]
+        Value
+        | Annotated[list[Value], Field(min_length=1, max_length=1000, fail_fast=True)]
         | SkipJsonSchema[None]
     ) = Field(
         default=None,
@@ -135,20 +119,23 @@ class Filter(_Model):
         return self
 
 
-class Order(_Model):
+class Order(Payload):
     """A result column to sort by; nulls come last."""
 
     column: ColumnName = Field(description="A grouped column or the name of an aggregate.")
     descending: bool = Field(default=False, description="Largest first.")
 
 
-class AggregationPayload(_Model):
+class AggregationPayload(Payload):
     """Rows to aggregate, as objects or as CSV or JSON text, and what to compute from them."""
 
     model_config = ConfigDict(json_schema_extra=_one_source_one_question, title="data_aggregation")
 
     rows: (
-        Annotated[list[dict[ColumnName, Cell]], Field(min_length=1, max_length=MAX_INPUT_ROWS)]
+        Annotated[
+            list[Annotated[dict[ColumnName, Cell], MaxKeys(MAX_COLUMNS)]],
+            Field(min_length=1, max_length=MAX_INPUT_ROWS, fail_fast=True),
+        ]
         | SkipJsonSchema[None]
     ) = Field(default=None, description="The rows themselves; a key that a row lacks is null.")
     csv: (
@@ -174,27 +161,32 @@ class AggregationPayload(_Model):
     delimiter: Literal[",", ";", "\t", "|"] = Field(
         default=",", description="What separates the fields of a CSV."
     )
-    types: dict[ColumnName, ColumnType] = Field(
+    types: Annotated[dict[ColumnName, ColumnType], MaxKeys(MAX_COLUMNS)] = Field(
         default_factory=dict,
-        max_length=200,
         description="Types of columns where the detected one is not wanted: `decimal` for exact "
         "money (10 places), `text` for codes, `date` and `timestamp` for ISO 8601 text in `rows`.",
     )
     filters: list[Filter] = Field(
+        fail_fast=True,
         default_factory=list,
         max_length=50,
         description="Only rows that pass all filters are counted.",
     )
     group_by: list[ColumnName] = Field(
+        fail_fast=True,
         default_factory=list,
         max_length=20,
         description="There is one result row for each combination of their values.",
     )
     aggregates: (
-        Annotated[list[Aggregate], Field(min_length=1, max_length=50)] | SkipJsonSchema[None]
+        Annotated[list[Aggregate], Field(min_length=1, max_length=50, fail_fast=True)]
+        | SkipJsonSchema[None]
     ) = Field(default=None, description="The values to compute.")
     order_by: list[Order] = Field(
-        default_factory=list, max_length=20, description="By default the grouped columns."
+        fail_fast=True,
+        default_factory=list,
+        max_length=20,
+        description="By default the grouped columns.",
     )
     sql: (
         Annotated[str, StringConstraints(min_length=1, max_length=16_384)] | SkipJsonSchema[None]
@@ -220,16 +212,16 @@ class AggregationPayload(_Model):
             raise ValueError("pass either aggregates or sql")
         if self.sql is not None and (self.group_by or self.filters or self.order_by):
             raise ValueError("group_by, filters and order_by belong to aggregates, not to sql")
-        names = [name for item in self.aggregates or [] for name, _ in item.outputs()]
-        names += self.group_by
-        if twice := sorted({name for name in names if names.count(name) > 1}):
+        names = Counter(name for item in self.aggregates or [] for name, _ in item.outputs())
+        names.update(self.group_by)
+        if twice := sorted(name for name, times in names.items() if times > 1):
             raise ValueError(f"two result columns would be called {', '.join(twice)}: use as")
         if missing := [order.column for order in self.order_by if order.column not in names]:
             raise ValueError(f"order_by: {', '.join(missing)}: not a result column")
         return self
 
 
-class AggregationResult(_Model):
+class AggregationResult(Payload):
     """The result. A number that JSON readers would round (beyond 2^53) becomes text."""
 
     columns: list[str] = Field(description="Names of the result columns, in order.")

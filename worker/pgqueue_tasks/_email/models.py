@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.json_schema import SkipJsonSchema
 
-from pgqueue_tasks._schema import Payload, without_null_defaults
+from pgqueue_tasks._schema import MaxKeys, Payload, without_null_defaults
 
 from .addresses import Address
 
@@ -34,8 +34,8 @@ class Recipient(Payload):
         "their messages."
     )
     name: Line = Field(default="", description="Shown in the To header; `{{ name }}` in templates.")
-    data: dict[str, Any] = Field(
-        default_factory=dict, max_length=100, description="More variables for the templates."
+    data: Annotated[dict[str, Any], MaxKeys(100)] = Field(
+        default_factory=dict, description="More variables for the templates."
     )
 
 
@@ -59,7 +59,10 @@ class CampaignPayload(Payload):
         default=None, description="A Jinja2 template: the message as HTML; variables are escaped."
     )
     recipients: list[Recipient] = Field(
-        min_length=1, max_length=MAX_RECIPIENTS, description="Each gets one message, at most once."
+        fail_fast=True,
+        min_length=1,
+        max_length=MAX_RECIPIENTS,
+        description="Each gets one message, at most once.",
     )
 
     def model_post_init(self, _: Any) -> None:

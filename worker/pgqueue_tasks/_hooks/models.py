@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.json_schema import SkipJsonSchema
 
-from pgqueue_tasks._schema import Payload, without_null_defaults
+from pgqueue_tasks._schema import MaxKeys, Payload, without_null_defaults
 
 __all__ = ["Forwarded", "HookPayload", "HookResult", "Scheme"]
 
@@ -29,9 +29,9 @@ class HookPayload(Payload):
     source: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,49}$")] = Field(
         description="Who sent it: names the worker's settings PGQUEUE_HOOK_<SOURCE>_…"
     )
-    headers: dict[Annotated[str, StringConstraints(max_length=100)], Header] = Field(
-        default_factory=dict, max_length=30, description="With lower-case names."
-    )
+    headers: Annotated[
+        dict[Annotated[str, StringConstraints(max_length=100)], Header], MaxKeys(30)
+    ] = Field(default_factory=dict, description="With lower-case names.")
     body: str | SkipJsonSchema[None] = Field(
         default=None, description="As it came: the signature is over these bytes, in UTF-8."
     )
@@ -46,7 +46,8 @@ class HookPayload(Payload):
     map: (
         Annotated[
             dict[Annotated[str, StringConstraints(max_length=100)], Expression],
-            Field(min_length=1, max_length=100),
+            Field(min_length=1),
+            MaxKeys(100),
         ]
         | SkipJsonSchema[None]
     ) = Field(

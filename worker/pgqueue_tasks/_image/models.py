@@ -7,8 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from pgqueue.handlers.artifacts import ArtifactRef
-from pgqueue_tasks._schema import Payload, without_null_defaults
+from pgqueue_tasks._schema import FileRef, Payload, without_null_defaults
 
 __all__ = [
     "Convert",
@@ -86,7 +85,7 @@ class ImagePayload(Payload):
     prompt: (
         Annotated[str, StringConstraints(min_length=1, max_length=4_000)] | SkipJsonSchema[None]
     ) = Field(default=None, description="What to draw.")
-    source: ArtifactRef | SkipJsonSchema[None] = Field(
+    source: FileRef | SkipJsonSchema[None] = Field(
         default=None,
         description="An existing picture instead of a prompt: PNG, JPEG, WebP or GIF, at most "
         "32 MiB.",
@@ -104,7 +103,7 @@ class ImagePayload(Payload):
     )
     height: Annotated[int, Field(ge=64, le=2048)] = 1024
     operations: list[Operation] = Field(
-        default_factory=list, max_length=10, description="Applied in this order."
+        fail_fast=True, default_factory=list, max_length=10, description="Applied in this order."
     )
 
     @model_validator(mode="after")

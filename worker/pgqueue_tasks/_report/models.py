@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 from pydantic.json_schema import SkipJsonSchema
+
+from pgqueue_tasks._schema import Payload, Scalar
 
 __all__ = [
     "Cell",
@@ -23,35 +25,23 @@ MAX_CELLS = 10_000
 Line = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Label = Annotated[str, StringConstraints(max_length=80)]
 Number = Annotated[float, Field(ge=-1e15, le=1e15, allow_inf_nan=False)]
-Cell = bool | int | Number | Annotated[str, StringConstraints(max_length=20_000)] | None
+# Beyond 2^53 readers of JSON round: such numbers come as text.
+Cell = Annotated[bool | int | float | str | None, Scalar(max_length=20_000, max_number=2**53 - 1)]
 
 
-def _plain(schema: dict[str, Any]) -> None:
-    """Leave out ``"default": null``: an absent key is the only way to say "none"."""
-    for prop in schema.get("properties", {}).values():
-        if "default" in prop and prop["default"] is None:
-            del prop["default"]
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(
-        strict=True,
-        extra="forbid",
-        frozen=True,
-        json_schema_extra=_plain,
-        hide_input_in_errors=True,
-    )
-
-
-class Table(_Model):
+class Table(Payload):
     """Columns of numbers are set flush right with the same number of decimals."""
 
     caption: Line | SkipJsonSchema[None] = Field(
         default=None, description="Printed above the table."
     )
-    columns: list[Label] = Field(min_length=1, max_length=12, description="The header row.")
-    rows: list[Annotated[list[Cell], Field(max_length=12)]] = Field(
-        max_length=5000, description="Each has as many cells as `columns`; null is an empty cell."
+    columns: list[Label] = Field(
+        fail_fast=True, min_length=1, max_length=12, description="The header row."
+    )
+    rows: list[Annotated[list[Cell], Field(max_length=12, fail_fast=True)]] = Field(
+        fail_fast=True,
+        max_length=5000,
+        description="Each has as many cells as `columns`; null is an empty cell.",
     )
     total: bool = Field(default=False, description="Whether the last row is a total, set apart.")
 
@@ -65,25 +55,31 @@ class Table(_Model):
         return self
 
 
-class Series(_Model):
+class Series(Payload):
     """A line, the bars of one colour, or the slices of a pie."""
 
     name: Label = Field(default="", description="Shown in the legend when there are several.")
     values: list[Number | None] = Field(
-        min_length=1, max_length=200, description="One for each label; null is a gap."
+        fail_fast=True,
+        min_length=1,
+        max_length=200,
+        description="One for each label; null is a gap.",
     )
 
 
-class Chart(_Model):
+class Chart(Payload):
     """A chart over labels."""
 
     type: Literal["bar", "line", "pie"] = Field(description="A pie has one series, none negative.")
     title: Line | SkipJsonSchema[None] = Field(default=None, description="Printed above the chart.")
     unit: Label = Field(default="", description="The unit of the values, such as EUR or ms.")
     labels: list[Label] = Field(
-        min_length=1, max_length=200, description="The horizontal axis, or the slices."
+        fail_fast=True,
+        min_length=1,
+        max_length=200,
+        description="The horizontal axis, or the slices.",
     )
-    series: list[Series] = Field(min_length=1, max_length=6)
+    series: list[Series] = Field(fail_fast=True, min_length=1, max_length=6)
 
     @model_validator(mode="after")
     def _complete(self) -> Chart:
@@ -102,7 +98,7 @@ class Chart(_Model):
         return self
 
 
-class TaskTable(_Model):
+class TaskTable(Payload):
     """A table of the result of a task that this one depends on, such as `data_aggregation`."""
 
     task_id: (
@@ -122,25 +118,29 @@ class TaskTable(_Model):
     )
 
 
-class Section(_Model):
+class Section(Payload):
     """A heading and its content: paragraphs, then charts, then tables."""
 
     heading: Line | SkipJsonSchema[None] = Field(
         default=None, description="Listed in the contents and the outline."
     )
     paragraphs: list[Annotated[str, StringConstraints(max_length=50_000)]] = Field(
+        fail_fast=True,
         default_factory=list,
         max_length=1000,
         description="Plain text, shown as it is; a newline breaks the line.",
     )
-    charts: list[Chart] = Field(default_factory=list, max_length=20)
-    tables: list[Table] = Field(default_factory=list, max_length=50)
+    charts: list[Chart] = Field(fail_fast=True, default_factory=list, max_length=20)
+    tables: list[Table] = Field(fail_fast=True, default_factory=list, max_length=50)
     results: list[TaskTable] = Field(
-        default_factory=list, max_length=20, description="Tables of the results of other tasks."
+        fail_fast=True,
+        default_factory=list,
+        max_length=20,
+        description="Tables of the results of other tasks.",
     )
 
 
-class ReportPayload(_Model):
+class ReportPayload(Payload):
     """A report. All text is plain text: no character has a special meaning."""
 
     model_config = ConfigDict(title="pdf_report")
@@ -168,7 +168,7 @@ class ReportPayload(_Model):
     contents: bool = Field(
         default=False, description="Whether to add a table of contents at the front."
     )
-    sections: list[Section] = Field(default_factory=list, max_length=200)
+    sections: list[Section] = Field(fail_fast=True, default_factory=list, max_length=200)
 
     @model_validator(mode="after")
     def _bounded(self) -> ReportPayload:
@@ -181,7 +181,7 @@ class ReportPayload(_Model):
         return self
 
 
-class ReportResult(_Model):
+class ReportResult(Payload):
     """The artifact with the PDF, and its properties."""
 
     artifact: str = Field(description="Its name under /v1/tasks/{id}/artifacts/.")

@@ -36,10 +36,16 @@ class ResearchPayload(Payload):
         description="The question to answer."
     )
     urls: list[Url] = Field(
-        default_factory=list, max_length=10, description="Pages to read, on public hosts."
+        fail_fast=True,
+        default_factory=list,
+        max_length=10,
+        description="Pages to read, on public hosts.",
     )
     texts: list[Text] = Field(
-        default_factory=list, max_length=20, description="Texts to read, after the pages."
+        fail_fast=True,
+        default_factory=list,
+        max_length=20,
+        description="Texts to read, after the pages.",
     )
     sentences: Annotated[int, Field(ge=1, le=20)] = Field(
         default=5, description="The maximum number of sentences of an answer without a model."

@@ -41,7 +41,10 @@ class TextPayload(Payload):
         default=None, description="By default the endpoint's; `local` ignores it."
     )
     stop: list[Annotated[str, StringConstraints(min_length=1, max_length=100)]] = Field(
-        default_factory=list, max_length=4, description="Texts at which the model stops."
+        fail_fast=True,
+        default_factory=list,
+        max_length=4,
+        description="Texts at which the model stops.",
     )
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] | SkipJsonSchema[None] = Field(
         default=None,
