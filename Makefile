@@ -9,11 +9,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/pytest
 # Debian packages that tests need: root gets them installed, others are told. Tests without theirs are left out.
-WITHOUT = $(shell .ci/packages pgbouncer faketime) $(shell .ci/root)
+WITHOUT = $(shell .ci/packages pgbouncer faketime chromium) $(shell .ci/root)
+# `make test` installs nothing: it opens the dashboard in a browser where there is one.
+WITHOUT_BROWSER = $(shell command -v chromium >/dev/null || echo --without=chromium)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-all test-rest faults pgbouncer chaos fuzz failover upgrades property limits dates mutants check fmt docs-sql sync-client bench psql lock clean
+.PHONY: help setup run demo test test-all test-rest faults pgbouncer chaos fuzz failover upgrades property limits dates mutants check fmt docs-sql vendor sync-client bench psql lock clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -33,12 +35,12 @@ URL ?= $(or $(PGQUEUE_URL),http://localhost:$(PORT))
 DEMO_SECRET := whsec_ZGVtbyBzZWNyZXQgb2YgcGdxdWV1ZQ==
 
 test: $(VENV)/.dev ## run what every commit must pass, in about five minutes (ARGS=…)
-	$(PYTEST) -n $(JOBS) --postgres=$(POSTGRES) $(ARGS)
+	$(PYTEST) -n $(JOBS) --postgres=$(POSTGRES) $(WITHOUT_BROWSER) $(ARGS)
 
 test-all: test test-rest ## run `make test`, then everything else (ARGS=…)
 
 # What `make test-all` adds, one directory per subject; pytest's `testpaths` are those of `make test`.
-REST = tests/acceptance tests/bench tests/chaos tests/fuzz tests/mutants tests/property tests/upgrades
+REST = tests/acceptance tests/bench tests/chaos tests/dashboard tests/fuzz tests/mutants tests/property tests/upgrades
 # The tests for which a pooler matters most; `make pgbouncer` runs everything that talks to PostgreSQL.
 POOLED = tests/chaos/test_pooler.py tests/library/test_transactions.py tests/library/test_client.py \
   tests/worker/reports/test_exactly_once.py tests/database/test_limits.py
@@ -125,6 +127,9 @@ fmt: $(VENV)/.dev ## format, and fix what can be fixed automatically
 
 docs-sql: $(VENV)/.dev ## generate docs/sql.md from the comments in sql/
 	$(BIN)/python -m tests.docs.sql_reference
+
+vendor: $(VENV)/.dev ## rebuild the JavaScript of others that the dashboard uses, as VENDOR.toml pins it (needs npm)
+	$(BIN)/python tools/vendor.py $(ARGS)
 
 sync-client: $(VENV)/.dev ## generate pgqueue/client/sync from the asynchronous client
 	$(BIN)/python -m tests.unit.sync_client

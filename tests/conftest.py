@@ -22,7 +22,7 @@ pytest_plugins = ["pytest_pgqueue", "tests.figures"]
 _OF_A_DATABASE = {"pgqueue_server", "pgqueue_app", "private_server"}
 
 _PATIENCE_S = 45
-_PROGRAMS = ("pgbouncer", "faketime", "root")  # and the names of the markers of what needs them
+_PROGRAMS = ("pgbouncer", "faketime", "chromium", "root")  # the names of markers, too
 
 # The same examples in every run; tests/property looks for others.
 hypothesis.settings.register_profile("pgqueue", deadline=None, derandomize=True)

@@ -15,7 +15,7 @@ from litestar.exceptions import HTTPException
 from litestar.routes import HTTPRoute
 
 from pgqueue.errors import DatabaseUnavailable, PgQueueError
-from pgqueue_api import docs, health, problems, resources
+from pgqueue_api import dashboard, docs, health, problems, resources
 from pgqueue_api.http.headers import POLICY, SECURITY
 from pgqueue_api.http.routing import Queries, answer_head, with_slashes
 from pgqueue_api.http.typed_body import TypedRequest
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ROUTES", "Api", "create_app", "document"]
 
-ROUTES = [*resources.ROUTES, *health.ROUTES, *docs.ROUTES]
+ROUTES = [*resources.ROUTES, *health.ROUTES, *docs.ROUTES, *dashboard.ROUTES]
 
 _METHOD_NOT_ALLOWED = 405
 _JSON = (b"content-type", b"application/json")

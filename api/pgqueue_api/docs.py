@@ -68,8 +68,8 @@ async def docs_script() -> Response[bytes]:
 
 @get("/", status_code=302)
 async def start() -> Response[bytes]:
-    """Lead to the page."""
-    return Response(b"", headers={"Location": "/docs"}, status_code=302)
+    """Lead to the dashboard, by a relative path: a proxy may serve us under any."""
+    return Response(b"", headers={"Location": "ui"}, status_code=302)
 
 
 @get("/favicon.ico")

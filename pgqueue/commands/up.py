@@ -40,6 +40,7 @@ _RESTARTS, _RESTARTS_WITHIN_S = 3, 60
 _TRY = """\
 try:   curl -sS {url}/v1/tasks -H 'content-type: application/json' -d '{task}'
 watch: curl -sSN {url}/v1/tasks/ID/events
+see:   {url}/ui
 docs:  {url}/docs"""
 _TASK = '{"type": "sleep", "payload": {"delay_ms": 2000}}'
 

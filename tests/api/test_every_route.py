@@ -167,9 +167,9 @@ async def test_names_with_slashes_are_found(client: httpx.AsyncClient, worker: W
         assert (await client.get(path)).status_code == 404, path
 
 
-async def test_the_start_leads_to_the_docs_and_there_is_an_icon(client: httpx.AsyncClient):
+async def test_the_start_leads_to_the_dashboard_and_there_is_an_icon(client: httpx.AsyncClient):
     start = await client.get("/")
-    assert (start.status_code, start.headers["location"]) == (302, "/docs")
+    assert (start.status_code, start.headers["location"]) == (302, "ui")
     icon = await client.get("/favicon.ico")
     assert (icon.status_code, icon.headers["content-type"]) == (200, "image/svg+xml")
 
