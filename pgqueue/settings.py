@@ -90,6 +90,11 @@ class Settings(Environment):
     upload_bytes: int = Field(
         default=2 * 1024**3, gt=0, description="maximum size of an uploaded file, in bytes"
     )
+    upload_quota_bytes: int = Field(
+        default=100 * 1024**3,
+        gt=0,
+        description="how many bytes of uploaded files are kept at most, all together",
+    )
     upload_types: str = Field(
         default="",
         description="media types of files that may be uploaded, separated by commas; empty: "

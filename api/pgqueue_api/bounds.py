@@ -48,8 +48,14 @@ class Bounds:
     upload_s: float = 3600
     """How long a file may take to arrive."""
     upload_keep_s: float = 7 * 86_400
-    uploads: int = 8
+    upload_quota: int = 100 * 1024**3
+    """Of all files that are kept."""
+    upload_rate: int = 32 * 1024
+    """Bytes a second: a file that arrives more slowly, for ``body_s``, is refused."""
+    uploads: int = 32
     """How many files a process receives at once."""
+    uploads_of_one: int = 8
+    """How many of them may come from one address."""
     wait_s: float = 60
     """The longest ``Prefer: wait``."""
     body_s: float = 30
@@ -73,6 +79,7 @@ class Bounds:
         types = {part.strip().lower() for part in settings.upload_types.split(",")} - {""}
         return cls(
             upload=settings.upload_bytes,
+            upload_quota=settings.upload_quota_bytes,
             upload_types=frozenset(types) or UPLOAD_TYPES,
             upload_keep_s=settings.upload_keep_s,
         )

@@ -10,7 +10,8 @@ PgQueueError (pgqueue.errors)
     ├── HostNotAllowed       421
     ├── OriginNotAllowed     403
     ├── TooLarge             413
-    └── UnsupportedMedia     415
+    ├── UnsupportedMedia     415
+    └── QuotaReached         507
 KeyInFlight (Conflict)       409  the first request with this Idempotency-Key still runs
 Overloaded (DatabaseUnavailable)  503
 """
@@ -59,6 +60,7 @@ __all__ = [
     "KeyReused",
     "OriginNotAllowed",
     "Overloaded",
+    "QuotaReached",
     "TooLarge",
     "UnknownType",
     "UnsupportedMedia",
@@ -130,6 +132,13 @@ class TooLarge(UsageError):
     status = 413
 
 
+class QuotaReached(UsageError):
+    """No more files can be kept."""
+
+    code = "upload_quota_reached"
+    status = 507
+
+
 class UnsupportedMedia(UsageError):
     """The body is not declared as JSON."""
 
@@ -162,6 +171,8 @@ _EXPLAINED: dict[type[PgQueueError], str] = {
     OriginNotAllowed: "A web page of another site changes nothing: set "
     "`PGQUEUE_API_ALLOWED_ORIGINS`.",
     TooLarge: "A task may have 256 KiB, a bulk request 4 MiB: upload a file, and send its id.",
+    QuotaReached: "`PGQUEUE_UPLOAD_QUOTA_BYTES` of files are kept: delete some, or wait until they "
+    "expire.",
     UnsupportedMedia: "Send `Content-Type: application/json`.",
     DatabaseUnavailable: "PostgreSQL cannot be reached: try again after `Retry-After`.",
     DatabaseFull: "PostgreSQL's disk is full: try again after `Retry-After`.",

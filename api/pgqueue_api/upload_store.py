@@ -9,11 +9,19 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pgqueue.errors import PgQueueError
-from pgqueue_api.problems import Invalid, InvalidBody, Overloaded, TooLarge, UnsupportedMedia
+from pgqueue_api.problems import (
+    Invalid,
+    InvalidBody,
+    Overloaded,
+    QuotaReached,
+    TooLarge,
+    UnsupportedMedia,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -48,14 +56,18 @@ class Uploads:
     def __init__(self, files: Pool, bounds: Bounds) -> None:
         self._files = files
         self._bounds = bounds
-        self._under_way = 0
+        self._senders: Counter[str] = Counter()
+        self._arrived: dict[object, int] = {}
+        """Of those under way: how many bytes have arrived."""
 
-    async def take(self, headers: Mapping[bytes, bytes], name: str | None, receive: Receive) -> str:
+    async def take(
+        self, headers: Mapping[bytes, bytes], name: str | None, receive: Receive, sender: str
+    ) -> str:
         """Store a body and return the id of the upload, once it is durable.
 
         Raise ``TooLarge``, ``UnsupportedMedia`` for a type that is not accepted, ``Invalid`` for an
-        invalid name or invalid contents, and ``Overloaded`` if too many uploads are arriving
-        already.
+        invalid name or invalid contents, ``QuotaReached`` if all files together are too large, and
+        ``Overloaded`` if too many uploads are arriving already, from this sender or from all.
         """
         content_type = self._type(headers)
         if name is not None and not _NAME.fullmatch(name):
@@ -66,18 +78,47 @@ class Uploads:
         declared = headers.get(b"content-length", b"")
         if declared.isdigit() and int(declared[:20]) > self._bounds.upload:
             raise self._too_large()
-        if self._under_way >= self._bounds.uploads:
+        if self._senders.total() >= self._bounds.uploads:
             raise Overloaded("too many uploads are arriving at once")
-        self._under_way += 1
+        if self._senders[sender] >= self._bounds.uploads_of_one:
+            raise Overloaded(
+                "too many uploads are arriving from one address",
+                hint=f"send at most {self._bounds.uploads_of_one} at once",
+            )
+        self._senders[sender] += 1
+        upload = object()
+        self._arrived[upload] = 0
         try:
             async with asyncio.timeout(self._bounds.upload_s):
-                return await self._store(name, content_type, receive)
+                return await self._store(name, content_type, self._counted(receive, upload))
         except TimeoutError as error:
             raise InvalidBody(
                 f"the body did not arrive within {self._bounds.upload_s:g} s"
             ) from error
         finally:
-            self._under_way -= 1
+            del self._arrived[upload]
+            self._senders[sender] -= 1
+            self._senders += Counter()  # forget those that have none
+
+    def _counted(self, receive: Receive, upload: object) -> Receive:
+        """Return ``receive`` that refuses what all files together have no room for."""
+        kept: int | None = None
+
+        async def counted() -> Any:
+            nonlocal kept
+            message: Any = await receive()
+            self._arrived[upload] += len(message.get("body", b""))
+            if kept is None:
+                row = await self._files.row("upload_usage")
+                kept = row["bytes"] if row else 0
+            if kept + sum(self._arrived.values()) > self._bounds.upload_quota:
+                raise QuotaReached(
+                    f"{self._bounds.upload_quota:,} bytes of files are kept, and no more",
+                    hint="delete some, wait until they expire, or set PGQUEUE_UPLOAD_QUOTA_BYTES",
+                )
+            return message
+
+        return counted
 
     def _type(self, headers: Mapping[bytes, bytes]) -> str:
         given = headers.get(b"content-type", b"").decode("latin-1")
@@ -127,15 +168,21 @@ class Uploads:
 
     async def _pieces(self, receive: Receive) -> AsyncIterator[bytes]:
         """Yield the body in pieces of 1 MiB; the last one is shorter."""
-        limit, size, gathered = self._bounds.upload, 0, bytearray()
+        bounds, loop = self._bounds, asyncio.get_running_loop()
+        limit, size, gathered = bounds.upload, 0, bytearray()
+        deadline = loop.time() + bounds.body_s
         while True:
             try:
-                async with asyncio.timeout(self._bounds.body_s):
+                async with asyncio.timeout_at(deadline):
                     message: Any = await receive()
             except TimeoutError as error:
                 raise InvalidBody(
-                    f"nothing of the body arrived for {self._bounds.body_s:g} s"
+                    f"the body arrives too slowly: not {bounds.upload_rate:,} bytes a second",
+                    hint="send it faster, or compress it",
                 ) from error
+            # each byte is worth a moment, and nobody saves up more of them than they have at first
+            earned = deadline + len(message.get("body", b"")) / bounds.upload_rate
+            deadline = min(earned, loop.time() + bounds.body_s)
             if message["type"] != "http.request":
                 raise InvalidBody("the client disconnected in the middle of the body")
             body = message.get("body", b"")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict
@@ -21,11 +22,24 @@ if TYPE_CHECKING:
     Find = Callable[["ArtifactKey"], Future["ArtifactFacts"]]
     Read = Callable[["ArtifactKey", int], Future[bytes]]
 
-__all__ = ["Artifact", "ArtifactFacts", "ArtifactKey", "ArtifactRef", "TaskArtifact", "key_of"]
+__all__ = [
+    "Artifact",
+    "ArtifactFacts",
+    "ArtifactKey",
+    "ArtifactRef",
+    "TaskArtifact",
+    "check_file",
+    "key_of",
+]
 
 _MIB = 1024 * 1024
 _MAX_READ = 16 * _MIB
 _UUID = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
+
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
+_WORD = r"[A-Za-z0-9!#$&^_.+-]{1,100}"
+_MEDIA_TYPE = re.compile(rf'{_WORD}/{_WORD}( *; *{_WORD}=({_WORD}|"[ !#-\[\]-~]*"))*')
+_LONGEST_TYPE = 255
 
 Id = Annotated[str, StringConstraints(pattern=_UUID)]
 
@@ -53,7 +67,7 @@ class TaskArtifact(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
 
     task_id: Id = Field(description="The task that saved it.")
-    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")] = Field(
+    name: Annotated[str, StringConstraints(pattern=_NAME)] = Field(
         description="Its name there, such as report.pdf."
     )
 
@@ -65,6 +79,20 @@ ArtifactRef = Annotated[
     ),
 ]
 """How a payload names a file."""
+
+
+def check_file(name: str, content_type: str) -> None:
+    """Raise ``UsageError`` for what a file cannot be called, or for what is no media type."""
+    if not re.fullmatch(_NAME.strip("^$"), name):
+        raise UsageError(
+            f"an artifact cannot be called {name[:100]!r}",
+            hint="a name has 1 to 100 of A-Z a-z 0-9 . _ - and begins with a letter or digit",
+        )
+    if len(content_type) > _LONGEST_TYPE or not _MEDIA_TYPE.fullmatch(content_type):
+        raise UsageError(
+            f"artifact {name!r}: {content_type[:100]!r} is not a media type",
+            hint="such as application/pdf, or text/csv; charset=utf-8",
+        )
 
 
 def key_of(ref: str | UUID | TaskArtifact | dict[str, Any]) -> ArtifactKey:

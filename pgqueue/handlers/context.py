@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 import structlog
 
 from pgqueue.errors import UsageError
-from pgqueue.handlers.artifacts import Artifact, ArtifactFacts, ArtifactKey, TaskArtifact
+from pgqueue.handlers.artifacts import (
+    Artifact,
+    ArtifactFacts,
+    ArtifactKey,
+    TaskArtifact,
+    check_file,
+)
 from pgqueue.handlers.isolation import IsolatedCall, ProcessLimits, parse_size
 from pgqueue.handlers.parents import read_parents
 from pgqueue.handlers.steps import Steps, encode_bounded
@@ -239,8 +245,10 @@ class Context:
         """Store a file of at most 16 MiB with the task; it replaces one of the same name.
 
         It is durable once this is awaited; in a thread, once the call returns. Raises
-        ``LeaseLost`` when the attempt no longer holds its lease.
+        ``LeaseLost`` when the attempt no longer holds its lease, ``UsageError`` for a name or a
+        media type that is none.
         """
+        check_file(name, content_type)
         if len(data) > _MAX_ARTIFACT:
             raise UsageError(
                 f"artifact {name!r} has {len(data):,} bytes",

@@ -100,8 +100,12 @@ create table artifact (
     data bytea not null,
     primary key (task_id, name),
     constraint artifact_name_plain check (name ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$'),
+    constraint artifact_type_plain check (content_type ~ '^[!#-~]{1,127}/[ -~]{1,127}$'),
     constraint artifact_size_bound check (octet_length(data) <= 16777216)
 ) partition by range (task_id);
+
+-- They are read in pieces: of a compressed file each piece would decompress all before it.
+alter table artifact alter column data set storage external;
 
 -- What a task remembers from one attempt to the next: the results of its steps, and (named '') its last checkpoint.
 -- The only fact that is updated: when an attempt gives a name a newer value.

@@ -10,7 +10,8 @@ create table upload (
     name text,
     content_type text not null,
     sha256 bytea,
-    constraint upload_name_plain check (name ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$')
+    constraint upload_name_plain check (name ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$'),
+    constraint upload_type_plain check (content_type ~ '^[!#-~]{1,127}/[ -~]{1,127}$')
 );
 
 create index upload_expiry on upload (expires_at);

@@ -99,6 +99,9 @@ select content_type, size, encode(sha256, 'hex') as sha256 from pgqueue_private.
 -- name: artifact_data
 select data from pgqueue_private.artifact where task_id = %(id)s and name = %(name)s;
 
+-- name: upload_usage
+select coalesce(sum(size), 0)::bigint as bytes from pgqueue_private.upload;
+
 -- name: begin_upload
 select pgqueue_private.begin_upload(%(name)s, %(content_type)s, %(within_s)s)::text as id;
 

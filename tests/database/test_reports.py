@@ -123,6 +123,18 @@ def test_a_file_of_more_than_16_mib_is_refused(queue: Queue) -> None:
         )
 
 
+@pytest.mark.parametrize("kind", ["", "pdf", "text/html\r\nset-cookie: a=b", "a/é", "é/a"])
+def test_a_file_whose_type_no_header_can_hold_is_refused(queue: Queue, kind: str) -> None:
+    lease = queue.start(queue.worker())
+    with pytest.raises(psycopg.errors.CheckViolation):
+        queue.value(
+            "select pgqueue_private.save_artifact(%s, %s, 'a', %s, '')::text",
+            lease["task_id"],
+            lease["lease_id"],
+            kind,
+        )
+
+
 def test_types_are_published_with_their_queues(queue: Queue) -> None:
     _publish(queue, {"name": "a", "queue": "q1"}, {"name": "b", "queue": "q2"})
     assert queue.values("select name from pgqueue_private.task_type order by 1") == ["a", "b"]

@@ -1,6 +1,7 @@
 """What webhook_processing takes for true, what it makes of it, and where it sends it."""
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
@@ -9,6 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 from pgqueue_tasks import webhook_processing as module
+from pgqueue_tasks._hooks.settings import Source
 from pgqueue_tasks.errors import EngineFailed, InputRefused
 from pgqueue_tasks.webhook_processing import HookPayload, webhook_processing
 from standardwebhooks.webhooks import Webhook
@@ -26,7 +28,7 @@ NOW = int(time.time())
 def environment(monkeypatch):
     monkeypatch.setenv("PGQUEUE_HOOK_SHOP_SECRET", SECRET)
     monkeypatch.setenv("PGQUEUE_HOOK_GITHUB_SECRET", "the-github-secret")
-    monkeypatch.setenv("PGQUEUE_HOOK_GITHUB_OLD_SECRET", "old-one")
+    monkeypatch.setenv("PGQUEUE_HOOK_GITHUB_SECRET_OLD", "old-one")
     monkeypatch.setenv("PGQUEUE_HOOK_STRIPE_SECRET", "whsec_stripe")
     monkeypatch.setenv("PGQUEUE_OUTBOUND_ALLOW_HOSTS", "127.0.0.1")
 
@@ -196,3 +198,29 @@ async def test_a_receiver_that_fails_is_asked_again_and_one_that_refuses_is_not(
 async def test_a_body_that_is_no_json_has_no_fields():
     with pytest.raises(InputRefused, match="not JSON"):
         await run(body="a=1", map={"a": "a"})
+
+
+async def test_no_source_reads_a_variable_of_another(monkeypatch):
+    read = []
+    monkeypatch.setattr(
+        "pgqueue_tasks._hooks.settings.os.environ",
+        Recorded({"PGQUEUE_HOOK_GITHUB_SECRET_OLD": "old-one"}, read),
+    )
+    for name in ("github", "github-old", "github-secret", "github-secret-old", "github-map"):
+        with contextlib.suppress(InputRefused):
+            Source.named(name)
+    assert len(read) == len(set(read))
+    with pytest.raises(InputRefused, match="no secret for 'github-old'"):
+        Source.named("github-old")
+
+
+class Recorded(dict):
+    """Variables, and the names of those that were asked for."""
+
+    def __init__(self, values, read):
+        super().__init__(values)
+        self.read = read
+
+    def get(self, name, default=None):
+        self.read.append(name)
+        return super().get(name, default)

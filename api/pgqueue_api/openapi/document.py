@@ -36,6 +36,7 @@ _PROBLEMS = {
     415: "The body is not declared as JSON.",
     421: "The server does not answer to this `Host`.",
     422: "The request is not valid; `errors` points at each fault.",
+    507: "As many bytes of files are kept as may be.",
     503: "PostgreSQL is not available: try again. Whether a submit was stored is unknown: with an "
     "`Idempotency-Key` you can safely send it again.",
 }

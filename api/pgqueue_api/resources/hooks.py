@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import orjson
@@ -12,12 +14,14 @@ from litestar.openapi.spec import Example
 from litestar.params import PathParameter
 from pydantic import Field
 
+from pgqueue.errors import PgQueueError
 from pgqueue.models.base import Record, Uuid
 from pgqueue_api.http import bodies
 from pgqueue_api.http.answers import Json
 from pgqueue_api.openapi.operation import Answer, operation
-from pgqueue_api.problems import TooLarge
+from pgqueue_api.problems import Invalid, TooLarge
 from pgqueue_api.services import Services
+from pgqueue_api.submit.store import store
 from pgqueue_api.submit.submission import check
 
 __all__ = ["ROUTES"]
@@ -32,6 +36,9 @@ _KEPT = frozenset(
     )
 )
 """No cookies and no authorization: everyone who reads tasks can read payloads."""
+
+_SIGNATURES = ("webhook-signature", "x-hub-signature-256", "stripe-signature")
+_BODY_KNOWN_DAYS = 30
 
 Source = Annotated[
     str,
@@ -65,7 +72,8 @@ async def receive_hook(
 
     It is stored as a task of the type `webhook_processing`, with the exact body and the headers of
     its signature, and answered at once. The worker verifies the signature (Standard Webhooks,
-    GitHub, Stripe), maps its fields and forwards them.
+    GitHub, Stripe), maps its fields and forwards them. One that was received before is answered
+    with its task, and not processed again unless that has failed.
     """
     bounds = services.bounds
     headers = dict(request.scope["headers"])
@@ -85,14 +93,47 @@ async def receive_hook(
     kind = services.registry.known(_TYPE) or await services.registry.find(_TYPE)
     if len(orjson.dumps(payload)) > bounds.payload:
         raise TooLarge(f"the webhook does not fit into a payload of {bounds.payload:,} bytes")
-    submission = check(
-        {"type": _TYPE, "payload": payload}, kind, services.registry.budgets, None, bounds.payload
-    )
-    id, _ = await services.submitter.submit(submission.element)
-    return Json(orjson.dumps({"id": id}), Location=f"/v1/tasks/{id}")
+    raw = {"type": _TYPE, "payload": payload, **_known_by(source, payload["headers"], content)}
+    submission = check(raw, kind, services.registry.budgets, None, bounds.payload)
+    (outcome,) = await store(services, [submission])
+    if isinstance(outcome, PgQueueError):
+        raise outcome
+    return Json(orjson.dumps({"id": outcome.id}), Location=f"/v1/tasks/{outcome.id}")
 
 
 ROUTES = [receive_hook]
+
+
+def _known_by(source: str, headers: Mapping[str, str], content: bytes) -> dict[str, Any]:
+    """Return the options that make one task of a webhook, however often it comes.
+
+    It is known by what a valid signature covers: whoever replays it can change the rest.
+    """
+    schemes = [name for name in _SIGNATURES if name in headers]
+    if len(schemes) > 1:
+        raise Invalid(
+            "the webhook has signatures of several schemes",
+            errors=[{"parameter": name, "message": "send one of them"} for name in schemes],
+        )
+    if not schemes:
+        return {}  # the worker refuses it
+    signed, days = b"", 0
+    match schemes[0]:
+        case "webhook-signature":
+            id, at = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
+            signed = f"{id}.{_number(at)}".encode()
+        case "stripe-signature":
+            parts = [one.strip().partition("=") for one in headers["stripe-signature"].split(",")]
+            signed = ".".join(_number(value) for key, _, value in parts if key == "t").encode()
+        case _:
+            days = _BODY_KNOWN_DAYS
+    digest = hashlib.sha256(b"%d.%s.%s" % (len(signed), signed, content)).hexdigest()
+    return {"dedup_key": f"hook:{source}:{digest}", "dedup_window_s": days * 86_400 or 3600}
+
+
+def _number(text: str) -> str:
+    """Return a timestamp as the worker reads it: 0123 is 123."""
+    return str(int(text)) if text.isascii() and text.isdigit() and len(text) <= 12 else text
 
 
 def _text(content: bytes) -> dict[str, str]:

@@ -35,7 +35,7 @@ _BINARY = {"type": "string", "format": "binary"}
     "POST /v1/artifacts",
     Answer(201, "Stored.", {"Location": "The path of the file."}),
     tag="artifacts",
-    problems=(413, 415, 422),
+    problems=(413, 415, 422, 507),
     body={"*/*": _BINARY},
 )
 async def upload(
@@ -48,7 +48,8 @@ async def upload(
     Payloads name it by its `id`.
     """
     headers = dict(request.scope["headers"])
-    id = await services.uploads.take(headers, name, request.receive)
+    sender = request.client.host if request.client else ""
+    id = await services.uploads.take(headers, name, request.receive, sender)
     return await _state(services, id, status=201, Location=f"/v1/artifacts/{id}")
 
 

@@ -17,7 +17,7 @@ begin
             continue when to_regclass('pgqueue_private.' || name) is not null;
             -- Attached, not created in place: this takes no lock that readers or writers of the other partitions wait
             -- for.
-            execute format('create table pgqueue_private.%I (like pgqueue_private.%I including defaults including constraints)', name, fact);
+            execute format('create table pgqueue_private.%I (like pgqueue_private.%I including defaults including constraints including storage)', name, fact);
             execute format(
                 'alter table pgqueue_private.%I attach partition pgqueue_private.%I for values from (%L) to (%L)',
                 fact, name,

@@ -69,7 +69,7 @@ async def gone(served: Server) -> None:
 
 @pytest.mark.usefixtures("impatient")
 async def test_a_head_that_does_not_come_in_time_is_408(served: Server, connect_socket: Connect):
-    for head in (b"", b"GET", b"GET /healthz HTTP/1.1\r\nhost: a\r\nx: "):
+    for head in (b"", b"GET", b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nx: "):
         reader, writer = await connect_socket()
         writer.write(head)
         assert_problem(await reader.read(), 408, "head_late")
@@ -80,7 +80,7 @@ async def test_a_head_that_does_not_come_in_time_is_408(served: Server, connect_
 @pytest.mark.usefixtures("impatient")
 async def test_a_second_head_that_does_not_come_in_time_is_408(connect_socket: Connect):
     reader, writer = await connect_socket()
-    request = b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n"
+    request = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n"
     writer.write(request + request[:10])
     first = await reader.readuntil(b'{"status":"alive"}')
     assert parsed(first)[0] == 200
@@ -101,7 +101,7 @@ async def test_a_body_that_does_not_come_in_time_is_422_and_the_connection_ends(
     served: Server, connect_socket: Connect
 ):
     reader, writer = await connect_socket()
-    head = b"POST /v1/tasks HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n"
+    head = b"POST /v1/tasks HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
     writer.write(head + b"content-length: 1000\r\n\r\n{")
     assert b'"code":"json_invalid"' in await reader.readuntil(b"}")
     await gone(served)
@@ -112,7 +112,7 @@ async def test_a_body_that_nobody_asked_for_ends_or_its_connection_does(
     served: Server, connect_socket: Connect
 ):
     reader, writer = await connect_socket()
-    writer.write(b"GET /healthz HTTP/1.1\r\nhost: a\r\ncontent-length: 1000000000\r\n\r\nx")
+    writer.write(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000000000\r\n\r\nx")
     assert parsed(await reader.readuntil(b'{"status":"alive"}'))[0] == 200
     while served.server_state.connections:  # a byte now and then keeps nothing alive
         writer.write(b"x")
@@ -123,7 +123,7 @@ async def test_a_body_that_nobody_asked_for_ends_or_its_connection_does(
 async def test_a_client_that_takes_nothing_is_cut(served: Server, connect_socket: Connect):
     _, writer = await connect_socket()
     writer.transport.pause_reading()
-    request = b"GET /openapi.json HTTP/1.1\r\nhost: a\r\n\r\n"
+    request = b"GET /openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n"
     writer.write(request * 500)  # answers of some 100 MB: no kernel holds so much of them
     await gone(served)
     writer.close()
@@ -134,8 +134,8 @@ async def test_a_client_that_takes_little_at_a_time_is_served(
 ):
     served.config.http_protocol_class.bounds = replace(QUICK, stalled_s=2)
     reader, writer = await connect_socket()
-    request = b"GET /openapi.json HTTP/1.1\r\nhost: a\r\n\r\n"
-    writer.write(request * 20 + b"GET /healthz HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+    request = b"GET /openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n"
+    writer.write(request * 20 + b"GET /healthz HTTP/1.1\r\nconnection: close\r\n\r\n")
     taken = b""
     while piece := await reader.read(262_144):
         taken = (taken + piece)[-1000:]
@@ -147,12 +147,12 @@ async def test_a_client_that_takes_little_at_a_time_is_served(
 NOT_HTTP = [
     b"\x00\x01\x02\r\n\r\n",
     b"GET / HTTP/9.9\r\n\r\n",
-    b"G\xc3\x89T / HTTP/1.1\r\nhost: a\r\n\r\n",
-    b"GET /v1/queues/\xff HTTP/1.1\r\nhost: a\r\n\r\n",
-    b"GET / HTTP/1.1\r\nhost: a\r\nx\x00: y\r\n\r\n",
-    b"GET / HTTP/1.1\r\nhost: a\r\ncontent-length: x\r\n\r\n",
-    b"POST /v1/tasks HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n",
-    b"POST /v1/tasks HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+    b"G\xc3\x89T / HTTP/1.1\r\nhost: localhost\r\n\r\n",
+    b"GET /v1/queues/\xff HTTP/1.1\r\nhost: localhost\r\n\r\n",
+    b"GET / HTTP/1.1\r\nhost: localhost\r\nx\x00: y\r\n\r\n",
+    b"GET / HTTP/1.1\r\nhost: localhost\r\ncontent-length: x\r\n\r\n",
+    b"POST /v1/tasks HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n",
+    b"POST /v1/tasks HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
 ]
 
 
@@ -186,9 +186,11 @@ ODD = [
 async def test_a_path_or_query_of_odd_characters_never_breaks_anything(connect_socket: Connect):
     for path in ODD:
         reader, writer = await connect_socket()
-        writer.write(b"GET %s HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n" % path.encode())
+        writer.write(
+            b"GET %s HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n" % path.encode()
+        )
         status, headers, body = parsed(await reader.read())
-        assert status in (200, 404, 405, 422), path
+        assert status in (200, 302, 404, 405, 422), path
         if status != 200:
             assert headers["content-type"] == "application/problem+json", path
             assert orjson.loads(body)["status"] == status, path
@@ -198,7 +200,7 @@ async def test_a_path_or_query_of_odd_characters_never_breaks_anything(connect_s
 async def test_a_method_that_a_path_does_not_know_is_405_and_names_those_it_knows(
     http: httpx.AsyncClient,
 ):
-    for method in ("HEAD", "TRACE", "PROPFIND", "PUT", "QUERY"):
+    for method in ("TRACE", "PROPFIND", "PUT", "QUERY"):
         answer = await http.request(method, "/v1/tasks")
         assert answer.status_code in (400, 405), method  # some are unknown to the parser
         if answer.status_code == 405:

@@ -8,7 +8,9 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 from pgqueue_api.bounds import Bounds
+from pgqueue_api.problems import InvalidBody, Overloaded, QuotaReached
 from pgqueue_api.server import Server
+from pgqueue_api.upload_store import Uploads
 
 MIB = 1024 * 1024
 CSV = {"content-type": "text/csv"}
@@ -128,7 +130,7 @@ async def _begin(served: Server) -> tuple[asyncio.StreamReader, asyncio.StreamWr
     host, port = served.url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     writer.write(
-        b"POST /v1/artifacts HTTP/1.1\r\nhost: x\r\ncontent-type: text/csv\r\n"
+        b"POST /v1/artifacts HTTP/1.1\r\nhost: localhost\r\ncontent-type: text/csv\r\n"
         b"content-length: 9000000\r\n\r\n" + b"a" * (3 * MIB)
     )
     await writer.drain()
@@ -169,6 +171,81 @@ async def test_more_uploads_than_are_taken_at_once_are_told_to_come_again(
     gate.set()
     assert [(await one).status_code for one in two] == [201, 201]
     assert (await http.post("/v1/artifacts", content=b"a\n", headers=CSV)).status_code == 201
+
+
+async def test_one_address_leaves_room_for_others() -> None:
+    bounds = Bounds(uploads=3, uploads_of_one=2)
+    gate, store = asyncio.Event(), Uploads(Held(), bounds)
+
+    async def receive() -> dict:
+        await gate.wait()
+        return {"type": "http.request", "body": b"a\n"}
+
+    async def upload(sender: str) -> str:
+        return await store.take({b"content-type": b"text/csv"}, None, receive, sender)
+
+    under_way = [asyncio.create_task(upload("a")) for _ in range(2)]
+    await asyncio.sleep(0)
+    with pytest.raises(Overloaded, match="one address"):
+        await upload("a")
+    under_way.append(asyncio.create_task(upload("b")))
+    await asyncio.sleep(0)
+    with pytest.raises(Overloaded, match="at once"):
+        await upload("c")
+    gate.set()
+    assert await asyncio.gather(*under_way) == ["id"] * 3
+    assert await upload("a") == "id"
+
+
+@pytest.mark.parametrize(("piece", "taken"), [(100, False), (1000, True)])
+async def test_a_file_that_trickles_is_refused_and_a_slow_one_is_not(
+    monkeypatch: pytest.MonkeyPatch, *, piece: int, taken: bool
+) -> None:
+    loop, seconds, pieces = asyncio.get_running_loop(), 0, 0
+    now = loop.time
+    monkeypatch.setattr(loop, "time", lambda: now() + seconds)
+
+    async def receive() -> dict:
+        nonlocal seconds, pieces
+        seconds += 1
+        pieces += 1
+        await asyncio.sleep(0.001)  # a turn in which a timeout is noticed
+        more = pieces < 200
+        return {"type": "http.request", "body": b"a" * piece, "more_body": more}
+
+    store = Uploads(Held(), Bounds(upload_rate=500, body_s=30))
+    taking = store.take({b"content-type": b"text/csv"}, None, receive, "a")
+    if taken:
+        assert await taking == "id"
+    else:
+        with pytest.raises(InvalidBody, match="too slowly"):
+            await taking
+        assert 30 <= seconds < 60
+
+
+@pytest.mark.parametrize("kept", [91, 200])
+async def test_all_files_together_have_a_quota(kept: int) -> None:
+    async def receive() -> dict:
+        return {"type": "http.request", "body": b"a" * 10}
+
+    store = Uploads(Held(kept), Bounds(upload_quota=100))
+    with pytest.raises(QuotaReached):
+        await store.take({b"content-type": b"text/csv"}, None, receive, "a")
+    room = Uploads(Held(90), Bounds(upload_quota=100))
+    assert await room.take({b"content-type": b"text/csv"}, None, receive, "a") == "id"
+
+
+class Held:
+    """A pool of connections to a database that keeps nothing."""
+
+    def __init__(self, kept: int = 0) -> None:
+        self.kept = kept
+
+    async def row(self, name: str, *_: object) -> dict:
+        return {"id": "id", "bytes": self.kept, "deleted": True}
+
+    async def rows(self, *_: object) -> list:
+        return []
 
 
 async def test_a_large_file_is_never_whole_in_memory(http: httpx.AsyncClient) -> None:

@@ -29,9 +29,13 @@ class Source:
 
     @classmethod
     def named(cls, name: str) -> Source:
-        """Read PGQUEUE_HOOK_<NAME>_SECRET, _OLD_SECRET, _SCHEME, _MAP and _FORWARD_URL."""
+        """Read PGQUEUE_HOOK_<NAME>_SECRET, _SECRET_OLD, _SCHEME, _MAP and _FORWARD_URL.
+
+        No variable ends as another one does, so no two sources share one: with _OLD_SECRET the
+        source github-old would read what github no longer signs with.
+        """
         prefix = f"PGQUEUE_HOOK_{name.upper().replace('-', '_')}_"
-        named = (os.environ.get(prefix + name, "") for name in ("SECRET", "OLD_SECRET"))
+        named = (os.environ.get(prefix + name, "") for name in ("SECRET", "SECRET_OLD"))
         secrets = tuple(secret for secret in named if secret)
         if not secrets:
             raise InputRefused(f"this worker has no secret for {name!r}: set {prefix}SECRET")
