@@ -10,7 +10,7 @@ from uuid import UUID
 from pgqueue.client.loops import PerLoop
 from pgqueue.client.watch import Watch
 from pgqueue.database.pool import Pool
-from pgqueue.errors import UsageError
+from pgqueue.errors import DatabaseUnavailable, UsageError
 from pgqueue.models.values import encode, seconds
 
 if TYPE_CHECKING:
@@ -87,11 +87,17 @@ class Calls:
     ) -> Answer:
         """Return what ``read`` returns once it has ended, or raise ``TimeoutError``.
 
-        It is read again whenever a notification names ``id``, and once a second anyway.
+        It is read again whenever a notification names ``id``, and once a second anyway. Once it was
+        read, a connection that breaks is made again until the time is up: nothing is written.
         """
         async with asyncio.timeout(seconds(timeout)), Watch(self.listen_dsn) as watch:
-            while not ended(answer := await read()):
+            answer = await read()
+            while not ended(answer):
                 await watch.changed(str(id))
+                try:
+                    answer = await read()
+                except DatabaseUnavailable as error:
+                    await watch.missed(error)
             return answer
 
 

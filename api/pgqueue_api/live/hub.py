@@ -3,7 +3,9 @@
 A notification is a hint that a task may have changed; clients are always sent the state as it was
 read. All watched tasks are also read every second, so a lost notification costs a second and
 nothing else. While someone watches, the hub says so in the database, so that workers notify; at
-other times they do not.
+other times they do not. A worker that was finishing a task when the hub said so did not know yet:
+so after that all watched tasks are read again after 5 ms, 10 ms, 20 ms and so on, which finds such
+a finish at the latest after as long again as its commit took.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import os
 import random
 import socket
 from collections import deque
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -44,6 +46,7 @@ _LISTEN_S = 30
 _RENEW_S = 10
 _RING = 200
 _READ_AT_ONCE = 500
+_FIRST_LOOK_S = 0.005
 _BUSY_SHARE = 10  # polls take at most a tenth of the time, however many watch
 
 # not for secrecy; and not the module's own state, which belongs to whoever seeds it, such as a test
@@ -56,7 +59,8 @@ class WatchedTask:
     """What is known of one watched task, shared by all clients that watch it."""
 
     __slots__ = (
-        "changed_at", "end", "ended", "logs", "logs_from", "position", "state", "version", "wakers"
+        "changed_at", "end", "ended", "hinted", "logs", "logs_from", "position", "state", "version",
+        "wakers",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -64,6 +68,8 @@ class WatchedTask:
         self.version = ""
         self.state = b""
         self.ended = False
+        self.hinted = False
+        """Whether a hint came while the first of its watchers was reading."""
         self.changed_at = 0.0
         """When this state came here, by the event loop's clock."""
         self.position: Position | None = None
@@ -136,6 +142,8 @@ class Hub:
         self._look = asyncio.Event()
         self._someone = asyncio.Event()
         self._announced = False
+        self._newly_announced = asyncio.Event()
+        self._saying = asyncio.Lock()
         self.ending = asyncio.Event()
         self.watchers = 0
         self.hint_listeners: set[Callable[[list[str]], None]] = set()
@@ -152,7 +160,13 @@ class Hub:
 
     def loops(self) -> list[Coroutine[Any, Any, None]]:
         """Return the loops that run as long as the process."""
-        return [self._listener.run(), self._refresh(), self._poll(), self._renew()]
+        return [
+            self._listener.run(),
+            self._refresh(),
+            self._poll(),
+            self._look_soon(),
+            self._renew(),
+        ]
 
     @property
     def deaf(self) -> str | None:
@@ -168,8 +182,7 @@ class Hub:
     async def close(self) -> None:
         """Tell workers that nobody here watches any more, and close the connections."""
         if self._announced:
-            with suppress(PgQueueError):  # it runs out by itself
-                await self._say_listening(0)
+            await self._say_listening(0)  # if it cannot be said, it runs out by itself
         await self._pool.close()
 
     @contextmanager
@@ -191,6 +204,13 @@ class Hub:
                 self._watches.pop(id, None)
                 self._changed.pop(id, None)
 
+    def start(self, id: str, watch: WatchedTask, position: Position) -> None:
+        """Note how far the first of its watchers has read; read what was hinted at meanwhile."""
+        watch.start_at(position)
+        if watch.hinted:
+            watch.hinted = False
+            self._look_at(id)
+
     async def changes(self, id: str, version: str, position: Position) -> Row | None:
         """Read what is new about one task since a version and a log line; None if nothing is."""
         rows = await self._changes([(id, version, position)])
@@ -210,7 +230,7 @@ class Hub:
                     row = await self.changes(id, "", START)
                     if row is None:
                         raise await self.not_found(id)
-                    watch.start_at(START)
+                    self.start(id, watch, START)
                     if not watch.take(row, START):
                         self._look_at(id)
                     state = watch.state
@@ -236,16 +256,30 @@ class Hub:
         """Have workers notify from now on, if the database can be reached."""
         self._someone.set()
         if not self._announced:
-            try:
-                await self._say_listening(_LISTEN_S)
-            except PgQueueError as error:
-                _log.debug("listen_not_said", error=str(error))
+            async with self._saying:
+                if not self._announced:
+                    await self._say_listening(_LISTEN_S)
+
+    async def renew_watching(self) -> None:
+        """Say again whether someone watches."""
+        async with self._saying:
+            await self._say_listening(_LISTEN_S if self._has_watchers() else 0)
+            if not self._has_watchers():
+                self._someone.clear()
 
     async def _say_listening(self, seconds: float) -> None:
-        await self._pool.rows(
-            "listen_on", {"name": self._name, "channel": "pgqueue_event", "seconds": seconds}
-        )
+        known = self._announced and seconds > 0
+        self._announced = known  # who comes while we say that nobody watches says otherwise
+        said = {"name": self._name, "channel": "pgqueue_event", "seconds": seconds}
+        try:
+            await self._pool.rows("listen_on", said)
+        except PgQueueError as error:
+            self._announced = False
+            _log.debug("listen_not_said", error=str(error))
+            return
         self._announced = seconds > 0
+        if self._announced and not known:
+            self._newly_announced.set()
 
     def _has_watchers(self) -> bool:
         return bool(self._watches or self.hint_listeners)
@@ -254,13 +288,26 @@ class Hub:
         """Keep saying that someone watches, while someone does."""
         while True:
             await self._someone.wait()
-            try:
-                await self._say_listening(_LISTEN_S if self._has_watchers() else 0)
-            except PgQueueError as error:
-                _log.debug("listen_not_said", error=str(error))
-            if not self._has_watchers():
-                self._someone.clear()
+            await self.renew_watching()
             await asyncio.sleep(_RENEW_S)
+
+    async def _look_soon(self) -> None:
+        """Read what is watched ever more rarely after workers were told that someone watches."""
+        while True:
+            await self._newly_announced.wait()
+            self._newly_announced.clear()
+            pause = _FIRST_LOOK_S
+            while pause < self._bounds.poll_s and self._has_watchers():
+                try:
+                    async with asyncio.timeout(pause):
+                        await self._newly_announced.wait()
+                except TimeoutError:
+                    pause *= 2
+                    for id in self._watches:
+                        self._look_at(id)
+                else:
+                    self._newly_announced.clear()
+                    pause = _FIRST_LOOK_S
 
     def _connected(self) -> None:
         """Read everything once: earlier notifications were missed."""
@@ -305,6 +352,9 @@ class Hub:
 
     async def _read(self, ids: list[str]) -> bool:
         """Read what is new about these tasks and wake their watchers."""
+        for id in ids:
+            if (watch := self._watches.get(id)) and watch.position is None:
+                watch.hinted = True
         known = [
             (id, watch.version, watch.position)
             for id in ids

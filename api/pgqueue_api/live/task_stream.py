@@ -118,7 +118,7 @@ class _TaskStream:
         end = (row["last_lease"], row["last_seq"])
         # a place beyond the end, which any client may claim, would hide the lines to come
         self.position = min(self.position, end)
-        watch.start_at(self.position)
+        self.hub.start(self.id, watch, self.position)
         if not watch.take(row, self.position):
             return await self._read(watch)
         watch.wake()
