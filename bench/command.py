@@ -11,7 +11,17 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Protocol
 
-from bench import batches, drain, held_snapshot, http_api, latency, lists, rescue, schedules
+from bench import (
+    batches,
+    drain,
+    held_snapshot,
+    http_api,
+    latency,
+    lists,
+    rescue,
+    schedules,
+    waiting,
+)
 from bench.bare_api import Bare
 from bench.load import PAYLOAD_BYTES
 from bench.pgqueue_system import Pgqueue
@@ -35,12 +45,23 @@ class Size:
     batch_tasks: int
     list_tasks: int
     processes: int
+    waits: int
 
 
 FULL = Size(
-    3, 50_000, 20, 5, held_snapshot.TASKS, held_snapshot.STEP, 100_000, 100_000, 2_000_000, 8
+    3,
+    50_000,
+    20,
+    5,
+    held_snapshot.TASKS,
+    held_snapshot.STEP,
+    100_000,
+    100_000,
+    2_000_000,
+    8,
+    10_000,
 )
-QUICK = Size(1, 10_000, 3, 1, 100_000, 20_000, 5_000, 10_000, 20_000, 2)
+QUICK = Size(1, 10_000, 3, 1, 100_000, 20_000, 5_000, 10_000, 20_000, 2, 200)
 
 
 def _on_any_machine(figure: str, name: str, goal: float, theirs: float, unit: str) -> Goal:
@@ -178,6 +199,24 @@ LISTS = Section(
     ],
     [Goal("each page ≤ 20 ms", lambda m: max(m["pgqueue"].values()) <= 20)],
 )
+WAIT = Section(
+    "wait",
+    "From enqueue to the answer of a wait for a no-op task, one after the other",
+    [
+        Row("library_p50_ms", "app.wait, p50, ms", 1),
+        Row("library_p99_ms", "app.wait, p99, ms", 1),
+        Row("library_max_ms", "app.wait, max, ms", 0),
+        Row("library_slow", "app.wait, over 200 ms"),
+        Row("http_p50_ms", "Prefer: wait, p50, ms", 1),
+        Row("http_p99_ms", "Prefer: wait, p99, ms", 1),
+        Row("http_max_ms", "Prefer: wait, max, ms", 0),
+        Row("http_slow", "Prefer: wait, over 200 ms"),
+    ],
+    [
+        Goal("no app.wait over 200 ms", lambda m: m["pgqueue"]["library_slow"] == 0),
+        Goal("no Prefer: wait over 200 ms", lambda m: m["pgqueue"]["http_slow"] == 0),
+    ],
+)
 
 
 class Named(Protocol):
@@ -210,6 +249,9 @@ BENCHMARKS = {
     ),
     "rescue": Benchmark(
         RESCUE, (PGQUEUE,), lambda server, system, _: rescue.measure(server, system)
+    ),
+    "wait": Benchmark(
+        WAIT, (PGQUEUE,), lambda server, system, size: waiting.measure(server, system, size.waits)
     ),
     "batches": Benchmark(
         BATCHES,
@@ -253,6 +295,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         options.tasks or preset.batch_tasks,
         options.tasks or preset.list_tasks,
         preset.processes,
+        options.waits or preset.waits,
     )
     with fresh_server() as server:
         about = _about(server, size)
@@ -284,6 +327,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--schedules", type=int, help=f"due in the same minute [{FULL.schedules:,}]"
     )
+    parser.add_argument("--waits", type=int, help=f"for the end of a task [{FULL.waits:,}]")
     return parser.parse_args(arguments)
 
 

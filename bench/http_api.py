@@ -45,7 +45,7 @@ def measure(server: Server, system: HttpSystem, seconds: float) -> dict[str, flo
     """Return the figures of one run, after checking that every acknowledged task is stored."""
     with server.database("bench") as dsn:
         system.install(dsn)
-        with _api(system, dsn) as url:
+        with serving(system, dsn) as url:
             _, warm_up = uvloop.run(_submit(url, _WARM_UP_S))
             before = server.read()
             rate, times = uvloop.run(_submit(url, seconds))
@@ -70,7 +70,7 @@ async def _submit(url: str, seconds: float) -> tuple[float, list[float]]:
 
 
 @contextmanager
-def _api(system: HttpSystem, dsn: str) -> Iterator[str]:
+def serving(system: HttpSystem, dsn: str) -> Iterator[str]:
     """Run one API process, and yield its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

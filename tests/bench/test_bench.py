@@ -21,6 +21,8 @@ TINY = [
     "0.5",
     "--schedules",
     "300",
+    "--waits",
+    "20",
 ]
 
 
@@ -50,6 +52,7 @@ def test_the_quick_benchmark_prints_figures_for_both_systems_and_keeps_them() ->
         "batches",
         "schedules",
         "lists",
+        "wait",
         "held",
     }
     assert set(medians["http"]) == {"pgqueue", "bare Litestar"}

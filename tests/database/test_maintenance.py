@@ -92,9 +92,7 @@ def test_an_enqueue_works_when_the_partition_of_today_is_gone(queue: Queue) -> N
 
 
 @pytest.mark.parametrize("back", [13, 12.5, 12.0001, 36.5], ids=lambda hours: f"{hours} hours")
-def test_an_enqueue_works_when_the_clock_goes_back_over_midnight(
-    queue: Queue, back: float
-) -> None:
+def test_an_enqueue_works_when_the_clock_goes_back_over_midnight(queue: Queue, back: float) -> None:
     """As after a failover to a server whose clock is behind: nobody made partitions of that day."""
     worker = queue.worker(1e9)
     before = queue.start(worker)

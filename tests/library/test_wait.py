@@ -114,12 +114,20 @@ async def test_a_finish_that_began_before_the_wait_and_commits_after_its_first_l
     monkeypatch.setattr(watch, "_LOOK_S", 3600.0)  # the poll does not heal it
     id = await app.enqueue("t")
     (lease,) = queue.claim(queue.worker())
+    looked = asyncio.Event()
+
+    async def get(wanted: object) -> Task:
+        task = await PgQueue.get(app, wanted)
+        looked.set()
+        return task
+
+    monkeypatch.setattr(app, "get", get)
     with queue.holding() as finishing:
         watched = "select watched from pgqueue_private.finish(%s)"
         completed = [{**_lease(lease), "outcome": "completed"}]
         assert not finishing.value(watched, orjson.dumps(completed).decode())
         waiting = asyncio.ensure_future(app.wait(id, timeout=45))
-        await _listening(queue)
+        await looked.wait()
     assert (await waiting).status == Status.COMPLETED, "nobody was told, and nobody had to be"
 
 
