@@ -93,7 +93,9 @@ def fill(worker: Worker) -> dict[str, str]:
 
 async def walk(client: httpx.AsyncClient, path: str, limit: int, **filter: str) -> list[Any]:
     """Follow a cursor to the end, and require that none comes twice."""
-    found, seen, cursor = [], set[str](), {}
+    found: list[Any] = []
+    seen: set[str] = set()
+    cursor: dict[str, str] = {}
     while True:
         answer = await client.get(path, params={"limit": limit, **filter, **cursor})
         assert answer.status_code == 200, answer.text
