@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import math
+import tracemalloc
 
 import hypothesis.strategies as st
 import pypdf
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from pgqueue_tasks._report.document import document
 from pgqueue_tasks._report.models import MAX_CELLS
+from pgqueue_tasks._report.results import with_results
 from pgqueue_tasks._report.scale import decimals_of, format_number, scale_for
 from pgqueue_tasks.errors import InputRefused
 from pgqueue_tasks.pdf_report import ReportPayload, pdf_report
@@ -355,3 +357,38 @@ async def test_a_result_that_is_not_there_is_refused(asked, said):
     payload = {"title": "t", "sections": [{"results": [asked]}]}
     with pytest.raises(InputRefused, match=said):
         await pdf_report(ctx, ReportPayload.model_validate(payload))
+
+
+def rows_of(columns, rows):
+    return {"rows": [{f"k{c}": 1 for c in range(columns)} for _ in range(rows)]}
+
+
+@pytest.mark.parametrize(
+    ("result", "times", "said"),
+    [
+        ({"rows": [{f"k{n}": 1} for n in range(13_000)]}, 1, "at most 12 columns"),
+        ({"rows": [{}] * 9, "columns": [f"k{n}" for n in range(20_000)]}, 1, "at most 12 columns"),
+        (rows_of(2, 5_001), 1, "more than 10,000 table cells"),
+        (rows_of(10, 60), 20 * 100, "more than 10,000 table cells"),
+        ({"rows": [{"a": "x" * 200_000}]}, 20 * 100, "more than 1,000,000 characters"),
+        ({"rows": [{"a": [["x" * 100_000]]}]}, 20 * 100, "more than 1,000,000 characters"),
+        ({"rows": [1, {"a": 1}], "columns": [{}]}, 1, None),
+        ({"rows": [{"a": 1}], "columns": 5}, 1, None),
+    ],
+)
+async def test_results_are_counted_before_their_tables_are_built(result, times, said):
+    ctx = RecordingContext()
+    ctx.recorder.parents = [parent(FIRST, result)]
+    sections = [{"results": [{}] * min(20, times)} for _ in range(-(-times // 20))]
+    payload = ReportPayload.model_validate({"title": "t", "sections": sections})
+    tracemalloc.start()
+    try:
+        if said is None:
+            assert (await with_results(ctx, payload)).sections[0].tables[0].columns == ["a"]
+        else:
+            with pytest.raises(InputRefused, match=said):
+                await with_results(ctx, payload)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 16 << 20

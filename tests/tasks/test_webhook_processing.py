@@ -224,3 +224,26 @@ class Recorded(dict):
     def get(self, name, default=None):
         self.read.append(name)
         return super().get(name, default)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ('{"a":' * 900 + "1" + "}" * 900, "nested more than 64 levels"),
+        ("[" * 100_000, "not JSON"),
+        ("9" * 5000, "not JSON"),
+        ('{"a": NaN}', "cannot be sent as JSON"),
+        ('{"a": 1e999}', "cannot be sent as JSON"),
+    ],
+)
+async def test_a_hostile_body_is_read_where_its_cost_is_bounded(body, said):
+    with pytest.raises(InputRefused, match=said):
+        await run(body=body, map={"all": "@"})
+
+
+@pytest.mark.parametrize("kind", ["☃", "text/plain; charset=é", "\t", "", "text/plain"])
+async def test_a_content_type_that_no_header_can_carry_is_replaced(origin, kind):
+    headers = github("hello") | {"content-type": kind}
+    await run(body="hello", headers=headers, forward_url=origin.url())
+    expected = kind if kind == "text/plain" else "application/octet-stream"
+    assert origin.received[0].headers["Content-Type"] == expected

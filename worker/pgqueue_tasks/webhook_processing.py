@@ -71,15 +71,11 @@ def _body(payload: HookPayload) -> bytes:
 
 
 async def _mapped(ctx: Context, fields: dict[str, str], body: bytes) -> dict[str, Any]:
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        raise InputRefused("the body is not JSON, so its fields cannot be mapped") from None
     data = await sandboxed(
         ctx,
         "_hooks.mapping:map_fields",
         fields,
-        document,
+        body,
         memory_limit="256MiB",
         cpu_limit=_CPU_SECONDS,
         output_limit=_MAX_MAPPED,
@@ -94,7 +90,9 @@ def _encoded(mapped: dict[str, Any]) -> bytes:
 
 async def _forward(ctx: Context, url: str, payload: HookPayload, body: bytes) -> Answer:
     outbound = import_module("pgqueue_worker.outbound")  # only once there is something to send
-    kind = payload.headers.get("content-type", "application/octet-stream")
+    kind = payload.headers.get("content-type", "")
+    if not (kind.isascii() and kind.isprintable() and kind.strip()):
+        kind = "application/octet-stream"  # no header can carry the one that was given
     if payload.map is not None or body[:1] in (b"{", b"["):
         kind = "application/json"
     headers = {"Content-Type": kind, "webhook-id": ctx.task_id, "webhook-source": payload.source}

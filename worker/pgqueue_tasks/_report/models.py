@@ -21,6 +21,7 @@ __all__ = [
 ]
 
 MAX_CELLS = 10_000
+MAX_COLUMNS = 12
 
 Line = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Label = Annotated[str, StringConstraints(max_length=80)]
@@ -36,9 +37,9 @@ class Table(Payload):
         default=None, description="Printed above the table."
     )
     columns: list[Label] = Field(
-        fail_fast=True, min_length=1, max_length=12, description="The header row."
+        fail_fast=True, min_length=1, max_length=MAX_COLUMNS, description="The header row."
     )
-    rows: list[Annotated[list[Cell], Field(max_length=12, fail_fast=True)]] = Field(
+    rows: list[Annotated[list[Cell], Field(max_length=MAX_COLUMNS, fail_fast=True)]] = Field(
         fail_fast=True,
         max_length=5000,
         description="Each has as many cells as `columns`; null is an empty cell.",
