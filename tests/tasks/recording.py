@@ -31,7 +31,7 @@ class IsolatingRecorder(Recorder):
 class RecordingContext(Context):
     """An attempt of no task that any database knows."""
 
-    def __init__(self, *, attempt=1, recorder=None):
+    def __init__(self, *, attempt=1, recorder=None, queue="any"):
         self.recorder = recorder or IsolatingRecorder()
         super().__init__(
             task_id=TaskId("0198c0de-0000-7000-8000-000000000001"),
@@ -39,7 +39,7 @@ class RecordingContext(Context):
             attempt=attempt,
             max_attempts=3,
             type="any",
-            queue="any",
+            queue=queue,
             reporter=self.recorder,
             remembered=self.recorder.remembered,
         )

@@ -1,6 +1,8 @@
 """Which types `register` puts on an app, and the demo types."""
 
 import ast
+import asyncio
+import importlib
 import logging
 import sys
 from pathlib import Path
@@ -10,7 +12,7 @@ import pytest
 from pgqueue_tasks.demo import SleepPayload, sleep
 from pgqueue_tasks.errors import EngineFailed, InputRefused
 
-from pgqueue import NotFound, PgQueue
+from pgqueue import Context, NotFound, PgQueue, Snooze
 from tests.tasks.recording import RecordingContext
 
 ALIASES = {
@@ -71,6 +73,43 @@ def test_a_type_whose_engine_is_not_installed_is_named_with_the_cure(monkeypatch
     assert "data_aggregation" in app.types
     assert "pdf_report (needs typst)" in caplog.text
     assert "pip install 'pgqueue[tasks]'" in caplog.text
+
+
+class Gate:
+    """A handler that ends when it is let through."""
+
+    def __init__(self):
+        self.running, self.open = 0, asyncio.Event()
+
+    async def __call__(self, ctx: Context, payload: dict[str, int]) -> str:
+        self.running += 1
+        await self.open.wait()
+        self.running -= 1
+        return "done"
+
+
+@pytest.mark.parametrize("name", BUILT)
+async def test_a_type_runs_as_few_at_once_in_any_other_queue_as_in_its_own(name, monkeypatch):
+    gate, most = Gate(), BUILT[name][0]
+    monkeypatch.setattr(importlib.import_module(f"pgqueue_tasks.{name}"), name, gate)
+    app = PgQueue()
+    pgqueue_tasks.register(app)
+    names = [name, *(alias for alias, of in ALIASES.items() if of == name)]
+    calls = []
+    for n in range(most + 3):  # whichever name and queue, they count together
+        kind = app.types[names[n % len(names)]]
+        ctx = RecordingContext(queue=f"other-{n % 2}")
+        calls.append(asyncio.create_task(kind.call(ctx, {})))
+    own = (app.types[name].call(RecordingContext(queue=name), {}) for _ in range(3))
+    calls += map(asyncio.create_task, own)
+    turned_away = [await call for call in calls[most : most + 3]]
+    assert gate.running == most + 3  # its own queue has settings of its own
+    assert all(isinstance(outcome, Snooze) for outcome in turned_away)
+    assert all(1 < outcome.until < 10 for outcome in turned_away)
+    gate.open.set()
+    assert await asyncio.gather(*calls[:most], *calls[most + 3 :]) == ["done"] * (most + 3)
+    again = RecordingContext(queue="other")
+    assert await app.types[name].call(again, {}) == "done"
 
 
 def imported(tree):

@@ -64,6 +64,7 @@ def register(app: PgQueue) -> None:
     """
     # Imported late: a child process of a sandboxed engine needs no database driver.
     demo = import_module(f"{__name__}.demo")
+    elsewhere = import_module(f"{__name__}._elsewhere")
     gone = import_module("pgqueue.errors").NotFound
     for name in ("noop", "sleep"):
         app.task(name, description=_DESCRIPTIONS[name])(getattr(demo, name))
@@ -73,7 +74,9 @@ def register(app: PgQueue) -> None:
         if missing:
             absent.append(f"{name} (needs {', '.join(missing)})")
             continue
-        handler = getattr(import_module(f"{__name__}.{name}"), name)
+        handler = elsewhere.bounded_elsewhere(
+            getattr(import_module(f"{__name__}.{name}"), name), name, built.concurrency
+        )
         declare = partial(
             app.task,
             queue=name,

@@ -6,6 +6,7 @@ says why), whether a user or a model sent them.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import hashlib
@@ -103,6 +104,6 @@ async def _drawn(endpoint: Endpoint, payload: ImagePayload, model: str) -> bytes
         if not isinstance(encoded, str):
             raise EngineFailed("the endpoint sent no base64 picture")
         try:
-            return base64.b64decode(encoded, validate=True)
+            return await asyncio.to_thread(base64.b64decode, encoded, validate=True)
         except binascii.Error:
             raise EngineFailed("the endpoint sent a picture that is not valid base64") from None
