@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from pgqueue.client.calls import Part, as_uuid, as_uuid_or_none, with_text_ids
+from pgqueue.client.calls import Part, as_uuid, as_uuid_or_none, page_size, with_text_ids
 from pgqueue.client.enqueueing import task_rows
 from pgqueue.errors import NotFound, UsageError
 from pgqueue.models.batch import Batch
@@ -75,7 +75,7 @@ class Batches(Part):
     async def latest(self, *, limit: int = 50, before: str | UUID | None = None) -> list[Batch]:
         """Return the latest batches, or those before one."""
         place = as_uuid_or_none(before, "batch")
-        rows = await self._calls.rows("find_batches", max_rows=limit, before=place)
+        rows = await self._calls.rows("find_batches", max_rows=page_size(limit), before=place)
         return [Batch(**with_text_ids(row)) for row in rows]
 
     async def add(self, id: str | UUID, tasks: Iterable[NewTask | dict[str, Any]]) -> list[TaskId]:

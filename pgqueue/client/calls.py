@@ -21,7 +21,16 @@ if TYPE_CHECKING:
 
     from pgqueue.settings import Settings
 
-__all__ = ["Calls", "Part", "Row", "as_uuid", "as_uuid_or_none", "given", "with_text_ids"]
+__all__ = [
+    "Calls",
+    "Part",
+    "Row",
+    "as_uuid",
+    "as_uuid_or_none",
+    "given",
+    "page_size",
+    "with_text_ids",
+]
 
 Row = dict[str, Any]
 Answer = TypeVar("Answer")
@@ -90,7 +99,7 @@ class Calls:
         It is read again whenever a notification names ``id``, and once a second anyway. Once it was
         read, a connection that breaks is made again until the time is up: nothing is written.
         """
-        async with asyncio.timeout(seconds(timeout)), Watch(self.listen_dsn) as watch:
+        async with asyncio.timeout(seconds(timeout, "timeout")), Watch(self.listen_dsn) as watch:
             answer = await read()
             while not ended(answer):
                 await watch.changed(str(id))
@@ -116,6 +125,14 @@ def as_uuid(value: str | UUID, noun: str) -> UUID:
         raise UsageError(
             f"{value!r} is not the id of a {noun}", hint="an id is a UUID, as pgqueue returned it"
         ) from error
+
+
+def page_size(limit: int, name: str = "limit") -> int:
+    """Return how many are asked for, or raise ``UsageError``."""
+    given: object = limit
+    if isinstance(given, bool) or not isinstance(given, int) or given < 1:
+        raise UsageError(f"{name} cannot be {given!r}", hint="it is a whole number, at least 1")
+    return limit
 
 
 def as_uuid_or_none(value: str | UUID | None, noun: str) -> UUID | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pgqueue.client.calls import Part, Row, as_uuid, with_text_ids
-from pgqueue.errors import NotFound, UsageError
+from pgqueue.client.calls import Part, Row, as_uuid, page_size, with_text_ids
+from pgqueue.errors import NotFound
 from pgqueue.models.dead_letter import DeadLetter
 from pgqueue.models.tasks.status import TaskId
 from pgqueue.models.values import encode
@@ -34,8 +34,7 @@ class DeadLetters(Part):
         before: DeadLetter | None = None,
     ) -> list[DeadLetter]:
         """Return tasks that failed for good, latest first; ``before``: the last one of a page."""
-        if limit < 1:
-            raise UsageError(f"limit cannot be {limit}", hint="it is at least 1")
+        page_size(limit)
         wanted = {"type": type, "queue": queue, "fingerprint": fingerprint, "from": from_, "to": to}
         filter = {name: value for name, value in wanted.items() if value is not None}
         found: list[DeadLetter] = []

@@ -8,7 +8,8 @@ from pgqueue.errors import UsageError
 from pgqueue.handlers.isolation import ProcessLimits
 from pgqueue.handlers.task_type import Isolation, TaskType
 from pgqueue.models.schedule import NewSchedule, ScheduleOptions
-from pgqueue.models.values import seconds
+from pgqueue.models.tasks.task import number_option
+from pgqueue.models.values import encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,14 +64,15 @@ class Declarations:
         and no connection string.
         """
         _check_name(name)
+        encode(queue_settings)
 
         def declare(handler: Handler) -> Handler:
             kind = TaskType(
                 name=name,
                 handler=handler,
                 queue=queue,
-                max_attempts=max_attempts,
-                timeout_s=seconds(timeout),
+                max_attempts=number_option("max_attempts", max_attempts),
+                timeout_s=number_option("timeout", timeout),
                 backoff=backoff,
                 no_retry=no_retry,
                 isolation=isolation,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pgqueue.client.calls import Part, as_uuid, as_uuid_or_none, with_text_ids
+from pgqueue.client.calls import Part, as_uuid, as_uuid_or_none, page_size, with_text_ids
 from pgqueue.errors import NotFound
 from pgqueue.models.operation import Operation, Preview
-from pgqueue.models.values import encode
+from pgqueue.models.values import encode, finite
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,7 +39,7 @@ class Operations(Part):
             "begin_operation",
             kind=kind,
             filter=encode(dict(filter)).decode(),
-            per_second=per_second,
+            per_second=finite(per_second, "per_second", "pass 0.1 to 2000"),
             reason=reason,
             requested_by=requested_by,
         )
@@ -61,7 +61,7 @@ class Operations(Part):
     async def latest(self, *, limit: int = 50, before: str | UUID | None = None) -> list[Operation]:
         """Return the latest operations, or those before one."""
         place = as_uuid_or_none(before, "operation")
-        rows = await self._calls.rows("find_operations", max_rows=limit, before=place)
+        rows = await self._calls.rows("find_operations", max_rows=page_size(limit), before=place)
         return [Operation(**with_text_ids(row)) for row in rows]
 
     async def cancel(self, id: str | UUID) -> Operation:

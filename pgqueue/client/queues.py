@@ -52,7 +52,7 @@ class Queues(Part):
         settings = given(
             max_attempts=max_attempts,
             retry=retry.as_policy() if isinstance(retry, Backoff) else retry,
-            ageing_s=ageing if ageing is ... else seconds(ageing),
+            ageing_s=ageing if ageing is ... else seconds(ageing, "ageing"),
             concurrency=concurrency,
             rate=_rate_setting(rate),
             per_key=per_key.as_setting() if isinstance(per_key, Limit) else per_key,
@@ -88,9 +88,10 @@ class Queues(Part):
 
         ``TimeoutError`` when some still run after ``timeout``: it stays paused, and drains.
         """
+        limit_s = seconds(timeout, "timeout")
         await self.pause(queue, reason, by=by)
         pause = _FIRST_LOOK_S
-        async with asyncio.timeout(seconds(timeout)):
+        async with asyncio.timeout(limit_s):
             while (drained := await self.queue(queue)).state == "draining":
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LOOK_S)

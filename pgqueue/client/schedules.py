@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Unpack
 
-from pgqueue.client.calls import Part, Row
+from pgqueue.client.calls import Part, Row, page_size
 from pgqueue.cron import Cron
 from pgqueue.errors import Conflict, NotFound, Stale
 from pgqueue.handlers.task_type import payload_json
@@ -97,7 +97,7 @@ class Schedules(Part):
         """Return schedules by name; ``after``: the last one of a page."""
         page = {
             "after": after and after.name,
-            "max_rows": min(limit, 1000),
+            "max_rows": min(page_size(limit), 1000),
             "type": None,
             "queue": None,
         }
@@ -138,12 +138,13 @@ class Schedules(Part):
         """Return what became of its due times, latest first; ``before``: the last one of a page."""
         place = before and before.due_at
         rows = await self._calls.rows(
-            "find_schedule_slots", which=str(name), max_rows=limit, before=place
+            "find_schedule_slots", which=str(name), max_rows=page_size(limit), before=place
         )
         return [Slot(**row) for row in rows]
 
     async def preview(self, cron: str, timezone: str = "UTC", *, n: int = 5) -> list[datetime]:
         """Return the next due times of an expression, in its zone; stores nothing."""
+        page_size(n, "n")
         now = await self._calls.value("clock")
         return Timing(cron, timezone=timezone).due_times(now, n)
 

@@ -67,7 +67,7 @@ class Tasks(Part):
             id,
             priority=parse_priority(priority),
             run_at=run_at,
-            delay_s=seconds(delay),
+            delay_s=seconds(delay, "delay"),
             if_match=None,
         )
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from pgqueue.client.calls import Part, as_uuid, as_uuid_or_none, given, with_text_ids
+from pgqueue.client.calls import (
+    Part,
+    as_uuid,
+    as_uuid_or_none,
+    given,
+    page_size,
+    with_text_ids,
+)
 from pgqueue.errors import NotFound
 from pgqueue.models.values import seconds
 from pgqueue.models.webhook import TASK_EVENTS, Secret, Webhook, WebhookDelivery
@@ -105,7 +112,7 @@ class Webhooks(Part):
         secret: str = await self._calls.value(
             "rotate_webhook_secret",
             id=as_uuid_or_none(id, "webhook"),
-            overlap_s=seconds(overlap),
+            overlap_s=seconds(overlap, "overlap"),
         )
         return secret
 
@@ -125,6 +132,7 @@ class Webhooks(Part):
     ) -> list[WebhookDelivery]:
         """Return what was sent to a webhook, latest first; ``before``: the last id of a page."""
         found: list[WebhookDelivery] = []
+        page_size(limit)
         place = as_uuid_or_none(before, "webhook delivery")
         while len(found) < limit:
             (page,) = await self._calls.rows(

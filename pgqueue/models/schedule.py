@@ -305,7 +305,7 @@ class NewSchedule:
         }
         Timing(**timing).due_times(datetime.now(UTC), 0)
         default = dict.fromkeys(_OPTIONS.values())
-        settings = as_settings(self.options, _OPTIONS, _LISTS)
+        settings = as_settings(self.options, _OPTIONS, _LISTS, ScheduleSettings)
         return {**default, "type": self.type, "payload": self.given, **settings}
 
     @property
@@ -317,4 +317,4 @@ class NewSchedule:
 def changed(changes: ScheduleChanges) -> dict[str, Any]:
     """Return changes as ``pgqueue.patch_schedule`` takes them, or raise ``UsageError``."""
     check_names("a schedule", changes.keys(), _NAMES)
-    return as_settings(changes, _NAMES, _LISTS)
+    return as_settings(changes, _NAMES, _LISTS, ScheduleSettings)

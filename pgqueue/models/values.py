@@ -18,7 +18,15 @@ from pgqueue.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["PRIORITIES", "check_kept", "check_time", "encode", "parse_priority", "seconds"]
+__all__ = [
+    "PRIORITIES",
+    "check_kept",
+    "check_time",
+    "encode",
+    "finite",
+    "parse_priority",
+    "seconds",
+]
 
 PRIORITIES = {"high": 2, "normal": 5, "low": 8}
 
@@ -26,7 +34,11 @@ _NAMES = "high, normal, low or 0 (first) to 10 (last)"
 
 
 def check_time(at: datetime | None, name: str = "run_at") -> None:
-    """Raise ``UsageError`` for a time without a time zone."""
+    """Raise ``UsageError`` for what is no time, or a time without a time zone."""
+    given: object = at
+    if not isinstance(given, datetime | None):
+        message = f"{name} cannot be {given!r}"
+        raise UsageError(message, hint="pass an aware datetime, such as datetime.now(UTC) + …")
     if at is not None and at.tzinfo is None:
         message = f"{name} {at.isoformat()} has no time zone"
         raise UsageError(message, hint="use an aware datetime, such as datetime.now(UTC) + …")
@@ -36,11 +48,13 @@ def parse_priority(value: int | str | None) -> int | None:
     """Return a priority as its number; ``UsageError`` for any other word or number."""
     if value is None:
         return None
-    number = PRIORITIES.get(value) if isinstance(value, str) else value
-    if number is None or isinstance(number, bool) or not 0 <= number <= 10:
-        message = f"priority {value!r} is not valid"
-        raise UsageError(message, hint=f"use {_NAMES}")
-    return number
+    given: object = PRIORITIES.get(value) if isinstance(value, str) else value
+    if isinstance(given, bool) or not isinstance(given, int | float):
+        given = -1
+    if 0 <= given <= 10 and given == int(given):
+        return int(given)
+    message = f"priority {value!r} is not valid"
+    raise UsageError(message, hint=f"use {_NAMES}")
 
 
 def seconds(value: timedelta | float | None, name: str = "a duration") -> float | None:
@@ -49,10 +63,14 @@ def seconds(value: timedelta | float | None, name: str = "a duration") -> float 
         return None
     if isinstance(value, timedelta):
         return value.total_seconds()
+    return finite(value, name, "pass seconds, or a timedelta")
+
+
+def finite(value: float, name: str, hint: str) -> float:
+    """Return a number; ``UsageError`` for what is none, NaN and infinity included."""
     given: object = value
     if isinstance(given, bool) or not isinstance(given, int | float) or not math.isfinite(given):
-        message = f"{name} cannot be {given!r}"
-        raise UsageError(message, hint="pass seconds, or a timedelta")
+        raise UsageError(f"{name} cannot be {given!r}", hint=hint)
     return value
 
 

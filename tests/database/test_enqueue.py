@@ -214,6 +214,17 @@ def test_a_payload_is_any_json_value(queue: Queue, payload: str) -> None:
         assert queue.value("select payload::text from pgqueue.tasks where id = %s", id) == payload
 
 
+@pytest.mark.parametrize("name", ["priority", "max_attempts", "cost"])
+@pytest.mark.parametrize("value", [-1, 10**6, 2**31 - 1])
+def test_a_number_too_large_for_its_column_is_out_of_range(
+    queue: Queue, name: str, value: int
+) -> None:
+    with pytest.raises(psycopg.Error, match=f"{name} of task 0 is out of range: {value}") as caught:
+        queue.value(f"select pgqueue.enqueue('t', {name} => %s)", value)
+    assert caught.value.sqlstate == "PQ004"
+    assert name in str(caught.value.diag.message_hint)
+
+
 def test_a_payload_that_is_left_out_is_an_empty_object(queue: Queue) -> None:
     ids = [
         queue.value("select pgqueue.enqueue('t')"),

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import orjson
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from pgqueue import EnqueueOptions, NewTask, Outcome, ScheduleOptions, Status, UsageError
 from pgqueue.database.queries import SQL
@@ -181,11 +181,14 @@ def _circular() -> list:
         object(),
         b"bytes",
         Decimal("1.5"),
+        [float("nan")],
+        {"a": float("inf")},
+        SecretStr("hunter2"),
         _deep(),
         _circular(),
     ],
     ids=["nul", "nul in a key", "nul inside", "surrogate", "65 bits", "object", "bytes", "decimal",
-         "deep", "circular"],
+         "nan", "infinity", "secret", "deep", "circular"],
 )  # fmt: skip
 def test_what_cannot_be_stored_is_refused(value: object) -> None:
     with pytest.raises(UsageError) as caught:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from datetime import datetime, timedelta
+from datetime import timedelta
 from difflib import get_close_matches
-from typing import Any, get_args, get_type_hints
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from pgqueue.errors import UsageError
 from pgqueue.models.tasks import dependency
@@ -15,6 +19,7 @@ from pgqueue.models.tasks.backoff import Backoff
 from pgqueue.models.values import check_time, parse_priority
 
 __all__ = [
+    "as_number",
     "as_settings",
     "check_names",
     "check_together",
@@ -70,9 +75,15 @@ def check_together(given: AbstractSet[str]) -> None:
 
 
 def as_settings(
-    options: Mapping[str, Any], names: Mapping[str, str], lists: AbstractSet[str]
+    options: Mapping[str, Any],
+    names: Mapping[str, str],
+    lists: AbstractSet[str],
+    model: type[BaseModel],
 ) -> dict[str, Any]:
-    """Return options as SQL takes them, or raise ``UsageError``; ``lists``: those of text."""
+    """Return options as SQL takes them, or raise ``UsageError``.
+
+    ``lists`` are those of text. ``model`` has the fields that HTTP takes: their bounds hold here.
+    """
     for name in lists & options.keys():
         value = options[name]  # a text is a list, too, but not one that anybody means
         if isinstance(value, str) or not all(isinstance(item, str) for item in value or ()):
@@ -80,19 +91,59 @@ def as_settings(
                 f"{name} is not a list of texts: {value!r}", hint='pass ["one", "two"]'
             )
     return {
-        names[name]: _PARSED[name](value) if name in _PARSED else _as_json(name, value)
+        names[name]: _PARSED[name](value)
+        if name in _PARSED
+        else _as_json(name, value, model, names[name])
         for name, value in options.items()
     }
 
 
-def _as_json(name: str, value: object) -> object:
-    if type(value) is str or type(value) is int:
-        return value
-    if isinstance(value, Backoff):
-        return value.as_policy()
-    if isinstance(value, timedelta):
-        return value.total_seconds()
-    if isinstance(value, datetime):
+def as_number(name: str, value: Any, model: type[BaseModel], field: str) -> float:
+    """Return a number within the bounds of a field, durations in seconds, or ``UsageError``."""
+    is_duration = isinstance(value, timedelta) and field != name
+    try:
+        number: float = _adapter(model, field).validate_python(
+            value.total_seconds() if is_duration else value
+        )
+    except ValidationError as error:
+        what = error.errors(include_url=False)[0]["msg"].replace("Input", "it", 1)
+        raise UsageError(f"{name} cannot be {value!r}", hint=what) from error
+    return number
+
+
+def _as_json(name: str, value: Any, model: type[BaseModel], field: str) -> object:
+    if value is None:
+        return None
+    kinds = _kinds(model, field)
+    if kinds & {int, float}:
+        return as_number(name, value, model, field)
+    if AwareDatetime in kinds:
         check_time(value, name)
         return value.isoformat()
+    if isinstance(value, Backoff):
+        return value.as_policy()
     return str(value) if isinstance(value, UUID) else value
+
+
+@functools.cache
+def _adapter(model: type[BaseModel], field: str) -> TypeAdapter[Any]:
+    info = model.model_fields[field]
+    annotation: Any = info.annotation
+    for bound in info.metadata:
+        annotation = Annotated[annotation, bound]
+    return TypeAdapter(annotation, config=ConfigDict(strict=True))
+
+
+@functools.cache
+def _kinds(model: type[BaseModel], field: str) -> frozenset[Any]:
+    """Return the types that make up the annotation of a field, except those in lists."""
+    found: set[Any] = set()
+    todo: list[Any] = [
+        model.model_fields[field].annotation if field in model.model_fields else None
+    ]
+    while todo:
+        part = todo.pop()
+        found.add(part)
+        if get_origin(part) in (Annotated, Union, UnionType):
+            todo += get_args(part)
+    return frozenset(found)

@@ -32,6 +32,7 @@ from pgqueue.models.base import (
 from pgqueue.models.tasks.backoff import Backoff, RetryPolicy
 from pgqueue.models.tasks.dependency import Dependencies, ParentInput
 from pgqueue.models.tasks.options import (
+    as_number,
     as_settings,
     check_together,
     given,
@@ -318,6 +319,11 @@ _NAMES = sql_names(EnqueueOptions)
 _LISTS = text_lists(EnqueueOptions)
 
 
+def number_option(name: str, value: Any) -> Any:
+    """Return an option that is a number as SQL takes it, or raise ``UsageError``."""
+    return None if value is None else as_number(name, value, TaskInput, _NAMES[name])
+
+
 @dataclass(frozen=True, slots=True, init=False)
 class NewTask:
     """A task to enqueue, with the options of ``EnqueueOptions``.
@@ -341,7 +347,7 @@ class NewTask:
         row = {"type": self.type, "payload": {} if self.payload is ... else self.payload}
         if self.options:
             check_together(self.options.keys())
-            row |= as_settings(self.options, _NAMES, _LISTS)
+            row |= as_settings(self.options, _NAMES, _LISTS, TaskInput)
         if traceparent is not None:
             row["traceparent"] = traceparent
         return row

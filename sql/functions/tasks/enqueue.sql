@@ -32,10 +32,21 @@ set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
 as $$
 declare
     task jsonb;
+    wrong text[];                                   -- the first value that is out of range: name, value, range
     stored record;
 begin
     if type is null then
         raise exception 'type must not be null' using errcode = 'PQ004', hint = 'name the type of the task';
+    end if;
+    -- enqueue_many checks all values, but these may be too large for their columns.
+    wrong := case
+        when priority not between 0 and 10 then array['priority', priority::text, '0 (first) to 10 (last)']
+        when max_attempts not between 1 and 1000 then array['max_attempts', max_attempts::text, '1 to 1000']
+        when cost not between 1 and 32767 then array['cost', cost::text, '1 to 32767']
+    end;
+    if wrong is not null then
+        raise exception '% of task 0 is out of range: %', wrong[1], wrong[2]
+            using errcode = 'PQ004', hint = wrong[1] || ' is ' || wrong[3];
     end if;
     task := jsonb_build_object(
         'type', type, 'payload', coalesce(payload, '{}'), 'queue', queue, 'priority', priority, 'run_at', run_at,

@@ -288,3 +288,15 @@ async def test_a_payload_is_any_json_value_that_its_type_takes(
         assert schedule["payload"] == expected, schedule
     refused = await client.post("/v1/tasks", json={"type": "noop", "payload": 7})
     assert refused.json()["errors"][0]["pointer"] == "/payload"
+
+
+async def test_no_number_of_a_task_is_nan_infinite_or_too_large(client: httpx.AsyncClient):
+    names = ["priority", "max_attempts", "timeout_s", "delay_s", "expires_in_s", "cost"]
+    for name in [*names, "payload"]:
+        for number in ("NaN", "Infinity", "-Infinity", "1e400", "1e30"):
+            if (name, number) == ("payload", "1e30"):
+                continue
+            content = f'{{"type": "noop", "{name}": {number}}}'
+            answer = await client.post("/v1/tasks", content=content, headers=JSON)
+            assert answer.status_code in (400, 422), (content, answer.text)
+            assert answer.json()["detail"]

@@ -1,12 +1,15 @@
 """What a handler reports just before its end is kept, whichever call reaches PostgreSQL first."""
 
 import asyncio
+import math
 from types import SimpleNamespace
 
+import orjson
 import pytest
 from pgqueue_worker.lease import Lease, Progress
 from pgqueue_worker.measurements import Measurements
-from pgqueue_worker.reports.outbox import Outbox
+from pgqueue_worker.reports.outbox import Outbox, storable
+from pydantic import SecretStr
 
 from pgqueue.errors import DatabaseUnavailable, UsageError
 
@@ -88,3 +91,14 @@ async def test_progress_is_sent_again_unless_it_was_refused(
     else:
         await link.calls.get()
     assert lease.progress == kept
+
+
+def test_a_value_of_a_log_line_that_json_lacks_is_shown_and_the_others_are_kept() -> None:
+    kept = storable({"loss": math.nan, "step": 3, "key": SecretStr("hunter2"), "long": "x" * 2_000})
+    shown = orjson.loads(orjson.dumps(kept))
+    assert shown == {
+        "loss": "nan",
+        "step": 3,
+        "key": "SecretStr('**********')",
+        "long": "'" + "x" * 999,
+    }
