@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NotRequired, TypedDict
 if TYPE_CHECKING:
     from types import FrameType, TracebackType
 
-__all__ = ["MAX_TRACEBACK", "Failure", "clean", "describe"]
+__all__ = ["MAX_TRACEBACK", "Failure", "clean", "describe", "message_of"]
 
 _MAX_MESSAGE = 8 * 1024
 MAX_TRACEBACK = 64 * 1024
@@ -49,7 +49,7 @@ def describe(error: BaseException, *, skip_frames: int = 0) -> Failure:
         text = "the traceback cannot be formatted"
     return {
         "type": clean(type(error).__qualname__)[:200],
-        "message": clean(_text(error))[:_MAX_MESSAGE],
+        "message": clean(message_of(error))[:_MAX_MESSAGE],
         "frame": _frame(frames),
         "traceback": clean(text).encode()[-MAX_TRACEBACK:].decode(errors="ignore"),
     }
@@ -80,8 +80,11 @@ def _is_users(frame: FrameType) -> bool:
     )
 
 
-def _text(error: BaseException) -> str:
+def message_of(error: BaseException) -> str:
+    """Return what an exception says, however hostile it is."""
     try:
+        if isinstance(error, SystemExit):  # it says its status, which explains nothing
+            return f"sys.exit({'' if error.code is None else repr(error.code)}) was called"
         return str(error)
     except BaseException:  # noqa: BLE001  as above: it may raise SystemExit
         return "the message cannot be read"

@@ -50,7 +50,9 @@ from pgqueue_worker.control import (
     WebhooksWait,
 )
 from pgqueue_worker.deadline_table import DeadlineTable
+from pgqueue_worker.forks import end_copies
 from pgqueue_worker.isolation.pool import Pool
+from pgqueue_worker.loops import run_through
 from pgqueue_worker.measurements import Measurements
 from pgqueue_worker.parent import die_with_parent
 from pgqueue_worker.reports.checkpoints import Checkpoints
@@ -348,7 +350,9 @@ def main() -> None:
     die_with_parent()
     # service managers signal every process of a service: the supervisor decides
     signals.disregard(*signals.STOP)
-    uvloop.run(_live(socket.socket(fileno=int(sys.argv[1]))))
+    end_copies()
+    loop = uvloop.new_event_loop()
+    run_through(loop, loop.create_task(_live(socket.socket(fileno=int(sys.argv[1])))))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from pgqueue import telemetry
 from pgqueue.errors import ResourcesExceeded
 from pgqueue.handlers import ending as endings
 from pgqueue.handlers.failure import describe
+from pgqueue_worker.forks import end_copy
 from pgqueue_worker.isolation.pool import Ended
 
 if TYPE_CHECKING:
@@ -108,8 +109,10 @@ class Execution:
             else:
                 value = await self._in_thread(lease, kind, context, payload)
             lease.interruptible = False
+            end_copy()
             return endings.returned(value, kind)
         except asyncio.CancelledError as error:
+            end_copy(error)
             lease.interruptible = False
             _uncancel()
             if lease.cause is None:  # the handler cancelled itself
@@ -117,6 +120,7 @@ class Execution:
             return endings.interrupted(lease.cause, limit, describe(error, skip_frames=1))
         except BaseException as error:  # noqa: BLE001  the border: a handler may raise anything
             lease.interruptible = False
+            end_copy(error)
             return endings.raised(error, kind)
 
     async def _remembered(self, lease: Lease) -> dict[str, str] | None:
@@ -162,9 +166,12 @@ class Execution:
 def _called(kind: TaskType, context: Context, payload: Any) -> tuple[Any, BaseException | None]:
     """Call a plain handler; return its error, as not every error can pass through a future."""
     try:
-        return kind.call(context, payload), None
+        value = kind.call(context, payload)
     except BaseException as error:  # noqa: BLE001  the border: a handler may raise anything
+        end_copy(error)
         return None, error
+    end_copy()
+    return value, None
 
 
 def limit_of(lease: Lease, kind: TaskType) -> float | None:

@@ -24,9 +24,11 @@ import uvloop
 from pgqueue import logs, telemetry
 from pgqueue.handlers import ending as endings
 from pgqueue_worker.apps import load
+from pgqueue_worker.forks import end_copy
 from pgqueue_worker.isolation.remote_reporter import RemoteReporter
 from pgqueue_worker.isolation.rlimits import limited
 from pgqueue_worker.lease import ClaimedTask, Lease
+from pgqueue_worker.loops import run_through
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -49,7 +51,7 @@ def run(messages: MessageSocket, start: Message) -> None:
         target=_receive, args=(messages, reporter, inbox), name="pgqueue-receive", daemon=True
     ).start()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        handlers = _Handlers(app, reporter, runner)
+        handlers = _Handlers(app, reporter, runner.get_loop())
         messages.send({"kind": "ready"})
         while True:
             message, remembered = inbox.get()
@@ -75,10 +77,12 @@ def _receive(
 class _Handlers:
     """Runs handlers, one at a time, and raises in them when the worker asks to stop."""
 
-    def __init__(self, app: PgQueue, reporter: RemoteReporter, runner: asyncio.Runner) -> None:
+    def __init__(
+        self, app: PgQueue, reporter: RemoteReporter, loop: asyncio.AbstractEventLoop
+    ) -> None:
         self._app = app
         self._reporter = reporter
-        self._runner = runner
+        self._loop = loop
         self._inside = False
         self._running: asyncio.Task[Any] | None = None
         signal.signal(signal.SIGTERM, self._asked_to_stop)
@@ -118,12 +122,15 @@ class _Handlers:
         self._inside = True
         try:
             value = kind.call(context, payload)
+            end_copy()
             if not inspect.isawaitable(value):
                 return value, None
             # the variables are those of this thread, which a decorator may have set
             variables = contextvars.copy_context()
-            return self._runner.run(self._awaited(value), context=variables)
+            running = self._loop.create_task(self._awaited(value), context=variables)
+            return run_through(self._loop, running)
         except BaseException as error:  # noqa: BLE001  the border: a handler may raise anything
+            end_copy(error)
             return None, error
         finally:
             self._inside = False
@@ -131,9 +138,13 @@ class _Handlers:
     async def _awaited(self, handler: Any) -> tuple[Any, BaseException | None]:
         self._running = asyncio.current_task()
         try:
-            return await endings.awaited(handler), None
+            value = await endings.awaited(handler)
         except BaseException as error:  # noqa: BLE001  as above
+            end_copy(error)
             return None, error
+        else:
+            end_copy()
+            return value, None
         finally:
             self._running = None
 

@@ -12,6 +12,7 @@ from typing import NoReturn
 import structlog
 
 from pgqueue.handlers.failure import describe
+from pgqueue_worker.forks import end_copies
 from pgqueue_worker.isolation import attempt_main, function_main
 from pgqueue_worker.isolation.messages import MessageSocket
 from pgqueue_worker.parent import die_with_parent
@@ -29,6 +30,7 @@ def run(fork_server: int, end: int, output: int | None = None) -> NoReturn:
     try:
         os.setsid()  # a group of its own: what a handler starts is killed with it
         die_with_parent(parent=fork_server)
+        end_copies()
         with suppress(OSError):
             Path("/proc/self/oom_score_adj").write_text(str(_OOM_SCORE))
         if output is not None:

@@ -16,8 +16,9 @@ import orjson
 
 from pgqueue.errors import UsageError
 from pgqueue.handlers.context import Context
-from pgqueue.handlers.failure import clean
+from pgqueue.handlers.failure import clean, message_of
 from pgqueue.handlers.isolation import ProcessLimits
+from pgqueue_worker.forks import end_copy
 from pgqueue_worker.isolation.remote_reporter import ReportSender
 from pgqueue_worker.isolation.rlimits import limit_for_good
 
@@ -44,9 +45,12 @@ def _ended(messages: MessageSocket, pickled: bytes) -> tuple[Message, bytes]:
         raises = call.raises
         reporter = cast("Reporter", _FunctionReporter(messages))
         returned = call.run(Context(**attempt, reporter=reporter))
-    except MemoryError:
+        end_copy()
+    except MemoryError as error:
+        end_copy(error)
         return {"exceeded": "memory"}, b""
     except BaseException as error:  # noqa: BLE001  the border of a process; Rust panics are no Exception
+        end_copy(error)
         for place, kind in enumerate(raises):
             if isinstance(error, kind):
                 return {"raised": place, "message": _said(error)}, b""
@@ -55,7 +59,7 @@ def _ended(messages: MessageSocket, pickled: bytes) -> tuple[Message, bytes]:
 
 
 def _said(error: BaseException) -> str:
-    return clean(str(error))[:_MAX_MESSAGE]
+    return clean(message_of(error))[:_MAX_MESSAGE]
 
 
 class _FunctionReporter(ReportSender):

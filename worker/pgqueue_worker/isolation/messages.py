@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from pgqueue_worker.forks import refuse_copy
+
 if TYPE_CHECKING:
     import asyncio
     import socket
@@ -60,6 +62,7 @@ class MessageSocket:
 
     def send(self, message: Message, blob: bytes = b"") -> None:
         """Send a message; return when the kernel has it."""
+        refuse_copy()
         announced = frame(message, len(blob))
         with self._turn:
             self._socket.sendall(announced)

@@ -6,6 +6,8 @@ import asyncio
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
+from pgqueue_worker.forks import refuse_copy
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from concurrent.futures import Future
@@ -26,6 +28,7 @@ class LoopBridge:
     @property
     def here(self) -> bool:
         """Whether the caller is on the event loop."""
+        refuse_copy()
         return threading.get_ident() == self._thread
 
     def call(self, function: Callable[[*Ts], None], *arguments: *Ts) -> None:
@@ -37,6 +40,7 @@ class LoopBridge:
 
     def submit(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
         """Run a coroutine on the event loop and return its future."""
+        refuse_copy()
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
     def result(self, coroutine: Coroutine[Any, Any, T]) -> T:
