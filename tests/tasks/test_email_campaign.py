@@ -1,6 +1,7 @@
 """What email_campaign sends to a real SMTP server, and what it does not."""
 
 import asyncio
+import json
 import mailbox
 import os
 import signal
@@ -10,6 +11,7 @@ import threading
 import psutil
 import pytest
 from pgqueue_tasks import email_campaign as module
+from pgqueue_tasks._email.server import said_of
 from pgqueue_tasks.email_campaign import CampaignPayload, email_campaign
 from pgqueue_tasks.errors import EngineFailed, InputRefused
 
@@ -116,6 +118,22 @@ async def test_who_has_no_address_is_refused_alone(serve, address):
     assert statuses(result) == ["sent", "refused", "sent"]
     assert "is not an address" in result.recipients[1].detail
     assert inbox.addresses == [ADA, CAT]
+
+
+@pytest.mark.parametrize("address", ["😀" * 40, '"' * 200, "\x00" * 90])
+async def test_the_outcomes_of_many_fit_a_checkpoint(serve, address):
+    serve()
+    ctx = RecordingContext()
+    result = await email_campaign(ctx, campaign(*[address] * 999, ADA))
+    assert result.counts == {"refused": 999, "sent": 1}
+    assert len(json.dumps(ctx.again().last_checkpoint)) < 200 * 1024
+
+
+@pytest.mark.parametrize("text", ["é" * 500, "😀" * 500, "a" * 500, "a" + "é" * 500])
+def test_what_a_server_says_is_cut_by_bytes(text):
+    said = said_of(RuntimeError(text))
+    assert text.startswith(said)
+    assert 117 <= len(said.encode()) <= 120
 
 
 async def test_without_a_server_who_has_no_address_is_refused_alone():

@@ -1,9 +1,11 @@
 """Answers from pages of a real origin, from texts, with a model and without one."""
 
 import gzip
+import json
 import re
 
 import pytest
+from pgqueue_tasks._research.analysis import rank
 from pgqueue_tasks._research.picking import pick, sentences_of
 from pgqueue_tasks.errors import EngineFailed, InputRefused
 from pgqueue_tasks.research_agent import ResearchPayload, research_agent
@@ -166,3 +168,12 @@ def test_sentences_that_say_the_same_are_picked_once():
         "Three e.g. four!",
         "Five",
     ]
+
+
+@pytest.mark.parametrize("text", ["中文字符" * 10_000, "tide" * 10_000, ("tide" * 150 + " ") * 60])
+def test_the_passages_of_any_script_fit_a_step(text):
+    sources = [{"number": n, "text": text[:40_000]} for n in range(1, 11)]
+    for question in ("tide", "中文字符"):
+        ranked = rank(None, question, sources, 12)
+        assert ranked["passages"]
+        assert len(json.dumps(ranked, ensure_ascii=False).encode()) < 128 * 1024

@@ -34,6 +34,9 @@ _MAX_OUTCOME_BYTES = 200_000
 Ended = dict[str, list[str]]
 """The status and the server's answer by the recipient's number, a text because JSON's keys are."""
 
+Written = dict[int, dict[str, str]]
+"""The subject and the bodies by the recipient's number, of those that have an address."""
+
 
 async def email_campaign(ctx: Context, payload: CampaignPayload) -> CampaignResult:
     """Send a message to each recipient, at most once, and return the outcome of each.
@@ -59,26 +62,31 @@ async def email_campaign(ctx: Context, payload: CampaignPayload) -> CampaignResu
     return campaign.result("smtp")
 
 
-async def _written(ctx: Context, payload: CampaignPayload) -> list[dict[str, str]]:
+async def _written(ctx: Context, payload: CampaignPayload) -> Written:
+    recipients = {
+        number: recipient.model_dump()
+        for number, recipient in enumerate(payload.recipients, start=1)
+        if is_address(recipient.email)
+    }
     templates = {"subject": payload.subject, "text": payload.text, "html": payload.html}
     data = await sandboxed(
         ctx,
         "_email.rendering:render",
         {name: text for name, text in templates.items() if text is not None},
-        [recipient.model_dump() for recipient in payload.recipients],
+        recipients,
         memory_limit="512MiB",
         cpu_limit=_CPU_SECONDS,
         output_limit=_MAX_WRITTEN,
     )
     written: list[dict[str, str]] = await asyncio.to_thread(json.loads, data)
-    return written
+    return {number - 1: parts for number, parts in zip(recipients, written, strict=True)}
 
 
 class _Campaign:
     """The messages to send, and their outcomes in this attempt and earlier ones."""
 
     def __init__(
-        self, ctx: Context, payload: CampaignPayload, sender: str, written: list[dict[str, str]]
+        self, ctx: Context, payload: CampaignPayload, sender: str, written: Written
     ) -> None:
         self._ctx = ctx
         self._payload = payload
@@ -113,6 +121,10 @@ class _Campaign:
         recipient = self._payload.recipients[n]
         try:
             message = self._message(n)
+        except NotTaken as error:  # the same in each attempt, so there is nothing to remember
+            self._ended[key] = ["refused", str(error)]
+            return
+        try:
             await server.address(self._sender, recipient.email)
             await self._remember(handing_over=key)
             await server.hand_over(message)
@@ -186,7 +198,7 @@ class _Campaign:
             return compose(
                 self._payload,
                 self._payload.recipients[n],
-                self._written[n],
+                self._written.get(n, {}),
                 sender=self._sender,
                 message_id=f"{self._ctx.task_id}.{n}",
                 at=self._at.timestamp(),

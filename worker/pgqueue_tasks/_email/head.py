@@ -40,7 +40,7 @@ def unstructured(text: str) -> str:
 def mailbox(name: str, address: str) -> str:
     """Return the value of a field such as To; raise ``ValueError`` as ``unstructured`` does."""
     if not is_address(address):
-        raise ValueError(f"{address[:100]!r} is not an address")
+        raise ValueError(f"{address!a:.60} is not an address")
     if not name:
         return address
     if not _is_plain(name):
@@ -77,7 +77,7 @@ def _is_plain(text: str) -> bool:
 
 def _encoded(text: str) -> str:
     if _CONTROL.search(text):
-        raise ValueError(f"{text[:100]!r} has a control character")
+        raise ValueError(f"{text!a:.60} has a control character")
     words = (base64.b64encode(part.encode()).decode("ascii") for part in _parts(text))
     return "\r\n ".join(f"=?utf-8?b?{word}?=" for word in words)
 

@@ -60,12 +60,12 @@ def _bounded(template: Template, variables: dict[str, Any]) -> str | None:
     return "".join(parts)
 
 
-def render(ctx: Context, templates: dict[str, str], recipients: list[dict[str, Any]]) -> bytes:
-    """Return the messages, as JSON: for each recipient its parts by name."""
+def render(ctx: Context, templates: dict[str, str], recipients: dict[int, dict[str, Any]]) -> bytes:
+    """Return the messages, as JSON: for each recipient, given by number, its parts by name."""
     compiled = {name: _compiled(name, text) for name, text in templates.items()}
     messages = [
         {name: _rendered(name, template, recipient, n) for name, template in compiled.items()}
-        for n, recipient in enumerate(recipients, start=1)
+        for n, recipient in recipients.items()
     ]
     ctx.progress(5, "messages written")
     return json.dumps(messages).encode()

@@ -15,6 +15,7 @@ from .ranking import nearest
 
 _MAX_TEXT = 40_000  # characters of a page, so that a step can store them
 _WORDS = 90  # of a passage
+_CHARACTERS = 1_200  # of a passage, for scripts without spaces: a step stores the best passages
 _MAX_PASSAGES = 4_000
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # each thread reserves memory, and that has a limit
@@ -62,7 +63,7 @@ def _passages(text: str) -> list[str]:
     passages: list[str] = []
     words = 0
     for sentence in sentences_of(text):
-        if not passages or words >= _WORDS:
+        if not passages or words >= _WORDS or len(passages[-1]) >= _CHARACTERS:
             passages.append(sentence)
             words = 0
         else:
