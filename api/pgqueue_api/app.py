@@ -25,7 +25,7 @@ from pgqueue_api.services import Services
 from pgqueue_api.submit.endpoint import submit_one
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Mapping
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from litestar.connection import ASGIConnection
     from litestar.handlers import HTTPRouteHandler
@@ -134,7 +134,7 @@ class Api(Litestar):
         async def send_out(message: Message) -> None:
             if message["type"] == "http.response.start":
                 if scope["method"] == "OPTIONS" or message["status"] == _METHOD_NOT_ALLOWED:
-                    message["headers"] = self._allowed(scope, message["headers"])
+                    message["headers"] = self._allowed(scope, [*message["headers"]])
                 headers = [*message["headers"], *SECURITY]
                 if not any(name.lower() == POLICY[0] for name, _ in message["headers"]):
                     headers.append(POLICY)
@@ -157,12 +157,14 @@ class Api(Litestar):
         self.services.metrics.observe(scope["method"], path, status, seconds)
 
     def _allowed(
-        self, scope: HTTPScope, headers: Iterable[tuple[bytes, bytes]]
+        self, scope: HTTPScope, headers: Sequence[tuple[bytes, bytes]]
     ) -> list[tuple[bytes, bytes]]:
-        """Name all methods of a path: Litestar's answer knows those of its first handler."""
-        methods = self._methods.get(scope.get("path_template") or "", set())
-        kept = [(name, value) for name, value in headers if not methods or name.lower() != b"allow"]
-        return [*kept, (b"allow", ", ".join(sorted(methods)).encode())] if methods else kept
+        """Name all methods of a path: Litestar's answer knows neither all of them nor HEAD."""
+        kept = [(name, value) for name, value in headers if name.lower() != b"allow"]
+        named = next((value for name, value in headers if name.lower() == b"allow"), b"")
+        known = {method.strip() for method in named.decode("latin-1").split(",")} - {""}
+        methods = self._methods.get(scope.get("path_template") or "", _with_head(known))
+        return [*kept, (b"allow", ", ".join(sorted(methods)).encode())]
 
     async def _submit(
         self,

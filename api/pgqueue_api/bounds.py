@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from pgqueue.settings import Settings
 
 __all__ = ["Bounds"]
+
+_OWN_FILES = 64
+"""Connections to PostgreSQL, of which a process has some 30, the log, and what it listens on."""
 
 UPLOAD_TYPES = frozenset(
     (
@@ -63,6 +66,10 @@ class Bounds:
     submit_s: float = 9
     """How long a submit may wait for PostgreSQL."""
     waiting_submits: int = 10_000
+    connections: int = 16_000
+    """Of clients to a process; fewer where it may not open as many files."""
+    unread: int = 256 * 1024**2
+    """Bytes that all clients together have not taken: beyond, the slowest are cut off."""
     streams: int = 12_000
     queue_streams: int = 100
     heartbeat_s: float = 15
@@ -72,6 +79,16 @@ class Bounds:
     """How often watched tasks are read, whatever the notifications say."""
     types_s: float = 15
     """How often the published types are read again."""
+
+    def with_files(self, files: int) -> Self:
+        """Return the bounds of a process that may open so many files.
+
+        Those that it needs itself stay free, and a quarter of the connections is never for streams.
+        """
+        connections = max(8, min(self.connections, files - _OWN_FILES))
+        return replace(
+            self, connections=connections, streams=min(self.streams, connections * 3 // 4)
+        )
 
     @classmethod
     def of(cls, settings: Settings) -> Self:

@@ -69,7 +69,7 @@ async def docs_script() -> Response[bytes]:
 @get("/", status_code=302)
 async def start() -> Response[bytes]:
     """Lead to the dashboard, by a relative path: a proxy may serve us under any."""
-    return Response(b"", headers={"Location": "ui"}, status_code=302)
+    return Response(b"", headers={"Location": "ui"}, status_code=302, media_type="text/html")
 
 
 @get("/favicon.ico")

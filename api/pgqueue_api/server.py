@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import resource
 import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ import uvicorn
 
 from pgqueue import logs, telemetry
 from pgqueue_api.app import create_app
+from pgqueue_api.bounds import Bounds
 from pgqueue_api.http.connection import Connection
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Server", "serve"]
 
+_MANY = 1_000_000
 _log = logs.get_logger("pgqueue.api")
 
 
@@ -85,11 +88,20 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
+def _open_files() -> int:
+    """Return how many files this process may open, once it may open as many as it is allowed."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return _MANY if hard == resource.RLIM_INFINITY else hard
+
+
 def serve(host: str, port: int, settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM; requests under way are answered within the grace."""
     logs.configure(settings.log_format, settings.log_level)
+    bounds = Bounds.of(settings).with_files(_open_files())
     telemetry.configure("pgqueue-api")
     try:
-        Server(create_app(settings), host, port, settings.grace_s).run()
+        Server(create_app(settings, bounds), host, port, settings.grace_s).run()
     finally:
         telemetry.shutdown()

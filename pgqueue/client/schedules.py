@@ -95,14 +95,16 @@ class Schedules(Part):
 
     async def find(self, *, limit: int = 100, after: Schedule | None = None) -> list[Schedule]:
         """Return schedules by name; ``after``: the last one of a page."""
-        page = {
-            "after": after and after.name,
-            "max_rows": min(page_size(limit), 1000),
-            "type": None,
-            "queue": None,
-        }
-        rows = await self._calls.rows("list_schedules", **page)
-        return [Schedule.model_validate_json(row["state"]) for row in rows]
+        found: list[Schedule] = []
+        name, limit = after and after.name, min(page_size(limit), 1000)
+        while True:  # a call returns 4 MiB at most, and then a row without an item
+            page = {"after": name, "max_rows": limit - len(found), "type": None, "queue": None}
+            rows = await self._calls.rows("list_schedules", **page)
+            items = [row["item"] for row in rows if row["item"] is not None]
+            found += [Schedule.model_validate_json(item) for item in items]
+            if len(items) == len(rows):
+                return found
+            name = found[-1].name
 
     async def delete(self, name: str | UUID) -> None:
         """Delete a schedule; its tasks stay. ``NotFound`` if there is none."""

@@ -40,15 +40,23 @@ from pgqueue_private.list_tasks(
 select * from pgqueue_private.task_changes(%(watched)s::jsonb);
 
 -- name: task_attempts
-select json_build_object(
-    'task_id', a.task_id, 'lease_id', a.lease_id, 'attempt', a.attempt, 'outcome', a.outcome, 'final', a.final,
-    'result', a.result, 'error', a.error, 'worker', a.worker,
-    'started_at', pgqueue_private.json_time(a.started_at), 'finished_at', pgqueue_private.json_time(a.finished_at)
-)::text as item
-from pgqueue.attempts as a
-where a.task_id = %(id)s
-order by a.lease_id desc
-limit %(max_rows)s;
+-- The latest, of 4 MiB together at most.
+select p.item
+from (
+    select a.item, sum(octet_length(a.item)) over (order by a.lease_id desc) as bytes
+    from (
+        select a.lease_id, json_build_object(
+            'task_id', a.task_id, 'lease_id', a.lease_id, 'attempt', a.attempt, 'outcome', a.outcome, 'final', a.final,
+            'result', a.result, 'error', a.error, 'worker', a.worker,
+            'started_at', pgqueue_private.json_time(a.started_at), 'finished_at', pgqueue_private.json_time(a.finished_at)
+        )::text as item
+        from pgqueue.attempts as a
+        where a.task_id = %(id)s
+        order by a.lease_id desc
+        limit %(max_rows)s
+    ) as a
+) as p
+where p.bytes <= 4194304 or p.bytes = octet_length(p.item);
 
 -- name: explain_task
 select json_build_object(
@@ -75,13 +83,21 @@ limit 1000;
 select 1 as found from pgqueue_private.task where id = %(id)s;
 
 -- name: task_logs
-select
-    e.lease_id, e.seq,
-    pgqueue_private.log_json(e.task_id, e.lease_id, e.seq, e.at, e.level, e.message, e.data) as item
-from pgqueue_private.task_event as e
-where e.task_id = %(id)s and (e.lease_id, e.seq) > (%(lease_id)s, %(seq)s) and e.type = 'log'
-order by e.lease_id, e.seq
-limit %(max_rows)s;
+-- Of 4 MiB together at most: the item of the first one beyond is null.
+select p.lease_id, p.seq, case when p.bytes <= 4194304 or p.bytes = octet_length(p.item) then p.item end as item
+from (
+    select e.lease_id, e.seq, e.item, sum(octet_length(e.item)) over (order by e.lease_id, e.seq) as bytes
+    from (
+        select
+            e.lease_id, e.seq,
+            pgqueue_private.log_json(e.task_id, e.lease_id, e.seq, e.at, e.level, e.message, e.data) as item
+        from pgqueue_private.task_event as e
+        where e.task_id = %(id)s and (e.lease_id, e.seq) > (%(lease_id)s, %(seq)s) and e.type = 'log'
+        order by e.lease_id, e.seq
+        limit %(max_rows)s
+    ) as e
+) as p
+where p.bytes - octet_length(p.item) <= 4194304;
 
 -- name: task_artifacts
 select json_build_object(
@@ -96,8 +112,16 @@ limit 1000;
 -- name: artifact_head
 select content_type, size, encode(sha256, 'hex') as sha256 from pgqueue_private.artifact where task_id = %(id)s and name = %(name)s;
 
--- name: artifact_data
-select data from pgqueue_private.artifact where task_id = %(id)s and name = %(name)s;
+-- name: file_piece
+-- 256 KiB of a file, from a byte of its n-th MiB on, if the file is still the same.
+select substr(c.data, %(start)s::int + 1, 262144) as data
+from pgqueue_private.upload as u
+join pgqueue_private.upload_chunk as c on c.upload_id = u.id
+where u.id = %(upload_id)s::uuid and u.sha256 = decode(%(sha256)s, 'hex') and c.n = %(n)s::int
+union all
+select substr(a.data, %(n)s::int * 1048576 + %(start)s::int + 1, 262144)
+from pgqueue_private.artifact as a
+where a.task_id = %(task_id)s::uuid and a.name = %(name)s and a.sha256 = decode(%(sha256)s, 'hex');
 
 -- name: upload_usage
 select coalesce(sum(size), 0)::bigint as bytes from pgqueue_private.upload;
@@ -284,12 +308,26 @@ select pgqueue.start_operation(%(kind)s, %(filter)s::jsonb, %(per_second)s, %(re
 select pgqueue.cancel_operation(%(id)s);
 
 -- name: operation_states
-select operation_id::text as id, operation_state as state, item
-from pgqueue_private.operation_states(%(id)s::uuid, %(kind)s, %(state)s, %(before)s::uuid, %(max_rows)s);
+-- Of 4 MiB together at most: the item of the first one beyond is null.
+select p.id, p.state, case when p.bytes <= 4194304 or p.bytes = octet_length(p.item) then p.item end as item
+from (
+    select
+        o.operation_id::text as id, o.operation_state as state, o.item,
+        sum(octet_length(o.item)) over (order by o.operation_id desc) as bytes
+    from pgqueue_private.operation_states(%(id)s::uuid, %(kind)s, %(state)s, %(before)s::uuid, %(max_rows)s) as o
+) as p
+where p.bytes - octet_length(p.item) <= 4194304;
 
 -- name: batch_states
-select batch_id::text as id, batch_status as status, item
-from pgqueue_private.batch_states(%(id)s::uuid, %(status)s, %(parent_id)s::uuid, %(before)s::uuid, %(max_rows)s);
+-- Of 4 MiB together at most: the item of the first one beyond is null.
+select p.id, p.status, case when p.bytes <= 4194304 or p.bytes = octet_length(p.item) then p.item end as item
+from (
+    select
+        b.batch_id::text as id, b.batch_status as status, b.item,
+        sum(octet_length(b.item)) over (order by b.batch_id desc) as bytes
+    from pgqueue_private.batch_states(%(id)s::uuid, %(status)s, %(parent_id)s::uuid, %(before)s::uuid, %(max_rows)s) as b
+) as p
+where p.bytes - octet_length(p.item) <= 4194304;
 
 -- name: batch_tasks
 select items, next::text from pgqueue_private.batch_tasks(%(id)s::uuid, %(status)s, %(after)s::uuid, %(max_rows)s);

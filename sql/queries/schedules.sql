@@ -43,6 +43,7 @@ where
 select t.name, t.version, t.state from pgqueue_private.schedule_states(array[pgqueue_private.find_schedule(%(which)s)]) as t;
 
 -- name: list_schedules
+-- Of 4 MiB together at most: the item of the first one beyond is null.
 with page as (
     select s.id, s.name
     from pgqueue_private.schedule as s
@@ -52,8 +53,14 @@ with page as (
     order by s.user_id, s.name
     limit %(max_rows)s
 )
-select t.name, t.state
-from pgqueue_private.schedule_states((select array_agg(p.id order by p.name) from page as p)) as t;
+select b.name, case when b.bytes <= 4194304 or b.bytes = octet_length(b.item) then b.item end as item
+from (
+    select
+        t.name, t.state as item,
+        sum(octet_length(t.state)) over (order by t.name) as bytes
+    from pgqueue_private.schedule_states((select array_agg(p.id order by p.name) from page as p)) as t
+) as b
+where b.bytes - octet_length(b.item) <= 4194304;
 
 -- name: list_schedule_slots
 select

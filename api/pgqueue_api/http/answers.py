@@ -41,6 +41,10 @@ def items(texts: Iterable[str | bytes], **more: str | None) -> Json[Any]:
 
 
 def page(rows: Sequence[Row], limit: int, cursor: Callable[[Row], str | None]) -> Json[Any]:
-    """Answer with the first ``limit`` rows; a row beyond them says that there is a next page."""
-    more = cursor(rows[limit - 1]) if len(rows) > limit else None
-    return items([row["item"] for row in rows[:limit]], next=more)
+    """Answer with the first ``limit`` rows; a row beyond them says that there is a next page.
+
+    A row whose item is None is beyond, too: the page has as many bytes as a page may have.
+    """
+    shown = [row for row in rows[:limit] if row["item"] is not None]
+    more = cursor(shown[-1]) if len(rows) > len(shown) else None
+    return items([row["item"] for row in shown], next=more)

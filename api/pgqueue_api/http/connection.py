@@ -2,8 +2,9 @@
 
 A client that is slow, or sends too much, costs a socket for a while and little memory: the head of
 a request is bounded in size and time, a request that was answered before its end must end soon, and
-a client that reads nothing of an answer is cut off. What the parser refuses is answered as a
-problem, like all other errors.
+a client that reads nothing of an answer is cut off. Connections and unread bytes are bounded: where
+one too many comes, the one that has been idle longest makes room. What the parser refuses is
+answered as a problem, like all other errors.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from pgqueue_api.http.headers import POLICY, SECURITY
 from pgqueue_api.http.joined import Joined
-from pgqueue_api.problems import MEDIA_TYPE, problem_of
+from pgqueue_api.problems import MEDIA_TYPE, Overloaded, problem_of
 
 if TYPE_CHECKING:
     import asyncio
@@ -34,11 +35,15 @@ class Connection(HttpToolsProtocol):
     """A connection; ``within`` returns the class of connections with certain bounds."""
 
     bounds: Bounds
+    idle: dict[Connection, None]
+    """Those that wait for a request, in the order in which they began to."""
+    unread: dict[Connection, int]
+    """How many bytes each of those has not taken that read too slowly, in the order they began."""
 
     @classmethod
     def within(cls, bounds: Bounds) -> type[Connection]:
-        """Return a class for uvicorn to make connections of."""
-        return type("Connection", (cls,), {"bounds": bounds})
+        """Return a class for uvicorn to make connections of, which share the bounds."""
+        return type("Connection", (cls,), {"bounds": bounds, "idle": {}, "unread": {}})
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -53,9 +58,28 @@ class Connection(HttpToolsProtocol):
         """Wait for the first request, for a limited time."""
         super().connection_made(cast("asyncio.Transport", Joined(transport, self.loop)))
         self._within(self.bounds.head_s, self._head_is_late)
+        if len(self.connections) > self.bounds.connections:
+            self._make_room()
+        if not self.transport.is_closing():
+            self.idle[self] = None
+
+    def _make_room(self) -> None:
+        """Close the connection that has been idle longest; if none is, refuse this one."""
+        for other in self.idle:
+            if not other.transport.is_closing():
+                del self.idle[other]
+                other.transport.close()
+                return
+        self._refuse(
+            Overloaded(
+                "the server has as many connections as it may have",
+                hint="close connections that you do not use",
+            )
+        )
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Cancel the timers."""
+        self.idle.pop(self, None)
         self._in_time()
         self.resume_writing()
         if self._answering is not None:  # of several requests sent at once, uvicorn tells the last
@@ -70,7 +94,7 @@ class Connection(HttpToolsProtocol):
         if self._begun and self._deadline is None:  # most heads come whole, and need no timer
             self._within(self.bounds.head_s, self._head_is_late)
         if self._in_head and self._head > self.bounds.head and not self.transport.is_closing():
-            self._refuse(431, f"the head has more than {self.bounds.head:,} bytes")
+            self._refuse(_http(431, f"the head has more than {self.bounds.head:,} bytes"))
 
     def on_message_begin(self) -> None:
         """Begin a head."""
@@ -79,6 +103,7 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Begin a request; its body has bounds of its own."""
+        self.idle.pop(self, None)
         self._in_head = self._begun = False
         self._in_time()
         super().on_headers_complete()
@@ -95,6 +120,8 @@ class Connection(HttpToolsProtocol):
         super().on_response_complete()
         if not self._in_head:
             self._within(self.bounds.body_s, self.transport.abort)
+        elif not self.pipeline and not self.transport.is_closing():
+            self.idle[self] = None
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._answering = cycle
@@ -103,10 +130,19 @@ class Connection(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """Begin to watch a client that reads more slowly than it is sent to."""
         super().pause_writing()
-        self._look_again(self.transport.get_write_buffer_size())
+        left = self.transport.get_write_buffer_size()
+        self.unread[self] = left
+        self._look_again(left)
+        over = sum(self.unread.values()) - self.bounds.unread
+        for other, size in self.unread.items():
+            if over <= 0:
+                break
+            over -= size
+            self.loop.call_soon(other.transport.abort)
 
     def resume_writing(self) -> None:
         """Stop watching the client."""
+        self.unread.pop(self, None)
         if self._look is not None:
             self._look.cancel()
             self._look = None
@@ -120,22 +156,23 @@ class Connection(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Answer that this is not HTTP."""
-        self._refuse(400, msg)
+        self._refuse(_http(400, msg))
 
     def _head_is_late(self) -> None:
-        self._refuse(408, f"the head did not arrive within {self.bounds.head_s:g} s")
+        self._refuse(_http(408, f"the head did not arrive within {self.bounds.head_s:g} s"))
 
-    def _refuse(self, status: int, detail: str) -> None:
+    def _refuse(self, error: Exception) -> None:
         """Answer with a problem and close; in the middle of another answer only close."""
         self._in_time()
         cycle: RequestResponseCycle | None = self.cycle  # None before the first request
         if cycle is None or cycle.response_complete:
-            _, problem, _ = problem_of(HTTPException(detail=detail, status_code=status))
+            status, problem, more = problem_of(error)
             content = orjson.dumps(problem)
             headers = [
                 (b"content-type", MEDIA_TYPE.encode()),
                 (b"content-length", b"%d" % len(content)),
                 (b"connection", b"close"),
+                *[(name.lower().encode(), value.encode()) for name, value in more.items()],
                 *SECURITY,
                 POLICY,
             ]
@@ -162,3 +199,7 @@ class Connection(HttpToolsProtocol):
             self.transport.abort()
         else:
             self._look_again(left)
+
+
+def _http(status: int, detail: str) -> HTTPException:
+    return HTTPException(detail=detail, status_code=status)

@@ -11,6 +11,7 @@ from litestar.di import NamedDependency
 from pgqueue.errors import NotFound
 from pgqueue.models.tasks.attempt import Artifacts, Attempts, Checkpoints, Logs
 from pgqueue_api.http.answers import Json, items, page
+from pgqueue_api.http.files import file_answer
 from pgqueue_api.http.parameters import Cursor, PageSize, name_in_path, plain
 from pgqueue_api.live.task_stream import parse_position
 from pgqueue_api.openapi.operation import Answer, operation
@@ -30,7 +31,7 @@ _GONE = (404, 410)
 async def list_attempts(id: TaskId, services: NamedDependency[Services]) -> Json[Attempts]:
     """List the attempts of a task.
 
-    Latest first, including the one that is running.
+    Latest first, including the one that is running: at most 1,000 of them and 4 MiB.
     """
     return await _list_of_task(services, "task_attempts", id, {"max_rows": 1000})
 
@@ -89,34 +90,27 @@ async def get_artifact(
     name: Annotated[str, name_in_path("The name of the file.", "report.pdf")],
     request: AnyRequest,
     services: NamedDependency[Services],
-) -> Response[bytes]:
+) -> Response[Any]:
     """Download a file of a task.
 
     With its own content type; the ETag is its SHA-256.
     """
-    key = {"id": id, "name": plain(name, "name")}
-    head = await services.reads.row("artifact_head", key)
-    if head is None:
+    key = {"upload_id": None, "task_id": id, "name": plain(name, "name")}
+    facts = await services.reads.row("artifact_head", {"id": id, "name": name})
+    if facts is None:
         await check_exists(services, id)
         raise NotFound(f"task {id} has no artifact {name[:100]!r}")
-    headers = {
-        "Content-Type": head["content_type"],
-        "ETag": f'"{head["sha256"]}"',
-        "Content-Disposition": f'inline; filename="{name}"',
-        # to be shown, but never to run as a page of this site
-        "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'",
-        "Cache-Control": "private, no-cache",
-    }
-    known = [
-        tag.strip().removeprefix("W/")
-        for tag in request.headers.get("if-none-match", "").split(",")
-    ]
-    if headers["ETag"] in known or known == ["*"]:
-        return Response(b"", status_code=304, headers=headers)
-    row = await services.reads.row("artifact_data", key)
-    if row is None:
-        raise NotFound(f"task {id} has no artifact {name[:100]!r}")
-    return Response(row["data"], headers=headers)
+    return file_answer(
+        request,
+        services.files,
+        key,
+        facts,
+        {
+            "Content-Disposition": f'inline; filename="{name}"',
+            # to be shown, but never to run as a page of this site
+            "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'",
+        },
+    )
 
 
 ROUTES = [list_attempts, list_checkpoints, list_logs, list_artifacts, get_artifact]

@@ -25,7 +25,7 @@ from pgqueue.models.schedule import (
     SlotPage,
 )
 from pgqueue.models.tasks.task import Task
-from pgqueue_api.http.answers import Json, items
+from pgqueue_api.http.answers import Json, items, page
 from pgqueue_api.http.parameters import (
     Cursor,
     IfMatch,
@@ -95,15 +95,15 @@ async def list_schedules(
 ) -> Json[SchedulePage]:
     """List schedules.
 
-    By name, with their settings and their next due time. `queue` finds those that name the queue.
+    By name, with their settings and their next due time. A page has 4 MiB at most. `queue` finds
+    those that name the queue.
     """
     filters = {"type": plain(type, "type"), "queue": plain(queue, "queue")}
     after = plain(decode_name(cursor), "cursor") or None
     rows = await services.reads.rows(
         "list_schedules", {**filters, "after": after, "max_rows": limit + 1}
     )
-    more = encode_name(rows[limit - 1]["name"]) if len(rows) > limit else None
-    return items([row["state"] for row in rows[:limit]], next=more)
+    return page(rows, limit, lambda row: encode_name(row["name"]))
 
 
 @operation("POST /v1/schedules/preview", Answer(200, "The due times."), tag=_TAG, max_body=_BODY)

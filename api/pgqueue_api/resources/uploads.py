@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Annotated, Any
 from uuid import UUID
 
 from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
-from litestar.response import Stream
 
 from pgqueue.errors import NotFound
 from pgqueue.models.upload import FILE_NAME, Upload
 from pgqueue_api.http.answers import Json
+from pgqueue_api.http.files import file_answer
 from pgqueue_api.http.parameters import id_in_path
 from pgqueue_api.openapi.operation import Answer, operation
 from pgqueue_api.services import Services
@@ -27,7 +26,6 @@ FileName = Annotated[
     QueryParameter(name="name", pattern=FILE_NAME, description="The name of the file."),
 ]
 
-_PIECE = 1024 * 1024
 _BINARY = {"type": "string", "format": "binary"}
 
 
@@ -81,23 +79,16 @@ async def get_upload_content(
     """
     key = {"upload_id": id, "task_id": None, "name": None}
     (found,) = await services.files.rows("find_artifact", key)
-    headers = {
-        "Content-Type": found["content_type"],
-        "ETag": f'"{found["sha256"]}"',
-        "Content-Disposition": f'attachment; filename="{found["file_name"] or id}"',
-        "Content-Security-Policy": "sandbox; default-src 'none'",
-        "Cache-Control": "private, no-cache",
-    }
-    if headers["ETag"] in request.headers.get("if-none-match", ""):
-        return Response(b"", status_code=304, headers=headers)
-    headers["Content-Length"] = str(found["size"])
-
-    async def pieces() -> AsyncIterator[bytes]:
-        for n in range(-(-found["size"] // _PIECE)):
-            (row,) = await services.files.rows("read_artifact", {**key, "n": n}, binary=True)
-            yield row["data"]
-
-    return Stream(pieces(), headers=headers, media_type=found["content_type"])
+    return file_answer(
+        request,
+        services.files,
+        key,
+        found,
+        {
+            "Content-Disposition": f'attachment; filename="{found["file_name"] or id}"',
+            "Content-Security-Policy": "sandbox; default-src 'none'",
+        },
+    )
 
 
 @operation(

@@ -11,6 +11,7 @@ from pgqueue_api.bounds import Bounds
 from pgqueue_api.server import Server
 
 from tests.api.conftest import submit
+from tests.api.worker import Worker
 
 QUICK = Bounds(poll_s=0.1, head=4096, body_s=0.3, stalled_s=0.3)
 IMPATIENT = replace(QUICK, head_s=0.3)
@@ -191,7 +192,7 @@ async def test_a_path_or_query_of_odd_characters_never_breaks_anything(connect_s
         )
         status, headers, body = parsed(await reader.read())
         assert status in (200, 302, 404, 405, 422), path
-        if status != 200:
+        if status >= 400:
             assert headers["content-type"] == "application/problem+json", path
             assert orjson.loads(body)["status"] == status, path
         writer.close()
@@ -204,7 +205,7 @@ async def test_a_method_that_a_path_does_not_know_is_405_and_names_those_it_know
         answer = await http.request(method, "/v1/tasks")
         assert answer.status_code in (400, 405), method  # some are unknown to the parser
         if answer.status_code == 405:
-            assert set(answer.headers["allow"].split(", ")) == {"GET", "OPTIONS", "POST"}
+            assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST"}
 
 
 BODIES = [
@@ -238,3 +239,103 @@ async def test_every_answer_has_the_headers_that_keep_browsers_from_more(http: h
     ):
         answer = await http.request(method, path)
         assert {name: answer.headers.get(name) for name in HEADERS} == HEADERS, path
+
+
+async def closed(reader: asyncio.StreamReader) -> bool:
+    try:
+        return await reader.read() == b""
+    except ConnectionError:
+        return True
+
+
+async def test_the_connection_that_is_idle_longest_makes_room(
+    served: Server, connect_socket: Connect, http: httpx.AsyncClient
+):
+    served.config.http_protocol_class.bounds = replace(QUICK, connections=3)
+    sockets = []
+    for n in range(1, 4):
+        sockets.append(await connect_socket())
+        async with asyncio.timeout(45):
+            while len(served.server_state.connections) < n:
+                await asyncio.sleep(0.01)
+    for _ in range(5):
+        assert (await http.get("/healthz")).status_code == 200
+    assert await closed(sockets[0][0])
+    sockets[2][1].write(b"GET /healthz HTTP/1.1\r\n\r\n")
+    assert b" 200 " in await sockets[2][0].readline()
+    for _, writer in sockets:
+        writer.close()
+
+
+async def test_where_all_connections_are_used_the_next_one_is_told_so(
+    served: Server, connect_socket: Connect, http: httpx.AsyncClient
+):
+    served.config.http_protocol_class.bounds = replace(QUICK, connections=2)
+    async with http.stream("GET", "/v1/events"), http.stream("GET", "/v1/events"):
+        reader, writer = await connect_socket()
+        answer = await reader.read()
+        assert_problem(answer, 503, "overloaded")
+        assert "retry-after" in parsed(answer)[1]
+        writer.close()
+    async with asyncio.timeout(45):
+        while len(served.server_state.connections) > 1:
+            await asyncio.sleep(0.01)
+    assert (await http.get("/healthz")).status_code == 200
+
+
+async def test_those_who_read_slowest_are_cut_when_too_much_is_unread(
+    served: Server, connect_socket: Connect, http: httpx.AsyncClient
+):
+    served.config.http_protocol_class.bounds = replace(QUICK, stalled_s=45, unread=100_000)
+    request = b"GET /openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n"
+    writers = []
+    for _ in range(3):
+        _, writer = await connect_socket()
+        writer.transport.pause_reading()
+        writer.write(request * 500)
+        writers.append(writer)
+    await gone(served)
+    assert not served.config.http_protocol_class.unread
+    assert (await http.get("/healthz")).status_code == 200
+    for writer in writers:
+        writer.close()
+
+
+async def test_a_file_is_read_no_faster_than_its_client_takes_it(
+    served: Server,
+    connect_socket: Connect,
+    http: httpx.AsyncClient,
+    worker: Worker,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    served.config.http_protocol_class.bounds = replace(QUICK, stalled_s=45)
+    id = worker.enqueue()
+    worker.claim()
+    worker.save_artifact(id, "a.bin", b"x" * 16 * 1024 * 1024, "application/octet-stream")
+    pieces, files = [], served._app.services.files
+    rows = files.rows
+
+    async def counted(name: str, *arguments: object, **named: object) -> object:
+        if name == "file_piece":
+            pieces.append(name)
+        return await rows(name, *arguments, **named)
+
+    monkeypatch.setattr(files, "rows", counted)
+    _, writer = await connect_socket()
+    writer.transport.pause_reading()
+    writer.write(b"GET /v1/tasks/%s/artifacts/a.bin HTTP/1.1\r\n\r\n" % id.encode())
+    async with asyncio.timeout(45):
+        while not served.config.http_protocol_class.unread:
+            await asyncio.sleep(0.01)
+    for _ in range(20):
+        assert (await http.get("/healthz")).status_code == 200
+    assert len(pieces) < 64
+    assert max(served.config.http_protocol_class.unread.values()) <= 1024 * 1024
+    writer.close()
+
+
+def test_a_process_keeps_files_for_itself_and_connections_for_others_than_streams():
+    bounds = Bounds().with_files(256)
+    assert (bounds.connections, bounds.streams) == (192, 144)
+    assert Bounds().with_files(1_000_000) == Bounds()
+    assert Bounds().with_files(20).connections == 8
