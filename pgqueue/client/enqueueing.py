@@ -12,7 +12,6 @@ from pgqueue.client.loops import PerLoop
 from pgqueue.database.connection import translated
 from pgqueue.database.gathering import Gatherer
 from pgqueue.database.queries import query
-from pgqueue.handlers.task_type import payload_json
 from pgqueue.models.tasks.status import TaskId
 from pgqueue.models.tasks.task import Enqueued, EnqueueOptions, NewTask, UniqueOptions
 from pgqueue.models.values import encode
@@ -144,8 +143,8 @@ def task_rows(
         task = item if isinstance(item, NewTask) else NewTask(**item)
         kind = types.get(task.type)
         row = task.as_row(traceparent)
-        row["payload"] = payload_json(types, task.type, row["payload"])
         if kind is not None:
+            row["payload"] = kind.prepare(row["payload"])
             row.setdefault("queue", kind.queue)
             if kind.max_attempts is not None:
                 row.setdefault("max_attempts", kind.max_attempts)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from pgqueue.client.calls import Part, Row, page_size
 from pgqueue.cron import Cron
 from pgqueue.errors import Conflict, NotFound, Stale
-from pgqueue.handlers.task_type import payload_json
+from pgqueue.handlers.task_type import prepared
 from pgqueue.models.schedule import (
     NewSchedule,
     Schedule,
@@ -74,7 +74,7 @@ class Schedules(Part):
         known = await self.get(name)
         if "payload" in settings:
             type = settings.get("type", known.type)
-            settings["payload"] = payload_json(self._types, type, settings["payload"])
+            settings["payload"] = prepared(self._types, type, settings["payload"])
         timing = {**known.model_dump(include={"cron", "run_at", "timezone"}), **changes}
         if timing["cron"] is not None:
             Cron(timing["cron"], timing["timezone"] or "UTC")
@@ -151,7 +151,7 @@ class Schedules(Part):
         return Timing(cron, timezone=timezone).due_times(now, n)
 
     def _settings(self, new: NewSchedule) -> dict[str, Any]:
-        payload = payload_json(self._types, new.type, new.given)
+        payload = prepared(self._types, new.type, new.given)
         return {**new.as_settings(), "payload": payload}
 
     async def _patch(

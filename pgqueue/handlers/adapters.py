@@ -13,15 +13,14 @@ from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 
 from pgqueue.errors import PayloadError, UsageError
 from pgqueue.handlers.outcomes import OUTCOMES
-from pgqueue.models.values import check_kept, encode
 
 __all__ = [
     "payload_adapter",
     "payload_error",
+    "plain",
     "result_adapter",
     "schema_of",
     "undecodable",
-    "written",
 ]
 
 
@@ -51,20 +50,15 @@ def result_adapter(annotation: Any) -> TypeAdapter[Any] | None:
         return None  # Retry, Snooze and the like: a result needs no schema
 
 
-def written(
-    adapter: TypeAdapter[Any], value: Any, *, round_trip: bool, by_alias: bool = True
-) -> bytes:
-    """Return a value as JSON as its annotation says; ``UsageError`` if it is of another type."""
+def plain(adapter: TypeAdapter[Any], value: Any, *, round_trip: bool, by_alias: bool = True) -> Any:
+    """Return a value in JSON's types as its annotation says, or raise ``UsageError``."""
     try:
-        plain = adapter.dump_python(
+        return adapter.dump_python(
             value, mode="json", by_alias=by_alias, round_trip=round_trip, warnings="error"
         )
     except Exception as error:  # a serializer may raise anything
         message = f"this cannot be stored as JSON: {error}"
         raise UsageError(message, hint="pass what the annotation says") from error
-    encoded = encode(plain)
-    check_kept(value, encoded)
-    return encoded
 
 
 def schema_of(

@@ -361,7 +361,7 @@ class Context:
                 "no transaction is open that could record a result",
                 hint="return the result, or call set_result inside the block of ctx.transaction()",
             )
-        self._transaction.result = encode_bounded(value, "the result")
+        self._transaction.result = encode_bounded(value, "the result", round_trip=False)
 
     def _memory(self) -> Steps:
         if self._steps is None:

@@ -14,7 +14,7 @@ import orjson
 from pydantic import ByteSize, Field, TypeAdapter, ValidationError
 
 from pgqueue.errors import UsageError
-from pgqueue.models.values import seconds
+from pgqueue.models.values import check_kept, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -158,10 +158,12 @@ def parse_size(option: str, value: int | str, *, minimum: int = 1) -> int:
 
 def _encoded(value: Any) -> bytes:
     try:
-        return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS)
-    except (TypeError, ValueError, RecursionError) as error:
+        encoded = orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS)
+        check_kept(value, encoded)
+    except (TypeError, ValueError, RecursionError, UsageError) as error:
         message = f"the function returned what is not JSON: {error}"
         raise UsageError(message, hint="return JSON, bytes, or a pair of both") from error
+    return encoded
 
 
 def _cpu_seconds(value: timedelta | float) -> int:

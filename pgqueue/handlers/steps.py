@@ -124,9 +124,9 @@ def on_loop() -> bool:
     return True
 
 
-def encode_bounded(value: Any, what: str) -> bytes:
-    """Return a value as JSON of at most 256 KiB, or raise ``UsageError``."""
-    encoded = encode(value)
+def encode_bounded(value: Any, what: str, *, round_trip: bool = True) -> bytes:
+    """Return a value as JSON of at most 256 KiB, or raise ``UsageError``; see ``encode``."""
+    encoded = encode(value, round_trip=round_trip)
     if len(encoded) > _MAX_SIZE:
         raise UsageError(
             f"{what} has {len(encoded):,} bytes",
@@ -139,7 +139,7 @@ def _result(name: str, value: Any) -> bytes:
     if isinstance(value, OUTCOMES):
         raise UsageError(
             f"step {name!r} returned {type(value).__name__}",
-            hint="a step cannot end the attempt: return it from the handler",
+            hint="raise it, or return it from the handler: a step's result cannot end the attempt",
         )
     return encode_bounded(value, f"the result of step {name!r}")
 

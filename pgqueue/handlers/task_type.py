@@ -14,15 +14,15 @@ from pgqueue.errors import PayloadError, UsageError
 from pgqueue.handlers.adapters import (
     payload_adapter,
     payload_error,
+    plain,
     result_adapter,
     schema_of,
     undecodable,
-    written,
 )
 from pgqueue.handlers.isolation import ProcessLimits
 from pgqueue.handlers.signature import read_signature
 from pgqueue.models.tasks.backoff import Backoff
-from pgqueue.models.values import encode
+from pgqueue.models.values import check_kept, encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -101,27 +101,36 @@ class TaskType:
         except ValueError as error:
             raise undecodable(str(error)) from error
 
-    def encode(self, payload: Any) -> bytes:
-        """Return a payload as JSON from which ``decode`` makes an equal one.
+    def prepare(self, payload: Any) -> Any:
+        """Return a payload in a form that ``encode`` writes and ``decode`` makes an equal one of.
 
         It is a value of the annotation's type, or JSON that fits it. Raises ``PayloadError`` for
         what does not fit, ``UsageError`` for what JSON cannot hold.
         """
         adapter = self.payload
         if adapter is None:
-            return encode(payload)
-        own = partial(written, adapter, round_trip=True)
-        by_name = partial(own, by_alias=False)  # a model may read other aliases than it writes
-        ways = (encode, own, by_name) if type(payload) in _OF_JSON else (own, encode, by_name)
-        refusals: list[Exception] = []
-        for way in ways:
+            return payload
+        if type(payload) in _OF_JSON:
             try:
-                encoded = way(payload)
+                self.decode(encode(payload).decode())
+            except Exception:  # noqa: BLE001, S110  it may be a value of the type, such as Json[…]
+                pass
+            else:
+                return payload
+        own = partial(plain, adapter, payload, round_trip=True)
+        # a model may read other aliases than it writes
+        by_name = partial(plain, adapter, payload, round_trip=True, by_alias=False)
+        refusals: list[Exception] = []
+        for form in (own, partial(_same, payload), by_name):
+            try:
+                prepared = form()
+                encoded = encode(prepared)
+                check_kept(payload, encoded)
                 self.decode(encoded.decode())
             except Exception as error:  # noqa: BLE001  a validator may raise anything
                 refusals.append(error)
             else:
-                return encoded
+                return prepared
         raise next((e for e in refusals if isinstance(e, PayloadError)), refusals[0])
 
     def encode_result(self, value: Any) -> bytes:
@@ -129,10 +138,13 @@ class TaskType:
 
         Raises ``UsageError`` for what JSON cannot hold.
         """
+        prepared = value
         if self.result is not None:
             with suppress(UsageError):
-                return written(self.result, value, round_trip=False)
-        return encode(value, round_trip=False)
+                prepared = plain(self.result, value, round_trip=False)
+        encoded = encode(prepared, round_trip=False)
+        check_kept(value, encoded)
+        return encoded
 
     def published(self) -> dict[str, Any]:
         """Return what workers publish of the type in the database."""
@@ -149,10 +161,14 @@ class TaskType:
         }
 
 
-def payload_json(types: Mapping[str, TaskType], type: str, payload: Any) -> orjson.Fragment:
-    """Return the payload of a task of this type as JSON, however the task is enqueued.
+def prepared(types: Mapping[str, TaskType], type: str, payload: Any) -> Any:
+    """Return the payload of a task of this type as ``encode`` takes it, whatever the door.
 
-    It is written and checked as the type says, if that is known here.
+    It is checked, and written as the type says, if that is known here.
     """
     kind = types.get(type)
-    return orjson.Fragment(encode(payload) if kind is None else kind.encode(payload))
+    return payload if kind is None else kind.prepare(payload)
+
+
+def _same(payload: Any) -> Any:
+    return payload

@@ -41,6 +41,8 @@ from typing_extensions import TypedDict
 from pgqueue import NewTask, PgQueue, UsageError
 from pgqueue.client.enqueueing import task_rows
 from pgqueue.handlers.ending import returned
+from pgqueue.handlers.isolation import Returned
+from pgqueue.handlers.steps import encode_bounded
 from pgqueue.handlers.task_type import TaskType
 from pgqueue.models.values import encode
 
@@ -388,6 +390,17 @@ def test_a_number_that_json_lacks_is_refused_instead_of_stored_as_null(number: f
         ending = returned(value, kind)
         assert (ending.outcome, ending.retry) == ("failed", False), value
         assert str(number) in ending.error["message"]
+
+
+def test_what_steps_and_isolated_functions_return_is_held_to_the_same() -> None:
+    for wrong in (math.nan, {"a": [math.inf]}, SecretStr("hunter2")):
+        with pytest.raises(UsageError):
+            encode_bounded(wrong, "the result of a step")
+        with pytest.raises(UsageError):
+            Returned.of(wrong)
+    area = Area(width=2, height=3)
+    assert orjson.loads(encode_bounded(area, "a checkpoint")) == {"width": 2, "height": 3}
+    assert orjson.loads(encode_bounded(area, "the result", round_trip=False))["area"] == 6
 
 
 FIELDS: dict[str, tuple[Any, Any]] = {

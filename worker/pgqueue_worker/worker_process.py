@@ -22,7 +22,7 @@ from pgqueue.database import options
 from pgqueue.database.link import Link
 from pgqueue.database.options import Options
 from pgqueue.errors import LeaseLost, PgQueueError
-from pgqueue.handlers.task_type import payload_json
+from pgqueue.handlers.task_type import prepared
 from pgqueue.models.values import encode
 from pgqueue.models.webhook import QUEUE
 from pgqueue.settings import Settings
@@ -320,7 +320,7 @@ def _hello(start: Start, app: PgQueue) -> Hello:
     if start.app is None:
         return Hello(types=types, names=list(app.types))
     schedules = [
-        {"name": name, **new.as_settings(), "payload": payload_json(app.types, new.type, new.given)}
+        {"name": name, **new.as_settings(), "payload": prepared(app.types, new.type, new.given)}
         for name, new in app.declared.items()
     ]
     return Hello(

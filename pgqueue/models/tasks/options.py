@@ -8,7 +8,16 @@ from collections.abc import Set as AbstractSet
 from datetime import timedelta
 from difflib import get_close_matches
 from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    NamedTuple,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -17,6 +26,10 @@ from pgqueue.errors import UsageError
 from pgqueue.models.tasks import dependency
 from pgqueue.models.tasks.backoff import Backoff
 from pgqueue.models.values import check_time, parse_priority
+
+if TYPE_CHECKING:
+    from pydantic.plugin._schema_validator import PluggableSchemaValidator
+    from pydantic_core import SchemaValidator
 
 __all__ = [
     "as_number",
@@ -101,10 +114,10 @@ def as_settings(
 def as_number(name: str, value: Any, model: type[BaseModel], field: str) -> float:
     """Return a number within the bounds of a field, durations in seconds, or ``UsageError``."""
     is_duration = isinstance(value, timedelta) and field != name
+    validator = _field(model, field).number
+    assert validator is not None
     try:
-        number: float = _adapter(model, field).validate_python(
-            value.total_seconds() if is_duration else value
-        )
+        number: float = validator.validate_python(value.total_seconds() if is_duration else value)
     except ValidationError as error:
         what = error.errors(include_url=False)[0]["msg"].replace("Input", "it", 1)
         raise UsageError(f"{name} cannot be {value!r}", hint=what) from error
@@ -114,10 +127,10 @@ def as_number(name: str, value: Any, model: type[BaseModel], field: str) -> floa
 def _as_json(name: str, value: Any, model: type[BaseModel], field: str) -> object:
     if value is None:
         return None
-    kinds = _kinds(model, field)
-    if kinds & {int, float}:
+    wanted = _field(model, field)
+    if wanted.number is not None:
         return as_number(name, value, model, field)
-    if AwareDatetime in kinds:
+    if wanted.is_time:
         check_time(value, name)
         return value.isoformat()
     if isinstance(value, Backoff):
@@ -125,25 +138,28 @@ def _as_json(name: str, value: Any, model: type[BaseModel], field: str) -> objec
     return str(value) if isinstance(value, UUID) else value
 
 
+class _Field(NamedTuple):
+    """What a field of a model takes, if that is a number or a time."""
+
+    number: SchemaValidator | PluggableSchemaValidator | None
+    is_time: bool
+
+
 @functools.cache
-def _adapter(model: type[BaseModel], field: str) -> TypeAdapter[Any]:
-    info = model.model_fields[field]
+def _field(model: type[BaseModel], name: str) -> _Field:
+    info = model.model_fields.get(name)
+    if info is None:
+        return _Field(None, is_time=False)
+    kinds: set[Any] = set()
+    todo: list[Any] = [info.annotation]
+    while todo:
+        kinds.add(part := todo.pop())
+        if get_origin(part) in (Annotated, Union, UnionType):
+            todo += get_args(part)
+    if not kinds & {int, float}:
+        return _Field(None, is_time=AwareDatetime in kinds)
     annotation: Any = info.annotation
     for bound in info.metadata:
         annotation = Annotated[annotation, bound]
-    return TypeAdapter(annotation, config=ConfigDict(strict=True))
-
-
-@functools.cache
-def _kinds(model: type[BaseModel], field: str) -> frozenset[Any]:
-    """Return the types that make up the annotation of a field, except those in lists."""
-    found: set[Any] = set()
-    todo: list[Any] = [
-        model.model_fields[field].annotation if field in model.model_fields else None
-    ]
-    while todo:
-        part = todo.pop()
-        found.add(part)
-        if get_origin(part) in (Annotated, Union, UnionType):
-            todo += get_args(part)
-    return frozenset(found)
+    adapter = TypeAdapter[Any](annotation, config=ConfigDict(strict=True))
+    return _Field(adapter.validator, is_time=False)
