@@ -167,8 +167,8 @@ def _encoded(value: Any) -> bytes:
 
 
 def _cpu_seconds(value: timedelta | float) -> int:
-    limit = seconds(value)
+    limit = seconds(value, "cpu_limit")
     if not isinstance(limit, int | float) or not 0 < limit <= _MAX_CPU_S:
-        message = f"cpu_limit is {value!r}"
+        message = f"cpu_limit cannot be {value!r}"
         raise UsageError(message, hint="pass seconds, more than 0, or a timedelta")
     return math.ceil(limit)
