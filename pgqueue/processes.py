@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import FrameType, TracebackType
 from typing import Self
 
-__all__ = ["Family", "ProcessGroup", "Signals", "Stopped", "undisturbed"]
+__all__ = ["Family", "ProcessGroup", "Signals", "Stopped", "stop_signals", "undisturbed"]
 
 _AT_ONCE_S = 0.5
 _STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -31,6 +31,15 @@ kill -KILL 0
 
 class Stopped(BaseException):
     """A stop signal arrived inside `Signals.interrupting`."""
+
+
+def stop_signals() -> list[signal.Signals]:
+    """Return the signals that ask this process to stop: under nohup, SIGHUP is none of them."""
+    return [
+        number
+        for number in _STOP
+        if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN
+    ]
 
 
 @contextlib.contextmanager
@@ -78,7 +87,7 @@ class Signals:
         self._reader.settimeout(0)
         self._writer.settimeout(0)
         self._wakeup_before = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
-        for number in _STOP:
+        for number in stop_signals():
             self._before[number] = signal.signal(number, self._on_stop)
         # Only a signal that has a handler wakes.
         self._before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)

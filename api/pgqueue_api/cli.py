@@ -20,5 +20,5 @@ __all__ = ["command"]
     help="port to listen on",
 )
 def command(host: str, port: int) -> None:
-    """Serve the HTTP API until SIGINT or SIGTERM."""
+    """Serve the HTTP API until SIGINT, SIGTERM or SIGHUP."""
     serve(host, port, Settings())

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import gc
 import resource
-import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import uvicorn
 
 from pgqueue import logs, telemetry
+from pgqueue.processes import stop_signals
 from pgqueue_api.app import create_app
 from pgqueue_api.bounds import Bounds
 from pgqueue_api.http.connection import Connection
@@ -57,9 +57,9 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Stop on SIGINT and SIGTERM, and let the process exit with 0 afterwards."""
+        """Stop on SIGINT, SIGTERM and SIGHUP, and let the process exit with 0 afterwards."""
         loop = asyncio.get_running_loop()
-        signals = (signal.SIGINT, signal.SIGTERM)
+        signals = stop_signals()
         for number in signals:
             loop.add_signal_handler(number, self.handle_exit, number, None)
         try:
@@ -97,7 +97,7 @@ def _open_files() -> int:
 
 
 def serve(host: str, port: int, settings: Settings) -> None:
-    """Serve until SIGINT or SIGTERM; requests under way are answered within the grace."""
+    """Serve until SIGINT, SIGTERM or SIGHUP; requests under way are answered within the grace."""
     logs.configure(settings.log_format, settings.log_level)
     bounds = Bounds.of(settings).with_files(_open_files())
     telemetry.configure("pgqueue-api")

@@ -1,15 +1,17 @@
 """``pgqueue up``: PostgreSQL, API and worker in one terminal, started and stopped as one.
 
-Guarantees: nothing starts if the port is taken. When this returns, every process that it started
-has ended; if it is killed, they end within a second or two. The first SIGINT, SIGTERM or SIGHUP
-drains, the second ends at once. If the API or the worker ends by itself, everything ends with its
-exit code. If the embedded PostgreSQL ends, it is started again; API and worker wait for it.
+Guarantees: nothing starts if the port is taken or the app cannot be loaded. When this returns after
+a drain, every process that it started has ended; if it is stopped at once or killed, they end
+within a second or two. The first SIGINT, SIGTERM or SIGHUP drains, the second ends at once. If the
+API or the worker ends by itself, everything ends with its exit code. If the embedded PostgreSQL
+ends, it is started again; API and worker wait for it.
 """
 
 import http.client
 import os
 import signal
 import socket
+import subprocess
 import sys
 import time
 from collections import deque
@@ -64,6 +66,8 @@ def up(options: Options) -> int:
         DatabaseUnavailable: PostgreSQL does not start, or cannot be reached.
     """
     port = _free_port(options.host, options.port)
+    if options.app and (code := _check(options.app)):
+        return code
     with Signals() as signals:
         run = _Run(options, port, signals)
         try:
@@ -217,6 +221,12 @@ def _free_port(host: str, port: int) -> int:
             f"port {port} on {host} cannot be used: {error.strerror or error}",
             hint="stop the process that uses it, or choose another with --port",
         ) from error
+
+
+def _check(app: str) -> int:
+    """See whether an app can be loaded, in a process of its own, which says why if it cannot."""
+    command = [*_PGQUEUE, "worker", "--app", app, "--builtin", "--check"]
+    return subprocess.run(command, check=False).returncode
 
 
 def _reachable(host: str) -> str:

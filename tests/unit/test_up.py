@@ -28,7 +28,10 @@ parser.add_argument("what")
 for name in ("host", "port", "processes", "app"):
     parser.add_argument(f"--{name}")
 parser.add_argument("--builtin", action="store_true")
+parser.add_argument("--check", action="store_true")
 options = parser.parse_args()
+if options.check:
+    sys.exit()
 if options.app == "broken:app":
     sys.exit(7)
 child = subprocess.Popen(["sleep", "600"])

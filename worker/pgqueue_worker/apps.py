@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import traceback
 from pathlib import Path
 
 import pgqueue_tasks
@@ -38,16 +39,29 @@ def _find(target: str) -> PgQueue:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         if error.name is None or not (module_name + ".").startswith(error.name + "."):
-            message = f"importing {module_name} failed: {error}"
-            raise UsageError(message) from error
+            raise UsageError(_failure(module_name, error)) from error
         message = f"there is no module {module_name!r}"
         hint = "name it as module:app, and start in its folder or set PYTHONPATH"
         raise UsageError(message, hint=hint) from error
-    except Exception as error:
-        message = f"importing {module_name} failed: {type(error).__name__}: {error}"
-        raise UsageError(message) from error
+    except (Exception, SystemExit) as error:
+        raise UsageError(_failure(module_name, error)) from error
     found = getattr(module, name or "app", None)
     if not isinstance(found, PgQueue):
+        others = [other for other, value in vars(module).items() if isinstance(value, PgQueue)]
         message = f"{module_name} has no PgQueue named {name or 'app'!r}"
-        raise UsageError(message, hint="name it as module:app")
+        named = " or ".join(f"{module_name}:{other}" for other in others)
+        raise UsageError(message, hint=f"name it as {named or 'module:app'}")
     return found
+
+
+def _failure(module_name: str, error: BaseException) -> str:
+    """Return what a module raised, with its traceback from its own first line."""
+    frames = error.__traceback__
+    while frames is not None and _imports(frames.tb_frame.f_globals.get("__name__", "")):
+        frames = frames.tb_next
+    lines = traceback.format_exception(type(error), error, frames)
+    return f"importing {module_name} failed:\n{''.join(lines).rstrip()}"
+
+
+def _imports(module: str) -> bool:
+    return module == __name__ or module.partition(".")[0] == "importlib"

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from contextlib import AsyncExitStack
 
 import click
 
 from pgqueue import logs, telemetry
 from pgqueue.commands.process_count import METAVAR, Processes, parse
+from pgqueue.processes import stop_signals
 from pgqueue.settings import Settings
+from pgqueue_worker.apps import load
 from pgqueue_worker.outbound import Allowed
-from pgqueue_worker.signals import STOP
 from pgqueue_worker.supervisor.metrics import Metrics
 from pgqueue_worker.supervisor.metrics_server import MetricsServer
 from pgqueue_worker.supervisor.plan import Plan
@@ -38,6 +38,7 @@ from pgqueue_worker.supervisor.supervisor import Supervisor
     show_default=True,
     help="how many tasks each process runs at the same time",
 )
+@click.option("--check", is_flag=True, help="only see whether the app can be loaded, and exit")
 @click.option("--burst", is_flag=True, help="exit with status 0 when the queues are empty")
 @click.option(
     "--metrics-port",
@@ -57,11 +58,15 @@ def command(
     queues: str,
     processes: Processes,
     concurrency: int,
+    check: bool,
     burst: bool,
     metrics_port: int | None,
     metrics_host: str,
 ) -> None:
     """Run tasks. SIGTERM, SIGHUP or Ctrl-C drains; a second one stops at once."""
+    if check:
+        load(app, builtin=builtin)
+        return
     settings = Settings()
     Allowed.parse(settings.outbound_allow_hosts)  # fail now, not when a webhook is due
     logs.configure(settings.log_format, settings.log_level)
@@ -86,7 +91,6 @@ async def _run(plan: Plan, settings: Settings, served_at: tuple[str, int] | None
             await stack.enter_async_context(MetricsServer(metrics).serving(*served_at))
         supervisor = Supervisor(plan, settings, metrics)
         loop = asyncio.get_running_loop()
-        for number in STOP:
-            if signal.getsignal(number) is not signal.SIG_IGN or number is not signal.SIGHUP:
-                loop.add_signal_handler(number, supervisor.stop)
+        for number in stop_signals():
+            loop.add_signal_handler(number, supervisor.stop)
         return await supervisor.run()

@@ -16,22 +16,23 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from types import FrameType
 
-__all__ = ["STOP", "disregard", "keep_from_forks"]
+__all__ = ["disregard", "keep_from_forks"]
 
-STOP = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
-"""Those that ask a process to end."""
-
-_KEPT = (*STOP, signal.SIGCHLD)  # an event loop handles the last one
+_KEPT = (
+    signal.SIGHUP,
+    signal.SIGINT,
+    signal.SIGTERM,
+    signal.SIGCHLD,
+)  # an event loop handles the last one
 _thread = threading.local()
 
 
 def disregard(*numbers: signal.Signals) -> None:
-    """Have this process take no notice of signals; one that is ignored already stays so."""
+    """Have this process take no notice of signals."""
     keep_from_forks()
     for number in numbers:
-        if signal.getsignal(number) is not signal.SIG_IGN or number is not signal.SIGHUP:
-            signal.signal(number, _do_nothing)
-            signal.siginterrupt(number, False)  # noqa: FBT003  a system call goes on
+        signal.signal(number, _do_nothing)
+        signal.siginterrupt(number, False)  # noqa: FBT003  a system call goes on
 
 
 @cache

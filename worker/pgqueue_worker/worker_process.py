@@ -25,6 +25,7 @@ from pgqueue.errors import LeaseLost, PgQueueError
 from pgqueue.handlers.task_type import prepared
 from pgqueue.models.values import encode
 from pgqueue.models.webhook import QUEUE
+from pgqueue.processes import stop_signals
 from pgqueue.settings import Settings
 from pgqueue_worker import signals
 from pgqueue_worker.apps import load
@@ -349,7 +350,7 @@ def main() -> None:
     """Run on the socket whose file descriptor is the first argument."""
     die_with_parent()
     # service managers signal every process of a service: the supervisor decides
-    signals.disregard(*signals.STOP)
+    signals.disregard(*stop_signals())
     end_copies()
     loop = uvloop.new_event_loop()
     run_through(loop, loop.create_task(_live(socket.socket(fileno=int(sys.argv[1])))))

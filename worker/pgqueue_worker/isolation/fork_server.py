@@ -20,6 +20,7 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from pgqueue.processes import stop_signals
 from pgqueue_worker import signals
 from pgqueue_worker.isolation import child_main
 from pgqueue_worker.parent import die_with_parent
@@ -88,7 +89,7 @@ class ForkServer:
 def main() -> None:
     """Serve the worker whose socket is the file descriptor in the first argument."""
     os.setsid()  # it ends after the group of its worker, to kill the children then
-    signals.disregard(signal.SIGHUP, signal.SIGINT)
+    signals.disregard(*stop_signals())
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     die_with_parent(signal.SIGTERM)
     worker = socket.socket(fileno=int(sys.argv[1]))

@@ -110,27 +110,30 @@ class Supervisor:
 
     async def run(self) -> int:
         """Run until stopped, in burst mode until the queues are empty; return the exit status."""
-        await self._await_schema()
-        if self._stop.is_set():
-            return 0
         _log.info(
             "supervisor_started",
             processes=str(self._plan.processes),
             concurrency=self._plan.concurrency,
             queues=list(self._plan.queues) or "all",
         )
-        loops = self._start_loops()
-        self._pool.start()
+        self._pool.start()  # first: whether the app can be loaded depends on no database
         stopping = asyncio.create_task(self._stop.wait())
+        fitting = asyncio.create_task(self._await_schema())
+        loops: list[asyncio.Task[None]] = []
         try:
-            await asyncio.wait({stopping, *loops}, return_when=asyncio.FIRST_COMPLETED)
-            self._readiness.draining = True
-            for loop in loops:
-                if loop.done():
-                    loop.result()
-            await self._drain(list(self._pool.running))
+            await asyncio.wait({stopping, fitting}, return_when=asyncio.FIRST_COMPLETED)
+            if not stopping.done():
+                fitting.result()
+                self._processes.fits.set()
+                loops = self._start_loops()
+                await asyncio.wait({stopping, *loops}, return_when=asyncio.FIRST_COMPLETED)
+                self._readiness.draining = True
+                for loop in loops:
+                    if loop.done():
+                        loop.result()
+                await self._drain(list(self._pool.running))
         finally:
-            ours = [stopping, *loops, *self._pool.running]
+            ours = [stopping, fitting, *loops, *self._pool.running]
             for task in ours:
                 task.cancel()
             await asyncio.gather(*ours, return_exceptions=True)
@@ -139,7 +142,7 @@ class Supervisor:
             await self._link.close()
         if self._processes.failed is not None:
             raise UsageError(self._processes.failed)
-        if self._readiness.unfit is not None:
+        if loops and self._readiness.unfit is not None:
             raise SchemaMismatch(self._readiness.unfit)
         _log.info("supervisor_stopped")
         return 0
@@ -166,7 +169,7 @@ class Supervisor:
     async def _await_schema(self) -> None:
         """Wait for a schema that serves this code: the migration may come later."""
         patience = Patience("start")
-        while not self._stop.is_set():
+        while True:
             try:
                 ((current, min_code),) = await self._call("schema_version")
                 migrations.check(current, min_code)

@@ -74,6 +74,8 @@ class WorkerProcesses:
         self.stop = stop
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         self.living: set[ProcessHandle] = set()
+        self.fits = asyncio.Event()
+        """Set when the schema serves this code; until then no process is registered."""
         self.failed: str | None = None
         """Why no process can run: the app cannot be loaded."""
 
@@ -198,6 +200,7 @@ class WorkerProcesses:
                     process.unfit = error
 
     async def _register(self, process: ProcessHandle, hello: Hello) -> None:
+        await self.fits.wait()
         patience = Patience("register")
         while True:
             try:

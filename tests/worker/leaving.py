@@ -1,0 +1,5 @@
+"""An app whose import ends its process."""
+
+import sys
+
+sys.exit("no licence")
