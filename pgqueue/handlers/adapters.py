@@ -23,6 +23,8 @@ __all__ = [
     "undecodable",
 ]
 
+_MAX_PLACES = 20
+
 
 def payload_adapter(name: str, annotation: Any) -> TypeAdapter[Any] | None:
     """Return the adapter of a payload, ``None`` for any JSON; ``UsageError`` without a schema."""
@@ -74,16 +76,22 @@ def schema_of(
 
 
 def payload_error(name: str, error: ValidationError) -> PayloadError:
-    """Return the error for a payload that does not fit, with a pointer to each place."""
+    """Return the error for a payload that does not fit, with a pointer to the first 20 places.
+
+    They are pointers into the task, as those of HTTP are.
+    """
     items = error.errors(include_url=False, include_input=False, include_context=False)
     if items[0]["type"] == "json_invalid":  # its fields were not reached
         return undecodable(items[0]["msg"])
-    places = [{"pointer": _pointer(item["loc"]), "message": item["msg"]} for item in items]
+    places = [
+        {"pointer": "/payload" + _pointer(item["loc"]), "message": item["msg"]}
+        for item in items[:_MAX_PLACES]
+    ]
     first = places[0]
     return PayloadError(
-        f"the payload does not fit {name!r}: {first['pointer'] or '/'}: {first['message']}",
+        f"the payload does not fit {name!r}: {first['pointer']}: {first['message']}",
         errors=places,
-        hint=f"{len(places)} places do not fit" if len(places) > 1 else None,
+        hint=f"{len(items)} places do not fit" if len(items) > 1 else None,
     )
 
 

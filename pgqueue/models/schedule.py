@@ -6,13 +6,12 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Annotated, Any, Literal, Unpack
-from uuid import UUID
 
 from pydantic import AwareDatetime, Field, JsonValue, field_validator
 
 from pgqueue.cron import Cron, zone
 from pgqueue.errors import UsageError
-from pgqueue.models.base import Anything, Count, Input, Page, Record, Whole, examples
+from pgqueue.models.base import Anything, Count, Input, Page, Record, Uuid, Whole, examples
 from pgqueue.models.base import Name as TypeName
 from pgqueue.models.tasks.options import as_settings, check_names, given, sql_names, text_lists
 from pgqueue.models.tasks.task import RunOptions, StoredScheduleOptions, TaskOptions
@@ -163,7 +162,7 @@ class DueTimes(Record):
 class _Course(Record):
     """When a schedule is due, and what becomes of it."""
 
-    id: UUID
+    id: Uuid
     name: str
     state: Literal["active", "paused", "new", "invalid", "ended"] = Field(
         description="`new`: no scheduler has read its cron yet. `invalid`: see `error`. `ended`: "
@@ -181,7 +180,7 @@ class _Course(Record):
     overlap: Overlap
     next_due_at: datetime | None = Field(description="When it is due next.")
     last_due_at: datetime | None = Field(description="The latest due time that was dealt with.")
-    last_task_id: UUID | None
+    last_task_id: Uuid | None
     run_count: Count = Field(description="How many tasks it has enqueued.")
     error: str | None = Field(description="Why it cannot enqueue anything.")
     backfill_from: datetime | None = Field(description="How far a backfill has come.")
@@ -214,7 +213,7 @@ class Slot(Record):
     kind: Literal["due", "backfill", "trigger"]
     fate: Fate
     reason: str | None = Field(description="Why it was not enqueued.")
-    task_id: UUID | None
+    task_id: Uuid | None
     at: datetime = Field(description="When this was decided.")
 
 

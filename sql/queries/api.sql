@@ -155,22 +155,31 @@ from pgqueue_private.task_type
 order by name;
 
 -- name: list_queues
-select json_build_object(
-    'name', q.name, 'queued', q.queued, 'scheduled', q.scheduled, 'retrying', q.retrying, 'blocked', q.blocked,
-    'active', q.active, 'oldest_queued_at', pgqueue_private.json_time(q.oldest_queued_at), 'workers', q.workers,
-    'dead_letters', q.dead_letters, 'sampled_at', pgqueue_private.json_time(q.sampled_at),
-    'created_at', pgqueue_private.json_time(q.created_at),
-    'version', q.version, 'max_attempts', q.max_attempts, 'retry', q.retry, 'ageing_s', q.ageing_s,
-    'concurrency', q.concurrency, 'rate', q.rate, 'per_key', q.per_key,
-    'slowed_until', pgqueue_private.json_time(q.slowed_until), 'slowed_reason', q.slowed_reason,
-    'fairness', q.fairness, 'retention', q.retention, 'paused', q.paused,
-    'paused_at', pgqueue_private.json_time(q.paused_at),
-    'paused_by', q.paused_by, 'paused_reason', q.paused_reason, 'state', q.state, 'still_running', q.still_running
-)::text as item, q.version, q.state
-from pgqueue.queues as q
-where %(name)s::text is null or q.name = %(name)s
-order by q.name
-limit 1000;
+-- Of 4 MiB together at most.
+select p.item, p.version, p.state
+from (
+    select l.*, sum(octet_length(l.item)) over (order by l.place) as bytes
+    from (
+        select q.name as place, json_build_object(
+            'name', q.name, 'queued', q.queued, 'scheduled', q.scheduled, 'retrying', q.retrying, 'blocked', q.blocked,
+            'active', q.active, 'oldest_queued_at', pgqueue_private.json_time(q.oldest_queued_at), 'workers', q.workers,
+            'dead_letters', q.dead_letters, 'sampled_at', pgqueue_private.json_time(q.sampled_at),
+            'created_at', pgqueue_private.json_time(q.created_at),
+            'version', q.version, 'max_attempts', q.max_attempts, 'retry', q.retry, 'ageing_s', q.ageing_s,
+            'concurrency', q.concurrency, 'rate', q.rate, 'per_key', q.per_key,
+            'slowed_until', pgqueue_private.json_time(q.slowed_until), 'slowed_reason', q.slowed_reason,
+            'fairness', q.fairness, 'retention', q.retention, 'paused', q.paused,
+            'paused_at', pgqueue_private.json_time(q.paused_at),
+            'paused_by', q.paused_by, 'paused_reason', q.paused_reason, 'state', q.state, 'still_running', q.still_running
+        )::text as item, q.version, q.state
+        from pgqueue.queues as q
+        where %(name)s::text is null or q.name = %(name)s
+        order by q.name
+        limit 1000
+    ) as l
+) as p
+where p.bytes <= 4194304 or p.bytes = octet_length(p.item)
+order by p.place;
 
 -- name: list_limits
 select l.name, json_build_object(
@@ -212,16 +221,25 @@ where q.name = %(name)s;
 select name, max_attempts from pgqueue_private.queue where max_attempts is not null;
 
 -- name: list_workers
-select json_build_object(
-    'id', w.id, 'worker', w.worker, 'state', w.state, 'supervisor', w.supervisor, 'host', w.host, 'pid', w.pid,
-    'version', w.version, 'queues', w.queues, 'types', w.types, 'concurrency', w.concurrency, 'active', w.active,
-    'started_at', pgqueue_private.json_time(w.started_at), 'heartbeat_at', pgqueue_private.json_time(w.heartbeat_at),
-    'expires_at', pgqueue_private.json_time(w.expires_at)
-)::text as item
-from pgqueue.workers as w
-where w.state in ('active', 'draining') or %(gone_too)s
-order by w.id desc
-limit 1000;
+-- Of 4 MiB together at most.
+select p.item
+from (
+    select l.*, sum(octet_length(l.item)) over (order by l.place desc) as bytes
+    from (
+        select w.id as place, json_build_object(
+            'id', w.id, 'worker', w.worker, 'state', w.state, 'supervisor', w.supervisor, 'host', w.host, 'pid', w.pid,
+            'version', w.version, 'queues', w.queues, 'types', w.types, 'concurrency', w.concurrency, 'active', w.active,
+            'started_at', pgqueue_private.json_time(w.started_at), 'heartbeat_at', pgqueue_private.json_time(w.heartbeat_at),
+            'expires_at', pgqueue_private.json_time(w.expires_at)
+        )::text as item
+        from pgqueue.workers as w
+        where w.state in ('active', 'draining') or %(gone_too)s
+        order by w.id desc
+        limit 1000
+    ) as l
+) as p
+where p.bytes <= 4194304 or p.bytes = octet_length(p.item)
+order by p.place desc;
 
 -- name: listen_hub
 listen pgqueue_event;

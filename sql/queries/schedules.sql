@@ -87,7 +87,7 @@ select pgqueue.trigger_schedule(%(name)s)::text as task_id;
 select pgqueue.backfill_schedule(%(name)s, %(from_at)s::timestamptz, %(to_at)s::timestamptz);
 
 -- name: find_schedule_slots
-select s.*
+select s.due_at, s.kind, s.fate, s.reason, s.task_id::text as task_id, s.at
 from pgqueue.schedule_slots as s
 where s.schedule_id = pgqueue_private.find_schedule(%(which)s) and s.due_at < coalesce(%(before)s::timestamptz, 'infinity')
 order by s.due_at desc

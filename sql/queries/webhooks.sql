@@ -33,15 +33,24 @@ select items, next::text from pgqueue_private.list_deliveries(%(id)s::uuid, %(st
 select state, webhook_id::text as webhook_id from pgqueue_private.delivery_states(array[%(id)s::uuid]);
 
 -- name: list_webhooks
-select version, json_build_object(
-    'id', id, 'url', url, 'description', description, 'events', events, 'queues', queues, 'types', types, 'enabled', enabled,
-    'disabled_at', pgqueue_private.json_time(disabled_at), 'disabled_reason', disabled_reason, 'version', version,
-    'created_at', pgqueue_private.json_time(created_at)
-)::text as item
-from pgqueue.webhooks
-where %(id)s::uuid is null or id = %(id)s::uuid
-order by webhooks.id
-limit 500;
+-- Of 4 MiB together at most.
+select p.item, p.version
+from (
+    select l.*, sum(octet_length(l.item)) over (order by l.place) as bytes
+    from (
+        select webhooks.id as place, version, json_build_object(
+            'id', id, 'url', url, 'description', description, 'events', events, 'queues', queues, 'types', types, 'enabled', enabled,
+            'disabled_at', pgqueue_private.json_time(disabled_at), 'disabled_reason', disabled_reason, 'version', version,
+            'created_at', pgqueue_private.json_time(created_at)
+        )::text as item
+        from pgqueue.webhooks
+        where %(id)s::uuid is null or id = %(id)s::uuid
+        order by webhooks.id
+        limit 500
+    ) as l
+) as p
+where p.bytes <= 4194304 or p.bytes = octet_length(p.item)
+order by p.place;
 
 -- name: list_webhook_secrets
 select json_build_object(

@@ -62,6 +62,31 @@ async def test_a_page_of_long_lines_is_bounded(client: httpx.AsyncClient, worker
     assert [line["seq"] for lines in found for line in lines] == [*range(1, 101)]
 
 
+QUEUES = """
+    select count(pgqueue.patch_queue(
+        'large-' || n, jsonb_build_object('fairness', jsonb_build_object('weights', (
+            select jsonb_object_agg(repeat('x', 200) || k, 1) from generate_series(1, 1000) as k
+        )))
+    )) as n from generate_series(1, 30) as n
+"""
+TYPES = """
+    select pgqueue_private.publish_types(jsonb_agg(jsonb_build_object(
+        'name', 't' || n, 'queue', 'default', 'description', '', 'payload_schema',
+        jsonb_build_object('description', repeat('x', 250000))
+    ))) from generate_series(1, 30) as n
+"""
+
+
+@pytest.mark.parametrize(("path", "made"), [("/v1/queues", QUEUES), ("/v1/types", TYPES)])
+async def test_a_list_without_pages_ends_where_it_is_large_enough(
+    client: httpx.AsyncClient, worker: Worker, path: str, made: str
+):
+    worker.rows(made)
+    answer = await client.get(path)
+    assert len(answer.content) < 4.2 * MIB
+    assert 10 < len(answer.json()["items"]) < 30
+
+
 async def test_the_library_finds_schedules_however_large(worker: Worker, database: str):
     worker.value(SCHEDULES)
     async with PgQueue(settings=Settings(database_url=database)) as app:

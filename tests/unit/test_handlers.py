@@ -92,7 +92,10 @@ def test_a_payload_type_without_a_schema_is_refused() -> None:
 def test_a_payload_that_does_not_fit_points_at_each_place() -> None:
     with pytest.raises(PayloadError) as caught:
         _type(both).decode('{"order": 0, "lines": ["a", 5]}')
-    assert [error["pointer"] for error in caught.value.errors] == ["/order", "/lines/1"]
+    assert [error["pointer"] for error in caught.value.errors] == [
+        "/payload/order",
+        "/payload/lines/1",
+    ]
     assert all(error["message"] for error in caught.value.errors)
     assert caught.value.hint == "2 places do not fit"
 

@@ -1,10 +1,14 @@
 """What `import pgqueue` offers, and nothing else."""
 
+import importlib
 import inspect
+import pkgutil
 import subprocess
 import sys
 
 import pgqueue
+from pgqueue import models
+from pgqueue.models.base import Record
 
 
 def test_all_names_what_is_public_and_is_sorted() -> None:
@@ -47,3 +51,15 @@ def test_importing_the_library_imports_no_server_and_no_framework() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_every_id_that_is_read_is_a_text() -> None:
+    found = {
+        f"{model.__name__}.{name}"
+        for module in pkgutil.walk_packages(models.__path__, "pgqueue.models.")
+        for model in vars(importlib.import_module(module.name)).values()
+        if isinstance(model, type) and issubclass(model, Record)
+        for name, field in model.model_fields.items()
+        if "UUID" in str(field.annotation)
+    }
+    assert found == set()

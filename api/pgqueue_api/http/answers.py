@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Json", "items", "page"]
 
+_MAX_BYTES = 4 * 1024**2
 T = TypeVar("T")
 
 
@@ -35,9 +36,15 @@ class Json(Response[T], Generic[T]):
 
 
 def items(texts: Iterable[str | bytes], **more: str | None) -> Json[Any]:
-    """Answer with a list, and fields about it."""
-    page = {"items": [orjson.Fragment(text) for text in texts], **more}
-    return Json(orjson.dumps(page))
+    """Answer with a list, and fields about it. One that has no ``next`` ends at 4 MiB."""
+    kept: list[orjson.Fragment] = []
+    size = 0
+    for text in texts:
+        size += len(text)
+        if size > _MAX_BYTES and kept and "next" not in more:
+            break
+        kept.append(orjson.Fragment(text))
+    return Json(orjson.dumps({"items": kept, **more}))
 
 
 def page(rows: Sequence[Row], limit: int, cursor: Callable[[Row], str | None]) -> Json[Any]:
