@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -101,6 +102,20 @@ def test_make_run_and_the_examples_have_the_same_secret() -> None:
     top = EXAMPLES.parent
     assert f"DEMO_SECRET := {DEMO_SECRET}\n" in (top / "Makefile").read_text()
     assert DEMO_SECRET in (EXAMPLES / "webhook_processing.py").read_text()
+
+
+@pytest.mark.parametrize(
+    ("given", "address"),
+    [
+        ("", "http://localhost:8000"),
+        ("PORT=9000", "http://localhost:9000"),
+        ("URL=http://[::1]:7000", "http://[::1]:7000"),
+    ],
+)
+def test_make_demo_works_wherever_make_run_listens(given: str, address: str) -> None:
+    command = ["make", "-n", "-C", str(EXAMPLES.parent), f"VENV={sys.prefix}", "demo"]
+    ran = subprocess.run([*command, *given.split()], capture_output=True, text=True, check=True)
+    assert f"PGQUEUE_URL={address} " in ran.stdout
 
 
 async def test_research_agent_answers_and_names_its_sources(url: str, tmp_path: Path) -> None:

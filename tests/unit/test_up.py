@@ -35,7 +35,8 @@ if options.check:
 if options.app == "broken:app":
     sys.exit(7)
 child = subprocess.Popen(["sleep", "600"])
-print(f"{options.what} {os.getpid()} {child.pid} {os.environ.get('MINE')}", flush=True)
+mine = [os.environ.get(name) for name in ("PGQUEUE_LOG_FORMAT", "MINE")]
+print(options.what, os.getpid(), child.pid, *mine, flush=True)
 
 
 class Answer(http.server.BaseHTTPRequestHandler):
@@ -269,7 +270,7 @@ def test_a_database_that_is_named_is_used_and_left_alone(start: Start, database:
     running.until("ready ")
     assert not running.data_dir.exists()
     assert all(
-        line.endswith("reaches the children")
+        line.endswith(" None reaches the children")  # nor has it a format of logs of its own
         for line in running.lines
         if line.startswith(("api ", "worker "))
     )
