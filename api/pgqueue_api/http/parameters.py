@@ -1,13 +1,15 @@
-"""The parameters that operations share, and what query parameters and path parts may hold."""
+"""The parameters that operations share, what they may hold, and who asks."""
 
 from __future__ import annotations
 
 import base64
 import binascii
+import re
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
+from litestar import Request
 from litestar.openapi.spec import Example
 from litestar.params import HeaderParameter, PathParameter, QueryParameter
 
@@ -21,6 +23,7 @@ __all__ = [
     "QueueFilter",
     "Traceparent",
     "TypeFilter",
+    "asker",
     "decode_id",
     "decode_name",
     "encode_id",
@@ -31,8 +34,11 @@ __all__ = [
     "prefer_wait",
     "time_filter",
     "time_of",
+    "wait_in",
     "wrong",
 ]
+
+_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})\"?", re.IGNORECASE)
 
 Cursor = Annotated[
     str | None,
@@ -163,3 +169,14 @@ def decode_name(cursor: str | None) -> str:
 
 def _wrong_cursor() -> Invalid:
     return wrong("cursor", "use the `next` of a page")
+
+
+def asker(request: Request[Any, Any, Any]) -> str:
+    """Return who asks."""
+    return f"http {request.client.host if request.client else 'client'}"
+
+
+def wait_in(prefer: str | None, max_s: float) -> float | None:
+    """Return the seconds that ``Prefer: wait`` asks for, at most ``max_s``; None if it does not."""
+    asked = _WAIT.search(prefer or "")
+    return None if asked is None else min(float(asked[1]), max_s)

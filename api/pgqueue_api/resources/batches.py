@@ -25,8 +25,7 @@ from pgqueue.models.batch import (
 )
 from pgqueue.models.operation import Operation
 from pgqueue_api.http.answers import Json, items
-from pgqueue_api.http.parameters import Cursor, PageSize, decode_id, encode_id, id_in_path
-from pgqueue_api.http.requests import asker
+from pgqueue_api.http.parameters import Cursor, PageSize, asker, decode_id, encode_id, id_in_path
 from pgqueue_api.http.states import States
 from pgqueue_api.live.event_stream import EventStream
 from pgqueue_api.live.state_stream import open_state_stream

@@ -18,8 +18,7 @@ from pgqueue.models.operation import (
     OperationState,
 )
 from pgqueue_api.http.answers import Json
-from pgqueue_api.http.parameters import Cursor, PageSize, id_in_path
-from pgqueue_api.http.requests import asker
+from pgqueue_api.http.parameters import Cursor, PageSize, asker, id_in_path
 from pgqueue_api.http.states import States
 from pgqueue_api.live.event_stream import EventStream
 from pgqueue_api.live.state_stream import open_state_stream

@@ -14,8 +14,15 @@ from pgqueue.models.base import QUEUE_NAME, GivenReason
 from pgqueue.models.queues.queue import Queue, Queues, QueueSettings, Scale
 from pgqueue_api.http.answers import Json, items
 from pgqueue_api.http.editable import Editable
-from pgqueue_api.http.parameters import IfMatch, name_in_path, plain, prefer_wait, wrong
-from pgqueue_api.http.requests import asker, wait_in
+from pgqueue_api.http.parameters import (
+    IfMatch,
+    asker,
+    name_in_path,
+    plain,
+    prefer_wait,
+    wait_in,
+    wrong,
+)
 from pgqueue_api.openapi.operation import Answer, operation
 from pgqueue_api.services import Services
 

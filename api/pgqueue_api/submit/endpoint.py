@@ -15,7 +15,7 @@ from pgqueue import telemetry
 from pgqueue.errors import PgQueueError
 from pgqueue.models.tasks.bulk import MAX_TASKS
 from pgqueue_api.http import bodies
-from pgqueue_api.http.requests import wait_in
+from pgqueue_api.http.parameters import wait_in
 from pgqueue_api.problems import Invalid, problem_of
 from pgqueue_api.submit.all_or_none import all_or_none, pointing
 from pgqueue_api.submit.store import Kept, Outcome, as_stored, flagged, store, store_once
