@@ -12,7 +12,7 @@ import orjson
 
 from pgqueue.errors import PayloadError, UsageError
 from pgqueue.handlers.failure import Failure, clean, describe
-from pgqueue.handlers.outcomes import OUTCOMES, Cancel, Retry, Snooze
+from pgqueue.handlers.outcomes import Cancel, Retry, Snooze, outcome_in
 from pgqueue.models.tasks.status import Outcome
 from pgqueue.models.values import seconds
 
@@ -128,8 +128,9 @@ async def awaited(value: Any, variables: contextvars.Context | None = None) -> A
 
 def raised(error: BaseException, kind: TaskType) -> Ending:
     """Return the ending of an attempt whose handler raised this exception."""
-    if isinstance(error, OUTCOMES):
-        return returned(error, kind)
+    outcome = outcome_in(error)
+    if outcome is not None:
+        return returned(outcome, kind)
     return Ending(
         Outcome.FAILED,
         error=describe(error, skip_frames=1),

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pgqueue.errors import UsageError
 
-__all__ = ["OUTCOMES", "Cancel", "Retry", "Snooze"]
+__all__ = ["OUTCOMES", "Cancel", "Retry", "Snooze", "outcome_in"]
 
 
 class _Outcome(Exception):
@@ -76,6 +76,13 @@ class Cancel(_Outcome):
 
 
 OUTCOMES = (Retry, Snooze, Cancel)
+
+
+def outcome_in(error: BaseException) -> Retry | Snooze | Cancel | None:
+    """Return the outcome that was raised, by a handler or by one task of a group; else ``None``."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error if isinstance(error, OUTCOMES) else None
 
 
 def _is_delay(value: Any) -> bool:

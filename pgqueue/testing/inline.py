@@ -16,7 +16,7 @@ from pgqueue.client.enqueueing import task_rows
 from pgqueue.errors import Conflict, NotFound, PayloadError, UsageError
 from pgqueue.handlers import ending as endings
 from pgqueue.handlers.context import Context
-from pgqueue.handlers.outcomes import OUTCOMES
+from pgqueue.handlers.outcomes import outcome_in
 from pgqueue.models.tasks.status import LeaseId, Outcome, Status, TaskId
 from pgqueue.models.tasks.task import (
     JUST_STORED,
@@ -255,7 +255,7 @@ class Inline:
             run.exception = error
             return endings.refused(error)
         except Exception as error:  # noqa: BLE001  a handler may raise anything
-            run.exception = None if isinstance(error, OUTCOMES) else error
+            run.exception = error if outcome_in(error) is None else None
             ended = endings.raised(error, kind)
             if isinstance(error, TimeoutError) and within.expired():
                 timed_out = endings.interrupted("timeout", limit, ended.error)

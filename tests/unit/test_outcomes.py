@@ -1,5 +1,6 @@
 """Outcomes: values that a handler returns or raises."""
 
+import asyncio
 import copy
 import math
 import pickle
@@ -53,3 +54,23 @@ def test_what_is_no_time_or_delay_is_refused(value: Any) -> None:
             make()
         assert repr(value) in str(caught.value)
         assert caught.value.hint
+
+
+async def test_an_outcome_that_a_task_of_a_group_raises_is_one_and_two_are_an_error() -> None:
+    app = PgQueue()
+    app.task("t")(lambda: None)
+    kind = app.types["t"]
+
+    async def give_up(outcome: Exception) -> None:
+        raise outcome
+
+    async def together(outcomes: list[Exception]) -> None:
+        async with asyncio.TaskGroup() as group:
+            for outcome in outcomes:
+                group.create_task(give_up(outcome))
+
+    for outcomes in ([Cancel("why")], [Cancel("why"), Retry(after=3)]):
+        with pytest.raises(ExceptionGroup) as caught:
+            await together(outcomes)
+        ending = raised(caught.value, kind)
+        assert ending.outcome == ("cancelled" if len(outcomes) == 1 else "failed")
