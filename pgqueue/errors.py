@@ -167,6 +167,10 @@ class SchemaMismatch(DatabaseUnavailable):
     status = 503
 
 
+class NotConnectedError(psycopg.OperationalError):
+    """No connection could be made, so nothing was asked; ``translate`` says why."""
+
+
 _BY_SQLSTATE: dict[str, type[PgQueueError]] = {
     "PQ001": LeaseLost,
     "PQ002": NotFound,
@@ -203,10 +207,23 @@ _AWAY_BY_SQLSTATE: dict[str, _Away] = {
         "PostgreSQL's disk is full",
         "free some space; pgqueue tries again",
     ),
+    "40001": (
+        DatabaseBusy,
+        "PostgreSQL ended the transaction",
+        "run the whole transaction again: it met another one",
+    ),
+    "40P01": (
+        DatabaseBusy,
+        "PostgreSQL ended the transaction",
+        "run the whole transaction again: it and another one waited for each other",
+    ),
     "25006": (  # a standby, or a server that was made read-only
         DatabaseUnavailable,
         "PostgreSQL refuses writes",
-        "name each server in PGQUEUE_DATABASE_URL, with target_session_attrs=read-write",
+        (
+            "it is a standby, or default_transaction_read_only is on: name each server in "
+            "PGQUEUE_DATABASE_URL, with target_session_attrs=read-write"
+        ),
     ),
 }
 
@@ -282,7 +299,9 @@ def translate(error: psycopg.Error) -> PgQueueError:
 
 def _unavailable(error: psycopg.Error, state: str | None) -> DatabaseUnavailable | None:
     lost = state is None and isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
-    connecting = error.pgconn is not None or isinstance(error, psycopg.errors.ConnectionTimeout)
+    connecting = error.pgconn is not None or isinstance(
+        error, NotConnectedError | psycopg.errors.ConnectionTimeout
+    )
     if not connecting and (lost or (state or "").startswith(_UNANSWERED)):
         return AnswerLost(
             f"the connection to PostgreSQL broke before it answered: {_first_line(error)}",
@@ -296,4 +315,7 @@ def _unavailable(error: psycopg.Error, state: str | None) -> DatabaseUnavailable
 
 
 def _first_line(error: psycopg.Error) -> str:
-    return error.diag.message_primary or next(iter(str(error).splitlines()), type(error).__name__)
+    lines = str(error).splitlines() or [type(error).__name__]
+    if len(lines) > 1 and lines[0].startswith("Multiple connection attempts failed"):
+        return lines[-1].removeprefix("- ").strip()  # of several addresses, that of the last
+    return error.diag.message_primary or lines[0]

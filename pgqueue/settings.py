@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from pgqueue.addresses import check_address
 from pgqueue.errors import UsageError
 
 
@@ -36,10 +37,12 @@ class Settings(Environment):
 
     database_url: str | None = Field(
         default=None,
+        repr=False,  # it may hold a password
         description="libpq connection string; without one `pgqueue up` runs its own PostgreSQL",
     )
     listen_url: str | None = Field(
         default=None,
+        repr=False,
         description="a direct connection for LISTEN, if database_url leads to a transaction pooler",
     )
     data_dir: str = Field(
@@ -105,10 +108,13 @@ class Settings(Environment):
     )
 
     def dsn(self) -> str:
-        """Return the connection string, or raise ``UsageError``."""
+        """Return the connection string; ``UsageError`` if none is given or one cannot be read."""
         if self.database_url is None:
             raise UsageError(
                 "no database is named",
                 hint="set PGQUEUE_DATABASE_URL, or start everything with `pgqueue up`",
             )
+        check_address(self.database_url)
+        if self.listen_url is not None:
+            check_address(self.listen_url, "PGQUEUE_LISTEN_URL")
         return self.database_url

@@ -27,7 +27,7 @@ def address(data_dir: Path | None) -> str:
     """
     settings = Settings()
     if data_dir is None and settings.database_url is not None:
-        return settings.database_url
+        return settings.dsn()
     folder = data_dir or Path(settings.data_dir)
     url = EmbeddedServer(folder).running()
     if url is None:

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import click
 import orjson
-import psycopg
 
 from pgqueue.commands.address import address, data_dir_option
 from pgqueue.database import migrations
-from pgqueue.database.connection import connection_arguments, translated
+from pgqueue.database.connection import connected
 from pgqueue.database.queries import query
 
 __all__ = ["Violation", "command", "violations"]
@@ -35,10 +34,7 @@ def violations(dsn: str) -> list[Violation]:
         DatabaseUnavailable: the database does not answer.
         SchemaMismatch: its schema is not that of this code.
     """
-    with (
-        translated(),
-        psycopg.connect(dsn, **connection_arguments("pgqueue check")) as connection,
-    ):
+    with connected(dsn, "pgqueue check") as connection:
         schema = connection.execute(query("schema_version")).fetchone()
         assert schema is not None
         migrations.check(*schema)

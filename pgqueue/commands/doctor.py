@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 import orjson
-import psycopg
 
 from pgqueue.commands.address import address, data_dir_option
 from pgqueue.database import migrations
-from pgqueue.database.connection import connection_arguments, translated
+from pgqueue.database.connection import connected, translated
 from pgqueue.database.queries import query
 from pgqueue.errors import DatabaseUnavailable, PgQueueError, SchemaMismatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import psycopg
 
 __all__ = ["Finding", "command", "examine"]
 
@@ -57,10 +58,7 @@ def examine(dsn: str, *, now: Callable[[], float] = time.time) -> list[Finding]:
     lacks our schema, is a finding, too.
     """
     try:
-        with (
-            translated(),
-            psycopg.connect(dsn, **connection_arguments("pgqueue doctor")) as connection,
-        ):
+        with connected(dsn, "pgqueue doctor") as connection:
             return _examine(connection, now)
     except DatabaseUnavailable as error:
         return [Finding("database", "error", error.message, error.hint)]

@@ -40,12 +40,13 @@ def psql(data_dir: Path, arguments: Sequence[str]) -> int:
     program = _program(interactive=sys.stdin.isatty() and not arguments)
     options = _find_files(arguments)
     server = None
-    url = Settings().database_url
+    settings = Settings()
+    url = settings.dsn() if settings.database_url is not None else None
     if url is None:
         server = EmbeddedServer(data_dir)
         url = server.running()
     if url is not None:
-        command, environment = _command(program, url, options)
+        command, environment = _command(program, url, options, embedded=server is not None)
         os.execve(program, command, environment)  # noqa: S606  this process becomes psql, which gets the signals
     if server is None or not (data_dir / "postgresql").exists():
         raise UsageError(
@@ -53,7 +54,7 @@ def psql(data_dir: Path, arguments: Sequence[str]) -> int:
             hint="run `pgqueue up` once, pass its --data-dir, or set PGQUEUE_DATABASE_URL",
         )
     with server:
-        command, environment = _command(program, server.dsn(), options)
+        command, environment = _command(program, server.dsn(), options, embedded=True)
         before = signal.signal(
             signal.SIGINT, lambda *_: None
         )  # psql gets it, too, and cancels the query
@@ -63,11 +64,17 @@ def psql(data_dir: Path, arguments: Sequence[str]) -> int:
             signal.signal(signal.SIGINT, before)
 
 
-def _command(program: Path, url: str, options: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+def _command(
+    program: Path, url: str, options: Sequence[str], *, embedded: bool
+) -> tuple[list[str], dict[str, str]]:
     """Return psql's arguments and its environment, which holds the password."""
     parts = {name: str(value) for name, value in conninfo_to_dict(url).items()}
-    password = parts.pop("password", None)
     environment = {"PGAPPNAME": "pgqueue psql", **os.environ}
+    if embedded:  # an older psql does not know all that its address says
+        parts = {name: parts[name] for name in ("host", "port", "user", "dbname")}
+        for name in parts.keys() | {"hostaddr", "service", "sslmode", "targetsessionattrs"}:
+            environment.pop(f"PG{name.upper()}", None)
+    password = parts.pop("password", None)
     if password is not None:
         environment["PGPASSWORD"] = password
     return [str(program), f"--dbname={make_conninfo('', **parts)}", *options], environment

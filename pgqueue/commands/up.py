@@ -21,14 +21,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-import psycopg
 
 from pgqueue.commands.process_count import METAVAR, ONE, Processes, parse
-from pgqueue.database.connection import connection_arguments
+from pgqueue.database.connection import connected
 from pgqueue.database.migrations import migrate
 from pgqueue.database.queries import query
 from pgqueue.embedded import EmbeddedServer
-from pgqueue.errors import DatabaseUnavailable, UsageError
+from pgqueue.errors import DatabaseUnavailable, PgQueueError, UsageError
 from pgqueue.processes import Family, Signals, Stopped
 from pgqueue.settings import Settings
 
@@ -111,6 +110,8 @@ class _Run:
     def _database(self, family: Family) -> str:
         if not self.server:
             return self._settings.dsn()
+        if service := os.environ.get("PGSERVICE"):
+            _say(f"PGSERVICE={service} is ignored: PostgreSQL is the embedded one")
         dsn = self.server.start()
         if self.server.pid:
             family.adopt(self.server.pid)
@@ -165,10 +166,10 @@ class _Run:
         finally:
             api.close()
         try:
-            with psycopg.connect(self._dsn, **connection_arguments("pgqueue up")) as connection:
+            with connected(self._dsn, "pgqueue up") as connection:
                 supervisor = {"supervisor": self._supervisor}
                 row = connection.execute(query("workers_of_supervisor"), supervisor).fetchone()
-        except psycopg.Error as error:
+        except PgQueueError as error:
             return f"PostgreSQL: {error}"
         running = row[0] if row else 0
         wanted = self._options.processes.lowest

@@ -6,6 +6,8 @@
   times, so that the locks of a client that is gone are not held for two hours, its default.
 - When the peer is there but does not answer (a stopped server, a stuck middlebox), the connection
   is shut down after ``answer_s``.
+- Settings of the role, the database or the environment that change what SQL means or stores do not
+  apply to it: see the query ``meet_session``. Behind a pooler only the encoding is pinned.
 - A forked process cannot reach its parent's sessions: their sockets are replaced in it, so that
   nothing it does, its end included, is taken for the parent's.
 - Behind a transaction pooler each transaction may run in another session. So nothing is kept in a
@@ -27,8 +29,9 @@ import psycopg
 from psycopg.rows import tuple_row
 from psycopg.types.json import set_json_loads
 
+from pgqueue.addresses import check_address, redact
 from pgqueue.database.queries import query
-from pgqueue.errors import translate
+from pgqueue.errors import NotConnectedError, translate
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ANSWER_S",
     "Connection",
+    "connected",
     "connection_arguments",
     "decode",
     "fetched",
@@ -87,6 +91,7 @@ def connection_arguments(application_name: str) -> dict[str, Any]:
     """Return the arguments that every connection of pgqueue is made with."""
     return {
         "autocommit": True,
+        "client_encoding": "UTF8",  # whatever the role, the environment or the address says
         "application_name": application_name,
         "prepare_threshold": None,  # until it is known that there is no pooler
         **_TCP_LIMITS,
@@ -104,21 +109,37 @@ def decode(text: str | bytes) -> Any:
         return text if isinstance(text, str) else text.decode()
 
 
-async def is_direct(connection: psycopg.AsyncConnection[Any]) -> bool:
+async def is_direct(connection: psycopg.AsyncConnection[Any], *, ours: bool = False) -> bool:
     """Return whether the session is the connection's own; if so, set the server's TCP limits.
 
+    In one that runs ``ours`` alone, set also what changes the meaning of SQL.
     A pooler cannot know the pid of a session that it has not chosen yet, so it makes up one.
     """
     cursor = connection.cursor(row_factory=tuple_row)
-    await cursor.execute(query("meet_session"), {"pid": connection.info.backend_pid})
+    await cursor.execute(query("meet_session"), {"pid": connection.info.backend_pid, "ours": ours})
     return (await cursor.fetchone() or (False,))[0] is True
 
 
-def is_direct_sync(connection: psycopg.Connection[Any]) -> bool:
+def is_direct_sync(connection: psycopg.Connection[Any], *, ours: bool = False) -> bool:
     """Do what ``is_direct`` does, for a connection of a thread."""
     cursor = connection.cursor(row_factory=tuple_row)
-    cursor.execute(query("meet_session"), {"pid": connection.info.backend_pid})
+    cursor.execute(query("meet_session"), {"pid": connection.info.backend_pid, "ours": ours})
     return (cursor.fetchone() or (False,))[0] is True
+
+
+@contextmanager
+def connected(dsn: str, application_name: str) -> Iterator[psycopg.Connection[Any]]:
+    """Lend a synchronous connection of a command's, and raise errors of ``pgqueue.errors``."""
+    check_address(dsn)
+    with translated():
+        try:
+            connection = psycopg.connect(dsn, **connection_arguments(application_name))
+        except psycopg.Error as error:
+            redact(error, dsn)
+            raise NotConnectedError(*error.args) from error
+        with connection:
+            is_direct_sync(connection, ours=True)
+            yield connection
 
 
 def is_silent(connection: psycopg.AsyncConnection[Any]) -> bool:
@@ -189,12 +210,17 @@ class Connection(psycopg.AsyncConnection[Any]):
         prepares: bool = True,
     ) -> Self:
         """Connect and set up the session. ``prepares=False`` suits one that repeats nothing."""
-        connection: Self = await cls.connect(dsn, **connection_arguments(application_name))
+        check_address(dsn)
+        try:
+            connection: Self = await cls.connect(dsn, **connection_arguments(application_name))
+        except psycopg.Error as error:
+            redact(error, dsn)
+            raise NotConnectedError(*error.args) from error
         _made.add(connection)
         try:
             connection.answer_s = answer_s
             set_json_loads(decode, connection)
-            connection.pooled = not await is_direct(connection)
+            connection.pooled = not await is_direct(connection, ours=True)
             if prepares and not connection.pooled:
                 connection.prepare_threshold = 0
         except BaseException:

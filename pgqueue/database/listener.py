@@ -72,6 +72,7 @@ class Listener:
         self._on_connect = on_connect
         self._on_change = on_change
         self._heard = asyncio.Event()
+        self._failed = False
         self.deaf: str | None = _UNCONNECTED
         """Why notifications cannot arrive; None if they do."""
 
@@ -84,9 +85,11 @@ class Listener:
             except* _HearsNothingError:
                 reason = _DEAF
                 _log.warning("listener_deaf", said=reason)
-            except* (psycopg.Error, OSError) as errors:
-                if self.deaf is None:
-                    _log.warning("listener_lost", error=str(errors.exceptions[0]).strip())
+            except* (psycopg.Error, PgQueueError, OSError) as errors:
+                if not self._failed:  # the first of its failures in a row
+                    event = "listener_lost" if self.deaf is None else "listener_not_connected"
+                    _log.warning(event, error=str(errors.exceptions[0]).strip())
+                self._failed = True
             self._note(reason)
             await asyncio.sleep(_SPREAD.uniform(0.2, 1.5))
 
@@ -125,4 +128,5 @@ class Listener:
 
     def _note(self, deaf: str | None) -> None:
         self.deaf = deaf
+        self._failed = self._failed and deaf is not None
         self._on_change(deaf is None)

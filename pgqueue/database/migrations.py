@@ -24,17 +24,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import psycopg
-
-from pgqueue.database.connection import connection_arguments, translated
+from pgqueue.database.connection import connected
 from pgqueue.database.patience import Busy, silent, until_free
 from pgqueue.database.queries import SQL, query
 from pgqueue.database.replacing import replace_functions, replace_views
-from pgqueue.errors import SchemaMismatch
+from pgqueue.errors import SchemaMismatch, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    import psycopg
 
     from pgqueue.database.patience import Tell
 
@@ -82,7 +82,8 @@ def migrate(dsn: str, tell: Tell = silent) -> list[str]:
 
     ``tell`` is called with what it waits for. Raise ``SchemaMismatch`` if the schema is newer and
     no longer allows this code, ``DatabaseUnavailable``, which names the session to end, if a lock
-    was not free for two minutes, and ``UsageError`` if a view of the user's is in the way.
+    was not free for two minutes, and ``UsageError`` if a view of the user's is in the way or the
+    database is not encoded in UTF8.
     """
     applied: list[str] = []
     with _connected(dsn) as connection:
@@ -158,7 +159,7 @@ def _schema_exists(connection: psycopg.Connection[Any]) -> bool:
 
 
 def _apply(connection: psycopg.Connection[Any], migration: Migration, dsn: str) -> None:
-    text = migration.file.read_text()
+    text = migration.file.read_text(encoding="utf-8")
     if re.search(r"^-- transaction: none$", text, re.MULTILINE):
         # the turn is held by the transaction here, which holds no snapshot that they wait for
         with _connected(dsn) as alone:
@@ -205,7 +206,10 @@ def _functions() -> list[tuple[str, str]]:
 
 
 def _texts(folder: str) -> dict[str, str]:
-    return {file.stem: file.read_text() for file in sorted((SQL / folder).rglob("*.sql"))}
+    return {
+        file.stem: file.read_text(encoding="utf-8")
+        for file in sorted((SQL / folder).rglob("*.sql"))
+    }
 
 
 def _digest(*texts: str) -> str:
@@ -214,10 +218,13 @@ def _digest(*texts: str) -> str:
 
 @contextmanager
 def _connected(dsn: str) -> Iterator[psycopg.Connection[Any]]:
-    with (
-        translated(),
-        psycopg.connect(dsn, **connection_arguments("pgqueue migrate")) as connection,
-    ):
+    with connected(dsn, "pgqueue migrate") as connection:
+        name, encoding = _row(connection, "database_encoding")
+        if encoding != "UTF8":
+            raise UsageError(
+                f"the database {name} is encoded in {encoding}, pgqueue needs UTF8",
+                hint="make another: create database … encoding 'UTF8' template template0",
+            )
         yield connection
 
 

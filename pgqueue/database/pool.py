@@ -21,6 +21,7 @@ __all__ = ["Pool", "Row"]
 Row = dict[str, Any]
 
 _KEPT_S = 60.0
+_FIRST_S = 1.0
 
 # not for secrecy; and not the module's own state, which belongs to whoever seeds it, such as a test
 _SPREAD = random.Random()  # noqa: S311
@@ -34,7 +35,8 @@ class Pool:
     - A call waits ``wait_s`` at most for a link that is free and connected, and longer than that
       for none: then it raises ``DatabaseBusy`` or ``DatabaseUnavailable``. No ``wait_s``: no limit.
     - Nothing connects in the background. Where PostgreSQL cannot be reached a call fails at once;
-      with ``retries`` it tries again, at random intervals, until ``wait_s`` are over.
+      with ``retries`` it tries again, at random intervals, until ``wait_s`` are over. Before any
+      connection was made it tries for a second only: an address that is wrong stays wrong.
     - When one link finds that its server takes no writes any more, the idle ones are closed, too.
 
     What a call promises beyond that is the ``Link``'s promise, by the same ``options``.
@@ -57,6 +59,7 @@ class Pool:
         self._turns = asyncio.Semaphore(size)
         self._idle: list[tuple[float, Link]] = []  # with its last use, the latest at the end
         self._closed = False
+        self._has_connected = False
 
     @classmethod
     def patient(cls, dsn: str, name: str, *, size: int = 4) -> Self:
@@ -132,15 +135,21 @@ class Pool:
 
     async def _connect(self, link: Link, until: float | None) -> None:
         failure: DatabaseUnavailable | None = None
+        clock = asyncio.get_running_loop().time
+        began = clock()
         try:
             async with asyncio.timeout_at(until):
                 while True:
                     try:
-                        return await link.connect()
+                        await link.connect()
                     except DatabaseUnavailable as error:
-                        if not self._retries:
+                        patient = self._has_connected or clock() - began < _FIRST_S
+                        if not (self._retries and patient):
                             raise
                         failure = error
+                    else:
+                        self._has_connected = True
+                        return
                     await asyncio.sleep(_SPREAD.uniform(0.1, 0.4))
         except TimeoutError as error:
             message = f"PostgreSQL took no connection within {self._wait_s:g} s"

@@ -19,7 +19,7 @@ _NAME = re.compile(r"^-- name: (\w+).*$", re.MULTILINE)
 def _all() -> dict[str, LiteralString]:
     found: dict[str, LiteralString] = {}
     for file in sorted((SQL / "queries").glob("*.sql")):
-        _, *parts = _NAME.split(file.read_text())
+        _, *parts = _NAME.split(file.read_text(encoding="utf-8"))
         for name, text in zip(parts[::2], parts[1::2], strict=True):
             if name in found:
                 message = f"two queries are named {name}, one of them in {file.name}"

@@ -12,7 +12,7 @@ from pathlib import Path
 from pgqueue.embedded.account import Account
 from pgqueue.errors import DatabaseUnavailable, UsageError
 
-__all__ = ["Cluster", "environment", "find_binaries"]
+__all__ = ["Cluster", "environment", "find_binaries", "ignore_service"]
 
 _PROC = Path("/proc")  # on Linux only
 _CONFIGURATION = """
@@ -52,6 +52,11 @@ def environment() -> dict[str, str]:
     """Return our environment without the variables of PostgreSQL (PGPORT, PGDATA, …)."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
     return {**kept, "LC_ALL": "C"}
+
+
+def ignore_service() -> None:
+    """Have this process and its children look up no service: it would refuse one it cannot find."""
+    os.environ.pop("PGSERVICE", None)
 
 
 @dataclass(frozen=True)

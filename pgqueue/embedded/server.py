@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -14,12 +15,13 @@ from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import psycopg
+from psycopg.pq import Conninfo
 
 from pgqueue.embedded.account import Account
-from pgqueue.embedded.cluster import Cluster, environment, find_binaries
+from pgqueue.embedded.cluster import Cluster, environment, find_binaries, ignore_service
 from pgqueue.errors import DatabaseUnavailable, UsageError
 from pgqueue.processes import undisturbed
 
@@ -28,6 +30,22 @@ __all__ = ["EmbeddedServer"]
 _PORT = 5432  # part of the name of the socket; no network port is opened
 _SOCKET_PATH_BYTES = 107 if sys.platform == "linux" else 103  # sockaddr_un.sun_path without its NUL
 _LOG_BYTES = 16 * 1024 * 1024
+_STARTING = re.compile("starting up|shutting down|not yet accepting|recovery")  # it speaks English
+# What variables such as PGHOSTADDR would otherwise say: what is empty counts as given.
+_PINNED = {
+    "hostaddr": "",
+    "options": "",
+    "requirepeer": "",
+    "require_auth": "",
+    "channel_binding": "prefer",
+    "gssencmode": "disable",
+    "sslmode": "disable",
+    "sslnegotiation": "postgres",
+    "sslrootcert": "",
+    "target_session_attrs": "any",
+    "load_balance_hosts": "disable",
+    "connect_timeout": "5",
+}
 
 
 class EmbeddedServer:
@@ -88,8 +106,11 @@ class EmbeddedServer:
     def running(self) -> str | None:
         """Return the address of the server on ``data_dir`` if it answers, whoever started it."""
         directory = self._cluster.socket_dir()
-        dsn = _dsn(directory, "pgqueue") if directory else None
-        return dsn if dsn and _answers(dsn) else None
+        if directory is None:
+            return None
+        ignore_service()
+        dsn = _dsn(directory, "pgqueue")
+        return dsn if _answers(dsn) else None
 
     def start(self) -> str:
         """Start the server, creating cluster and database if needed; return the database's address.
@@ -100,6 +121,7 @@ class EmbeddedServer:
         """
         if self.pid is not None:
             return self.dsn()
+        ignore_service()
         try:
             self.data_dir.mkdir(mode=0o755, parents=True, exist_ok=True)
             self._take_lock()
@@ -193,8 +215,9 @@ class EmbeddedServer:
                 env=environment(),
                 start_new_session=True,  # Ctrl-C is for us: the server stops after its clients
             )
-        while not _answers(self.dsn("postgres")):
-            if process.poll() is None and time.monotonic() < deadline:
+        while refusal := _refusal(self.dsn("postgres")):
+            lasting = "FATAL:" in refusal and not _STARTING.search(refusal)
+            if process.poll() is None and time.monotonic() < deadline and not lasting:
                 time.sleep(0.02)
                 continue
             with self.log.open("rb") as log:
@@ -203,6 +226,11 @@ class EmbeddedServer:
             # The backends of a killed server hold its memory until they notice that it is gone.
             if "shared memory block" in said and time.monotonic() < deadline:
                 return False
+            if process.poll() is None:
+                raise DatabaseUnavailable(
+                    f"PostgreSQL in {self._cluster.path} takes no connection: {refusal}",
+                    hint=f"look for variables that begin with PG; its log is {self.log}",
+                )
             raise DatabaseUnavailable(
                 f"PostgreSQL did not start in {self._cluster.path}:\n{said}",
                 hint=f"the whole log is {self.log}",
@@ -229,16 +257,26 @@ class EmbeddedServer:
 
 
 def _dsn(socket_dir: Path, database: str) -> str:
-    host = quote(str(socket_dir), safe="")
-    return f"postgresql://postgres@/{quote(database, safe='')}?host={host}&port={_PORT}"
+    """Return the address of a database, which the variables of libpq do not change."""
+    known = {option.keyword.decode() for option in Conninfo.get_defaults()}
+    pinned = {name: value for name, value in _PINNED.items() if name in known}
+    options = {"host": str(socket_dir), "port": str(_PORT), **pinned}
+    return (
+        f"postgresql://postgres@/{quote(database, safe='')}?{urlencode(options, quote_via=quote)}"
+    )
 
 
 def _answers(dsn: str) -> bool:
+    return not _refusal(dsn)
+
+
+def _refusal(dsn: str) -> str:
+    """Return why no connection can be made, in a line; nothing if one can."""
     try:
-        psycopg.connect(dsn, connect_timeout=5).close()
-    except psycopg.OperationalError:
-        return False
-    return True
+        psycopg.connect(dsn, client_encoding="UTF8").close()
+    except psycopg.OperationalError as error:
+        return str(error).partition("\n")[0] or "no connection"
+    return ""
 
 
 def _make_private(directory: Path, account: Account) -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import psycopg
 from psycopg.rows import dict_row
 from psycopg.types.json import set_json_loads
 
 from pgqueue.client.app import PgQueue
 from pgqueue.client.calls import with_text_ids
-from pgqueue.database.connection import connection_arguments, decode, translated
+from pgqueue.database.connection import connected, decode
 from pgqueue.database.queries import query
 from pgqueue.models.tasks.task import Task
 from pgqueue.models.values import encode, seconds
@@ -72,12 +71,7 @@ def _published(app: PgQueue) -> str:
 
 
 def _rows(app: PgQueue, name: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
-    with (
-        translated(),
-        psycopg.connect(
-            dsn_of(app), row_factory=dict_row, **connection_arguments("pgqueue testing")
-        ) as connection,
-    ):
+    with connected(dsn_of(app), "pgqueue testing") as connection:
         set_json_loads(decode, connection)
-        cursor = connection.execute(query(name), parameters)
+        cursor = connection.cursor(row_factory=dict_row).execute(query(name), parameters)
         return cursor.fetchall()

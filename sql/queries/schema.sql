@@ -4,6 +4,9 @@
 -- Try, never wait: a waiting session holds a snapshot, and an index that is created concurrently waits for that.
 select pg_try_advisory_xact_lock(hashtextextended('pgqueue:migrate', 0));
 
+-- name: database_encoding
+select d.datname, pg_encoding_to_char(d.encoding) from pg_database as d where d.datname = current_database();
+
 -- name: schema_exists
 -- outdated: a database from before the first release, whose tables are in the schema pgqueue.
 select
@@ -175,7 +178,7 @@ select
     coalesce(nullif(a.application_name, ''), a.backend_type) as application,
     extract(epoch from clock_timestamp() - a.xact_start)::float8 as open_s,
     coalesce(a.state, '') as state,
-    left(regexp_replace(a.query, '\s+', ' ', 'g'), 80) as query
+    left(regexp_replace(a.query, '[[:space:]]+', ' ', 'g'), 80) as query
 from pg_stat_activity as a
 where
     a.pid <> pg_backend_pid() and a.datname = current_database() and a.xact_start is not null

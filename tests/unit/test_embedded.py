@@ -117,13 +117,50 @@ def test_a_server_listens_on_no_network_and_keeps_fsync_on(data_dir: Path) -> No
         assert (data_dir / "postgresql").stat().st_mode & 0o077 == 0
 
 
+STEERING = {
+    "PGPORT": "7777",
+    "PGDATA": "/nonexistent",
+    "PGHOST": "elsewhere",
+    "PGHOSTADDR": "127.0.0.2",
+    "PGDATABASE": "elsewhere",
+    "PGUSER": "nobody",
+    "PGSERVICE": "none",
+    "PGSERVICEFILE": "/nonexistent",
+    "PGTARGETSESSIONATTRS": "standby",
+    "PGOPTIONS": "-c none=1",
+    "PGCLIENTENCODING": "LATIN1",
+    "PGREQUIREPEER": "nobody",
+    "PGREQUIREAUTH": "scram-sha-256",
+    "PGCHANNELBINDING": "require",
+    "PGGSSENCMODE": "require",
+    "PGSSLMODE": "verify-full",
+    "PGSSLNEGOTIATION": "direct",
+    "PGSSLROOTCERT": "system",
+    "PGLOADBALANCEHOSTS": "random",
+    "PGCONNECT_TIMEOUT": "never",
+    "PGPASSFILE": "/nonexistent",
+}
+
+
 def test_variables_of_libpq_do_not_steer_the_server(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PGPORT", "7777")
-    monkeypatch.setenv("PGDATA", "/nonexistent")
+    for name, steering in STEERING.items():
+        monkeypatch.setenv(name, steering)
     with EmbeddedServer(data_dir, settings=FAST) as server:
         assert value(server.dsn(), "show port") == "5432"
+        assert server.running() == server.dsn()
+
+
+def test_a_variable_that_the_server_refuses_is_named_at_once(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGTZ", "nowhere")
+    with pytest.raises(DatabaseUnavailable) as caught, EmbeddedServer(data_dir, settings=FAST):
+        pass
+    assert "takes no connection: " in caught.value.message
+    assert 'invalid value for parameter "TimeZone": "nowhere"' in caught.value.message
+    assert "variables that begin with PG" in str(caught.value.hint)
 
 
 def test_a_stopped_server_leaves_no_process(server: EmbeddedServer) -> None:

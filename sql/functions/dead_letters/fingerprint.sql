@@ -5,7 +5,7 @@ language sql stable parallel safe  -- stable like the functions it calls, so tha
 as $$
     select left(encode(sha256(convert_to(concat_ws(
         E'\n', type, error ->> 'type',
-        regexp_replace(left(error ->> 'message', 300), '''[^'']*''|"[^"]*"|\S*\d\S*', '#', 'g'),
+        regexp_replace(left(error ->> 'message', 300), '''[^'']*''|"[^"]*"|[^[:space:]]*[[:digit:]][^[:space:]]*', '#', 'g'),
         error ->> 'frame'
     ), 'UTF8')), 'hex'), 16)
 $$;

@@ -37,7 +37,7 @@ begin
     from (
         select
             e.n::int as child, i.n::int as n,
-            case when jsonb_typeof(t.task) = 'number' and (t.task #>> '{}') ~ '^\d{1,6}$' then (t.task #>> '{}')::int end as place,
+            case when jsonb_typeof(t.task) = 'number' and (t.task #>> '{}') ~ '^[0-9]{1,6}$' then (t.task #>> '{}')::int end as place,
             case
                 when jsonb_typeof(t.task) = 'string'
                     and (t.task #>> '{}') ~* '^[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}$' then (t.task #>> '{}')::uuid

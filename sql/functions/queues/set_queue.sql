@@ -7,6 +7,8 @@ create or replace function pgqueue.set_queue(
     retention jsonb default null, per_key jsonb default null
 ) returns void
 language sql
+set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
+set extra_float_digits = 1  -- seconds pass through JSON, which a caller's setting would round
 as $$
     select pgqueue.patch_queue(set_queue.name, coalesce(jsonb_object_agg(given.key, given.value), '{}'))
     from jsonb_each(jsonb_build_object(

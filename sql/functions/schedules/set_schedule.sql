@@ -19,6 +19,8 @@ create or replace function pgqueue.set_schedule(
     options jsonb default null
 ) returns bigint
 language sql
+set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
+set extra_float_digits = 1  -- seconds pass through JSON, which a caller's setting would round
 as $$
     select pgqueue.patch_schedule(
         set_schedule.name, coalesce(set_schedule.options, '{}') || coalesce(jsonb_object_agg(given.key, given.value), '{}')

@@ -29,6 +29,7 @@ create or replace function pgqueue.enqueue(
 ) returns uuid
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
+set extra_float_digits = 1  -- seconds pass through JSON, which a caller's setting would round
 as $$
 declare
     task jsonb;

@@ -14,7 +14,7 @@ as $$
     from jsonb_array_elements(case when jsonb_typeof(depends_on) = 'array' then depends_on else '[]' end) with ordinality as i (item, n)
     cross join lateral (select case when jsonb_typeof(i.item) = 'object' then i.item -> 'task' else i.item end as task) as g
     cross join lateral (
-        select case when jsonb_typeof(g.task) = 'number' and (g.task #>> '{}') ~ '^\d{1,6}$' then (g.task #>> '{}')::int + 1 end as at
+        select case when jsonb_typeof(g.task) = 'number' and (g.task #>> '{}') ~ '^[0-9]{1,6}$' then (g.task #>> '{}')::int + 1 end as at
     ) as p
     cross join lateral (
         select

@@ -3,5 +3,5 @@
 create or replace function pgqueue_private.url_fits(url text) returns boolean
 language sql immutable strict parallel safe
 as $$
-    select length(url) <= 2048 and url ~ '^https?://([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?([/?#][!-~]*)?$'
+    select length(url) <= 2048 and url ~ '^https?://([A-Za-z0-9._-]{1,253}|[[][0-9A-Fa-f:.]+[]])(:[0-9]{1,5})?([/?#][!-~]*)?$'
 $$;
