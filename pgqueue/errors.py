@@ -241,12 +241,14 @@ _CHECKS = {
     "checkpoint_data_bounds": "a checkpoint or step result is at most 256 KiB and 64 levels deep",
     "checkpoint_name_length": "the name of a step is at most 100 characters long",
     "artifact_name_plain": "an artifact's name is 1 to 100 of A-Z a-z 0-9 . _ -",
+    "artifact_type_plain": "the content type of an artifact is type/subtype in plain ASCII",
     "artifact_size_bound": "an artifact is at most 16 MiB",
     "batch_name_length": "the name of a batch is 1 to 200 characters long",
     "batch_metadata_bounds": "metadata is at most 256 KiB and 64 levels deep",
     "batch_depth_bound": "batches are nested at most 10 deep",
     "key_limit_name_length": "the name of a limit is 1 to 255 characters long",
     "key_limit_concurrency_bound": "the concurrency of a limit is 1 to 1,000,000",
+    "upload_type_plain": "the content type of an upload is type/subtype in plain ASCII",
     "upload_name_plain": "the name of an upload is 1 to 100 of A-Z a-z 0-9 . _ -",
 }
 

@@ -11,6 +11,7 @@ from pgqueue.database.queries import SQL
 from pgqueue.errors import (
     AnswerLost,
     Conflict,
+    DatabaseBusy,
     DatabaseFull,
     DatabaseUnavailable,
     LeaseLost,
@@ -87,8 +88,8 @@ def test_a_payload_error_points_at_each_place() -> None:
         ("42P01", SchemaMismatch),
         ("3F000", SchemaMismatch),
         ("08006", AnswerLost),
-        ("40001", DatabaseUnavailable),
-        ("40P01", DatabaseUnavailable),
+        ("40001", DatabaseBusy),
+        ("40P01", DatabaseBusy),
         ("53100", DatabaseFull),
         ("25006", DatabaseUnavailable),
         ("58030", DatabaseUnavailable),
