@@ -21,8 +21,7 @@ select
     end as pinned;
 
 -- name: begin
--- Each statement sees what was committed before it: functions lock a row in one and read in the next.
-begin isolation level read committed;
+begin;
 
 -- name: bound_call
 -- For this transaction only. Returns whether it is read-only: on a standby it always is, whatever was asked for.
