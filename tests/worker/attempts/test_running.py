@@ -31,7 +31,7 @@ def test_a_payload_that_does_not_fit_fails_at_once_and_says_where(bench: Bench) 
     ended = bench.ended(bench.enqueue("order", {"number": "many"}))
     assert (ended["status"], ended["attempt"]) == ("failed", 1)
     assert ended["error"]["type"] == "payload_invalid"
-    assert ended["error"]["errors"][0]["pointer"] == "/number"
+    assert ended["error"]["errors"][0]["pointer"] == "/payload/number"
 
 
 def test_a_plain_function_runs_in_a_thread_and_reports_from_there(bench: Bench) -> None:
