@@ -46,8 +46,8 @@ class Visitor:
     contexts: list[BrowserContext] = field(default_factory=list)
     refused: set[int] = field(default_factory=set)
     """The statuses of 400 to 499 that the test expects."""
-    offline: bool = False
-    """Whether the test has cut the connection, so that requests may fail."""
+    expected: list[str] = field(default_factory=list)
+    """Parts of the messages in the console that the test expects."""
 
     async def open(self, path: str = "/ui", **options: object) -> Page:
         """Open a page in a profile of its own, and wait until its data is there."""
@@ -93,7 +93,7 @@ class Visitor:
         expected = any(
             f"the server responded with a status of {n}" in message.text for n in self.refused
         )
-        expected = expected or (self.offline and "Failed to load resource: net::" in message.text)
+        expected = expected or any(part in message.text for part in self.expected)
         if message.type in ("error", "warning") and not expected:
             self.faults.append(f"console: {message.text}")
 

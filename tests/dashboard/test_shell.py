@@ -100,7 +100,7 @@ async def test_a_page_says_that_the_api_is_away_and_goes_on_when_it_is_back(
 ):
     page = await visitor.open("/ui/queues")
     await page.clock.install()
-    visitor.offline = True
+    visitor.expected = ["Failed to load resource: net::"]
     await page.context.set_offline(True)
     await page.clock.fast_forward(6000)
     dot = page.locator(".live")

@@ -1,7 +1,7 @@
 // The log of a task as it grows: follows the end unless the reader has scrolled away from it.
 import { html, signal, useEffect, useRef, useSignal } from "../vendor/preact.js";
 import { count, visible } from "../lib/format.js";
-import { exact } from "../lib/time.js";
+import { exact, timeOfDay } from "../lib/time.js";
 import { timeMode } from "./time.js";
 
 const MAX_LINES = 5000;
@@ -55,7 +55,7 @@ export function LogTail({ log, ended }) {
         ${log.dropped.value > 0 && `; ${count(log.dropped.value, "earlier line")} at /v1/tasks/ID/logs`}</span>
     </div>
     <div class="log" ref=${box} onScroll=${onScroll} tabindex="0" role="log" aria-live="off" aria-label="Log">
-      ${shown.map((line) => html`<${Line} key=${`${line.lease_id}-${line.seq}`} line=${line} />`)}
+      ${shown.map((line) => row(line, timeMode.value === "utc"))}
     </div>`;
 }
 
@@ -63,11 +63,18 @@ const rank = (level) => (level === "critical" ? LEVELS.length : Math.max(0, LEVE
 
 const textOf = (line) => `${line.message} ${line.data}`;
 
-function Line({ line }) {
-  const zone = timeMode.value === "utc" ? "UTC" : undefined;
-  const time = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium", timeZone: zone }).format(new Date(line.at));
-  return html`<div class="line ${line.level}">
-    <time datetime=${line.at} title=${exact(line.at)}>${time}</time>
+/** Rows by line: Preact leaves out what is the same object as before, so a new line costs what one line costs. */
+const rows = [new WeakMap(), new WeakMap()];
+
+function row(line, inUtc) {
+  const made = rows[Number(inUtc)];
+  if (!made.has(line)) made.set(line, makeRow(line, inUtc));
+  return made.get(line);
+}
+
+function makeRow(line, inUtc) {
+  return html`<div key=${`${line.lease_id}-${line.seq}`} class="line ${line.level}">
+    <time datetime=${line.at} title=${exact(line.at)}>${timeOfDay(line.at, inUtc)}</time>
     <span class="level">${line.level}</span>
     <span class="text">${visible(line.message)}${line.data && html`<span class="data"> ${visible(line.data)}</span>`}</span>
   </div>`;

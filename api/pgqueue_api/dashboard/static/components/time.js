@@ -1,6 +1,6 @@
 // A point in time, as the reader has chosen to see times; the exact time in both zones is its tooltip.
 import { html, signal } from "../vendor/preact.js";
-import { clock, duration, exact, local, relative, secondsBetween, utc } from "../lib/time.js";
+import { clock, duration, exact, local, relative, secondsBetween, timeOfDay, utc } from "../lib/time.js";
 import { remember, remembered } from "../lib/storage.js";
 
 const MODES = ["relative", "local", "utc"];
@@ -26,11 +26,7 @@ export function Span({ from, to }) {
 
 /** When something was sampled: no number without it. */
 export function AsOf({ at }) {
-  return at && html`<span class="as-of">as of <time datetime=${at} title=${exact(at)}>${clockTime(at)}</time></span>`;
-}
-
-function clockTime(at) {
-  const zone = timeMode.value === "utc" ? "UTC" : undefined;
-  const format = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium", timeZone: zone });
-  return format.format(new Date(at)) + (zone ? " UTC" : "");
+  const inUtc = timeMode.value === "utc";
+  return at && html`<span class="as-of">as of <time datetime=${at} title=${exact(at)}>
+    ${timeOfDay(at, inUtc)}${inUtc && " UTC"}</time></span>`;
 }

@@ -54,19 +54,27 @@ function coarse(seconds) {
 
 const SHORT = { year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit" };
 const EXACT = { ...SHORT, fractionalSecondDigits: 3, timeZoneName: "short", hourCycle: "h23" };
-const formats = new Map();
+const CLOCK = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
 
-function formatted(at, options, timeZone) {
-  const key = JSON.stringify([options, timeZone]);
-  if (!formats.has(key)) formats.set(key, new Intl.DateTimeFormat("en-GB", { ...options, timeZone }));
-  return formats.get(key).format(new Date(at));
+/** Return what formats a time; to make one takes longer than to use it a hundred times. */
+function formatter(options, timeZone) {
+  const format = new Intl.DateTimeFormat("en-GB", { ...options, timeZone });
+  return (at) => format.format(new Date(at));
 }
 
-export const local = (at) => formatted(at, SHORT);
-export const utc = (at) => `${formatted(at, SHORT, "UTC")} UTC`;
+const [shortLocal, shortUtc, exactLocal, exactUtc, clockLocal, clockUtc] = [SHORT, EXACT, CLOCK].flatMap((options) => [
+  formatter(options),
+  formatter(options, "UTC"),
+]);
+
+export const local = shortLocal;
+export const utc = (at) => `${shortUtc(at)} UTC`;
+
+/** Return the time of the day, in the zone of this browser or in UTC. */
+export const timeOfDay = (at, inUtc) => (inUtc ? clockUtc(at) : clockLocal(at));
 
 /** Return the exact time in the zone of this browser, and in UTC. */
-export const exact = (at) => `${formatted(at, EXACT)} · ${formatted(at, EXACT, "UTC")}`;
+export const exact = (at) => `${exactLocal(at)} · ${exactUtc(at)}`;
 
 /** Return the name of this browser's zone as short as there is one, such as UTC+1. */
 export function zoneName() {
