@@ -101,4 +101,5 @@ async def test_of_a_long_log_the_last_five_thousand_lines_are_kept(
     await expect(page.locator(".toolbar")).to_contain_text("5,000 lines; 1,000 earlier lines")
     lines = page.get_by_role("log").locator(".line")
     await expect(lines.last).to_contain_text("line 6000")
+    await page.get_by_role("log").scroll_into_view_if_needed()
     await expect(lines.last).to_be_in_viewport()

@@ -171,6 +171,27 @@ async def test_the_log_is_filtered_by_level_and_text(visitor: Visitor, worker: W
     await expect(page.get_by_text("1 of 3 lines")).to_be_visible()
 
 
+async def test_the_log_follows_its_end_unless_the_reader_has_scrolled_up(
+    visitor: Visitor, worker: Worker
+):
+    id = worker.enqueue()
+    worker.claim()
+    for n in range(60):
+        worker.log(id, f"line {n}", announce=n == 59)
+    page = await visitor.open(f"/ui/tasks/{id}")
+    log = page.get_by_role("log")
+    await log.scroll_into_view_if_needed()
+    await expect(log.get_by_text("line 59", exact=True)).to_be_in_viewport()
+    await log.focus()
+    await page.keyboard.press("Home")
+    await expect(page.get_by_label("follow")).not_to_be_checked()
+    worker.log(id, "unseen")
+    await expect(page.get_by_text("61 lines")).to_be_visible()
+    await expect(log.get_by_text("line 0", exact=True)).to_be_in_viewport()
+    await page.get_by_label("follow").check()
+    await expect(log.get_by_text("unseen")).to_be_in_viewport()
+
+
 async def test_the_log_goes_on_after_the_connection_was_lost_and_repeats_nothing(
     visitor: Visitor, worker: Worker
 ):

@@ -21,6 +21,7 @@ export function makeLog() {
 
 export function LogTail({ log, ended }) {
   const box = useRef(null);
+  const last = useRef(0);
   const follow = useSignal(true);
   const level = useSignal("debug");
   const find = useSignal("");
@@ -37,7 +38,10 @@ export function LogTail({ log, ended }) {
 
   function onScroll() {
     const { scrollTop, scrollHeight, clientHeight } = box.current;
-    follow.value = scrollHeight - scrollTop - clientHeight < 24;
+    // lines that came since we scrolled to the end are not the reader's doing; to scroll up is
+    if (scrollTop < last.current) follow.value = false;
+    else if (scrollHeight - scrollTop - clientHeight < 24) follow.value = true;
+    last.current = scrollTop;
   }
 
   if (!all.length) {

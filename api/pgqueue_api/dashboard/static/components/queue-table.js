@@ -27,6 +27,9 @@ export function byCare(queues) {
   return [...queues].sort((a, b) => rank(a) - rank(b) || order(since(a), since(b)) || order(a.name, b.name));
 }
 
+/** The class of a number; on a narrow screen those that are 0 are left out. */
+const n = (value) => (value ? "n" : "n zero");
+
 export function QueueTable({ queues }) {
   const link = (queue, status) =>
     queue[status] ? html`<a href=${tasksHref(queue.name, status)}>${number(queue[status])}</a>` : html`<span class="muted">0</span>`;
@@ -42,11 +45,11 @@ export function QueueTable({ queues }) {
       <td data-label="Queued" class="n">${link(queue, "queued")}</td>
       <td data-label="Longest wait">${queue.oldest_queued_at ? html`<${Span} from=${queue.oldest_queued_at} />` : html`<span class="muted">–</span>`}</td>
       <td data-label="Active"><${Gauge} used=${queue.active} limit=${queue.concurrency} label="Running tasks" /></td>
-      <td data-label="Scheduled" class="n">${link(queue, "scheduled")}</td>
-      <td data-label="Retrying" class="n">${link(queue, "retrying")}</td>
-      <td data-label="Blocked" class="n">${link(queue, "blocked")}</td>
+      <td data-label="Scheduled" class=${n(queue.scheduled)}>${link(queue, "scheduled")}</td>
+      <td data-label="Retrying" class=${n(queue.retrying)}>${link(queue, "retrying")}</td>
+      <td data-label="Blocked" class=${n(queue.blocked)}>${link(queue, "blocked")}</td>
       <td data-label="Workers" class="n">${isUnserved(queue) ? html`<span class="pill bad">none</span>` : number(queue.workers)}</td>
-      <td data-label="Dead letters" class="n">${queue.dead_letters ? number(queue.dead_letters) : html`<span class="muted">0</span>`}</td>
+      <td data-label="Dead letters" class=${n(queue.dead_letters)}>${queue.dead_letters ? number(queue.dead_letters) : html`<span class="muted">0</span>`}</td>
     </tr>`)}</tbody>
   </table></div>`;
 }

@@ -21,7 +21,7 @@ export const COLUMNS = {
   created: ["Created", (task) => html`<${Time} at=${task.created_at} />`],
   ended: ["Ended", (task) => html`<${Time} at=${task.finished_at} />`],
   tags: ["Tags", (task) => task.tags.map((tag) => html`<span key=${tag} class="tag">${visible(tag)}</span> `)],
-  note: ["Note", (task) => html`<span class="note">${note(task)}</span>`],
+  note: ["Note", (task) => note(task) && html`<span class="note">${note(task)}</span>`],
 };
 
 export const DEFAULT_COLUMNS = ["status", "type", "id", "queue", "attempt", "progress", "ran", "created", "note"];
