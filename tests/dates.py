@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -28,8 +29,18 @@ MOMENTS = {  # the time zone of the processes, and when they begin
     "summer-time": ("Europe/Berlin", "2027-03-28T00:59:00Z"),
     "winter-time": ("Europe/Berlin", "2027-10-31T00:59:00Z"),
 }
-# Everything else runs these with a worker around them, or reads no clock.
-PATHS = ["tests/database", "tests/library", "tests/api"]
+# The files of these directories that set a clock or compute with times. Others ask for no date.
+PLACES = ("tests/database", "tests/library", "tests/api")
+_READS_A_CLOCK = re.compile(r"(shift|stop|running)_clock|timedelta|datetime|NOON|cron")
+# Under libfaketime no timeout of PostgreSQL ends anything: its signal handler sees the real time.
+TIMEOUTS = [
+    "test_doctor.py::test_who_waits_for_a_lock_is_named_with_who_holds_it",
+    "test_migration_locks.py::test_a_lock_that_is_never_free_ends_in_an_error_that_says_who_holds_it",
+    "test_migration_locks.py::test_others_wait_behind_a_migration_no_longer_than_its_lock_timeout",
+    "test_retention.py::test_a_reader_in_the_way_of_the_lock_is_not_waited_for_long",
+    "test_retention.py::test_a_task_that_ends_while_its_day_is_copied_keeps_its_end",
+    "test_retention.py::test_nothing_is_locked_while_the_day_is_copied",
+]
 # libfaketime 0.9.10 breaks time.sleep of Python 3.11 and later: see tests/chaos/clocks.py.
 _SLEEP = """
 import select
@@ -45,7 +56,13 @@ def main() -> None:
     parser.add_argument("--at", action="append", choices=MOMENTS, help="only at this moment")
     options, arguments = parser.parse_known_args()
     if not any(Path(argument.partition("::")[0]).exists() for argument in arguments):
-        arguments += PATHS
+        arguments += [
+            str(file)
+            for place in PLACES
+            for file in sorted(Path(place).rglob("test_*.py"))
+            if _READS_A_CLOCK.search(file.read_text())
+        ]
+    arguments += [f"--deselect=tests/database/{test}" for test in TIMEOUTS]
     with tempfile.TemporaryDirectory() as directory:
         Path(directory, "sitecustomize.py").write_text(_SLEEP)
         Path(directory).chmod(0o755)  # for a PostgreSQL that runs as another user

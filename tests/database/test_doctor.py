@@ -46,6 +46,8 @@ def findings(queue: Queue, topic: str, look: str = "pgqueue.doctor()") -> list[s
 @pytest.fixture
 def well(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> Queue:
     """A queue that is maintained, on a server that may lose data, as tests' do."""
+    # The template may be from before midnight.
+    queue.rows("select pgqueue.ensure_partitions((pgqueue.clock() at time zone 'utc')::date, 8)")
     maintained(queue)
     monkeypatch.setenv("PGQUEUE_DATABASE_URL", queue.connection.info.dsn)
     return queue
