@@ -20,6 +20,8 @@ MAX_ERRORS = 20
 
 _MAX_MESSAGE = 300
 _SMALL = 1_000
+_EXPLAINED = 50_000
+"""Parts of a value: jsonschema_rs copies one of more than these for too long to name a fault."""
 _PATTERNS = jsonschema_rs.RegexOptions(size_limit=256 * 1024)
 """Matching takes linear time. Patterns that need more are left to the worker."""
 
@@ -50,7 +52,7 @@ class Shape:
         found: list[dict[str, str]] = []
         try:
             # what an opaque union evaluates is not known
-            if self._closed:
+            if self._closed or not is_small(value, _EXPLAINED):
                 pass
             elif is_small(value):
                 for error in self._explained(masked=False).iter_errors(value):
@@ -74,14 +76,14 @@ class Shape:
         return self._explaining[masked]
 
 
-def is_small(value: Any) -> bool:
+def is_small(value: Any, limit: int = _SMALL) -> bool:
     """Return whether a JSON value holds so few values that each may be looked at."""
     seen, left = 0, [value]
     while left:
         item = left.pop()
         inner = item.values() if isinstance(item, dict) else item if isinstance(item, list) else ()
-        seen += 1 + len(inner)
-        if seen > _SMALL:
+        seen += 1
+        if seen + len(left) + len(inner) > limit:
             return False
         left += inner
     return True

@@ -159,6 +159,13 @@ def test_a_fault_of_what_may_be_null_is_pointed_at():
     ]
 
 
+def test_where_a_fault_is_among_very_many_parts_is_not_looked_for():
+    shape = Shape({"items": {"type": "string"}})
+    few, many = [[1] * n for n in (40_000, 60_000)]
+    assert shape.errors(few)[0]["pointer"] == "/0"
+    assert shape.errors(many) == [{"pointer": "", "message": "this does not fit the schema"}]
+
+
 def test_a_pattern_that_takes_more_than_linear_time_is_left_to_the_worker():
     schema = {"properties": {"a": {"pattern": "^(?=a)(a+)+$", "type": "string", "maxLength": 100}}}
     shape = Shape(schema)
