@@ -18,7 +18,6 @@ from typing import IO, Self
 from urllib.parse import quote, urlencode
 
 import psycopg
-from psycopg.pq import Conninfo
 
 from pgqueue.embedded.account import Account
 from pgqueue.embedded.cluster import Cluster, environment, find_binaries, ignore_service
@@ -30,20 +29,22 @@ __all__ = ["EmbeddedServer"]
 _PORT = 5432  # part of the name of the socket; no network port is opened
 _SOCKET_PATH_BYTES = 107 if sys.platform == "linux" else 103  # sockaddr_un.sun_path without its NUL
 _LOG_BYTES = 16 * 1024 * 1024
-_STARTING = re.compile("starting up|shutting down|not yet accepting|recovery")  # it speaks English
-# What variables such as PGHOSTADDR would otherwise say: what is empty counts as given.
+# It speaks English, as it and initdb run with LC_ALL=C; so does libpq, which has no other locale.
+_STARTING = re.compile(
+    "No such file|Connection refused|starting up|shutting down|not yet accepting|recovery"
+    "|timeout|closed the connection|reset by peer"
+)
+# What variables such as PGHOSTADDR would otherwise say: what is empty counts as given. Options that
+# libpq 15 does not know are left out: the address is for its programs, too.
 _PINNED = {
     "hostaddr": "",
     "options": "",
     "requirepeer": "",
-    "require_auth": "",
     "channel_binding": "prefer",
     "gssencmode": "disable",
     "sslmode": "disable",
-    "sslnegotiation": "postgres",
     "sslrootcert": "",
     "target_session_attrs": "any",
-    "load_balance_hosts": "disable",
     "connect_timeout": "5",
 }
 
@@ -216,7 +217,7 @@ class EmbeddedServer:
                 start_new_session=True,  # Ctrl-C is for us: the server stops after its clients
             )
         while refusal := _refusal(self.dsn("postgres")):
-            lasting = "FATAL:" in refusal and not _STARTING.search(refusal)
+            lasting = not _STARTING.search(refusal)
             if process.poll() is None and time.monotonic() < deadline and not lasting:
                 time.sleep(0.02)
                 continue
@@ -258,9 +259,7 @@ class EmbeddedServer:
 
 def _dsn(socket_dir: Path, database: str) -> str:
     """Return the address of a database, which the variables of libpq do not change."""
-    known = {option.keyword.decode() for option in Conninfo.get_defaults()}
-    pinned = {name: value for name, value in _PINNED.items() if name in known}
-    options = {"host": str(socket_dir), "port": str(_PORT), **pinned}
+    options = {"host": str(socket_dir), "port": str(_PORT), **_PINNED}
     return (
         f"postgresql://postgres@/{quote(database, safe='')}?{urlencode(options, quote_via=quote)}"
     )

@@ -130,11 +130,9 @@ STEERING = {
     "PGOPTIONS": "-c none=1",
     "PGCLIENTENCODING": "LATIN1",
     "PGREQUIREPEER": "nobody",
-    "PGREQUIREAUTH": "scram-sha-256",
     "PGCHANNELBINDING": "require",
     "PGGSSENCMODE": "require",
     "PGSSLMODE": "verify-full",
-    "PGSSLNEGOTIATION": "direct",
     "PGSSLROOTCERT": "system",
     "PGLOADBALANCEHOSTS": "random",
     "PGCONNECT_TIMEOUT": "never",
@@ -152,14 +150,22 @@ def test_variables_of_libpq_do_not_steer_the_server(
         assert server.running() == server.dsn()
 
 
-def test_a_variable_that_the_server_refuses_is_named_at_once(
-    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("name", "steering", "cause"),
+    [
+        ("PGTZ", "nowhere", 'invalid value for parameter "TimeZone": "nowhere"'),
+        ("PGREQUIREAUTH", "scram-sha-256", 'authentication method requirement "scram-sha-256"'),
+        ("PGSSLNEGOTIATION", "direct", "sslnegotiation=direct"),
+    ],
+)
+def test_a_variable_that_cannot_be_ignored_is_named_at_once(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch, name: str, steering: str, cause: str
 ) -> None:
-    monkeypatch.setenv("PGTZ", "nowhere")
+    monkeypatch.setenv(name, steering)
     with pytest.raises(DatabaseUnavailable) as caught, EmbeddedServer(data_dir, settings=FAST):
         pass
     assert "takes no connection: " in caught.value.message
-    assert 'invalid value for parameter "TimeZone": "nowhere"' in caught.value.message
+    assert cause in caught.value.message
     assert "variables that begin with PG" in str(caught.value.hint)
 
 
