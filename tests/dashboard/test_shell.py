@@ -129,6 +129,26 @@ async def test_a_paused_page_asks_for_nothing_until_it_goes_on(visitor: Visitor)
         pass
 
 
+async def test_tabs_in_the_background_open_no_stream_so_that_any_number_of_them_load(
+    visitor: Visitor, worker: Worker
+):
+    id = worker.enqueue()
+    hide = "Object.defineProperty(document, 'hidden', { get: () => !window.shown });"
+    page = await visitor.open("/ui/workers")
+    await page.context.add_init_script(hide)
+    tabs = [await page.context.new_page() for _ in range(8)]  # six connections are all there are
+    for tab in tabs:
+        await visitor.go(tab, f"/ui/tasks/{id}")
+        await expect(tab.get_by_role("heading", level=1)).to_contain_text("queued")
+    assert not [path for path in visitor.requests if path.endswith("/events")]
+    await tabs[-1].evaluate(
+        "window.shown = true; document.dispatchEvent(new Event('visibilitychange'))"
+    )
+    worker.claim()
+    await expect(tabs[-1].get_by_role("heading", level=1)).to_contain_text("active")
+    assert len([path for path in visitor.requests if path.endswith("/events")]) == 1
+
+
 async def test_it_works_under_a_path_of_a_proxy(chromium: Browser, served: Server, worker: Worker):
     id = worker.enqueue()
     async with httpx.AsyncClient(base_url=served.url) as upstream:
