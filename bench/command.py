@@ -18,8 +18,10 @@ from bench import (
     http_api,
     latency,
     lists,
+    queue_names,
     rescue,
     schedules,
+    two_apps,
     waiting,
 )
 from bench.bare_api import Bare
@@ -46,22 +48,14 @@ class Size:
     list_tasks: int
     processes: int
     waits: int
+    queue_names: int
 
 
 FULL = Size(
-    3,
-    50_000,
-    20,
-    5,
-    held_snapshot.TASKS,
-    held_snapshot.STEP,
-    100_000,
-    100_000,
-    2_000_000,
-    8,
-    10_000,
+    *(3, 50_000, 20, 5, held_snapshot.TASKS, held_snapshot.STEP),
+    *(100_000, 100_000, 2_000_000, 8, 10_000, 100_000),
 )
-QUICK = Size(1, 10_000, 3, 1, 100_000, 20_000, 5_000, 10_000, 20_000, 2, 200)
+QUICK = Size(1, 10_000, 3, 1, 100_000, 20_000, 5_000, 10_000, 20_000, 2, 200, 1_000)
 
 
 def _on_any_machine(figure: str, name: str, goal: float, theirs: float, unit: str) -> Goal:
@@ -219,6 +213,33 @@ WAIT = Section(
 )
 
 
+def _compared(alone: str, beside: str) -> list[Row]:
+    names = [("p50_ms", "p50, ms", 2), ("p99_ms", "p99, ms", 2), ("server_us", "server CPU, µs", 0)]
+    return [
+        row
+        for name, title, digits in names
+        for row in (
+            Row(f"{name}_alone", f"{title}: {alone}", digits),
+            Row(f"{name}_beside", f"{title}: {beside}", digits),
+            Row(f"{name}_ratio", f"{title}: ratio", 2),
+        )
+    ]
+
+
+TWO_APPS = Section(
+    "two-apps",
+    "Latency beside another app with a backlog of 100,000 tasks in the same queue",
+    _compared("alone", "beside the other app"),
+    [Goal("p99 beside another app ≤ 1.2 ×", lambda m: m["pgqueue"]["p99_ms_ratio"] <= 1.2)],
+)
+QUEUE_NAMES = Section(
+    "queue-names",
+    "Latency after many queues have been used once",
+    _compared("no other queue", "many names"),
+    [Goal("p99 after many queues ≤ 1.2 ×", lambda m: m["pgqueue"]["p99_ms_ratio"] <= 1.2)],
+)
+
+
 class Named(Protocol):
     """What is measured."""
 
@@ -270,6 +291,18 @@ BENCHMARKS = {
         (PGQUEUE,),
         lambda server, system, size: lists.measure(server, system, size.list_tasks),
     ),
+    "two-apps": Benchmark(
+        TWO_APPS,
+        (PGQUEUE,),
+        lambda server, system, size: two_apps.measure(server, system, size.seconds),
+    ),
+    "queue-names": Benchmark(
+        QUEUE_NAMES,
+        (PGQUEUE,),
+        lambda server, system, size: queue_names.measure(
+            server, system, size.seconds, size.queue_names
+        ),
+    ),
     "held": Benchmark(
         HELD,
         BOTH,
@@ -296,6 +329,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         options.tasks or preset.list_tasks,
         preset.processes,
         options.waits or preset.waits,
+        preset.queue_names,
     )
     with fresh_server() as server:
         about = _about(server, size)

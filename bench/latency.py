@@ -7,6 +7,8 @@ import statistics
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 
 import uvloop
@@ -19,13 +21,28 @@ _WARM_UP = 100
 _LIMIT_S = 60
 
 
-def measure(server: Server, system: System, seconds: float) -> dict[str, float]:
+Beside = Callable[[str], AbstractContextManager[None]]
+"""What else goes on in the database of this connection string."""
+
+
+def _nothing_else(dsn: str) -> AbstractContextManager[None]:  # noqa: ARG001
+    return nullcontext()
+
+
+def measure(
+    server: Server, system: System, seconds: float, beside: Beside = _nothing_else
+) -> dict[str, float]:
     """Return the percentiles of one run, in milliseconds."""
     tasks = round(RATE * seconds)
-    with server.database("bench") as dsn, tempfile.TemporaryDirectory() as directory:
+    with (
+        server.database("bench") as dsn,
+        tempfile.TemporaryDirectory() as directory,
+        ExitStack() as stack,
+    ):
         starts = Path(directory) / "starts"
         starts.touch()
         system.install(dsn)
+        stack.enter_context(beside(dsn))
         worker = subprocess.Popen(
             system.worker(drain=False), env=environment(system.environment(dsn), starts)
         )

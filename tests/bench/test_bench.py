@@ -54,6 +54,8 @@ def test_the_quick_benchmark_prints_figures_for_both_systems_and_keeps_them() ->
         "lists",
         "wait",
         "held",
+        "two-apps",
+        "queue-names",
     }
     assert set(medians["http"]) == {"pgqueue", "bare Litestar"}
     for name in ("drain", "latency", "held"):
