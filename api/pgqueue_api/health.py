@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NotRequired
+from typing import Any, Literal, NotRequired, cast
 
 import orjson
 from litestar import Response
 from litestar.di import NamedDependency
 from typing_extensions import TypedDict
 
-from pgqueue.database.readiness import readiness
+from pgqueue.database.readiness import HeldTask, readiness
 from pgqueue.errors import DatabaseUnavailable, PgQueueError
 from pgqueue_api.http.answers import Json
 from pgqueue_api.metrics import CONTENT_TYPE
@@ -25,6 +25,7 @@ class Ready(TypedDict):
     status: Literal["ready", "degraded"]
     schema: int
     unsafe: NotRequired[list[str]]
+    waiting: NotRequired[list[HeldTask]]
 
 
 @operation("GET /healthz", Answer(200, "Yes.", schema={"type": "object"}), tag="health")
@@ -41,13 +42,16 @@ async def readyz(services: NamedDependency[Services]) -> Json[Any]:
     """Check that requests can be served.
 
     The database can be reached, its schema fits, and notifications arrive. `degraded` (200) means
-    that a crash may lose tasks: the settings of PostgreSQL that `unsafe` names are off.
+    that a crash may lose tasks: the settings of PostgreSQL that `unsafe` names are off. `waiting`
+    says what holds tasks back that have waited for more than 10 s, if there are any.
     """
     found = await services.health.row("readiness")
     assert found is not None
     ready = readiness(found["version"], found["min_code"], found["unsafe"])
     if services.hub.deaf is not None:
         raise DatabaseUnavailable(f"notifications cannot arrive: {services.hub.deaf}")
+    if held := await services.health.rows("held_back"):
+        ready["waiting"] = cast("list[HeldTask]", held)
     return Json(orjson.dumps(ready))
 
 
@@ -62,10 +66,12 @@ async def metrics(services: NamedDependency[Services]) -> Response[bytes]:
     Those of this process, and the depth of the queues.
     """
     try:
-        services.metrics.set_depths(await services.health.rows("queue_depths"))
-        services.metrics.set_dead_letters(await services.health.rows("dead_letter_levels"))
+        services.metrics.set_depths(await services.health.rows("read_samples"))
+        services.metrics.set_unhandled(await services.health.rows("read_unhandled"))
+        services.metrics.set_dead_letters(await services.health.rows("read_dead_letter_levels"))
     except PgQueueError:
         services.metrics.set_depths(())
+        services.metrics.set_unhandled(())
         services.metrics.set_dead_letters(())
     return Response(services.metrics.expose(), media_type=CONTENT_TYPE)
 

@@ -61,6 +61,12 @@ class Metrics:
             ["queue", "status"],
             registry=registry,
         )
+        self._unhandled = Gauge(
+            "pgqueue_tasks_without_worker",
+            "Queued tasks whose type no live worker of their queue has, as sampled.",
+            ["type"],
+            registry=registry,
+        )
         self._dead_letters = Gauge(
             "pgqueue_dead_letters", "Dead letters, as counted last.", ["queue"], registry=registry
         )
@@ -78,13 +84,19 @@ class Metrics:
         self._requests.observe((method, route, status), seconds)
 
     def set_depths(self, samples: Iterable[Row]) -> None:
-        """Set the sampled depths of all queues."""
+        """Set the sampled depths of the queues."""
         self._depth.clear()
         self._age.clear()
         for sample in samples:
             labels = (sample["queue"], sample["status"])
             self._depth.labels(*labels).set(sample["n"])
             self._age.labels(*labels).set(sample["age_s"] or 0)
+
+    def set_unhandled(self, types: Iterable[Row]) -> None:
+        """Set how many tasks of each type no live worker takes."""
+        self._unhandled.clear()
+        for row in types:
+            self._unhandled.labels(row["type"]).set(row["n"])
 
     def set_dead_letters(self, levels: Iterable[Row]) -> None:
         """Set how many dead letters the queues have."""

@@ -36,6 +36,7 @@ _CONCERNS: dict[str, tuple[str, ...]] = {
     "examine_vacuum": ("autovacuum", "bloat"),
     "examine_holders": ("horizon",),
     "examine_locks": ("locks",),
+    "examine_waiting": ("waiting",),
 }
 
 Level = Literal["ok", "warning", "error"]
@@ -43,7 +44,10 @@ Level = Literal["ok", "warning", "error"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found about a topic, and how to fix it; both are None if all is well."""
+    """What was found about a topic, and how to fix it; both are None if all is well.
+
+    A finding of level ok needs nobody: a note.
+    """
 
     topic: str
     level: Level
@@ -93,9 +97,9 @@ def _examine(connection: psycopg.Connection[Any], now: Callable[[], float]) -> l
         finding for name, topics in _CONCERNS.items() for finding in _look(connection, name, topics)
     ]
     order = ["clock", *(topic for topics in _CONCERNS.values() for topic in topics)]
-    ill = {finding.topic for finding in found if finding.level != "ok"}
-    found = [finding for finding in found if finding.level != "ok"]
-    found += [Finding(topic, "ok") for topic in order if topic not in ill]
+    found = [finding for finding in found if finding.finding]
+    told = {finding.topic for finding in found}
+    found += [Finding(topic, "ok") for topic in order if topic not in told]
     return [schema, *sorted(found, key=lambda finding: order.index(finding.topic))]
 
 

@@ -35,14 +35,12 @@ __all__ = [
     "raised",
     "refused",
     "returned",
-    "unknown",
 ]
 
 Cause = Literal["timeout", "cancel", "drain"]
 """Why an attempt was interrupted."""
 
 _MAX_RESULT = 256 * 1024
-_UNKNOWN_TYPE_S = 15.0
 _MAX_DELAY_S = 10 * 365 * 86_400.0
 _MAX_REASON = 1_000
 _MAX_PLACES = 20
@@ -187,15 +185,6 @@ def crashed(status: int | None) -> Ending:
 def expired() -> Ending:
     """Return the ending of a task that was claimed after its ``expires_at``."""
     return _cancelled("expired before it started")
-
-
-def unknown(type: str) -> Ending:
-    """Return the ending for a type that nobody here handles: it waits for a worker that does."""
-    return Ending(
-        Outcome.RELEASED,
-        delay_s=_UNKNOWN_TYPE_S,
-        reason=f"no handler for type {type!r} on the worker that looked last",
-    )
 
 
 def _snoozed(until: datetime | timedelta | float, reason: str | None) -> Ending:

@@ -50,7 +50,11 @@ async def drain(
         _connected(dsn_of(app)) as database,
         _working(app, database, list(queues), concurrency) as (worker_id, line, work),
     ):
-        chosen = {"queues": list(queues) or None, "webhooks": False}  # tests send no webhooks
+        chosen = {
+            "queues": list(queues) or None,
+            "webhooks": False,  # tests send no webhooks
+            "types": list(app.types),
+        }
         try:
             async with asyncio.timeout(timeout):
                 while not work.done():

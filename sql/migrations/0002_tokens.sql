@@ -24,6 +24,7 @@ create table ready (
     crashes smallint not null default 0,
     requeued boolean not null default false,        -- its seq is not the one in the task's fact
     queue text not null,
+    type text not null,                             -- claims take the types that their worker has
     reason text,
     limit_key text,                                 -- the key whose limit it counts against
     fairness_key text                               -- the key whose turn it is part of; null: its queue is not fair
@@ -44,6 +45,7 @@ create table delayed (
     budget smallint not null,
     crashes smallint not null default 0,
     queue text not null,
+    type text not null,
     status text not null,
     reason text,
     limit_key text,                                 -- only while it waits for room under the limit of this key

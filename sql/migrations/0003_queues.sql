@@ -33,6 +33,7 @@ create table queue (
 
 -- Every enqueue or claim reads one of these indexes, so each holds only what it must.
 create index queue_budget on queue (name) where max_attempts is not null;
+create index queue_ageing on queue (name) where ageing_s is not null;
 create index queue_fair on queue (name) where fairness is not null;
 create index queue_guarded on queue (name)
 where

@@ -18,6 +18,9 @@ create table worker (
     constraint worker_state_known check (state in ('active', 'draining', 'stopped', 'lost'))
 ) with (fillfactor = 50);
 
+-- Rows stay for a month; those who ask for live workers read these only.
+create index worker_active on worker (id) where state = 'active';
+
 -- Who listens on a channel: a channel without listeners costs its writers nothing.
 create table listener (
     name text not null,

@@ -49,7 +49,8 @@ create table rollup_hour (
     primary key (hour, queue, type, outcome, final)
 ) with (fillfactor = 50);
 
--- Depth and oldest age of each queue, sampled by one writer every few seconds.
+-- Depth and oldest age of each queue, sampled by one writer every few seconds. A row without tasks is not touched again:
+-- its sampled_at says since when there are none. It goes after a day.
 create table queue_sample (
     queue text not null,
     status text not null,
@@ -57,4 +58,19 @@ create table queue_sample (
     oldest_at timestamptz,
     sampled_at timestamptz not null,
     primary key (queue, status)
+);
+
+create index queue_sample_held on queue_sample (queue) where n > 0;
+create index queue_sample_at on queue_sample (sampled_at);
+
+-- When the queues were sampled last: one row.
+create table sampling (sampled_at timestamptz not null);
+
+-- Runnable tasks that no live worker takes, as sampled last.
+create table unhandled (
+    queue text not null,
+    type text not null,
+    n bigint not null,
+    oldest_at timestamptz not null,
+    primary key (queue, type)
 );

@@ -245,11 +245,6 @@ order by p.place desc;
 listen pgqueue_event;
 listen pgqueue_control;
 
--- name: queue_depths
-select queue, status, n, extract(epoch from pgqueue.clock() - oldest_at)::float8 as age_s
-from pgqueue_private.queue_sample
-order by queue, status;
-
 -- name: stats
 select pgqueue_private.stats(%(window_s)s::int, %(type)s::text, %(queue)s::text, %(uptime_s)s::float8) as item;
 
@@ -284,9 +279,6 @@ select pgqueue.delete_dead_letter(%(id)s) as deleted;
 
 -- name: redrive
 select pgqueue.redrive(%(id)s)::text as redriven_as;
-
--- name: dead_letter_levels
-select queue, n, growing from pgqueue_private.dead_letter_level order by queue;
 
 -- name: list_dead_letter_policies
 select json_build_object(

@@ -19,6 +19,9 @@ select topic, level, finding, advice from pgqueue_private.doctor_holders();
 -- name: examine_locks
 select topic, level, finding, advice from pgqueue_private.doctor_locks();
 
+-- name: examine_waiting
+select topic, level, finding, advice from pgqueue_private.doctor_waiting();
+
 -- name: read_clock
 select extract(epoch from clock_timestamp())::float8 as server_s;
 

@@ -68,6 +68,9 @@ select
     ) as unsafe
 from pgqueue_private.migration as m;
 
+-- name: held_back
+select queue, type, task_id::text, waits_s, code, message from pgqueue_private.held_back(max_tasks => 5);
+
 -- name: record_migration
 insert into pgqueue_private.migration (version, name, min_code) values (%(version)s, %(name)s, %(min_code)s);
 

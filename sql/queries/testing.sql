@@ -4,10 +4,10 @@
 select pgqueue_private.shift_clock(pgqueue.clock() - clock_timestamp() + make_interval(secs => %(seconds)s))::text as shifted;
 
 -- name: next_due
--- Leave out tasks in status queued: no worker here could run them, so they would stay delayed for ever.
+-- Leave out tasks that no worker here could run: they would stay for ever.
 select extract(epoch from min(run_at) - pgqueue.clock())::float8 as due_s
 from pgqueue_private.delayed
-where status <> 'queued' and run_at < 'infinity' and queue <> 'pgqueue.webhooks'
+where run_at < 'infinity' and queue <> 'pgqueue.webhooks' and type = any (%(types)s::text[])
     and (%(queues)s::text[] is null or queue = any (%(queues)s));
 
 -- name: outcomes_of_worker

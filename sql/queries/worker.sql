@@ -9,7 +9,7 @@ select
     traceparent, watched, resumes, expired, run_at_s, batch_id::text
 from
     set_config('synchronous_commit', 'off', true),  -- a lost claim only means a rerun; for this transaction only
-    pgqueue_private.claim(%(worker)s, %(queues)s::text[], %(cursors)s::bigint[], %(max_tasks)s);
+    pgqueue_private.claim(%(worker)s, %(queues)s::text[], %(cursors)s::bigint[], %(max_tasks)s, %(types)s::text[]);
 
 -- name: claim_limited_tasks
 select
@@ -17,10 +17,15 @@ select
     traceparent, watched, resumes, expired, run_at_s, batch_id::text, again_s, next_turn::text
 from
     set_config('synchronous_commit', 'off', true),
-    pgqueue_private.claim_limited(%(worker)s, %(queue)s, %(max_tasks)s, %(turn)s::jsonb);
+    pgqueue_private.claim_limited(
+        %(worker)s, %(queue)s, %(max_tasks)s, %(turn)s::jsonb, %(types)s::text[], %(cursors)s::bigint[]
+    );
 
 -- name: guarded_queues
-select name, bool_or(paused) as paused from pgqueue_private.guarded_queues group by name;
+select name, bool_or(paused) as paused
+from pgqueue_private.guarded_queues
+where name = any (%(queues)s::text[])
+group by name;
 
 -- name: finish_attempts
 select refused, watched from pgqueue_private.finish(%(results)s, %(task_ids)s::uuid[], %(lease_ids)s::bigint[]);
@@ -71,15 +76,14 @@ discard sequences;
 -- name: announce_tasks
 select pgqueue_private.announce(%(ids)s::uuid[]);
 
--- name: known_queues
--- A separate process sends webhooks.
-select name
-from (
-    select name from pgqueue_private.runnable_queues() as name
-    union
-    select name from pgqueue_private.queue
-) as known
-where name <> 'pgqueue.webhooks';
+-- name: runnable_lanes
+select queue, priority from pgqueue_private.runnable_lanes(%(queues)s::text[], %(after)s, %(max_lanes)s);
+
+-- name: read_lanes
+select own, passed, ended
+from pgqueue_private.read_lanes(
+    %(queues)s::text[], %(priorities)s::smallint[], %(positions)s::bigint[], %(types)s::text[], %(max_rows)s
+);
 
 -- name: register_worker
 select pgqueue_private.register_worker(
@@ -111,16 +115,29 @@ select moved, queues from pgqueue_private.unblock_waiting();
 select pgqueue_private.fold_rollups();
 
 -- name: sample_queues
-select pgqueue_private.sample_queues();
+-- Every supervisor asks for it: one sample a second is enough for all.
+select pgqueue_private.sample_queues()
+where not exists (select from pgqueue_private.sampling as s where s.sampled_at > pgqueue.clock() - interval '1 second');
 
 -- name: read_samples
-select queue, status, n, extract(epoch from sampled_at - oldest_at)::float8 as age_s from pgqueue_private.queue_sample;
+select queue, status, n, age_s from pgqueue_private.sampled_queues();
+
+-- name: read_unhandled
+select type, sum(n)::bigint as n from pgqueue_private.unhandled group by type order by sum(n) desc, type limit 100;
 
 -- name: watch_dead_letters
 select kind, queue, message, data from pgqueue_private.watch_dead_letters();
 
 -- name: read_dead_letter_levels
-select queue, n, growing from pgqueue_private.dead_letter_level order by queue;
+-- The 200 queues with most, and all others together.
+with shown as (
+    select l.queue, l.n, l.growing, row_number() over (order by l.growing desc, l.n desc, l.queue) <= 200 as by_name
+    from pgqueue_private.dead_letter_level as l
+)
+select case when by_name then queue else '(others)' end as queue, sum(n)::bigint as n, bool_or(growing) as growing
+from shown
+group by 1
+order by 1;
 
 -- name: run_operations
 select operation_id, operation_kind, operation_state, operation_error, worked, next_due_s from pgqueue_private.run_operations();
@@ -159,7 +176,7 @@ select pgqueue_private.prune_dedup();
 select pgqueue_private.age_tasks();
 
 -- name: queues_empty
-select pgqueue_private.queues_empty(%(queues)s, %(webhooks)s);
+select pgqueue_private.queues_empty(%(queues)s, %(webhooks)s, %(types)s::text[]);
 
 -- name: listen_ready
 listen pgqueue_ready;
@@ -175,7 +192,7 @@ listen pgqueue_control;
 select 1;
 
 -- name: scale
-select wanted, slots, backlog, wait_s from pgqueue.scale(%(queues)s::text[]);
+select wanted, slots, backlog, wait_s from pgqueue.scale(%(queues)s::text[], types => %(types)s::text[]);
 
 -- name: webhooks_wait
 select exists (select from pgqueue_private.ready where queue = 'pgqueue.webhooks');

@@ -9,7 +9,7 @@ select
     coalesce(sum(s.n) filter (where s.status = 'blocked'), 0)::bigint as blocked,
     coalesce(sum(s.n) filter (where s.status = 'active'), 0)::bigint as active,
     min(s.oldest_at) filter (where s.status = 'queued') as oldest_queued_at,
-    max(s.sampled_at) as sampled_at,
+    (select k.sampled_at from pgqueue_private.sampling as k) as sampled_at,
     (
         select count(*) from pgqueue_private.worker as w
         where w.state = 'active' and w.expires_at > pgqueue.clock() and (w.queues = '{}' or q.name = any (w.queues))

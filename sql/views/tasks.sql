@@ -50,6 +50,12 @@ select
                 from pgqueue_private.queue as k
                 where k.name = t.queue and k.slowed_until is not null
             ),
+            (
+                select 'no live worker of queue ' || t.queue || ' has type ' || t.type
+                from pgqueue_private.worker as w
+                where w.state = 'active' and w.expires_at > pgqueue.clock() and (w.queues = '{}' or t.queue = any (w.queues))
+                having not bool_or(t.type = any (w.types))
+            ),
             q.reason, case when q.priority < t.priority then 'raised to priority ' || q.priority || ' by its age' end
         )
         when last.final and last.outcome <> 'completed' then coalesce(last.error ->> 'message', last.outcome)

@@ -15,7 +15,8 @@ class Worker:
         direct = os.environ.get("PGQUEUE_LISTEN_URL", dsn)  # past a pooler: some tests listen
         self.connection = psycopg.connect(direct, autocommit=True, row_factory=dict_row)
         self.id = self.value(
-            "select pgqueue_private.register_worker('s', 'host', 1, '1', '{}', '{}', 10, 1000)"
+            "select pgqueue_private.register_worker("
+            "'s', 'host', 1, '1', '{}', '{any,mail,noop,silent}', 10, 1000)"
         )
         self.leases: dict[str, int] = {}
         self.seqs: dict[str, int] = {}

@@ -98,7 +98,7 @@ class Queue:
 
     def worker(self, lease_s: float = 15, queues: tuple[str, ...] = ("default",)) -> int:
         return self.value(
-            "select pgqueue_private.register_worker('sup:1', 'host', 7, '1', %s, '{}', 10, %s)",
+            "select pgqueue_private.register_worker('sup:1', 'host', 7, '1', %s, '{t}', 10, %s)",
             list(queues),
             lease_s,
         )

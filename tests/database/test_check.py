@@ -118,14 +118,16 @@ PLANTED = {
     "a task has two tokens of one kind": (
         "places",
         "is in 2 places: ready, ready",
-        f"""insert into pgqueue_private.ready (task_id, ready_at, priority, budget, queue, requeued)
-            values ({of("fresh")}, pgqueue.clock(), 5, 3, 'fresh', true)""",
+        f"""insert into pgqueue_private.ready
+                (task_id, ready_at, priority, budget, queue, type, requeued)
+            values ({of("fresh")}, pgqueue.clock(), 5, 3, 'fresh', 't', true)""",
     ),
     "a task waits and runs": (
         "places",
         "is in 2 places: delayed, running",
-        f"""insert into pgqueue_private.delayed (task_id, run_at, priority, budget, queue, status)
-            values ({of("parent")}, pgqueue.clock(), 5, 3, 'parent', 'scheduled')""",
+        f"""insert into pgqueue_private.delayed
+                (task_id, run_at, priority, budget, queue, type, status)
+            values ({of("parent")}, pgqueue.clock(), 5, 3, 'parent', 't', 'scheduled')""",
     ),
     "a token has no task": (
         "places",
@@ -141,6 +143,11 @@ PLANTED = {
         "places",
         "is ready in queue elsewhere, but is a task of queue crashed",
         "update pgqueue_private.ready set queue = 'elsewhere' where queue = 'crashed'",
+    ),
+    "a token is of another type": (
+        "places",
+        "is ready as a task of type other, but is one of type crashed",
+        "update pgqueue_private.ready set type = 'other' where queue = 'crashed'",
     ),
     "a token was started too often": (
         "places",
@@ -160,8 +167,9 @@ PLANTED = {
     "an ended task is back at its first place": (
         "places",
         "has ended and is ready again at its first position",
-        f"""insert into pgqueue_private.ready (seq, task_id, ready_at, priority, budget, queue)
-            select seq, id, pgqueue.clock(), priority, 3, queue from pgqueue_private.task
+        f"""insert into pgqueue_private.ready
+                (seq, task_id, ready_at, priority, budget, queue, type)
+            select seq, id, pgqueue.clock(), priority, 3, queue, type from pgqueue_private.task
             where id = {of("completed")}""",
     ),
     "a task is blocked by nothing": (

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("running_clock")
 RECORD = """select pgqueue_private.record_duties(%s::jsonb, 'here:1')::text"""
 TOPICS = [
     *("schema", "clock", "settings", "partitions", "retention", "maintenance"),
-    *("autovacuum", "bloat", "horizon", "locks"),
+    *("autovacuum", "bloat", "horizon", "locks", "waiting"),
 ]
 
 

@@ -301,7 +301,7 @@ def test_when_all_slots_are_taken_it_says_how_many(queue: Queue) -> None:
     assert reason["details"] == {"workers": 1, "slots": 2, "running": 2}
 
 
-def test_a_task_that_took_its_process_down_twice_runs_alone(queue: Queue) -> None:
+def test_a_task_that_took_its_process_down_twice_is_not_held_back(queue: Queue) -> None:
     id = enqueue(queue)
     for _ in range(2):
         dying = worker(queue)
@@ -309,7 +309,7 @@ def test_a_task_that_took_its_process_down_twice_runs_alone(queue: Queue) -> Non
         queue.rescue(dying)
     worker(queue)
     reason = why(queue, id)
-    assert (reason["code"], reason["details"]) == ("runs_alone", {"crashes": 2})
+    assert (reason["code"], reason["details"]) == ("ready", {})
 
 
 def test_a_task_whose_time_is_over_or_cannot_be_met_says_so(queue: Queue) -> None:

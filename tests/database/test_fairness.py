@@ -153,7 +153,9 @@ def test_two_claims_at_once_never_take_the_same_task(queue: Queue) -> None:
     a._queue.rows("begin")
     first = {row["task_id"] for row in a.claim(5)}
     with b._queue.waiting_for_nobody():
-        picked = b._queue.row("select * from pgqueue_private.fair_picks('default', 20)")["picked"]
+        picked = b._queue.row(
+            "select * from pgqueue_private.fair_picks('default', 20, null, null)"
+        )["picked"]
     others = set(queue.values(waiting, picked))
     assert len(first) == 5
     assert len(others) >= 14  # a claim may hold one more than it takes, until it commits
@@ -178,10 +180,10 @@ def test_a_claim_of_one_reads_as_little_from_a_long_backlog_as_from_a_short_one(
     for n in (200, 20_000):
         fill(queue, hog=n, other=10)
         queue.rows("vacuum pgqueue_private.ready")
-        queue.rows("select * from pgqueue_private.fair_picks('default', 1)")
+        queue.rows("select * from pgqueue_private.fair_picks('default', 1, null, null)")
         (plan,) = queue.row(
             "explain (analyze, buffers, format json) select * "
-            "from pgqueue_private.fair_picks('default', 1)"
+            "from pgqueue_private.fair_picks('default', 1, null, null)"
         ).values()
         read.append(plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"])
     assert read[1] <= read[0] + 12  # the index is a level or two deeper

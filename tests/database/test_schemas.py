@@ -30,7 +30,7 @@ dedup idempotency batch batch_delta schedule schedule_slot
 dead_letter dead_letter_policy dead_letter_level operation
 webhook webhook_secret webhook_delivery upload upload_chunk
 worker worker_id_seq listener duty day notice notice_id_seq
-rollup_flush rollup rollup_hour queue_sample migration code
+rollup_flush rollup rollup_hour queue_sample sampling unhandled migration code
 """
 RELATIONS = """
 select relname from pg_class

@@ -117,8 +117,8 @@ MORE = (
         "a claim never looks behind its cursor, where a slow transaction commits",
         Change(
             "worker/pgqueue_worker/attempts/claimer.py",
-            '"cursors": None if sweeps else self._array_of_cursors(),',
-            '"cursors": self._array_of_cursors(),',
+            '"cursors": self._lanes.starts(queues, sweeps=sweeps),',
+            '"cursors": self._lanes.starts(queues, sweeps=False),',
         ),
         "test_a_task_that_commits_behind_the_cursor_is_found",
     ),
@@ -127,11 +127,21 @@ MORE = (
         "a claim reads all the dead at the head of its queue, again and again",
         Change(
             f"{_SQL}/claims/claim.sql",
-            "                    and r.seq > coalesce(cursors[pair + 1], 0)\n",
+            "r.seq > coalesce(cursors[pair + 1], 0) and ",
             "",
         ),
         "test_a_claim_looks_above_its_cursor_only_and_the_sweep_finds_the_rest",
         "test_claim_and_finish_cost_the_same_however_long_a_snapshot_is_held",
+    ),
+    _one(
+        "types not looked at",
+        "a worker takes tasks of types that it does not have",
+        Change(
+            f"{_SQL}/claims/claim.sql",
+            " and (types is null or r.type = any (types))",
+            "",
+        ),
+        "test_a_claim_takes_its_types_only",
     ),
     _one(
         "NOTIFY inside the writing transaction",

@@ -145,6 +145,7 @@ class WorkerProcess:
             checkpoints=checkpoints,
             pool=self._pool,
             deadlines=deadlines,
+            isolates_suspects=self._pool.has_app,
         )
         self._runner = Runner(
             app.types,
@@ -316,7 +317,7 @@ async def _main(end: socket.socket) -> int:
 def _hello(start: Start, app: PgQueue) -> Hello:
     """Return what this process runs, and the schedules that the app's own code declares."""
     if start.delivers:  # the type that sends webhooks is not one that anybody could enqueue
-        return Hello(types="[]", names=[])
+        return Hello(types="[]", names=list(app.types))
     types = encode([kind.published() for kind in app.types.values()]).decode()
     if start.app is None:
         return Hello(types=types, names=list(app.types))

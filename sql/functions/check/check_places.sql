@@ -5,11 +5,11 @@ returns table (topic text, subject text, detail text)
 language sql stable
 as $$
     with token as (
-        select r.task_id, 'ready' as place, r.queue, r.attempt, r.budget, r.crashes from pgqueue_private.ready as r
+        select r.task_id, 'ready' as place, r.queue, r.type, r.attempt, r.budget, r.crashes from pgqueue_private.ready as r
         union all
-        select d.task_id, 'delayed', d.queue, d.attempt, d.budget, d.crashes from pgqueue_private.delayed as d
+        select d.task_id, 'delayed', d.queue, d.type, d.attempt, d.budget, d.crashes from pgqueue_private.delayed as d
         union all
-        select r.task_id, 'running', r.queue, r.attempt - 1, r.budget, r.crashes from pgqueue_private.running as r
+        select r.task_id, 'running', r.queue, r.type, r.attempt - 1, r.budget, r.crashes from pgqueue_private.running as r
     ),
     misplaced as (
         select p.id, p.places from pgqueue_private.task_places() as p where p.places > 1 or (p.places = 0 and not p.ended)
@@ -32,6 +32,11 @@ as $$
     from token as k
     join pgqueue_private.task as t on t.id = k.task_id
     where k.queue <> t.queue
+    union all
+    select 'places', k.task_id::text, 'is ' || k.place || ' as a task of type ' || k.type || ', but is one of type ' || t.type
+    from token as k
+    join pgqueue_private.task as t on t.id = k.task_id
+    where k.type <> t.type
     union all
     select 'places', k.task_id::text, 'is ' || k.place || ' after ' || k.attempt || ' starts, but may start only ' || k.budget || ' times'
     from token as k

@@ -1,5 +1,6 @@
 -- Leases up to max_tasks runnable tasks of these queues to a worker: first by priority, then in the order of the
 -- queues given, then by seq. The rows come back in no order.
+-- Takes only tasks of these types (null: of any): the others stay where they are, untouched.
 -- cursors has a seq for each priority and queue (all queues of priority 0 first). Tokens at or below it are skipped,
 -- so that dead tokens under a held snapshot cost nothing. Correctness never depends on cursors: null looks at every
 -- token, and each worker does such a sweep from time to time.
@@ -10,7 +11,8 @@
 -- limited = true and the tokens that it chose and has locked.
 -- A draining worker gets none. Raises PQ001 when the worker is no longer active: its leases have gone to others.
 create or replace function pgqueue_private.claim(
-    worker bigint, queues text[], cursors bigint[], max_tasks int, limited boolean default false, chosen tid[] default null
+    worker bigint, queues text[], cursors bigint[], max_tasks int, types text[] default null,
+    limited boolean default false, chosen tid[] default null
 )
 returns table (
     task_id uuid, lease_id bigint, attempt smallint, budget smallint, crashes smallint, priority smallint, seq bigint,
@@ -49,13 +51,15 @@ begin
                 select r.ctid as at, r.task_id
                 from ready as r
                 where r.queue = queues[pair % width + 1] and r.priority = pair / width
-                    and r.seq > coalesce(cursors[pair + 1], 0)
+                    and r.seq > coalesce(cursors[pair + 1], 0) and (types is null or r.type = any (types))
                 order by r.seq
                 limit max_tasks
                 for update skip locked
             ) as found
             -- Read in the same snapshot, so that a task is never seen without the limit that it was enqueued under.
-            where limited or queues[pair % width + 1] <> all (array(select g.name from guarded_queues as g))
+            where limited or queues[pair % width + 1] <> all (array(
+                select g.name from guarded_queues as g where g.name = any (queues)
+            ))
             limit max_tasks
         ) as token;
     end if;

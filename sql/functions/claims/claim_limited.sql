@@ -7,9 +7,13 @@
 -- A task whose key has no room is moved out of the way, to wait as blocked. A task that costs more than its queue has
 -- left is waited for: those behind it do not overtake. In a fair queue, keys take turns, starting where turn says:
 -- the next_turn of the claimer's last row (null: start anywhere). See fair_picks().
+-- Takes only tasks of these types (null: of any). cursors has a seq for each priority, at or below which all tokens
+-- are of other types; a fair queue does not use it.
 -- The rows are those of claim(), and a last one without a task. Its again_s says in how many seconds to claim again;
 -- null: when the doorbell rings.
-create or replace function pgqueue_private.claim_limited(worker bigint, queue text, max_tasks int, turn jsonb default null)
+create or replace function pgqueue_private.claim_limited(
+    worker bigint, queue text, max_tasks int, turn jsonb default null, types text[] default null, cursors bigint[] default null
+)
 returns table (
     task_id uuid, lease_id bigint, attempt smallint, budget smallint, crashes smallint, priority smallint, seq bigint,
     queue_name text, type text, timeout_s real, wait_s float8, payload text, traceparent text, watched boolean,
@@ -43,13 +47,13 @@ begin
 
     select null::tid[] as picked, null::jsonb as next_turn into fair;
     if room.fair then
-        select * into fair from fair_picks(claim_limited.queue, least(max_tasks, greatest(room.n, 1))::int, turn);
+        select * into fair from fair_picks(claim_limited.queue, least(max_tasks, greatest(room.n, 1))::int, turn, types);
     end if;
-    select * into picks from limited_picks(claim_limited.queue, max_tasks, room.n, room.first, room.keyed, fair.picked);
+    select * into picks from limited_picks(claim_limited.queue, max_tasks, room.n, room.first, room.keyed, fair.picked, types, cursors);
     if cardinality(picks.chosen) > 0 then
         return query
         select l.*, null::float8, null::jsonb
-        from claim(worker, array[claim_limited.queue], null, max_tasks, true, picks.chosen) as l;
+        from claim(worker, array[claim_limited.queue], null, max_tasks, null, true, picks.chosen) as l;
 
         perform use_limit(claim_limited.queue, '', room.concurrency, room.rate, picks.cost);
     end if;

@@ -1,7 +1,9 @@
--- The keys that have runnable tasks of a priority in a fair queue, in order: those above one key (null: from the
--- first), up to another (null: to the last), at most so many. Each key costs one index descent, however many tasks it
--- has.
-create or replace function pgqueue_private.fair_keys(queue text, priority smallint, above text, up_to text, max_keys int) returns text[]
+-- The keys that have runnable tasks of a priority and of these types (null: of any) in a fair queue, in order: those
+-- above one key (null: from the first), up to another (null: to the last), at most so many. Each key costs one index
+-- descent, however many tasks it has, and passes over its tasks of other types.
+create or replace function pgqueue_private.fair_keys(
+    queue text, priority smallint, above text, up_to text, max_keys int, types text[]
+) returns text[]
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
 as $$
@@ -17,6 +19,7 @@ begin
                 select r.fairness_key as key
                 from ready as r
                 where r.queue = fair_keys.queue and r.priority = fair_keys.priority and r.fairness_key > coalesce(found.key, '')
+                    and (types is null or r.type = any (types))
                 order by r.fairness_key
                 limit 1
             ) as next

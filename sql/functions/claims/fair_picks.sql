@@ -1,11 +1,11 @@
--- Locks the runnable tasks of a fair queue that are to start next, at most max_tasks: first by priority. Within a
--- priority, keys take turns in order, starting where turn says, each with as many tasks as its weight, in the order
--- of seq. Tasks that already waited when the queue became fair have no key and take turns as one.
+-- Locks the runnable tasks of a fair queue, of these types (null: of any), that are to start next, at most max_tasks:
+-- first by priority. Within a priority, keys take turns in order, starting where turn says, each with as many tasks
+-- as its weight, in the order of seq. Tasks that already waited when the queue became fair have no key and take turns as one.
 -- turn is the next_turn of the claimer's previous call (null: start anywhere). The claimer remembers it; nothing is
 -- stored.
 -- Reads one index entry for each key whose turn comes, and the tasks picked, not the backlog.
 create or replace function pgqueue_private.fair_picks(
-    queue text, max_tasks int, turn jsonb default null, out picked tid[], out next_turn jsonb
+    queue text, max_tasks int, turn jsonb, types text[], out picked tid[], out next_turn jsonb
 )
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -36,14 +36,14 @@ begin
         from (
             select r.seq, r.fairness_key
             from ready as r
-            where r.queue = fair_picks.queue and r.priority = level
+            where r.queue = fair_picks.queue and r.priority = level and (types is null or r.type = any (types))
             order by r.seq
             limit max_tasks
         ) as head
         where head.fairness_key is null;
-        keys := fair_keys(queue, level, first, null, max_tasks)
+        keys := fair_keys(queue, level, first, null, max_tasks, types)
             || case when last_keyless is not null then '{""}'::text[] end
-            || fair_keys(queue, level, null, coalesce(first, ''), max_tasks);
+            || fair_keys(queue, level, null, coalesce(first, ''), max_tasks, types);
         if used > 0 then
             keys := first || array_remove(keys, first);
         end if;
@@ -62,6 +62,7 @@ begin
                     select r.ctid as at, r.seq
                     from ready as r
                     where p.key <> '' and r.queue = fair_picks.queue and r.priority = level and r.fairness_key = p.key
+                        and (types is null or r.type = any (types))
                     order by r.seq
                     limit turns * p.weight
                     for update skip locked
@@ -73,7 +74,7 @@ begin
                     select r.ctid as at, r.seq
                     from ready as r
                     where p.key = '' and r.queue = fair_picks.queue and r.priority = level and r.seq <= last_keyless
-                        and r.fairness_key is null
+                        and r.fairness_key is null and (types is null or r.type = any (types))
                     order by r.seq
                     limit turns * p.weight
                     for update skip locked

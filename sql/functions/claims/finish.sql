@@ -83,7 +83,7 @@ begin
             from settled
         ),
         waiting as (
-            insert into delayed (task_id, run_at, priority, attempt, budget, crashes, queue, status, reason)
+            insert into delayed (task_id, run_at, priority, attempt, budget, crashes, queue, type, status, reason)
             select
                 task_id,
                 case
@@ -93,7 +93,7 @@ begin
                     ))
                 end,
                 priority, attempt - (outcome in ('snoozed', 'released'))::int,
-                least(budget + (outcome = 'crashed')::int, 32767), crashes + (outcome = 'crashed')::int, queue,
+                least(budget + (outcome = 'crashed')::int, 32767), crashes + (outcome = 'crashed')::int, queue, type,
                 case when outcome = 'snoozed' then 'scheduled' when outcome in ('released', 'crashed') then 'queued' else 'retrying' end,
                 reason
             from settled

@@ -1,12 +1,13 @@
 -- Locks the runnable tasks of a queue that are to start next, in the order of priority and seq: at most max_tasks,
 -- together costing at most max_cost, a single one at most `first`, and of each key no more than its limit has room for.
 -- Tasks whose key has no room are moved to wait as blocked, at most five thousand in a call.
--- heads: tokens that are already locked. Where given, the function chooses from them, in their order.
+-- heads: tokens that are already locked. Where given, the function chooses from them, in their order. Otherwise it
+-- looks at tokens of these types (null: any) behind the cursors: see claim_limited().
 -- cost: of all chosen. keys: what was found of each key, with "left" where it has a limit. stopped_by: the cost of a
 -- task that was too much for the queue. more: there may be others that could start. busy: another claim holds one of
 -- the limits.
 create or replace function pgqueue_private.limited_picks(
-    queue text, max_tasks int, max_cost bigint, first bigint, keyed boolean, heads tid[],
+    queue text, max_tasks int, max_cost bigint, first bigint, keyed boolean, heads tid[], types text[], cursors bigint[],
     out chosen tid[], out cost int, out keys jsonb, out stopped_by int, out more boolean, out busy boolean
 )
 language plpgsql
@@ -34,12 +35,19 @@ begin
         looked := 0;
         for token in
             with head as materialized (
-                select r.ctid as at, r.task_id, r.priority, r.seq
-                from ready as r
-                where heads is null and r.queue = limited_picks.queue and (r.priority, r.seq) > (last_priority, last_seq)
-                order by r.priority, r.seq
+                select found.at, found.task_id, found.priority, found.seq
+                from generate_series(greatest(last_priority, 0), 10) as level
+                cross join lateral (
+                    select r.ctid as at, r.task_id, r.priority, r.seq
+                    from ready as r
+                    where heads is null and r.queue = limited_picks.queue and r.priority = level
+                        and r.seq > greatest(cursors[level + 1], case when level = last_priority then last_seq end, 0)
+                        and (types is null or r.type = any (types))
+                    order by r.seq
+                    limit wide
+                    for update skip locked
+                ) as found
                 limit wide
-                for update skip locked
             )
             select h.at, h.priority, h.seq, t.limit_key, coalesce(t.cost, 1)::int as cost
             from (
@@ -118,8 +126,8 @@ begin
         with taken as (
             delete from ready as r where r.ctid = any (put_back) returning r.*
         )
-        insert into delayed (task_id, run_at, priority, attempt, budget, crashes, queue, status, limit_key, seq)
-        select k.task_id, 'infinity', k.priority, k.attempt, k.budget, k.crashes, k.queue, 'blocked', t.limit_key, k.seq
+        insert into delayed (task_id, run_at, priority, attempt, budget, crashes, queue, type, status, limit_key, seq)
+        select k.task_id, 'infinity', k.priority, k.attempt, k.budget, k.crashes, k.queue, k.type, 'blocked', t.limit_key, k.seq
         from taken as k
         cross join lateral (select f.limit_key from task as f where f.id = k.task_id limit 1) as t;
     end if;

@@ -27,10 +27,12 @@ begin
         delete from delayed as d where d.ctid = any (tokens) returning d.*
     ),
     runnable as (
-        insert into ready (seq, task_id, ready_at, priority, attempt, budget, crashes, requeued, queue, reason, fairness_key, limit_key)
+        insert into ready (
+            seq, task_id, ready_at, priority, attempt, budget, crashes, requeued, queue, type, reason, fairness_key, limit_key
+        )
         select
             coalesce(k.seq, nextval('pgqueue_private.ready_seq')), k.task_id, least(k.run_at, now), k.priority, k.attempt, k.budget,
-            k.crashes, true, k.queue, coalesce(make_ready.reason, k.reason),
+            k.crashes, true, k.queue, k.type, coalesce(make_ready.reason, k.reason),
             -- A subquery, not a join: a task of another queue needs nothing of its fact, and pays nothing.
             case when k.queue = any (fair) then (
                 select coalesce(t.fairness_key, t.user_id::text) from task as t where t.id = k.task_id and t.id between lowest and highest

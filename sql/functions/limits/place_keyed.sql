@@ -9,7 +9,7 @@ declare
     queues text[];
 begin
     with keyed as materialized (
-        select t.id, t.seq, t.created_at, t.priority, t.max_attempts, t.queue, t.limit_key, t.fairness_key, t.user_id
+        select t.id, t.seq, t.created_at, t.priority, t.max_attempts, t.queue, t.type, t.limit_key, t.fairness_key, t.user_id
         from task as t
         where t.id = any (ids) and t.id >= ids[1] and t.limit_key is not null
     ),
@@ -28,9 +28,9 @@ begin
         select distinct k.queue from keyed as k where not exists (select from keyed_queue as q where q.queue = k.queue)
     ),
     runnable as (
-        insert into ready (seq, task_id, ready_at, priority, budget, queue, fairness_key, limit_key)
+        insert into ready (seq, task_id, ready_at, priority, budget, queue, type, fairness_key, limit_key)
         select
-            p.seq, p.id, p.created_at, p.priority, p.max_attempts, p.queue,
+            p.seq, p.id, p.created_at, p.priority, p.max_attempts, p.queue, p.type,
             case when p.queue = any (array(select q.name from queue as q where q.fairness is not null))
                 then coalesce(p.fairness_key, p.user_id::text)
             end,
@@ -39,8 +39,8 @@ begin
         where p.fits
     ),
     held as (
-        insert into delayed (task_id, run_at, priority, budget, queue, status, limit_key, seq)
-        select p.id, 'infinity', p.priority, p.max_attempts, p.queue, 'blocked', p.limit_key, p.seq
+        insert into delayed (task_id, run_at, priority, budget, queue, type, status, limit_key, seq)
+        select p.id, 'infinity', p.priority, p.max_attempts, p.queue, p.type, 'blocked', p.limit_key, p.seq
         from placed as p
         where not p.fits
     )

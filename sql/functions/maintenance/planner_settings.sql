@@ -17,8 +17,8 @@ as $$
         -- These read an index in its order and stop. With the statistics of an empty table, the backlog was read and
         -- sorted whole for each batch.
         ('{plan_cache_mode=force_generic_plan, enable_seqscan=off, enable_bitmapscan=off, enable_sort=off}', '{
-            age_tasks, due_schedules, ended_minute_before, explain_order, fair_keys, fair_picks, limit_room, limit_state,
-            limited_picks, promote, prune_dedup, prune_schedule_slots, scale, unblock, unblock_waiting
+            age_tasks, due_schedules, ended_minute_before, explain_order, fair_keys, fair_picks, held_back, limit_room, limit_state,
+            limited_picks, promote, prune_dedup, prune_schedule_slots, read_lanes, runnable_lanes, scale, unblock, unblock_waiting
         }'),
         ('{plan_cache_mode=force_generic_plan, enable_seqscan=off, enable_sort=off}', '{scan_live_tasks}'),
         ('{plan_cache_mode=force_generic_plan, enable_seqscan=off, enable_bitmapscan=off}', '{limit_holders, use_limit}'),
@@ -61,7 +61,7 @@ as $$
         ('{plan_cache_mode=force_custom_plan, enable_seqscan=off}', '{thin_day}'),
         -- Everything is read whole: with stale statistics, a nested loop would read it whole for each row.
         ('{enable_nestloop=off, work_mem=64MB}', '{check}'),
-        ('{}', '{doctor_days, doctor_holders, doctor_locks, doctor_maintenance, doctor_settings, doctor_vacuum}')
+        ('{}', '{doctor_days, doctor_holders, doctor_locks, doctor_maintenance, doctor_settings, doctor_vacuum, doctor_waiting}')
     ) as l (settings, functions)
     cross join lateral unnest(l.functions) as f (name)
 $$;

@@ -1,5 +1,5 @@
 -- Deletes what is past its retention: idempotency keys after 24 hours, workers that have been gone for 30 days,
--- notices after 90 days, listeners that left, starts that no rate counts any more.
+-- notices after 90 days, listeners that left, starts that no rate counts any more, queues of which nothing is left.
 create or replace function pgqueue_private.prune() returns void
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -22,6 +22,7 @@ begin
     delete from key_slowed where slowed_until < now;
     update queue set slowed_until = null, slowed_reason = null where slowed_until < now;
     update key_limit set slowed_until = null, slowed_reason = null where slowed_until < now;
+    perform forget_queues();
     delete from listener where expires_at < now - interval '1 hour';
 end
 $$;

@@ -5,8 +5,10 @@
 -- backlog: what is runnable or due, counted up to 10,000 in each queue (then backlog_exact is false). startable:
 -- those of them that limits and pauses let start now. wait_s: how long the first of these has waited. It costs the
 -- same at any backlog.
+-- types: count only tasks of these types and the workers that have one of them (null: all). Tasks of other types before
+-- these are read, too.
 create or replace function pgqueue.scale(
-    queues text[] default null, patience_s float8 default 1,
+    queues text[] default null, patience_s float8 default 1, types text[] default null,
     out wanted bigint, out active bigint, out backlog bigint, out backlog_exact boolean, out startable bigint, out wait_s float8,
     out workers bigint, out slots bigint
 )
@@ -29,14 +31,19 @@ begin
     left join (
         select r.worker_id, count(*) as n
         from running as r
-        where scale.queues is null or r.queue = any (scale.queues)
+        where (scale.queues is null or r.queue = any (scale.queues)) and (scale.types is null or r.type = any (scale.types))
         group by r.worker_id
     ) as held on held.worker_id = w.id
     where w.state = 'active' and w.expires_at > now and (
             scale.queues is null and w.queues <> '{pgqueue.webhooks}' or w.queues = '{}' or w.queues && scale.queues
-        );
+        ) and (scale.types is null or w.types && scale.types);
 
-    due := array(select d.queue from delayed as d where d.run_at <= now order by d.run_at limit max_counted);
+    due := array(
+        select d.queue from delayed as d
+        where d.run_at <= now and (types is null or d.type = any (types))
+        order by d.run_at
+        limit max_counted
+    );
     backlog := 0;
     backlog_exact := true;
     startable := 0;
@@ -44,7 +51,10 @@ begin
         select distinct u.queue from unnest(coalesce(scale.queues, array(select * from runnable_queues()) || due)) as u (queue)
         where scale.queues is not null or u.queue <> 'pgqueue.webhooks'
     loop
-        select count(*) into waiting from (select from ready as r where r.queue = name limit max_counted) as counted;
+        select count(*) into waiting
+        from (
+            select from ready as r where r.queue = name and (types is null or r.type = any (types)) limit max_counted
+        ) as counted;
         waiting := waiting + (select count(*) from unnest(due) as d (queue) where d.queue = name);
         backlog := backlog + least(waiting, max_counted);
         backlog_exact := backlog_exact and waiting < max_counted;
@@ -57,14 +67,14 @@ begin
                 from generate_series(0, 10) as p (priority)
                 cross join lateral (
                     select r.ready_at from ready as r
-                    where r.queue = name and r.priority = p.priority
+                    where r.queue = name and r.priority = p.priority and (types is null or r.type = any (types))
                     order by r.seq
                     limit 1
                 ) as first;
                 if name = any (due) then
                     select least(oldest, min(d.run_at)) into oldest
-                    from (select d.queue, d.run_at from delayed as d where d.run_at <= now order by d.run_at limit max_counted) as d
-                    where d.queue = name;
+                    from (select d.queue, d.type, d.run_at from delayed as d where d.run_at <= now order by d.run_at limit max_counted) as d
+                    where d.queue = name and (types is null or d.type = any (types));
                 end if;
             end if;
         end if;

@@ -46,7 +46,7 @@ begin
     select * into kept from queue as q where q.name = subject.queue;
     if token.task_id is not null then
         select o.others, o.exact into others, exact
-        from explain_order(token.queue, token.priority, token.seq, token.fairness_key, max_counted) as o;
+        from explain_order(token.queue, token.type, token.priority, token.seq, token.fairness_key, max_counted) as o;
     end if;
 
     return query
@@ -85,11 +85,6 @@ begin
         where subject.limit_key is not null and (token.task_id is not null or later.limit_key is not null)
         union all
         select
-            6, 'runs_alone', format('It crashed its process %s times: it starts when a worker runs nothing else.', token.crashes), null,
-            jsonb_build_object('crashes', token.crashes)
-        where token.crashes >= 2
-        union all
-        select
             7, 'behind',
             format(
                 '%s%s of queue %s %s before it%s.', case when not exact then 'At least ' end, case others when 1 then '1 task' else others || ' tasks' end,
@@ -117,7 +112,16 @@ begin
         from last
         where subject.expires_at <= greatest(now, last.at) and subject.attempt = 0
         union all
-        select 8, 'ready', 'Nothing holds it back: the next claim takes it.', now, '{}' where not exists (select from reason)
+        select
+            8, case when idle_for > 10 then 'not_taken' else 'ready' end,
+            case
+                when idle_for > 10
+                    then format('Nothing holds it back, but no worker has taken it for %s s although slots are free.', round(idle_for))
+                else 'Nothing holds it back: the next claim takes it.'
+            end,
+            now, '{}'
+        from (select extract(epoch from now - token.ready_at) as idle_for) as waited
+        where not exists (select from reason)
     )
     select t.code, t.message, t.earliest_start_at, t.details
     from answer as t

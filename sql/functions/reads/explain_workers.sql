@@ -12,8 +12,8 @@ declare
     held bigint;
 begin
     select
-        count(*) as n, count(*) filter (where explain_workers.type = any (w.types)) as able, coalesce(sum(w.concurrency), 0) as slots,
-        array_agg(w.id) as ids
+        count(*) as n, count(*) filter (where explain_workers.type = any (w.types)) as able, coalesce(sum(w.concurrency) filter (where explain_workers.type = any (w.types)), 0) as slots,
+        array_agg(w.id) filter (where explain_workers.type = any (w.types)) as ids
     into live
     from worker as w
     where w.state = 'active' and w.expires_at > now and (w.queues = '{}' or explain_workers.queue = any (w.queues));
@@ -36,8 +36,8 @@ begin
         if held >= live.slots then
             return query
             select
-                'workers_busy', format('All %s slots of the %s live workers of queue %s are taken.', live.slots, live.n, queue),
-                jsonb_build_object('workers', live.n, 'slots', live.slots, 'running', held);
+                'workers_busy', format('All %s slots of the %s live workers of queue %s that handle type %s are taken.', live.slots, live.able, queue, type),
+                jsonb_build_object('workers', live.able, 'slots', live.slots, 'running', held);
         end if;
     end if;
 end

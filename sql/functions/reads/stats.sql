@@ -122,9 +122,7 @@ begin
                 )
                 from (select today - n as day from generate_series(0, 6) as n) as d
             ),
-            'sampled_at', json_time((
-                select max(s.sampled_at) from queue_sample as s where stats.queue is null or s.queue = stats.queue
-            )),
+            'sampled_at', json_time((select s.sampled_at from sampling as s)),
             'maintenance', (
                 select coalesce(
                     json_agg(

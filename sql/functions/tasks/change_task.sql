@@ -53,9 +53,9 @@ begin
         with taken as (
             delete from ready as r where r.ctid = token.at returning r.*
         )
-        insert into delayed (task_id, run_at, priority, attempt, budget, crashes, queue, status)
+        insert into delayed (task_id, run_at, priority, attempt, budget, crashes, queue, type, status)
         select
-            k.task_id, change_task.run_at, coalesce(change_task.priority, k.priority), k.attempt, k.budget, k.crashes, k.queue,
+            k.task_id, change_task.run_at, coalesce(change_task.priority, k.priority), k.attempt, k.budget, k.crashes, k.queue, k.type,
             change_task.status
         from taken as k;
     elsif token.place = 'ready' then

@@ -73,16 +73,16 @@ begin
             fairness_key, batch_id, callback_url, tags
     ),
     runnable as (
-        insert into ready (seq, task_id, ready_at, priority, budget, queue, fairness_key)
+        insert into ready (seq, task_id, ready_at, priority, budget, queue, type, fairness_key)
         select
-            seq, id, now, priority, max_attempts, queue,
+            seq, id, now, priority, max_attempts, queue, type,
             case when queue = any (array(select q.name from queue as q where q.fairness is not null)) then coalesce(fairness_key, owner::text) end
         from fact
         where seq is not null and limit_key is null
     ),
     waiting as (
-        insert into delayed (task_id, run_at, priority, budget, queue, status)
-        select id, coalesce(run_at, 'infinity'), priority, max_attempts, queue, 'scheduled'
+        insert into delayed (task_id, run_at, priority, budget, queue, type, status)
+        select id, coalesce(run_at, 'infinity'), priority, max_attempts, queue, type, 'scheduled'
         from fact
         where seq is null
     )

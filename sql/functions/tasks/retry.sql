@@ -32,10 +32,10 @@ begin
         if found_task.expires_at is not null and ended.attempt = 0 then
             ended.attempt := 1;  -- count it as started, so that its expiry is not checked again
         end if;
-        insert into delayed (task_id, run_at, priority, attempt, budget, queue, status)
+        insert into delayed (task_id, run_at, priority, attempt, budget, queue, type, status)
         values (
             found_task.id, now, found_task.priority, ended.attempt, least(ended.attempt + found_task.max_attempts, 32767),
-            found_task.queue, 'queued'
+            found_task.queue, found_task.type, 'queued'
         )
         returning ctid into token;
         -- It runs now, so nothing may release it later.

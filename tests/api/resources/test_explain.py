@@ -22,7 +22,7 @@ async def test_a_task_that_waits_says_why_and_until_when(client: httpx.AsyncClie
     assert said["why"] == said["reasons"][0]["message"]
     assert said["why"].startswith("Queue default was paused by ada at ")
     reasons = {reason["code"]: reason for reason in said["reasons"]}
-    assert [*reasons] == ["paused", "no_handler", "scheduled"]
+    assert [*reasons] == ["paused", "scheduled"]
     assert reasons["scheduled"]["earliest_start_at"] == task["run_at"]
 
 

@@ -39,7 +39,9 @@ async def claims_after(ring: list[str], *, all_queues: bool = False) -> int:
         all_queues=all_queues,
         poll_s=3600,
         lease_s=60,
-        runner=SimpleNamespace(room=10, free_slots=10, lease_ids=set()),
+        runner=SimpleNamespace(
+            room=10, free_slots=10, lease_ids=set(), backlog_queues=set(), types={"t": None}
+        ),
         finisher=SimpleNamespace(waiting=0, lease_ids=set()),
         outbox=None,
         measurements=Measurements(),

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from pgqueue_worker.attempts.attempt_log import AttemptLog
 from pgqueue_worker.attempts.deadlines import Deadlines
 from pgqueue_worker.attempts.execution import Execution
 from pgqueue_worker.attempts.finisher import Finish
@@ -14,6 +15,7 @@ from pgqueue_worker.lease import ClaimedTask, Lease
 from pgqueue_worker.measurements import Measurements
 
 from pgqueue import Context, PgQueue
+from pgqueue.handlers.ending import RELEASED
 
 
 class Finisher:
@@ -145,3 +147,9 @@ async def test_an_expired_task_that_was_claimed_is_cancelled_and_not_run() -> No
     late = finisher.taken[0]
     assert (late.task_id, late.ending.outcome) == ("id-1", "cancelled")
     assert late.ending.error["message"] == "expired before it started"
+
+
+async def test_a_released_attempt_is_not_counted() -> None:
+    measurements = Measurements()
+    AttemptLog(measurements).ended(lease(1), RELEASED, 0.1)
+    assert measurements.take() is None

@@ -24,7 +24,7 @@ async def doing(bench: Bench, *duties: Duty) -> AsyncIterator[None]:
     maintenance = Maintenance(
         bench.dsn,
         ring=lambda _: None,
-        on_samples=lambda _: None,
+        on_samples=lambda _samples, _unhandled: None,
         on_dead_letters=lambda _: None,
         name="here:1",
         duties=duties,

@@ -99,7 +99,7 @@ async def test_a_client_that_does_not_send_or_does_not_read_is_given_up(
 ) -> None:
     monkeypatch.setattr(metrics_server, "_EXCHANGE_S", 0.1)
     metrics = Metrics()
-    metrics.sampled([(f"queue {n}" * 100, "queued", 1, 1.0) for n in range(10_000)])
+    metrics.sampled([(f"queue {n}" * 100, "queued", 1, 1.0) for n in range(10_000)], {})
     server, port = MetricsServer(metrics), free_port()
     async with server.serving(HOST, port):
         # without this limit, the client would read what nobody asks it for

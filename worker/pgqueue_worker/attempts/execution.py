@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 __all__ = ["Execution", "limit_of"]
 
 
+_SUSPECT_CRASHES = 2  # the third crash of a task is final
+
+
 class Execution:
     """Calls handlers with what they need, and returns how their attempts ended."""
 
@@ -40,7 +43,9 @@ class Execution:
         checkpoints: Checkpoints,
         pool: Pool,
         deadlines: Deadlines,
+        isolates_suspects: bool = True,
     ) -> None:
+        self._isolates_suspects = isolates_suspects
         self._concurrency = concurrency
         self._reporter = reporter
         self._checkpoints = checkpoints
@@ -92,7 +97,7 @@ class Execution:
 
     async def _execute(self, lease: Lease, kind: TaskType) -> Ending:
         limit = limit_of(lease, kind)
-        if kind.isolation == "process":
+        if kind.isolation == "process" or self._is_suspect(lease):
             return await self._in_child(lease, kind, limit)
         payload, refusal = endings.decoded(lease.task.payload, kind)
         if refusal is not None:
@@ -122,6 +127,13 @@ class Execution:
             lease.interruptible = False
             end_copy(error)
             return endings.raised(error, kind)
+
+    def _is_suspect(self, lease: Lease) -> bool:
+        """Whether this task may be the one that crashed the processes in which it ran.
+
+        In a process of its own, its third crash harms nobody else.
+        """
+        return self._isolates_suspects and lease.task.crashes >= _SUSPECT_CRASHES
 
     async def _remembered(self, lease: Lease) -> dict[str, str] | None:
         return await self._checkpoints.load(lease.task.id) if lease.task.resumes else None

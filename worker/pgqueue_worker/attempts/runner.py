@@ -41,7 +41,6 @@ _log = structlog.get_logger("pgqueue.task")
 MAX_INTERRUPTS = 2
 """A handler that swallowed the first interrupt may obey the second."""
 
-_SUSPECT_CRASHES = 2  # after this many crashes a task runs alone: the third is final
 _AFTER_GRACE_S = 5.0
 
 
@@ -76,7 +75,6 @@ class Runner:
         self._clean = contextvars.copy_context()
         self._running: dict[LeaseId, Lease] = {}
         self._backlog = Backlog()
-        self._suspect: Lease | None = None
         self._idle = asyncio.Event()
         self._idle.set()
         self.broken: asyncio.Future[None] = self._loop.create_future()
@@ -89,22 +87,23 @@ class Runner:
     def room(self) -> int:
         """How many attempts to claim now: for free slots and ahead of them; 0 if too few to ask."""
         ahead = self._ahead = self._prefetch.ahead()
-        if self._suspect is not None:
-            return 0
         room = self._concurrency + ahead - len(self._running) - len(self._backlog)
         return room if room * 2 >= ahead else 0
 
     @property
     def free_slots(self) -> int:
         """How many attempts could start at once."""
-        if self._suspect is not None:
-            return 0
         return max(0, self._concurrency - len(self._running) - len(self._backlog))
 
     @property
     def has_backlog(self) -> bool:
         """Whether attempts wait here for a slot."""
-        return bool(self._backlog) or self._suspect is not None
+        return bool(self._backlog)
+
+    @property
+    def backlog_queues(self) -> set[str]:
+        """The queues of the attempts that wait here for a slot."""
+        return {lease.task.queue for lease in self._backlog}
 
     @property
     def running(self) -> list[Lease]:
@@ -114,32 +113,22 @@ class Runner:
     @property
     def lease_ids(self) -> set[LeaseId]:
         """The leases of the attempts that run or wait here."""
-        held = {*self._running, *(lease.lease_id for lease in self._backlog)}
-        return held if self._suspect is None else held | {self._suspect.lease_id}
+        return {*self._running, *(lease.lease_id for lease in self._backlog)}
 
     def stalled_s(self, now: float) -> float:
         """Return for how long nothing has started or ended while attempts wait here."""
         return now - self._moved_at if self._backlog else 0.0
 
     def take(self, leases: list[Lease]) -> None:
-        """Run attempts in the order of priority and seq, as slots become free.
-
-        A task that crashed its process twice runs alone, so that no other task is charged if it
-        causes a third crash.
-        """
+        """Run attempts in the order of priority and seq, as slots become free."""
         self._idle.clear()
         runnable = []
         for lease in leases:
             self._reporter.attach(lease)
             if lease.task.expired:
                 self._finish(lease, endings.expired())
-            elif lease.task.crashes < _SUSPECT_CRASHES or self._is_isolated(lease.task.type):
-                runnable.append(lease)
-            elif self._suspect is None:
-                self._suspect = lease
             else:
-                reason = "waits to run alone after two crashes"
-                self._finish(lease, Ending(Outcome.RELEASED, reason=reason))
+                runnable.append(lease)
         self._backlog.add(runnable)
         self._start_next()
 
@@ -151,7 +140,7 @@ class Runner:
                 self.interrupt(lease, "cancel")
             return
         waiting = self._backlog.remove(lease_id)
-        if waiting is not None:  # a suspect that has not started is cancelled when it ends
+        if waiting is not None:
             self._finish(waiting, Ending(Outcome.CANCELLED))
 
     def interrupt(self, lease: Lease, cause: Cause) -> None:
@@ -166,7 +155,6 @@ class Runner:
         """Release attempts of paused queues that have not started."""
         for lease in self._backlog.remove_queues(queues):
             self._finish(lease, RELEASED)
-        self._put_suspect_back(queues)
         self._start_next()
 
     def put_backlog_back(self, stalled_s: float) -> None:
@@ -183,7 +171,6 @@ class Runner:
         """
         for lease in self._backlog.remove_all():
             self._finish(lease, RELEASED)
-        self._put_suspect_back()
         if not self._running:
             self._idle.set()
         idle = asyncio.create_task(self._idle.wait())
@@ -216,14 +203,8 @@ class Runner:
         _log.warning("handler_does_not_stop", task_id=lease.task.id, type=lease.task.type)
         self._deadlines.clear(lease)
         del self._running[lease.lease_id]
-        if lease is self._suspect:
-            self._suspect = None
         self._on_unwell()
         self._start_next()
-
-    def _is_isolated(self, type: str) -> bool:
-        kind = self.types.get(type)
-        return kind is not None and kind.isolation == "process"
 
     def _start(self, lease: Lease) -> None:
         self._running[lease.lease_id] = lease
@@ -234,10 +215,6 @@ class Runner:
     def _start_next(self) -> None:
         while self._backlog and len(self._running) < self._concurrency:
             self._start(self._backlog.next())
-        if self._suspect is not None:
-            if not self._running:
-                self._start(self._suspect)
-            return
         if not self._running:
             self._idle.set()
         if len(self._backlog) * 2 <= self._ahead:
@@ -245,8 +222,6 @@ class Runner:
 
     async def _attempt(self, lease: Lease) -> None:
         try:
-            if lease is self._suspect:
-                await self._finisher.drained()
             try:
                 ending, took_s = await self._run(lease)
             except GeneratorExit as error:
@@ -262,9 +237,6 @@ class Runner:
             if lease.unsent_events:
                 await self._reporter.sent(lease)
             self.end(lease, ending, took_s)
-            if lease is self._suspect:
-                await self._finisher.drained()
-                self._suspect = None
             if lease.stray is not None:
                 lease.deadline = self._loop.time() + self._stop_grace_s
                 await asyncio.gather(lease.stray, return_exceptions=True)
@@ -276,23 +248,11 @@ class Runner:
 
     async def _run(self, lease: Lease) -> tuple[Ending, float]:
         started = lease.started_at = self._loop.time()
-        kind = self.types.get(lease.task.type)
-        if kind is None:
-            ending = endings.unknown(lease.task.type)
-        else:
-            ending = await self._execution.run(lease, kind)
+        ending = await self._execution.run(lease, self.types[lease.task.type])
         self._moved_at = self._loop.time()
         took_s = self._moved_at - started
         self._prefetch.ran(took_s)
         return ending, took_s
-
-    def _put_suspect_back(self, queues: Collection[str] | None = None) -> None:
-        suspect = self._suspect
-        if suspect is None or suspect.lease_id in self._running:
-            return
-        if queues is None or suspect.task.queue in queues:
-            self._finish(suspect, RELEASED)
-            self._suspect = None
 
     def _finish(self, lease: Lease, ending: Ending) -> None:
         self._reporter.detach(lease)

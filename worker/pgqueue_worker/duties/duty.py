@@ -47,7 +47,7 @@ class Tools:
 
     link: PooledLink
     ring: Callable[[list[str]], None]
-    on_samples: Callable[[list[QueueSample]], None]
+    on_samples: Callable[[list[QueueSample], dict[str, int]], None]
     on_dead_letters: Callable[[list[DeadLetterLevel]], None]
 
 

@@ -58,7 +58,7 @@ class Maintenance:
         self,
         dsn: str,
         ring: Callable[[list[str]], None],
-        on_samples: Callable[[list[QueueSample]], None],
+        on_samples: Callable[[list[QueueSample], dict[str, int]], None],
         on_dead_letters: Callable[[list[DeadLetterLevel]], None],
         *,
         name: str = "",

@@ -50,6 +50,8 @@ class Pool:
     """
 
     def __init__(self, app: str | None, *, builtin: bool, dsn: str, grace_s: float) -> None:
+        self.has_app = app is not None or builtin
+        """Whether attempts can run in children: they load their handlers from the app."""
         settings = Settings()
         start = {
             "app": app,

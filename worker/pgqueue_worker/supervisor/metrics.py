@@ -13,14 +13,13 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from pgqueue_worker.measurements import Measurements
+from pgqueue_worker.measurements import Measurements, Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from pgqueue.database.readiness import ReadinessReport
     from pgqueue_worker.duties import DeadLetterLevel, QueueSample
-    from pgqueue_worker.measurements import Snapshot
 
 __all__ = ["Metrics"]
 
@@ -38,6 +37,13 @@ _HISTOGRAMS = {
     "claim_size": ("pgqueue_claim_size", "Tasks claimed by one call.", ()),
     "flush_size": ("pgqueue_flush_size", "Finishes recorded in one call.", ()),
 }
+_MAX_QUEUES = 200
+_OTHERS = "(others)"
+_QUEUE_AT = {
+    kind: labels.index("queue") + 1
+    for kind, (_, _, labels) in (_COUNTERS | _HISTOGRAMS).items()
+    if "queue" in labels
+}
 
 
 class Metrics(Collector):
@@ -47,25 +53,33 @@ class Metrics(Collector):
         self._lock = threading.Lock()
         self._measurements = Measurements()
         self._samples: list[QueueSample] = []
+        self._unhandled: dict[str, int] = {}
         self._dead_letters: list[DeadLetterLevel] = []
         self._kept = 0
+        self._queues: set[str] = set()  # those that are counted by name
         self.readiness: Callable[[], ReadinessReport] = lambda: {"status": "not_ready"}
         """Returns whether tasks can run; see readiness.py."""
 
     def merge(self, taken: Snapshot) -> None:
-        """Add what a worker process counted."""
+        """Add what a worker process counted: of the first queues by name, of the others as one."""
         with self._lock:
-            self._measurements.merge(taken)
+            self._measurements.merge(
+                Snapshot(
+                    [(self._bounded(key), n) for key, n in taken.counters],
+                    [(self._bounded(key), b, c, total) for key, b, c, total in taken.histograms],
+                )
+            )
 
     def crashed(self) -> None:
         """Count a worker process that died."""
         with self._lock:
             self._measurements.count("worker_crashes")
 
-    def sampled(self, samples: list[QueueSample]) -> None:
-        """Set the depths and ages of all queues."""
+    def sampled(self, samples: list[QueueSample], unhandled: dict[str, int]) -> None:
+        """Set the depths and ages of queues, and how many tasks of a type no live worker takes."""
         with self._lock:
             self._samples = samples
+            self._unhandled = unhandled
 
     def dead_letters_counted(self, levels: list[DeadLetterLevel]) -> None:
         """Set the numbers of dead letters of all queues."""
@@ -76,6 +90,16 @@ class Metrics(Collector):
         """Set how many processes are kept running."""
         with self._lock:
             self._kept = processes
+
+    def _bounded(self, key: Sequence[str]) -> tuple[str, ...]:
+        """Return the key of a series, with its queue among the others if there are too many."""
+        place = _QUEUE_AT.get(key[0])
+        if place is None or key[place] in self._queues:
+            return tuple(key)
+        if len(self._queues) < _MAX_QUEUES:
+            self._queues.add(key[place])
+            return tuple(key)
+        return (*key[:place], _OTHERS, *key[place + 1 :])
 
     def collect(self) -> Iterator[Metric]:
         """Yield everything, for Prometheus."""
@@ -120,6 +144,14 @@ class Metrics(Collector):
             oldest.add_metric((queue, status), max(0.0, age_s or 0.0))
         yield depth
         yield oldest
+        unhandled = GaugeMetricFamily(
+            "pgqueue_tasks_without_worker",
+            "Queued tasks whose type no live worker of their queue has.",
+            labels=("type",),
+        )
+        for type, n in self._unhandled.items():
+            unhandled.add_metric((type,), n)
+        yield unhandled
         dead = GaugeMetricFamily("pgqueue_dead_letters", "Dead letters.", labels=("queue",))
         growing = GaugeMetricFamily(
             "pgqueue_dead_letters_growing",

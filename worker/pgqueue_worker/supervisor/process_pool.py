@@ -72,7 +72,7 @@ class ProcessPool:
                 began = loop.time()
                 try:
                     ((wanted, slots, backlog, wait_s),) = await link.rows(
-                        "scale", {"queues": queues}
+                        "scale", {"queues": queues, "types": self._processes.types or None}
                     )
                 except DatabaseUnavailable as error:
                     advice.clear()  # nobody looked meanwhile

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import structlog
 
-from pgqueue.database.readiness import ReadinessReport, readiness
+from pgqueue.database.readiness import HeldTask, ReadinessReport, readiness
 from pgqueue.errors import PgQueueError, SchemaMismatch
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ _STILL_POLLS = 3
 class Readiness:
     """What is missing before tasks can run: see ``run``.
 
-    ``ask`` runs the query ``readiness``. ``on_unfit`` is called when the schema no longer allows
+    ``ask`` runs a query. ``on_unfit`` is called when the schema no longer allows
     this code. ``poll_s`` is how long an idle claim loop waits at most.
     """
 
@@ -43,7 +43,7 @@ class Readiness:
         self,
         processes: Collection[ProcessHandle],
         doorbell: Listener,
-        ask: Callable[[], Awaitable[list[tuple[Any, ...]]]],
+        ask: Callable[[str], Awaitable[list[tuple[Any, ...]]]],
         *,
         on_unfit: Callable[[], None],
         poll_s: float,
@@ -87,8 +87,12 @@ class Readiness:
         while True:
             try:
                 async with asyncio.timeout(_ASK_S):
-                    ((version, min_code, unsafe),) = await self._ask()
-                self._database = readiness(version, min_code, unsafe)
+                    ((version, min_code, unsafe),) = await self._ask("readiness")
+                    found = readiness(version, min_code, unsafe)
+                    held = await self._ask("held_back")
+                if held:
+                    found["waiting"] = [_held(row) for row in held]
+                self._database = found
             except TimeoutError:
                 self._database = _not_ready(f"the database has not answered within {_ASK_S:g} s")
             except (
@@ -109,16 +113,27 @@ class Readiness:
         if self._database["status"] == "not_ready":
             return self._database
         if self._doorbell.deaf is not None:
-            return _not_ready(f"notifications cannot arrive: {self._doorbell.deaf}")
+            return self._without(f"notifications cannot arrive: {self._doorbell.deaf}")
         now = time.monotonic()
         for process in registered:
             still_s = process.deadlines.still_s(now)
             if still_s > self._max_still_s and not process.retiring:
-                return _not_ready(
+                return self._without(
                     f"the claim loop of worker {process.worker_id} (pid {process.pid}) has stood "
                     f"still for {still_s:.0f} s: the database holds it up, or a handler blocks it"
                 )
         return self._database
+
+    def _without(self, detail: str) -> ReadinessReport:
+        """Return that something is missing, and what waits meanwhile."""
+        report = _not_ready(detail)
+        if "waiting" in self._database:
+            report["waiting"] = self._database["waiting"]
+        return report
+
+
+def _held(row: tuple[Any, ...]) -> HeldTask:
+    return cast("HeldTask", dict(zip(HeldTask.__annotations__, row, strict=True)))
 
 
 def _not_ready(detail: str) -> ReadinessReport:

@@ -87,7 +87,7 @@ class Supervisor:
         self._readiness = Readiness(
             self._living,
             self._doorbell,
-            lambda: self._call("readiness"),
+            self._call,
             on_unfit=self._stop.set,
             poll_s=settings.poll_s,
         )
@@ -256,7 +256,9 @@ class Supervisor:
             if not started:
                 continue
             with suppress(DatabaseUnavailable):
-                ((empty,),) = await self._call("queues_empty", queues=queues, webhooks=True)
+                ((empty,),) = await self._call(
+                    "queues_empty", queues=queues, webhooks=True, types=self._processes.types
+                )
                 if empty:
                     self._stop.set()
                     return

@@ -78,6 +78,8 @@ class WorkerProcesses:
         """Set when the schema serves this code; until then no process is registered."""
         self.failed: str | None = None
         """Why no process can run: the app cannot be loaded."""
+        self.types: list[str] = []
+        """The types of the app, once a process has registered."""
 
     async def spawn(self, plan: Plan) -> ProcessHandle:
         """Start a process; ``see_through`` does the rest."""
@@ -214,6 +216,8 @@ class WorkerProcesses:
                 return
             else:
                 break
+        if hello.types != "[]":
+            self.types = hello.names
         process.control.send(Registered(process.worker_id))
         _log.info(
             "worker_started",
