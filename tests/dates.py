@@ -17,7 +17,7 @@ import time
 from datetime import datetime
 from pathlib import Path
 
-from tests.chaos.clocks import library
+from tests.chaos.clocks import library, sweep
 
 MOMENTS = {  # the time zone of the processes, and when they begin
     "midnight": ("UTC", "2027-06-15T23:59:00Z"),
@@ -66,7 +66,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         Path(directory, "sitecustomize.py").write_text(_SLEEP)
         Path(directory).chmod(0o755)  # for a PostgreSQL that runs as another user
-        failed = [at for at in options.at or MOMENTS if not _passes(at, directory, arguments)]
+        try:
+            failed = [at for at in options.at or MOMENTS if not _passes(at, directory, arguments)]
+        finally:
+            sweep()
     sys.exit(f"failed at {', '.join(failed)}" if failed else 0)
 
 

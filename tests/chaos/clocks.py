@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-__all__ = ["Clock", "library", "wrong_clock"]
+__all__ = ["Clock", "library", "sweep", "wrong_clock"]
 
 _SHARED = Path("/dev/shm")
 _PLACES = ("/usr/lib/*/faketime", "/usr/lib/faketime", "/usr/lib64/faketime")
@@ -52,7 +52,7 @@ def wrong_clock(folder: Path, offset: str) -> Iterator[Clock]:
     try:
         yield Clock(folder / "clock", offset)
     finally:
-        _sweep()
+        sweep()
 
 
 def library() -> Path:
@@ -62,7 +62,7 @@ def library() -> Path:
     pytest.fail("libfaketime is not installed: apt-get install faketime", pytrace=False)
 
 
-def _sweep() -> None:
+def sweep() -> None:
     """Remove the shared memory of dead processes: it would stop a process of the same number."""
     for file in _SHARED.glob("*faketime_*"):
         pid = re.fullmatch(r"(?:sem\.)?faketime_(?:shm|sem)_(\d+)", file.name)
