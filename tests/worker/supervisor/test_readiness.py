@@ -228,3 +228,17 @@ def test_a_supervisor_that_stands_still_itself_is_not_ready() -> None:
     assert readiness.report()["status"] == "ready"
     readiness._found = (time.monotonic() - 60, {"status": "ready", "schema": 1})
     assert "stood still for 60 s" in readiness.report()["detail"]
+
+
+def test_what_holds_tasks_back_is_told_by_a_supervisor(bench: Bench, probe: Probe) -> None:
+    waiting = bench.enqueue("of_another_app")
+    bench.rows(
+        "update pgqueue_private.ready set ready_at = ready_at - interval '1 hour'"
+        " where task_id = %s",
+        waiting,
+    )
+    worker = bench.start("--metrics-port", str(probe.port))
+    (held,) = eventually(lambda: probe.ask("/readyz")[1].get("waiting"), "it says what waits")
+    assert held["task_id"] == waiting
+    assert held["code"] in {"no_handler", "no_worker"}  # the latter until the worker registers
+    bench.stop(worker)
