@@ -129,7 +129,7 @@ docs-sql: $(VENV)/.dev ## generate docs/sql.md from the comments in sql/
 	$(BIN)/python -m tests.docs.sql_reference
 
 vendor: $(VENV)/.dev ## rebuild the JavaScript of others that the dashboard uses, as VENDOR.toml pins it (needs npm)
-	$(BIN)/python tools/vendor.py $(ARGS)
+	$(BIN)/python -m tests.dashboard.vendored $(ARGS)
 
 sync-client: $(VENV)/.dev ## generate pgqueue/client/sync from the asynchronous client
 	$(BIN)/python -m tests.unit.sync_client

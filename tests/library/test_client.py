@@ -83,7 +83,7 @@ async def test_a_declared_type_gives_defaults_and_checks_payloads(app: PgQueue) 
     assert (model.queue, model.payload) == ("other", {"order": 2, "day": "today"})
     with pytest.raises(PayloadError) as caught:
         await app.enqueue("mail", {"order": "x"})
-    assert caught.value.errors[0]["pointer"] == "/order"
+    assert caught.value.errors[0]["pointer"] == "/payload/order"
 
 
 @pytest.mark.parametrize(

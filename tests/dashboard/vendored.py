@@ -18,7 +18,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 FOLDERS = [ROOT / "api/pgqueue_api/dashboard/static/vendor", ROOT / "tests/dashboard/vendor"]
 
 
