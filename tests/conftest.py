@@ -33,8 +33,10 @@ for _name in [*os.environ]:
     if _name.startswith(("PGQUEUE_", "OTEL_")) and not _name.startswith("PGQUEUE_TEST_"):
         del os.environ[_name]
 
-# A shell without job control has what it starts in the background ignore Ctrl-C.
+# A shell without job control has what it starts in the background ignore Ctrl-C, and nohup has it
+# ignore the end of the terminal.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Images of containers forbid it: each process that a test starts would compile pgqueue anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

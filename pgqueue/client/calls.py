@@ -96,18 +96,19 @@ class Calls:
     ) -> Answer:
         """Return what ``read`` returns once it has ended, or raise ``TimeoutError``.
 
-        It is read again whenever a notification names ``id``, and once a second anyway. Once it was
-        read, a connection that breaks is made again until the time is up: nothing is written.
+        It is read again whenever a notification names ``id``, and once a second anyway. Once it
+        listens, a connection that breaks is made again until the time is up: nothing is written.
         """
         async with asyncio.timeout(seconds(timeout, "timeout")), Watch(self.listen_dsn) as watch:
-            answer = await read()
-            while not ended(answer):
-                await watch.changed(str(id))
+            while True:
                 try:
                     answer = await read()
                 except DatabaseUnavailable as error:
                     await watch.missed(error)
-            return answer
+                else:
+                    if ended(answer):
+                        return answer
+                await watch.changed(str(id))
 
 
 class Part:

@@ -20,7 +20,7 @@ IN_THE_CATALOGUE = """
     from pg_proc as p
     cross join unnest(p.proconfig) as s
     where p.pronamespace in ('pgqueue'::regnamespace, 'pgqueue_private'::regnamespace)
-    and s !~ '^search_path='
+    and s !~ '^(search_path|extra_float_digits)='
     group by p.oid
 """
 

@@ -15,7 +15,7 @@ from tests.database.queue import Queue
 
 
 async def _listening(queue: Queue, sessions: int = 1) -> None:
-    """Return once the waiter listens and has had its first look."""
+    """Return once the waiter listens."""
     idle = """select count(*) >= %s from pg_stat_activity
               where application_name = 'pgqueue wait' and datname = current_database()
                   and state = 'idle' and query ilike '%%pgqueue_private.listen%%'"""
