@@ -22,6 +22,7 @@ pytest_plugins = ["pytest_pgqueue", "tests.figures"]
 _OF_A_DATABASE = {"pgqueue_server", "pgqueue_app", "private_server"}
 
 _PATIENCE_S = 45
+_MAX_NODE_ID = 2_000
 _PROGRAMS = ("pgbouncer", "faketime", "chromium", "root")  # the names of markers, too
 
 # The same examples in every run; tests/property looks for others.
@@ -72,6 +73,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
     for item in items:
+        # It is in the environment of whatever a test starts, which may refuse 128 KiB.
+        assert len(item.nodeid) < _MAX_NODE_ID, f"shorten the id of {item.nodeid[:200]}"
         if _OF_A_DATABASE & set(getattr(item, "fixturenames", ())):
             item.add_marker("database")
 

@@ -106,7 +106,7 @@ async def test_a_declared_type_gives_defaults_and_checks_payloads(app: PgQueue) 
         {"payload": "a\0b"},
         {"payload": 2**70},
     ],
-    ids=str,
+    ids=lambda options: str(options)[:100],
 )
 async def test_what_cannot_be_a_task_is_a_usage_error(
     app: PgQueue, queue: Queue, options: dict
