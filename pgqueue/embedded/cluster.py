@@ -12,7 +12,7 @@ from pathlib import Path
 from pgqueue.embedded.account import Account
 from pgqueue.errors import DatabaseUnavailable, UsageError
 
-__all__ = ["Cluster", "environment", "find_binaries", "ignore_service"]
+__all__ = ["Cluster", "environment", "find_binaries", "ignore_variables"]
 
 _PROC = Path("/proc")  # on Linux only
 _CONFIGURATION = """
@@ -28,6 +28,23 @@ jit = off                   # statements here last microseconds
 timezone = 'UTC'
 log_timezone = 'UTC'
 """
+
+
+# Variables of libpq that lead elsewhere, or refuse a socket, whatever an address says.
+_STEERING = (
+    "PGCHANNELBINDING",
+    "PGCONNECT_TIMEOUT",
+    "PGGSSENCMODE",
+    "PGHOSTADDR",
+    "PGOPTIONS",
+    "PGREQUIREAUTH",
+    "PGREQUIREPEER",
+    "PGSERVICE",
+    "PGSSLMODE",
+    "PGSSLNEGOTIATION",
+    "PGSSLROOTCERT",
+    "PGTARGETSESSIONATTRS",
+)
 
 
 def find_binaries() -> Path:
@@ -54,9 +71,14 @@ def environment() -> dict[str, str]:
     return {**kept, "LC_ALL": "C"}
 
 
-def ignore_service() -> None:
-    """Have this process and its children look up no service: it would refuse one it cannot find."""
-    os.environ.pop("PGSERVICE", None)
+def ignore_variables() -> None:
+    """Remove the variables that keep this process and its children from a server of ours.
+
+    The address of such a server names its host, port, user and database, and nothing else: not
+    every driver understands the other options of libpq.
+    """
+    for name in _STEERING:
+        os.environ.pop(name, None)
 
 
 @dataclass(frozen=True)

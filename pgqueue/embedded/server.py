@@ -20,7 +20,7 @@ from urllib.parse import quote, urlencode
 import psycopg
 
 from pgqueue.embedded.account import Account
-from pgqueue.embedded.cluster import Cluster, environment, find_binaries, ignore_service
+from pgqueue.embedded.cluster import Cluster, environment, find_binaries, ignore_variables
 from pgqueue.errors import DatabaseUnavailable, UsageError
 from pgqueue.processes import undisturbed
 
@@ -34,19 +34,6 @@ _STARTING = re.compile(
     "No such file|Connection refused|starting up|shutting down|not yet accepting|recovery"
     "|timeout|closed the connection|reset by peer"
 )
-# What variables such as PGHOSTADDR would otherwise say: what is empty counts as given. Options that
-# libpq 15 does not know are left out: the address is for its programs, too.
-_PINNED = {
-    "hostaddr": "",
-    "options": "",
-    "requirepeer": "",
-    "channel_binding": "prefer",
-    "gssencmode": "disable",
-    "sslmode": "disable",
-    "sslrootcert": "",
-    "target_session_attrs": "any",
-    "connect_timeout": "5",
-}
 
 
 class EmbeddedServer:
@@ -109,7 +96,7 @@ class EmbeddedServer:
         directory = self._cluster.socket_dir()
         if directory is None:
             return None
-        ignore_service()
+        ignore_variables()
         dsn = _dsn(directory, "pgqueue")
         return dsn if _answers(dsn) else None
 
@@ -122,7 +109,7 @@ class EmbeddedServer:
         """
         if self.pid is not None:
             return self.dsn()
-        ignore_service()
+        ignore_variables()
         try:
             self.data_dir.mkdir(mode=0o755, parents=True, exist_ok=True)
             self._take_lock()
@@ -258,11 +245,8 @@ class EmbeddedServer:
 
 
 def _dsn(socket_dir: Path, database: str) -> str:
-    """Return the address of a database, which the variables of libpq do not change."""
-    options = {"host": str(socket_dir), "port": str(_PORT), **_PINNED}
-    return (
-        f"postgresql://postgres@/{quote(database, safe='')}?{urlencode(options, quote_via=quote)}"
-    )
+    options = urlencode({"host": str(socket_dir), "port": str(_PORT)}, quote_via=quote)
+    return f"postgresql://postgres@/{quote(database, safe='')}?{options}"
 
 
 def _answers(dsn: str) -> bool:
@@ -272,7 +256,7 @@ def _answers(dsn: str) -> bool:
 def _refusal(dsn: str) -> str:
     """Return why no connection can be made, in a line; nothing if one can."""
     try:
-        psycopg.connect(dsn, client_encoding="UTF8").close()
+        psycopg.connect(dsn, client_encoding="UTF8", connect_timeout=5).close()
     except psycopg.OperationalError as error:
         return str(error).partition("\n")[0] or "no connection"
     return ""

@@ -130,6 +130,8 @@ STEERING = {
     "PGOPTIONS": "-c none=1",
     "PGCLIENTENCODING": "LATIN1",
     "PGREQUIREPEER": "nobody",
+    "PGREQUIREAUTH": "scram-sha-256",
+    "PGSSLNEGOTIATION": "direct",
     "PGCHANNELBINDING": "require",
     "PGGSSENCMODE": "require",
     "PGSSLMODE": "verify-full",
@@ -150,22 +152,14 @@ def test_variables_of_libpq_do_not_steer_the_server(
         assert server.running() == server.dsn()
 
 
-@pytest.mark.parametrize(
-    ("name", "steering", "cause"),
-    [
-        ("PGTZ", "nowhere", 'invalid value for parameter "TimeZone": "nowhere"'),
-        ("PGREQUIREAUTH", "scram-sha-256", 'authentication method requirement "scram-sha-256"'),
-        ("PGSSLNEGOTIATION", "direct", "sslnegotiation=direct"),
-    ],
-)
-def test_a_variable_that_cannot_be_ignored_is_named_at_once(
-    data_dir: Path, monkeypatch: pytest.MonkeyPatch, name: str, steering: str, cause: str
+def test_a_variable_that_is_not_ignored_is_named_at_once(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(name, steering)
+    monkeypatch.setenv("PGTZ", "nowhere")
     with pytest.raises(DatabaseUnavailable) as caught, EmbeddedServer(data_dir, settings=FAST):
         pass
     assert "takes no connection: " in caught.value.message
-    assert cause in caught.value.message
+    assert 'invalid value for parameter "TimeZone": "nowhere"' in caught.value.message
     assert "variables that begin with PG" in str(caught.value.hint)
 
 
