@@ -217,7 +217,8 @@ def _settled(expression: str, part: str, field: int) -> str:
     # a range may go over the end: 22-2. croniter takes 5-5 for all, and loses steps of 22-2/4
     width = (end - begin) % size if last is not None and end != begin + size else end - begin
     step = 1 if read[3] is None else int(read[3])
-    if read[3] is not None and step > width:
+    # */60 is hourly, as asked for; 55/10 and */90 would be, too
+    if read[3] is not None and step > max(1, width + (first == "*")):
         raise _wrong(expression, f"the step of {part!r} is larger than its range")
     if last is None or not step or (width and end >= begin):
         return part

@@ -99,7 +99,13 @@ async def test_lease_ids_that_a_crash_makes_the_server_forget_are_not_given_out_
         "select pgqueue_private.register_worker('sup:1', 'host', "
         "7, '1', '{default}', '{}', 10, 900)"
     )
-    asked = {"worker": worker, "queues": ["default"], "cursors": None, "max_tasks": 20}
+    asked = {
+        "worker": worker,
+        "queues": ["default"],
+        "cursors": None,
+        "max_tasks": 20,
+        "types": None,
+    }
     link = Link(bench.dsn, Options("pgqueue worker claim", setup="skip_leases"))
     await link.rows("claim_tasks", {**asked, "max_tasks": 0})
     (pid,) = bench.rows("select pid from pg_stat_activity where backend_type = 'walwriter'")

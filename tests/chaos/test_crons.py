@@ -62,7 +62,7 @@ def test_ten_thousand_expressions_are_read_or_refused_within_five_milliseconds_e
     looks = [(*cost_s(text, ZONES[n % len(ZONES)]), text) for n, text in enumerate(texts)]
     times = sorted(seconds for seconds, _, _ in looks)
     accepted = sum(accepted for _, accepted, _ in looks)
-    assert 2_000 < accepted < 8_000, "both kinds are among them"
+    assert 1_000 < accepted < 8_000, "both kinds are among them"
     worst, _, text = max(looks)
     p99 = times[int(len(times) * 0.99)]
     assert p99 <= PROMISED_S
