@@ -167,6 +167,9 @@ def leave(name: str) -> None:
         remember(f"{name}-below", grandchild)
         time.sleep(600)
     remember(name, child)
+    below = GATES / f"started-{name}-below"
+    while not (below.exists() and below.read_text()):  # who ends them must not be sooner
+        time.sleep(0.001)
 
 
 def leave_on_purpose(name: str) -> None:
