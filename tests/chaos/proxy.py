@@ -221,12 +221,15 @@ class Proxy:
         async def end() -> None:
             assert self._listening is not None
             self._listening.close()
-            # again and again: one that was being accepted has only now begun
-            while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+            quiet = 0
+            # one that was being accepted begins only now, and what ends is closed a turn later
+            while quiet < 3:
                 await asyncio.sleep(0)  # what never began would close nothing
-                for task in tasks:
-                    task.cancel()
-                await asyncio.wait(tasks)
+                if tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+                    for task in tasks:
+                        task.cancel()
+                    await asyncio.wait(tasks)
+                quiet = 0 if tasks else quiet + 1
 
         asyncio.run_coroutine_threadsafe(end(), self._loop).result(_PATIENCE_S)
         self._loop.call_soon_threadsafe(self._loop.stop)
