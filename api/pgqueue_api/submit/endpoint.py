@@ -168,9 +168,10 @@ async def check_all(
 ) -> list[Submission | PgQueueError]:
     """Check each of several tasks; requests of others are answered meanwhile."""
     checked = []
+    asked_at = asyncio.get_running_loop().time()
     turn = time.monotonic()
     for n, task in enumerate(tasks):
-        checked.append(await _check_one(services, task, f"/tasks/{n}", traceparent))
+        checked.append(await _check_one(services, task, f"/tasks/{n}", traceparent, asked_at))
         if time.monotonic() - turn > _TURN_S:
             await asyncio.sleep(0)
             turn = time.monotonic()
@@ -178,14 +179,16 @@ async def check_all(
 
 
 async def _check_one(
-    services: Services, raw: Any, prefix: str, traceparent: str | None
+    services: Services, raw: Any, prefix: str, traceparent: str | None, asked_at: float
 ) -> Submission | PgQueueError:
     """Return the submission that a value is, or what is wrong with it."""
     try:
         check_shape(raw, prefix)
-        kind = services.registry.known(raw["type"]) or await services.registry.find(raw["type"])
-        budgets = services.registry.budgets
-        return check(raw, kind, budgets, traceparent, services.bounds.payload, prefix=prefix)
+        registry = services.registry
+        kind = registry.known(raw["type"]) or await registry.find(raw["type"], asked_at)
+        return check(
+            raw, kind, registry.budgets, traceparent, services.bounds.payload, prefix=prefix
+        )
     except PgQueueError as error:
         if error.status >= 500:
             raise

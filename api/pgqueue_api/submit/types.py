@@ -1,13 +1,15 @@
 """The types that workers have published, with which the API checks payloads, and queues' defaults.
 
 They are read again when a worker says that it has published some, every few seconds in any case,
-and at once when an unknown type is asked for, so that no answer comes from an old list.
+and at once when an unknown type is asked for, so that no type is refused by an old list. Requests
+that ask at the same time share one reading.
 """
 
 from __future__ import annotations
 
 import asyncio
 import difflib
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["Registry", "TaskType"]
 
 _MAX_MESSAGE = 300
-_REREAD_AT_MOST_EVERY_S = 1.0
 
 _log = logs.get_logger("pgqueue.api")
 
@@ -63,7 +64,7 @@ class Registry:
         self._rows: dict[str, Mapping[str, Any]] = {}
         self.budgets: Mapping[str, int] = {}
         """``max_attempts`` of the queues that set it."""
-        self._read_at: float | None = None
+        self._read_at = -math.inf
         self._reading = asyncio.Lock()
         self._stale = asyncio.Event()
 
@@ -71,11 +72,15 @@ class Registry:
         """Return a type if it is known already."""
         return self._types.get(name)
 
-    async def find(self, name: str) -> TaskType:
-        """Return a type, reading the list again if need be; raise ``UnknownType``."""
+    async def find(self, name: str, asked_at: float | None = None) -> TaskType:
+        """Return a type, or raise ``UnknownType`` if a reading after ``asked_at`` has none.
+
+        ``asked_at`` is a time of the event loop: of a request that asks for many. The default is
+        now.
+        """
         found = self._types.get(name)
         if found is None:
-            await self._reread()
+            await self.renew(asked_at)
             found = self._types.get(name)
         if found is None:
             near = difflib.get_close_matches(name, self._types, n=3, cutoff=0.5)
@@ -90,13 +95,15 @@ class Registry:
 
     async def all(self) -> list[TaskType]:
         """Return all types, by name, as they are now."""
-        await self._reread()
+        await self.renew()
         return list(self._types.values())
 
-    async def renew(self) -> None:
-        """Read all again now."""
+    async def renew(self, asked_at: float | None = None) -> None:
+        """Read all again, unless a reading began after ``asked_at`` (the default is now)."""
+        asked_at = asyncio.get_running_loop().time() if asked_at is None else asked_at
         async with self._reading:
-            await self._load()
+            if self._read_at < asked_at:
+                await self._load()
 
     def expire(self) -> None:
         """Have the list read again soon."""
@@ -112,17 +119,9 @@ class Registry:
                 pass
             self._stale.clear()
             try:
-                await self._load()
+                await self.renew()
             except Exception as error:  # noqa: BLE001  a loop of the process: it must go on
                 _log.debug("types_not_read", error=str(error))
-
-    async def _reread(self) -> None:
-        now = asyncio.get_running_loop().time()
-        if self._read_at is not None and now - self._read_at < _REREAD_AT_MOST_EVERY_S:
-            return
-        async with self._reading:
-            if self._read_at is None or self._read_at < now:
-                await self._load()
 
     async def _load(self) -> None:
         started = asyncio.get_running_loop().time()

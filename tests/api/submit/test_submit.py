@@ -78,14 +78,26 @@ async def test_an_unknown_type_is_refused_with_the_nearest_names(client: httpx.A
 
 
 async def test_a_type_published_a_moment_ago_is_known(client: httpx.AsyncClient, worker: Worker):
-    await submit(client)
-    worker.publish("fresh")
-    for _ in range(50):  # known by the notification, or read again within a second
-        answer = await client.post("/v1/tasks", json={"type": "fresh"})
-        if answer.status_code == 201:
-            return
-        await asyncio.to_thread(worker.value, "select pg_sleep(0.05)")
-    pytest.fail(answer.text)
+    for type in ("fresh", "fresher"):
+        answer = await client.post("/v1/tasks", json={"type": type})
+        assert answer.json()["code"] == "unknown_type"
+        worker.publish(type)
+        await submit(client, type=type)
+    worker.publish("bulky")
+    answer = await client.post("/v1/tasks/bulk", json={"tasks": [{"type": "bulky"}]})
+    assert answer.json()["accepted"] == 1
+
+
+async def test_a_bulk_of_unknown_types_does_not_read_the_list_for_each(
+    client: httpx.AsyncClient, app: Api, monkeypatch: pytest.MonkeyPatch
+):
+    readings = []
+    load = app.services.registry._load
+    monkeypatch.setattr(app.services.registry, "_load", lambda: readings.append(1) or load())
+    tasks = [{"type": f"unknown-{n}"} for n in range(50)]
+    answer = await client.post("/v1/tasks/bulk", json={"tasks": tasks})
+    assert answer.json()["refused"] == 50
+    assert 1 <= len(readings) <= 2  # one is of the loop that reads it every few seconds
 
 
 async def test_a_payload_that_its_schema_refuses_is_answered_with_pointers(

@@ -10,7 +10,7 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from pgqueue_worker.isolation.fork_server import FORKED, NEWS
+from pgqueue_worker.isolation.fork_server import FAILED, FORKED, NEWS
 
 if TYPE_CHECKING:
     from asyncio import Future
@@ -109,6 +109,12 @@ class ForkClient:
                     forked = self._requested.popleft()
                     if not forked.done():
                         forked.set_result((pid, self._ended[pid]))
+                elif news == FAILED:
+                    failed = self._requested.popleft()
+                    if not failed.done():
+                        failed.set_exception(
+                            OSError(status, f"no child could be forked: {os.strerror(status)}")
+                        )
                 elif (ended := self._ended.pop(pid, None)) is not None:
                     ended.set_result(status)
         except (asyncio.IncompleteReadError, ConnectionError):
