@@ -1,10 +1,16 @@
 """The process that children are forked from outlives whatever happens to them."""
 
+import os
 import resource
+import signal
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
+from pgqueue_worker.isolation.child_process import ChildProcess
 from pgqueue_worker.isolation.fork_client import ForkClient, Forked
+from pgqueue_worker.isolation.messages import frame
+from pgqueue_worker.lease import ClaimedTask
 
 pytestmark = pytest.mark.anyio
 
@@ -47,3 +53,31 @@ async def test_a_child_that_cannot_be_forked_costs_the_others_nothing(client: Fo
         assert not child.ended.done()
         child.end.close()
         assert await child.ended == 0
+
+
+async def test_an_attempt_is_stopped_whether_or_not_its_handler_has_started(
+    client: ForkClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEST_GATES", str(tmp_path))
+    child = await ChildProcess.fork(client)
+    app = {"app": "tests.worker.isolated:app", "builtin": False}
+    child.send({"kind": "attempts", **app, "dsn": None, "log_format": "json", "log_level": "info"})
+    assert (await child.receive())[0] == {"kind": "ready"}
+    for n in range(60):
+        type = ("hang", "hang_async", "wait")[n % 3]
+        task = ClaimedTask(
+            **{**dict.fromkeys(ClaimedTask._fields), "id": "t", "lease_id": n, "type": type},
+        )._replace(attempt=1, payload='{"name": "n"}')
+        run = frame({"kind": "run", "task": tuple(task), "traceparent": None})
+        stop = frame({"kind": "stop", "lease_id": n})
+        child._writer.write(run)
+        if n % 2:  # when it has said that it is about to start
+            assert (await child.receive())[0] == {"kind": "started"}
+        child._writer.write(stop)
+        answer = {"kind": "started"}
+        while answer == {"kind": "started"}:
+            answer, _ = await child.receive()
+        assert answer["interrupted"]["type"] == "CancelledError", answer
+    os.kill(child.pid, signal.SIGTERM)  # of somebody else: nothing was asked for
+    child._writer.close()
+    assert await child.ended == -signal.SIGKILL

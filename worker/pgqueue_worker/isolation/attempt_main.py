@@ -1,7 +1,9 @@
 """In a child: imports the app, then runs one attempt after another on its main thread.
 
-SIGTERM asks the handler to stop: ``asyncio.CancelledError`` is raised in it, whether it is async or
-plain. The worker kills a child that has not answered within the grace.
+The worker asks an attempt to stop by a message that names its lease, so that none is missed that
+comes before the handler has started. The thread that receives it signals the main thread, where
+``asyncio.CancelledError`` is raised in the handler, whether it is async or plain. A SIGTERM from
+elsewhere does nothing. The worker kills a child that has not answered within the grace.
 """
 
 from __future__ import annotations
@@ -47,11 +49,14 @@ def run(messages: MessageSocket, start: Message) -> None:
     app = load(start["app"], builtin=start["builtin"])
     reporter = RemoteReporter(messages, start["dsn"])
     inbox: SimpleQueue[tuple[Message, bytes]] = SimpleQueue()
-    threading.Thread(
-        target=_receive, args=(messages, reporter, inbox), name="pgqueue-receive", daemon=True
-    ).start()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         handlers = _Handlers(app, reporter, runner.get_loop())
+        threading.Thread(
+            target=_receive,
+            args=(messages, reporter, handlers, inbox),
+            name="pgqueue-receive",
+            daemon=True,
+        ).start()
         messages.send({"kind": "ready"})
         while True:
             message, remembered = inbox.get()
@@ -61,17 +66,23 @@ def run(messages: MessageSocket, start: Message) -> None:
 
 
 def _receive(
-    messages: MessageSocket, reporter: RemoteReporter, inbox: SimpleQueue[tuple[Message, bytes]]
+    messages: MessageSocket,
+    reporter: RemoteReporter,
+    handlers: _Handlers,
+    inbox: SimpleQueue[tuple[Message, bytes]],
 ) -> None:
     while True:
         try:
             message, blob = messages.receive()
         except (EOFError, OSError):
             os.killpg(0, signal.SIGKILL)  # the worker is gone, so nobody needs the result
-        if message["kind"] == "reply":
-            reporter.answered(message, blob)
-        else:
-            inbox.put((message, blob))
+        match message["kind"]:
+            case "reply":
+                reporter.answered(message, blob)
+            case "stop":
+                handlers.stop(message["lease_id"])
+            case _:
+                inbox.put((message, blob))
 
 
 class _Handlers:
@@ -83,9 +94,16 @@ class _Handlers:
         self._app = app
         self._reporter = reporter
         self._loop = loop
-        self._inside = False
+        self._lease_id: int | None = None
+        self._stopped: int | None = None
+        self._calling = False  # an error that is raised now is raised in the handler
         self._running: asyncio.Task[Any] | None = None
-        signal.signal(signal.SIGTERM, self._asked_to_stop)
+
+    def stop(self, lease_id: int) -> None:
+        """Interrupt the attempt with this lease, before or after it starts. For other threads."""
+        self._stopped = lease_id
+        if self._lease_id == lease_id:  # else the main thread looks before it calls the handler
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
 
     def run(self, message: Message, remembered: bytes) -> tuple[Message, bytes]:
         """Run one attempt; return how it ended, and its result as JSON.
@@ -102,7 +120,7 @@ class _Handlers:
             limited(kind.limits),
         ):
             context = lease.context(self._reporter, orjson.loads(remembered or b"null"))
-            value, error = self._call(kind, context, payload)
+            value, error = self._call(kind, context, payload, lease.task.lease_id)
         if error is not None:
             ending = endings.raised(error, kind)
             answer: Message = {"ending": ending.as_json()}
@@ -117,26 +135,34 @@ class _Handlers:
         return {"ending": replace(ending, result=None).as_json()}, ending.result or b""
 
     def _call(
-        self, kind: TaskType, context: Context, payload: Any
+        self, kind: TaskType, context: Context, payload: Any, lease_id: int
     ) -> tuple[Any, BaseException | None]:
-        self._inside = True
         try:
+            signal.signal(signal.SIGTERM, self._interrupt)  # a handler may have changed it
+            self._lease_id = lease_id
+            if self._stopped == lease_id:
+                return None, asyncio.CancelledError()
+            self._calling = True
             value = kind.call(context, payload)
+            self._calling = False
             end_copy()
             if not inspect.isawaitable(value):
                 return value, None
             # the variables are those of this thread, which a decorator may have set
             variables = contextvars.copy_context()
             running = self._loop.create_task(self._awaited(value), context=variables)
+            self._running = running
+            if self._stopped == lease_id:  # by a signal that came before there was a task
+                self._loop.call_soon(running.cancel)
             return run_through(self._loop, running)
         except BaseException as error:  # noqa: BLE001  the border: a handler may raise anything
             end_copy(error)
             return None, error
         finally:
-            self._inside = False
+            self._lease_id = self._running = None
+            self._calling = False
 
     async def _awaited(self, handler: Any) -> tuple[Any, BaseException | None]:
-        self._running = asyncio.current_task()
         try:
             value = await endings.awaited(handler)
         except BaseException as error:  # noqa: BLE001  as above
@@ -148,12 +174,15 @@ class _Handlers:
         finally:
             self._running = None
 
-    def _asked_to_stop(self, _number: int, _frame: FrameType | None) -> None:
-        """Interrupt what runs; between attempts there is nothing to interrupt."""
-        if not self._inside:
+    def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
+        """Interrupt what runs, if that was asked for."""
+        if self._lease_id is None or self._lease_id != self._stopped:
             return
         task = self._running
-        if task is not None and asyncio.current_task(task.get_loop()) is None:
+        if task is None:
+            if self._calling:  # a plain function
+                raise asyncio.CancelledError
+        elif asyncio.current_task(task.get_loop()) is None:
             task.get_loop().call_soon_threadsafe(task.cancel)
-        else:  # a plain function, or a coroutine that does not give way
+        else:  # a coroutine that does not give way
             raise asyncio.CancelledError

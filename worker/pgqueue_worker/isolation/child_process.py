@@ -46,12 +46,6 @@ class ChildProcess:
         """Return the next message; see ``read_message``."""
         return await read_message(self._reader, **limits)
 
-    def terminate(self) -> None:
-        """Ask the handler to stop."""
-        if not self.ended.done():
-            with suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGTERM)
-
     def kill(self) -> None:
         """End it, and everything that it started."""
         self._writer.close()

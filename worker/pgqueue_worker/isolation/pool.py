@@ -122,7 +122,8 @@ class _AttemptChildren:
         self._grace_s = grace_s
         self._idle: list[AttemptChild] = []
         self._wanted: deque[Future[AttemptChild]] = deque()
-        self._starting: set[asyncio.Task[None]] = set()
+        self._starting = 0  # children that somebody who waits will get
+        self._starts: set[asyncio.Task[None]] = set()
 
     def warm(self) -> None:
         """Start a child ahead of the first attempt."""
@@ -169,7 +170,7 @@ class _AttemptChildren:
             except asyncio.CancelledError:
                 interrupted = True
                 lease.interruptible = False  # once is enough: from here on it is bounded
-                child.process.terminate()
+                child.process.send({"kind": "stop", "lease_id": lease.task.lease_id})
                 await asyncio.wait({attending}, timeout=self._grace_s)
             answer = attending.result() if attending.done() else None
             if answer is not None and not interrupted and not answer[0].get("spoilt"):
@@ -190,7 +191,7 @@ class _AttemptChildren:
                 return child
         wanted: Future[AttemptChild] = asyncio.get_running_loop().create_future()
         self._wanted.append(wanted)
-        if len(self._starting) < len(self._wanted):
+        if self._starting < len(self._wanted):
             self._begin()
         try:
             return await wanted
@@ -198,32 +199,47 @@ class _AttemptChildren:
             if wanted in self._wanted:
                 self._wanted.remove(wanted)
             elif not wanted.cancelled() and wanted.exception() is None:
-                self._offer(wanted.result())
+                self._keep_one(wanted.result())
             raise
 
     def _begin(self) -> None:
-        starting = asyncio.create_task(self._start_one())
-        self._starting.add(starting)
-        starting.add_done_callback(self._starting.discard)
+        self._starting += 1
+        start = asyncio.create_task(self._start_one())
+        self._starts.add(start)
+        start.add_done_callback(self._starts.discard)
 
     async def _start_one(self) -> None:
         try:
             child = await AttemptChild.start(self._client, self._start_message)
         except Exception as error:  # noqa: BLE001  whoever waits for the child gets it
+            self._starting -= 1
             _log.error("child_not_started", error=repr(error))
-            if self._wanted:
-                self._wanted.popleft().set_exception(error)
+            if (wanted := self._next_wanted()) is not None:
+                wanted.set_exception(error)
         else:
-            if self._idle and not self._wanted:
-                await child.process.reap()  # whoever wanted it was cancelled meanwhile
-            else:
-                self._offer(child)
+            self._starting -= 1
+            self._keep_one(child)
+
+    def _keep_one(self, child: AttemptChild) -> None:
+        """Lend a fresh child; if whoever wanted it was cancelled meanwhile, one stays warm."""
+        if self._idle and not any(not wanted.done() for wanted in self._wanted):
+            child.process.kill()
+        else:
+            self._offer(child)
 
     def _offer(self, child: AttemptChild) -> None:
-        if self._wanted:
-            self._wanted.popleft().set_result(child)
+        if (wanted := self._next_wanted()) is not None:
+            wanted.set_result(child)
         else:
             self._idle.append(child)
+
+    def _next_wanted(self) -> Future[AttemptChild] | None:
+        """Return who has waited longest, and still does."""
+        while self._wanted:
+            wanted = self._wanted.popleft()
+            if not wanted.done():  # it may have been cancelled a moment ago
+                return wanted
+        return None
 
 
 def _read(answer: Answer) -> Ended:
