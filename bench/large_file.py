@@ -73,7 +73,7 @@ class Peaks:
                 for name, mark in (
                     ("api", "pgqueue api"),
                     ("worker", "pgqueue_worker.worker_process"),
-                    ("child", "_aggregation.child"),
+                    ("child", "isolation.fork_server"),  # which its children are forks of
                 ):
                     if mark in line and process.info["memory_info"]:
                         mib = process.info["memory_info"].rss / 2**20

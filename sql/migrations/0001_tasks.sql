@@ -70,6 +70,9 @@ create table attempt (
     )
 ) partition by range (task_id);
 
+-- Leads to the tasks that failed or were cancelled. Those that complete pay nothing for it.
+create index attempt_not_completed on attempt (task_id) where final and outcome <> 'completed';
+
 -- What handlers log and stream.
 create table task_event (
     task_id uuid not null,

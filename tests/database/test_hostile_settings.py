@@ -35,7 +35,10 @@ MEANING = {
     "synchronous_commit": "off",
     "check_function_bodies": "off",
     "client_min_messages": "error",
+    "lc_messages": "C",
+    "lc_monetary": "C",
     "lc_numeric": "C",
+    "lc_time": "C",
     "default_toast_compression": "pglz",
 }
 SPEED = {
@@ -52,7 +55,9 @@ SPEED = {
     "idle_in_transaction_session_timeout": "30000",
     "lock_timeout": "30000",
     "statement_timeout": "30000",
+    "transaction_timeout": "30000",
 }
+SINCE = {"transaction_timeout": 170000}
 # what a shadow of a built-in function would do where the search path puts it first
 SHADOW = """
     create schema shadow;
@@ -74,6 +79,8 @@ def _impose(dsn: str, settings: dict[str, str]) -> None:
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(SHADOW)
         for name, value in settings.items():
+            if connection.info.server_version < SINCE.get(name, 0):
+                continue
             listed = name == "search_path"
             connection.execute(
                 f"alter database {connection.info.dbname} set {name} to "

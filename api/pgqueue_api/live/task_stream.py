@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 
 from pgqueue.errors import DatabaseUnavailable
 from pgqueue_api.live.event_stream import EventStream, chained, frame
-from pgqueue_api.live.hub import START, Hub, Line, Position, WatchedTask, log_lines
+from pgqueue_api.live.watched_task import START, Line, Position, WatchedTask, log_lines
 from pgqueue_api.problems import Overloaded
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+    from pgqueue_api.live.hub import Hub
     from pgqueue_api.live.services import Services
 
 __all__ = ["open_task_stream", "parse_position"]

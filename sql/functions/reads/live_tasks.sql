@@ -1,6 +1,7 @@
 -- The ids of tasks that have not ended and that a filter matches, newest first, by their tokens, at most max_ids; null
--- when there are more tokens than are cheap to read and sort: looks at no more than max_tokens in each table. Tokens
--- know no types and tags, so with these it reads the facts of at most max_facts. filter: see list_tasks().
+-- when there are more tokens than are cheap to read and sort: looks at no more than max_tokens in each table, or five
+-- times as many for a type, of which few may be left. Tokens know no tags, so for these it reads the facts of at most
+-- max_facts. filter: see list_tasks().
 create or replace function pgqueue_private.live_tasks(
     filter jsonb, low uuid, high uuid, max_ids int, max_tokens int default 20000, max_facts int default 2000
 ) returns uuid[]
@@ -13,51 +14,59 @@ declare
     type constant text := filter ->> 'type';
     queue constant text := filter ->> 'queue';
     tags constant text[] := array(select jsonb_array_elements_text(filter -> 'tags'));
+    max_looked constant int := case when type is null then max_tokens else 5 * max_tokens end;
     looked int;
     fits uuid[];
     hits uuid[] := '{}';
 begin
     if status is null or status = 'queued' then
         if queue is null then
-            hits := array(select r.task_id from ready as r limit max_tokens + 1);
+            select count(*), array_agg(k.task_id) filter (where type is null or k.type = type)
+            into looked, fits
+            from (select r.task_id, r.type from ready as r limit max_looked + 1) as k;
         else
-            hits := array(select r.task_id from ready as r where r.queue = queue limit max_tokens + 1);
+            select count(*), array_agg(k.task_id) filter (where type is null or k.type = type)
+            into looked, fits
+            from (select r.task_id, r.type from ready as r where r.queue = queue limit max_looked + 1) as k;
         end if;
-        if cardinality(hits) > max_tokens then
+        if looked > max_looked then
             return null;
         end if;
+        hits := fits;
     end if;
     if status is null or status in ('queued', 'scheduled', 'retrying', 'blocked') then
-        select count(*), array_agg(k.task_id) filter (where (queue is null or k.queue = queue) and (status is null or k.status = status))
+        select
+            count(*),
+            array_agg(k.task_id) filter (
+                where (queue is null or k.queue = queue) and (type is null or k.type = type) and (status is null or k.status = status)
+            )
         into looked, fits
-        from (select d.task_id, d.queue, d.status from delayed as d limit max_tokens + 1) as k;
-        if looked > max_tokens then
+        from (select d.task_id, d.queue, d.type, d.status from delayed as d limit max_looked + 1) as k;
+        if looked > max_looked then
             return null;
         end if;
         hits := hits || fits;
     end if;
     if status is null or status = 'active' then
-        select count(*), array_agg(k.task_id) filter (where queue is null or k.queue = queue)
+        select count(*), array_agg(k.task_id) filter (where (queue is null or k.queue = queue) and (type is null or k.type = type))
         into looked, fits
-        from (select r.task_id, r.queue from running as r limit max_tokens + 1) as k;
-        if looked > max_tokens then
+        from (select r.task_id, r.queue, r.type from running as r limit max_looked + 1) as k;
+        if looked > max_looked then
             return null;
         end if;
         hits := hits || fits;
     end if;
+    if cardinality(hits) > max_tokens then
+        return null;
+    end if;
     -- A token has told the status: it is the one thing that takes time to ask.
     hits := array(select k.id from unnest(hits) as k (id) where k.id >= low and k.id < high order by k.id desc);
-    if type is null and tags = '{}' then
+    if tags = '{}' then
         return hits[1:max_ids];
     end if;
     if cardinality(hits) > max_facts then
         return null;
     end if;
-    return array(
-        select f.id from task as f
-        where f.id = any (hits) and (type is null or f.type = type) and (tags = '{}' or f.tags @> tags)
-        order by f.id desc
-        limit max_ids
-    );
+    return array(select f.id from task as f where f.id = any (hits) and f.tags @> tags order by f.id desc limit max_ids);
 end
 $$;

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from pgqueue_api.live.hub import START, WatchedTask
+from pgqueue_api.live.watched_task import START, WatchedTask
 
 
 def found(version: str, began: float) -> dict[str, Any]:

@@ -136,13 +136,13 @@ async def test_a_search_for_the_rare_is_bounded_and_goes_on_where_it_stopped(wor
         "from generate_series(1, 6000)))"
     )
     worker.rows("select pgqueue_private.shift_clock('-1 hour')")
-    rare = worker.enqueue("rare")
+    rare = worker.enqueue(tags=["rare"])
     worker.rows("select pgqueue_private.shift_clock('0')")
     before, rounds, found = None, 0, []
     while rounds == 0 or before is not None:
         page = worker.rows(
             """select *
-               from pgqueue_private.list_tasks('{"type": "rare"}', null, null, %s, 50, 0)""",
+               from pgqueue_private.list_tasks('{"tags": ["rare"]}', null, null, %s, 50, 0)""",
             before,
         )[0]
         assert before is None or page["next_before"] is None or page["next_before"] < before

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from pgqueue_worker.reports.transaction_pools import TransactionPools
+from psycopg_pool import PoolTimeout
 
 SET_HERE = "select count(*) from pg_settings where name ~ '^tcp_' and source = 'session'"
 UNTIDY = "set tcp_user_timeout = 0; set default_transaction_read_only = on"
@@ -43,3 +44,19 @@ async def test_in_threads_the_server_minds_its_client_however_often_it_was_lent(
 
     for _ in range(3):
         assert await asyncio.to_thread(lent) == (4,)
+
+
+async def test_what_a_pool_logs_of_a_failure_has_no_password(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    pools = TransactionPools("postgresql://app:open@s3same-word@127.0.0.1:1/none", 1)
+    pool = await pools.for_loop()
+    with pytest.raises(PoolTimeout):
+        async with pool.connection(timeout=1):
+            pass
+    with pytest.raises(PoolTimeout):
+        await asyncio.to_thread(pools.for_threads().getconn, 1)
+    await pools.close()
+    said = [record.getMessage() for record in caplog.records if record.name == "psycopg.pool"]
+    assert any("error connecting" in line for line in said)
+    assert "s3same" not in str(said)

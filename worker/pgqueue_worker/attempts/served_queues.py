@@ -1,11 +1,11 @@
 """Which queues the next claim looks at: those that may hold tasks, and those used lately.
 
-A name costs nothing once its queue is empty and other queues are in use: any number of queues may
-have existed.
+A name costs nothing soon after its queue was emptied: any number of queues may have existed.
 """
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from pgqueue.models.webhook import QUEUE
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["ServedQueues"]
 
 _MAX_RECENT = 32
+_RECENT_S = 2.0  # each name costs a claim 15 µs
 _MAX_QUEUES = 500  # in one claim
 
 
@@ -26,8 +27,7 @@ class ServedQueues:
         names = list(dict.fromkeys(queues))
         self.only: list[str] | None = None if all_queues else names
         self._expected: dict[str, None] = dict.fromkeys(names)
-        self._recent: dict[str, int] = {}  # and when each was used last
-        self._uses = 0
+        self._recent: dict[str, float] = {}  # and when each was used, the last one at the end
         self._turns = 0
         for name in names:
             self.used(name)
@@ -59,13 +59,14 @@ class ServedQueues:
 
     def used(self, queue: str) -> None:
         """Remember a queue as one that is in use."""
-        self._uses += 1
-        self._recent[queue] = self._uses
+        self._recent.pop(queue, None)
+        self._recent[queue] = time.monotonic()
         if len(self._recent) > _MAX_RECENT:
-            del self._recent[min(self._recent, key=self._recent.__getitem__)]
+            del self._recent[next(iter(self._recent))]
 
     def turn(self) -> list[str]:
         """Return the queues for the next claim; each call starts with another one."""
+        self._forget()
         names = list(dict.fromkeys((*self._recent, *self._expected)))[:_MAX_QUEUES]
         self._turns = (self._turns + 1) % len(names) if names else 0
         return names[self._turns :] + names[: self._turns]
@@ -74,3 +75,12 @@ class ServedQueues:
         """A claim took all that it could from these queues."""
         for queue in queues:
             self._expected.pop(queue, None)
+
+    def _forget(self) -> None:
+        """Forget the queues that were used too long ago, but the one that was used last."""
+        until = time.monotonic() - _RECENT_S
+        while len(self._recent) > 1:
+            oldest = next(iter(self._recent))
+            if self._recent[oldest] > until:
+                break
+            del self._recent[oldest]

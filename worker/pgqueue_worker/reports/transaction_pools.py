@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import Any
+from typing import Any, Self
 
 import psycopg
 from psycopg.rows import tuple_row
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
+from pgqueue.addresses import redact
 from pgqueue.database.connection import (
     connection_arguments,
     is_direct,
@@ -60,7 +61,11 @@ class TransactionPools:
         async with self._one_task:
             if self._for_loop is None:
                 self._for_loop = AsyncConnectionPool(
-                    **self._arguments, configure=_configure, check=_check, reset=_reset
+                    **self._arguments,
+                    connection_class=_AsyncConnection,
+                    configure=_configure,
+                    check=_check,
+                    reset=_reset,
                 )
                 await self._for_loop.open()
             return self._for_loop
@@ -71,6 +76,7 @@ class TransactionPools:
             if self._for_threads is None:
                 self._for_threads = ConnectionPool(
                     **self._arguments,
+                    connection_class=_Connection,
                     configure=_configure_sync,
                     check=_check_sync,
                     reset=_reset_sync,
@@ -84,6 +90,32 @@ class TransactionPools:
             await self._for_loop.close()
         if self._for_threads is not None:
             self._for_threads.close(timeout=0)
+
+
+class _AsyncConnection(psycopg.AsyncConnection[Row]):
+    """A connection whose failure to connect, which the pool logs, quotes no password."""
+
+    @classmethod
+    async def connect(cls, conninfo: str = "", **kwargs: Any) -> Self:
+        """Connect."""
+        try:
+            return await super().connect(conninfo, **kwargs)
+        except psycopg.Error as error:
+            redact(error, conninfo)
+            raise
+
+
+class _Connection(psycopg.Connection[Row]):
+    """The same, for threads."""
+
+    @classmethod
+    def connect(cls, conninfo: str = "", **kwargs: Any) -> Self:
+        """Connect."""
+        try:
+            return super().connect(conninfo, **kwargs)
+        except psycopg.Error as error:
+            redact(error, conninfo)
+            raise
 
 
 async def _check(connection: psycopg.AsyncConnection[Row]) -> None:
