@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -14,7 +15,7 @@ from pgqueue.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["check_address", "redact", "redacted"]
+__all__ = ["check_address", "is_loopback", "redact", "redacted"]
 
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*)://")
 _USER_INFO = re.compile(r"://[^:/?#\s]*:(.*)@", re.DOTALL)
@@ -82,3 +83,11 @@ def _secrets(dsn: str) -> Iterator[str]:
             for part in (form, *_PARTS.split(form)):
                 if len(part) >= _MIN_LENGTH:
                     yield part
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether who listens there is reached from this machine only."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"

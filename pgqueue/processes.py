@@ -1,6 +1,7 @@
 """Processes that end together, and the signals that end them."""
 
 import contextlib
+import getpass
 import math
 import os
 import select
@@ -13,7 +14,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import FrameType, TracebackType
 from typing import Self
 
-__all__ = ["Family", "ProcessGroup", "Signals", "Stopped", "stop_signals", "undisturbed"]
+__all__ = [
+    "Family",
+    "ProcessGroup",
+    "Signals",
+    "Stopped",
+    "shell_user",
+    "stop_signals",
+    "undisturbed",
+]
 
 _AT_ONCE_S = 0.5
 _STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -31,6 +40,14 @@ kill -KILL 0
 
 class Stopped(BaseException):
     """A stop signal arrived inside `Signals.interrupting`."""
+
+
+def shell_user() -> str:
+    """Return who runs this process: by name, or by number where the system knows no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # such as in a container that runs as any user
+        return f"uid {os.getuid()}"
 
 
 def stop_signals() -> list[signal.Signals]:

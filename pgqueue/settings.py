@@ -80,6 +80,40 @@ class Settings(Environment):
         description="how long fewer processes must have sufficed before one is stopped",
     )
 
+    admin_email: str | None = Field(
+        default=None,
+        description="the first user, an admin, whom the API adds when it starts without users",
+    )
+    admin_password_file: str | None = Field(
+        default=None, description="the file with the password of that user"
+    )
+    public_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^/?#\s]+(/[^?#\s]*[^/?#\s])?$",
+        description="where browsers reach the API, such as https://queue.example.com",
+    )
+    oidc_issuer: str | None = Field(
+        default=None,
+        description="the issuer of OpenID Connect whose accounts are let in, such as "
+        "https://accounts.google.com",
+    )
+    oidc_client_id: str | None = Field(
+        default=None, description="what the issuer knows this server by, for people who sign in"
+    )
+    oidc_client_secret_file: str | None = Field(
+        default=None, description="the file with the secret of that client, if it has one"
+    )
+    oidc_audience: str | None = Field(
+        default=None, description="the `aud` of the issuer's access tokens for this API"
+    )
+    oidc_access_claim: str | None = Field(
+        default=None,
+        description="a claim that only its access tokens have, such as typ=Bearer, if their header "
+        "does not say at+jwt",
+    )
+    audit_days: float = Field(
+        default=365, gt=0, description="how long the months of the audit trail are kept"
+    )
     api_allowed_hosts: str = Field(
         default="",
         description="names in Host that the API answers to, separated by commas; empty: localhost "
@@ -89,6 +123,11 @@ class Settings(Environment):
         default="",
         description="origins of web pages of other sites that may change things through the API, "
         "such as: https://tools.example.com",
+    )
+    api_hook_sources: str = Field(
+        default="",
+        description="sources of POST /v1/hooks/SOURCE that other services send to without an API "
+        "key, separated by commas, such as: github, stripe",
     )
     upload_bytes: int = Field(
         default=2 * 1024**3, gt=0, description="maximum size of an uploaded file, in bytes"

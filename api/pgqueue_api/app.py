@@ -16,6 +16,9 @@ from litestar.routes import HTTPRoute
 
 from pgqueue.errors import DatabaseUnavailable, PgQueueError
 from pgqueue_api import dashboard, docs, health, problems, resources
+from pgqueue_api.access.gate import SAFE
+from pgqueue_api.access.principal import NOBODY
+from pgqueue_api.access.rules import need_of
 from pgqueue_api.http.headers import POLICY, SECURITY
 from pgqueue_api.http.routing import Queries, answer_head, with_slashes
 from pgqueue_api.http.typed_body import TypedRequest
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
     from litestar.connection import ASGIConnection
-    from litestar.handlers import HTTPRouteHandler
+    from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
     from litestar.types import (
         HTTPScope,
         LifeSpanReceive,
@@ -89,7 +92,7 @@ class Api(Litestar):
                 "services": Provide(lambda: self.services, sync_to_thread=False),
                 "document": Provide(_document_text, sync_to_thread=True),
             },
-            guards=[self._check_query],
+            guards=[self._admit, self._check_query],
             request_class=TypedRequest.within(services.bounds),
             exception_handlers={HTTPException: problems.answer, Exception: problems.answer},
             lifespan=[running],
@@ -97,6 +100,7 @@ class Api(Litestar):
             logging_config=None,
         )
         self._queries = Queries(self.routes, _takes_any_query)
+        self._needs = {_name(handler): need_of(handler) for handler in ROUTES}
         self._methods = {
             route.path_format: _with_head(route.methods)
             for route in self.routes
@@ -140,12 +144,35 @@ class Api(Litestar):
                     headers.append(POLICY)
                 message["headers"] = headers
                 self._observe(scope, message["status"], started)
+                if (audited := scope.get("state", {}).get("audited")) is not None:
+                    self.services.audit.answered(audited, message["status"])
             await send(message)
 
         if scope["method"] == "HEAD":
             await answer_head(super().__call__, scope, receive, send_out)
         else:
             await super().__call__(scope, receive, send_out)
+
+    async def _admit(
+        self, connection: ASGIConnection[Any, Any, Any, Any], route: BaseRouteHandler
+    ) -> None:
+        """Let in who may use this route; without a rule for it, nobody."""
+        scope = cast("HTTPScope", connection.scope)
+        handler = cast("HTTPRouteHandler", route)
+        need = self._needs[_name(handler)]
+        if need is None:
+            scope["user"] = NOBODY
+            return
+        declared = declaration_of(handler)
+        submits = declared is not None and declared.submits
+        principal = await self.services.gate.admit(
+            need, scope["method"], dict(scope["headers"]), submits=submits
+        )
+        scope["user"] = principal
+        if scope["method"] not in SAFE and not submits:
+            scope["state"]["audited"] = await self.services.audit.asked(
+                principal, str(handler.operation_id), _path_of(scope), _client_of(scope)
+            )
 
     def _check_query(self, connection: ASGIConnection[Any, Any, Any, Any], _: Any) -> None:
         scope = cast("HTTPScope", connection.scope)
@@ -178,7 +205,8 @@ class Api(Litestar):
         try:
             self.services.sites.check("POST", headers)
             self._queries.check("/v1/tasks", "POST", scope["query_string"])
-            answer = await submit_one(self.services, headers, receive)
+            principal = await self.services.gate.admit("tasks:write", "POST", headers, submits=True)
+            answer = await submit_one(self.services, principal, headers, receive)
         except Exception as error:  # noqa: BLE001  the border of the process: every error is answered
             if isinstance(error, DatabaseUnavailable):
                 self.services.metrics.database_errors.inc()
@@ -193,6 +221,20 @@ class Api(Litestar):
         status, problem, headers = problems.problem_of(error)
         self._observe(scope, status, started)
         await _send(send, status, _PROBLEM, orjson.dumps(problem), headers)
+
+
+def _client_of(scope: HTTPScope) -> str:
+    client = scope["client"]
+    return client[0] if client else ""
+
+
+def _path_of(scope: HTTPScope) -> str:
+    """Return the path as it was sent: a slash in a name is %2F."""
+    return scope["raw_path"].partition(b"?")[0].decode("latin-1")
+
+
+def _name(handler: HTTPRouteHandler) -> str:
+    return f"{min(handler.http_methods)} {min(handler.paths)}"
 
 
 def _takes_any_query(handler: HTTPRouteHandler) -> bool:

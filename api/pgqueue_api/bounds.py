@@ -45,6 +45,8 @@ class Bounds:
     page: int = 200
     hook_body: int = 160 * 1024
     """Of an incoming webhook: it must fit into a payload."""
+    hook_sources: frozenset[str] = frozenset()
+    """Those of webhooks that are taken from anyone."""
     upload: int = 2 * 1024**3
     """The largest file."""
     upload_types: frozenset[str] = UPLOAD_TYPES
@@ -93,10 +95,15 @@ class Bounds:
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """Return the bounds, with those that an operator sets."""
-        types = {part.strip().lower() for part in settings.upload_types.split(",")} - {""}
+        types = {word.lower() for word in _words(settings.upload_types)}
         return cls(
             upload=settings.upload_bytes,
             upload_quota=settings.upload_quota_bytes,
             upload_types=frozenset(types) or UPLOAD_TYPES,
             upload_keep_s=settings.upload_keep_s,
+            hook_sources=frozenset(_words(settings.api_hook_sources)),
         )
+
+
+def _words(text: str) -> set[str]:
+    return {word.strip() for word in text.split(",")} - {""}

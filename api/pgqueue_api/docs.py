@@ -12,7 +12,7 @@ from typing import Any
 from litestar import Response, get
 from litestar.di import NamedDependency
 
-from pgqueue_api.openapi.operation import Answer, operation
+from pgqueue_api.openapi.operation import PUBLIC, Answer, operation
 
 __all__ = ["ROUTES"]
 
@@ -31,7 +31,10 @@ _HEADERS = {
 
 
 @operation(
-    "GET /openapi.json", Answer(200, "The document.", schema={"type": "object"}), tag="health"
+    "GET /openapi.json",
+    Answer(200, "The document.", schema={"type": "object"}),
+    tag="health",
+    public=True,
 )
 async def openapi(document: NamedDependency[bytes]) -> Response[bytes]:
     """Read this document.
@@ -45,6 +48,7 @@ async def openapi(document: NamedDependency[bytes]) -> Response[bytes]:
     "GET /docs",
     Answer(200, "The page.", media_type="text/html", schema={"type": "string"}),
     tag="health",
+    public=True,
 )
 async def docs() -> Response[bytes]:
     """Read this document as a page.
@@ -54,25 +58,25 @@ async def docs() -> Response[bytes]:
     return _file("docs.html", "text/html")
 
 
-@get("/docs/docs.css")
+@get("/docs/docs.css", opt={PUBLIC: True})
 async def docs_style() -> Response[bytes]:
     """Return its style."""
     return _file("docs.css", "text/css")
 
 
-@get("/docs/docs.js")
+@get("/docs/docs.js", opt={PUBLIC: True})
 async def docs_script() -> Response[bytes]:
     """Return its script."""
     return _file("docs.js", "text/javascript")
 
 
-@get("/", status_code=302)
+@get("/", status_code=302, opt={PUBLIC: True})
 async def start() -> Response[bytes]:
     """Lead to the dashboard, by a relative path: a proxy may serve us under any."""
     return Response(b"", headers={"Location": "ui"}, status_code=302, media_type="text/html")
 
 
-@get("/favicon.ico")
+@get("/favicon.ico", opt={PUBLIC: True})
 async def icon() -> Response[bytes]:
     """Return the icon, which browsers ask for by this name."""
     return Response(_ICON, media_type="image/svg+xml", headers=_HEADERS)

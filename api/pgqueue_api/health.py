@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, NotRequired, cast
 
 import orjson
-from litestar import Response
+from litestar import Request, Response
 from litestar.di import NamedDependency
 from typing_extensions import TypedDict
 
@@ -28,7 +28,9 @@ class Ready(TypedDict):
     waiting: NotRequired[list[HeldTask]]
 
 
-@operation("GET /healthz", Answer(200, "Yes.", schema={"type": "object"}), tag="health")
+@operation(
+    "GET /healthz", Answer(200, "Yes.", schema={"type": "object"}), tag="health", public=True
+)
 async def healthz() -> Json[Any]:
     """Check that this process is alive.
 
@@ -37,19 +39,24 @@ async def healthz() -> Json[Any]:
     return Json(b'{"status":"alive"}')
 
 
-@operation("GET /readyz", Answer(200, "Yes.", model=Ready), tag="health", problems=(503,))
-async def readyz(services: NamedDependency[Services]) -> Json[Any]:
+@operation(
+    "GET /readyz", Answer(200, "Yes.", model=Ready), tag="health", problems=(503,), public=True
+)
+async def readyz(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Json[Any]:
     """Check that requests can be served.
 
     The database can be reached, its schema fits, and notifications arrive. `degraded` (200) means
     that a crash may lose tasks: the settings of PostgreSQL that `unsafe` names are off. `waiting`
-    says what holds tasks back that have waited for more than 10 s, if there are any.
+    says what holds tasks back that have waited for more than 10 s, if there are any; only to those
+    who may read tasks.
     """
     found = await services.health.row("readiness")
     assert found is not None
     ready = readiness(found["version"], found["min_code"], found["unsafe"])
     if services.hub.deaf is not None:
         raise DatabaseUnavailable(f"notifications cannot arrive: {services.hub.deaf}")
+    if not await services.gate.may("tasks:read", dict(request.scope["headers"])):
+        return Json(orjson.dumps(ready))
     if held := await services.health.rows("held_back"):
         ready["waiting"] = cast("list[HeldTask]", held)
     return Json(orjson.dumps(ready))
@@ -59,6 +66,7 @@ async def readyz(services: NamedDependency[Services]) -> Json[Any]:
     "GET /metrics",
     Answer(200, "The metrics.", media_type="text/plain", schema={"type": "string"}),
     tag="health",
+    scope="metrics",
 )
 async def metrics(services: NamedDependency[Services]) -> Response[bytes]:
     """Read Prometheus metrics.

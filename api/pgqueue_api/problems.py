@@ -7,6 +7,9 @@ PgQueueError (pgqueue.errors)
         ├── InvalidBody      422  a file that is not whole, or not what its type says
         ├── UnknownType      422  no worker has published such a type
         └── KeyReused        422  an Idempotency-Key that came with another request
+    ├── Unauthenticated      401
+    ├── Forbidden            403
+    ├── TooManyTries         429
     ├── HostNotAllowed       421
     ├── OriginNotAllowed     403
     ├── TooLarge             413
@@ -14,6 +17,7 @@ PgQueueError (pgqueue.errors)
     └── QuotaReached         507
 KeyInFlight (Conflict)       409  the first request with this Idempotency-Key still runs
 Overloaded (DatabaseUnavailable)  503
+IssuerUnavailable            503
 """
 
 from __future__ import annotations
@@ -52,16 +56,20 @@ if TYPE_CHECKING:
 __all__ = [
     "MEDIA_TYPE",
     "PROBLEM_CODES",
+    "Forbidden",
     "HostNotAllowed",
     "Invalid",
     "InvalidBody",
     "InvalidJson",
+    "IssuerUnavailable",
     "KeyInFlight",
     "KeyReused",
     "OriginNotAllowed",
     "Overloaded",
     "QuotaReached",
     "TooLarge",
+    "TooManyTries",
+    "Unauthenticated",
     "UnknownType",
     "UnsupportedMedia",
     "answer",
@@ -109,6 +117,38 @@ class KeyInFlight(Conflict):
     """The first request with this Idempotency-Key is still being worked on."""
 
     code = "idempotency_key_in_flight"
+
+
+class Unauthenticated(UsageError):
+    """The request does not say who asks, or with a key or a session that is not valid."""
+
+    code = "unauthenticated"
+    status = 401
+
+
+class Forbidden(UsageError):
+    """Who asks may not do this."""
+
+    code = "forbidden"
+    status = 403
+
+
+class IssuerUnavailable(PgQueueError):
+    """The issuer of OpenID Connect does not answer, or not as it should."""
+
+    code = "issuer_unavailable"
+    status = 503
+
+
+class TooManyTries(UsageError):
+    """Somebody tried too many passwords lately."""
+
+    code = "too_many_tries"
+    status = 429
+
+    def __init__(self, message: str, *, retry_after_s: int, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after_s = retry_after_s
 
 
 class HostNotAllowed(UsageError):
@@ -166,6 +206,11 @@ _EXPLAINED: dict[type[PgQueueError], str] = {
     Conflict: "The state of the task does not allow it, such as a retry of a completed task.",
     Duplicate: "Another task has the `dedup_key`: `task_id` is its id.",
     Stale: "It was changed since you read it: read it again, then decide again.",
+    Unauthenticated: "Send `Authorization: Bearer pgq_…`, or sign in: `pgqueue users add` and "
+    "`pgqueue keys create` make users and keys.",
+    Forbidden: "Your key or your role does not allow it: `GET /v1/me` shows what you may do.",
+    IssuerUnavailable: "The issuer does not answer: try again, or use an API key.",
+    TooManyTries: "Too many passwords were tried: try again after `Retry-After`.",
     HostNotAllowed: "The server listens on this machine only, and answers to its names only: set "
     "`PGQUEUE_API_ALLOWED_HOSTS`.",
     OriginNotAllowed: "A web page of another site changes nothing: set "
@@ -215,6 +260,10 @@ def problem_of(error: Exception) -> tuple[int, Problem, dict[str, str]]:
     if isinstance(error, PgQueueError):
         if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
             headers["Retry-After"] = str(RETRY_AFTER_S)
+        if isinstance(error, Unauthenticated):
+            headers["WWW-Authenticate"] = "Bearer"
+        if isinstance(error, TooManyTries):
+            headers["Retry-After"] = str(error.retry_after_s)
         if error.status == HTTPStatus.INTERNAL_SERVER_ERROR:
             _log.error("request_failed", exc_info=error)
             return error.status, _internal(), headers

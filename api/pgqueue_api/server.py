@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from pgqueue import logs, telemetry
+from pgqueue.database.access import prepare_access
+from pgqueue.errors import DatabaseUnavailable
 from pgqueue.processes import stop_signals
 from pgqueue_api.app import create_app
 from pgqueue_api.bounds import Bounds
@@ -99,6 +101,10 @@ def _open_files() -> int:
 def serve(host: str, port: int, settings: Settings) -> None:
     """Serve until SIGINT, SIGTERM or SIGHUP; requests under way are answered within the grace."""
     logs.configure(settings.log_format, settings.log_level)
+    try:
+        prepare_access(settings.dsn(), host, settings)
+    except DatabaseUnavailable as error:  # it answers 503 until there is one, and is not open
+        _log.warning("access_unknown", error=str(error))
     bounds = Bounds.of(settings).with_files(_open_files())
     telemetry.configure("pgqueue-api")
     try:

@@ -6,8 +6,14 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from pgqueue.addresses import is_loopback
 from pgqueue.database.options import Options, Timeouts
 from pgqueue.database.pool import Pool
+from pgqueue.errors import UsageError
+from pgqueue_api.access.audit import Audit
+from pgqueue_api.access.gate import Gate
+from pgqueue_api.access.oidc import Oidc
+from pgqueue_api.access.passwords import Passwords
 from pgqueue_api.bounds import Bounds
 from pgqueue_api.http.sites import Sites
 from pgqueue_api.live.hub import Hub
@@ -42,6 +48,12 @@ class Services:
         self.files = _pool(dsn, "pgqueue api files")
         self.uploads = Uploads(self.files, self.bounds)
         self.health = _pool(dsn, "pgqueue api health", size=1, timeout_s=2, read_only=True)
+        # whoever asks is let in or not, whatever the others wait for
+        self.access = _pool(dsn, "pgqueue api access", size=2, timeout_s=5)
+        self.oidc = Oidc.of(settings)
+        self.gate = Gate(self.access, self.oidc)
+        self.passwords = Passwords(self.access)
+        self.audit = Audit(self.access)
         self.doorbell = Doorbell(dsn)
         self.submitter = Submitter(dsn, self.doorbell, self.bounds, self.metrics)
         self.registry = Registry(self.reads, self.bounds.types_s)
@@ -52,18 +64,28 @@ class Services:
             self.bounds,
             self.metrics,
             on_types=self.registry.expire,
+            on_access=self.gate.forget,
         )
         self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def public_url(self) -> str:
+        """Where browsers reach this server; ``UsageError`` if that is not known."""
+        if self._settings.public_url is None:
+            raise UsageError("the server does not know its address", hint="set PGQUEUE_PUBLIC_URL")
+        return self._settings.public_url
 
     def listen_on(self, host: str) -> None:
         """Answer as the server that listens there: to names of this machine only, if it is here."""
         self.sites = Sites.of(self._settings, host)
+        self.gate.local = is_loopback(host)
 
     async def start(self) -> None:
         """Start what runs beside the requests; does not wait for the database."""
         self.registry.expire()
         self._tasks = [
             asyncio.create_task(self.registry.keep_fresh()),
+            asyncio.create_task(self.gate.keep_fresh()),
             *(asyncio.create_task(loop) for loop in self.hub.loops()),
         ]
 
@@ -78,7 +100,17 @@ class Services:
             with suppress(asyncio.CancelledError):
                 await task
         await self.hub.close()
-        for pool in (self.reads, self.writes, self.keyed, self.files, self.health):
+        await self.audit.close()
+        if self.oidc is not None:
+            await self.oidc.issuer.close()
+        for pool in (
+            self.reads,
+            self.writes,
+            self.keyed,
+            self.files,
+            self.health,
+            self.access,
+        ):
             await pool.close()
 
 

@@ -62,6 +62,7 @@ class Batches(Part):
             parent_id=as_uuid_or_none(parent, "batch"),
             open=open,
             callback_url=callback_url,
+            user_id=0,
         )
         return await self.get(id)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 from typing import TYPE_CHECKING
 
 from pgqueue.client.calls import Part, given
@@ -13,6 +12,7 @@ from pgqueue.models.queues.queue import Queue
 from pgqueue.models.queues.retention import Retention
 from pgqueue.models.tasks.backoff import Backoff
 from pgqueue.models.values import seconds
+from pgqueue.processes import shell_user
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -73,7 +73,7 @@ class Queues(Part):
 
     async def pause(self, queue: str, reason: str | None = None, *, by: str | None = None) -> None:
         """Start no more tasks of a queue until ``resume``; those that run go on."""
-        who = by or getpass.getuser()
+        who = by or shell_user()
         await self._calls.rows("pause_queue", name=queue, reason=reason, paused_by=who)
 
     async def drain(

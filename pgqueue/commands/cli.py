@@ -13,16 +13,18 @@ _COMMANDS = {
     "api": "Serve the HTTP API.",
     "check": "Check that everything stored is consistent.",
     "doctor": "Find problems, and say how to fix them.",
+    "keys": "Create, list and revoke API keys.",
     "migrate": "Bring the schema of the database up to date.",
     "psql": "Open psql on the queue's database.",
     "queue": "Show a queue; pause, drain or resume it.",
     "task": "Show a task, or why it waits.",
     "up": "Run PostgreSQL, API and worker in one terminal.",
+    "users": "Add, list and disable users of the HTTP API.",
     "worker": "Run tasks.",
 }
 
 
-def _load(name: str) -> click.Command | None:  # noqa: PLR0911  one for each command
+def _load(name: str) -> click.Command | None:  # noqa: C901, PLR0911  one for each command
     """Import one command: listing them imports none, and running one needs no other."""
     match name:
         case "api":
@@ -37,6 +39,10 @@ def _load(name: str) -> click.Command | None:  # noqa: PLR0911  one for each com
             from pgqueue.commands.doctor import command as doctor
 
             return doctor
+        case "keys":
+            from pgqueue.commands.keys import command as keys
+
+            return keys
         case "migrate":
             from pgqueue.commands.migrate import command as migrate
 
@@ -57,6 +63,10 @@ def _load(name: str) -> click.Command | None:  # noqa: PLR0911  one for each com
             from pgqueue.commands.up import command as up
 
             return up
+        case "users":
+            from pgqueue.commands.users import command as users
+
+            return users
         case "worker":
             from pgqueue_worker.cli import command as worker
 

@@ -8,9 +8,12 @@ import click
 import orjson
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
     from pydantic import BaseModel
 
-__all__ = ["show"]
+__all__ = ["show", "table"]
 
 
 def show(thing: BaseModel, *, as_json: bool) -> None:
@@ -23,3 +26,28 @@ def show(thing: BaseModel, *, as_json: bool) -> None:
     for name, value in shown.items():
         text = value if isinstance(value, str) else orjson.dumps(value).decode()
         click.echo(f"{name:{width}}  {text}")
+
+
+def table(
+    rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool = False
+) -> None:
+    """Print rows under the names of these columns, or all their fields as JSON."""
+    if as_json:
+        click.echo(orjson.dumps(rows, option=orjson.OPT_INDENT_2).decode())
+        return
+    lines = [list(columns), *([_cell(row[name]) for name in columns] for row in rows)]
+    widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
+    for line in lines:
+        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())
+
+
+def _cell(value: Any) -> str:
+    match value:
+        case None:
+            return "-"
+        case bool():
+            return "yes" if value else "no"
+        case list():
+            return ",".join(value)
+    return str(value)

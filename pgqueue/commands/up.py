@@ -23,6 +23,7 @@ from typing import Any
 import click
 
 from pgqueue.commands.process_count import METAVAR, ONE, Processes, parse
+from pgqueue.database.access import prepare_access
 from pgqueue.database.connection import connected
 from pgqueue.database.migrations import migrate
 from pgqueue.database.queries import query
@@ -43,6 +44,7 @@ try:   curl -sS {url}/v1/tasks -H 'content-type: application/json' -d '{task}'
 watch: curl -sSN {url}/v1/tasks/ID/events
 see:   {url}/ui
 docs:  {url}/docs"""
+_OPEN = "open: everyone on this machine may do everything, until `pgqueue users add --admin EMAIL`"
 _TASK = '{"type": "sleep", "payload": {"delay_ms": 2000}}'
 
 
@@ -95,6 +97,7 @@ class _Run:
         self._port = port
         self._dsn = ""
         self._supervisor = ""
+        self._open = False
 
     def supervise(self, family: Family) -> int:
         """Start everything, watch it, and drain it; return the exit code."""
@@ -102,6 +105,7 @@ class _Run:
             self._dsn = self._database(family)
             for name in migrate(self._dsn):
                 _say(f"migrated {name}")
+            self._open = prepare_access(self._dsn, self._options.host, self._settings)
         self._start(family)
         code = self._watch(family)
         self._drain(family)
@@ -146,6 +150,8 @@ class _Run:
                 if ready := waits_for is None:
                     click.echo(f"ready {self._url}")
                     click.echo(_TRY.format(url=self._url, task=_TASK))
+                    if self._open:
+                        click.echo(_OPEN)
                 elif not warned and time.monotonic() - begin > _PATIENCE_S:
                     _say(f"still waiting for {waits_for}")
                     warned = True

@@ -40,6 +40,11 @@ class Gatherer(Generic[Answer]):
         """How many elements have not been sent yet."""
         return len(self._waiting)
 
+    @property
+    def busy(self) -> bool:
+        """Whether an element has not been answered yet."""
+        return self._running is not None
+
     def add(self, element: bytes) -> asyncio.Future[Answer]:
         """Add an element; the future is done once its batch has been answered."""
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()

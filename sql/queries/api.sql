@@ -2,16 +2,16 @@
 
 -- name: submit_tasks
 select ids::text[], pgqueue_private.json_time(created_at) as created_at, queues
-from pgqueue.enqueue_many(%(tasks)s::jsonb);
+from pgqueue.enqueue_many(%(tasks)s::jsonb, %(user_id)s);
 
 -- name: submit_unique
 select ids::text[], pgqueue_private.json_time(created_at) as created_at, queues, verdicts
-from pgqueue.enqueue_unique(%(tasks)s::jsonb, strict => %(strict)s);
+from pgqueue.enqueue_unique(%(tasks)s::jsonb, %(user_id)s, %(strict)s);
 
 -- name: submit_idempotent
 select verdict, ids::text[], pgqueue_private.json_time(created_at) as created_at, queues, verdicts
 from pgqueue_private.enqueue_idempotent(
-    %(key)s, %(request_hash)s, %(tasks)s::jsonb, %(places)s::int[], %(asked)s, strict => %(strict)s
+    %(key)s, %(request_hash)s, %(tasks)s::jsonb, %(places)s::int[], %(asked)s, %(user_id)s, %(strict)s
 );
 
 -- name: due_times

@@ -93,7 +93,7 @@ select pgqueue.cancel_operation(%(id)s);
 -- name: create_batch
 select id, task_ids from pgqueue.create_batch(
     %(name)s, %(tasks)s::jsonb, %(metadata)s::jsonb, %(on_success)s::jsonb, %(on_failure)s::jsonb, %(on_complete)s::jsonb,
-    %(parent_id)s::uuid, %(open)s::boolean, %(callback_url)s
+    %(parent_id)s::uuid, %(open)s::boolean, %(callback_url)s, %(user_id)s
 );
 
 -- name: get_batch

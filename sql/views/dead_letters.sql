@@ -26,5 +26,5 @@ comment on column pgqueue.dead_letters.timeout_s is
 comment on column pgqueue.dead_letters.retry is 'Its own retry policy; null: that of its type or queue.';
 comment on column pgqueue.dead_letters.created_at is 'When it was enqueued.';
 comment on column pgqueue.dead_letters.failed_at is 'When it failed for good.';
-comment on column pgqueue.dead_letters.user_id is 'The user whom it belongs to; always 0 today.';
+comment on column pgqueue.dead_letters.user_id is 'The user who submitted it over HTTP; 0: nobody who is known.';
 comment on column pgqueue.dead_letters.traceparent is 'The W3C trace context that it was enqueued with; null: none.';

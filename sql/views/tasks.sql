@@ -126,7 +126,7 @@ comment on column pgqueue.tasks.next_retry_at is 'When it is tried again; null u
 comment on column pgqueue.tasks.crash_count is 'How often the process that ran it died.';
 comment on column pgqueue.tasks.lease_id is 'The lease of its latest attempt; null before the first.';
 comment on column pgqueue.tasks.timeout_s is 'How many seconds an attempt may take; null: as long as its type says.';
-comment on column pgqueue.tasks.user_id is 'The user whom it belongs to; always 0 today.';
+comment on column pgqueue.tasks.user_id is 'The user who submitted it over HTTP; 0: nobody who is known.';
 comment on column pgqueue.tasks.batch_id is 'The batch that it belongs to; null: none.';
 comment on column pgqueue.tasks.traceparent is 'The W3C trace context that it was enqueued with; null: none.';
 comment on column pgqueue.tasks.expires_at is 'It is cancelled if it has not started by then; null: never.';

@@ -16,8 +16,14 @@ from tests.api.conftest import submit
 from tests.api.worker import Worker
 
 ID = "019b2f6e-8a3c-7d12-8000-0a1b2c3d4e5f"
+
+
+def _id(path: str) -> str:
+    return "1" if path.startswith("/v1/users/") else ID
+
+
 OPERATIONS = [
-    (method.upper(), re.sub(r"\{(\w*id)\}", ID, path).replace("{source}", "x"))
+    (method.upper(), re.sub(r"\{(\w*id)\}", _id(path), path).replace("{source}", "x"))
     for path, item in document()["paths"].items()
     for method in item
 ]
@@ -66,7 +72,7 @@ async def test_no_content_type_names_its_charset_twice(client: httpx.AsyncClient
 async def test_a_parameter_that_an_operation_does_not_have_is_refused(client: httpx.AsyncClient):
     for method, path in OPERATIONS:
         answer = await client.request(method, named(path), params={"colour": "red"})
-        if path == "/v1/hooks/x":  # the service that sends them chooses them
+        if path in ("/v1/hooks/x", "/v1/session/oidc/callback"):  # who sends them chooses them
             assert answer.status_code != 422 or "colour" not in answer.text
             continue
         assert answer.status_code == 422, (method, path)

@@ -46,6 +46,7 @@ def fill(worker: Worker) -> list[str]:
     worker.rows("select pgqueue.pause('default', 'why', 'ada'), pgqueue_private.sample_queues()")
     return [
         "/ui",
+        "/ui/sign-in",
         "/ui/tasks",
         "/ui/queues",
         "/ui/queues/default",

@@ -20,7 +20,7 @@ check doctor clock ensure_partitions
 VIEWS = """
 tasks attempts events checkpoints dependencies queues queue_health limits limit_usage batches
 schedules schedule_slots dead_letters dead_letter_policies operations webhooks webhook_deliveries
-uploads workers maintenance notices days
+uploads workers maintenance notices days audit
 """
 PRIVATE = """
 task task_input attempt task_event artifact checkpoint dependency task_type
@@ -31,6 +31,7 @@ dead_letter dead_letter_policy dead_letter_level operation
 webhook webhook_secret webhook_delivery upload upload_chunk
 worker worker_id_seq listener duty day notice notice_id_seq
 rollup_flush rollup rollup_hour queue_sample sampling unhandled migration code
+app_user app_user_id_seq api_key session user_identity oidc_login audit
 """
 RELATIONS = """
 select relname from pg_class

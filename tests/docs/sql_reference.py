@@ -50,7 +50,7 @@ _SECTIONS = {
     ),
     "Webhooks": ("webhooks webhook_deliveries", "webhooks"),
     "Uploads": ("uploads", "uploads"),
-    "Operating": ("workers maintenance notices days", "doctor check maintenance time"),
+    "Operating": ("workers maintenance notices days audit", "doctor check maintenance time"),
 }
 
 _VIEWS = """

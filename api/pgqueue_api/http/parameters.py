@@ -172,8 +172,9 @@ def _wrong_cursor() -> Invalid:
 
 
 def asker(request: Request[Any, Any, Any]) -> str:
-    """Return who asks."""
-    return f"http {request.client.host if request.client else 'client'}"
+    """Return who asks: the e-mail address of a user, else where the request came from."""
+    email: str = request.user.email
+    return email or f"http {request.client.host if request.client else 'client'}"
 
 
 def wait_in(prefer: str | None, max_s: float) -> float | None:

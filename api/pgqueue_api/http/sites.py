@@ -8,9 +8,9 @@ reaches answers to the names of this machine alone, and no page of another site 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Self
 
+from pgqueue.addresses import is_loopback
 from pgqueue_api.problems import HostNotAllowed, OriginNotAllowed
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Sites:
     def of(cls, settings: Settings, host: str | None = None) -> Self:
         """Return the sites of a server that listens on ``host``; None: that is not known."""
         hosts = _words(settings.api_allowed_hosts)
-        if host is not None and _is_loopback(host):
+        if host is not None and is_loopback(host):
             hosts |= {*_LOOPBACK, f"[{host}]" if ":" in host else host.lower()}
         return cls(
             None if not hosts or _ANY in hosts else hosts, _words(settings.api_allowed_origins)
@@ -74,10 +74,3 @@ def _name_in(host: str) -> str:
     """Return a Host without its port."""
     name, colon, port = host.rpartition(":")
     return name if colon and port.isdigit() else host
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"

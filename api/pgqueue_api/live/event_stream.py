@@ -34,8 +34,8 @@ class EventStream:
         self._kind = kind
         self._frames = frames
 
-    async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
-        """Send everything until the end."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send everything until the end, or until the client may no longer read it."""
         bounds, gauge = self._services.bounds, self._services.metrics.streams.labels(self._kind)
         gauge.inc()
         headers = [
@@ -43,10 +43,14 @@ class EventStream:
             (b"cache-control", b"no-store"),
             (b"x-accel-buffering", b"no"),
         ]
-        gone = asyncio.ensure_future(_disconnected(receive))
         sending = asyncio.current_task()
         assert sending is not None
-        gone.add_done_callback(lambda done: done.cancelled() or sending.cancel("the client left"))
+        ends = [
+            asyncio.ensure_future(_disconnected(receive)),
+            asyncio.ensure_future(self._services.gate.watch(scope["user"], dict(scope["headers"]))),
+        ]
+        for end in ends:
+            end.add_done_callback(lambda done: done.cancelled() or sending.cancel())
         try:
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             async with aclosing(self._frames) as frames:
@@ -55,13 +59,16 @@ class EventStream:
                         await send({"type": "http.response.body", "body": data, "more_body": True})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         except asyncio.CancelledError:
-            if not gone.done():
+            if not any(end.done() for end in ends):
                 raise
             sending.uncancel()
+            if not ends[0].done():
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
         except TimeoutError:
             _log.info("stream_stalled", kind=self._kind)
         finally:
-            gone.cancel()
+            for end in ends:
+                end.cancel()
             gauge.dec()
 
 

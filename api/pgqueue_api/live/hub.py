@@ -14,7 +14,6 @@ import asyncio
 import os
 import random
 import socket
-from collections import deque
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,7 @@ import orjson
 from pgqueue import logs
 from pgqueue.database.listener import Listener
 from pgqueue.errors import NotFound, PgQueueError
+from pgqueue_api.live.watched_task import START, WatchedTask
 from pgqueue_api.pruned import task_not_found
 
 if TYPE_CHECKING:
@@ -30,21 +30,13 @@ if TYPE_CHECKING:
 
     from pgqueue.database.pool import Pool, Row
     from pgqueue_api.bounds import Bounds
+    from pgqueue_api.live.watched_task import Position
     from pgqueue_api.metrics import Metrics
 
-__all__ = ["START", "Hub", "Line", "Position", "WatchedTask", "hinted_within", "log_lines"]
-
-Position = tuple[int, int]
-"""A log line's position: the lease, and the lease's own counter."""
-
-Line = tuple[str, bytes]
-"""A log line, or a piece of text, as the event that it is: its name, and its JSON."""
-
-START: Position = (0, 0)
+__all__ = ["Hub", "hinted_within"]
 
 _LISTEN_S = 30
 _RENEW_S = 10
-_RING = 200
 _READ_AT_ONCE = 500
 _FIRST_LOOK_S = 0.005
 _BUSY_SHARE = 10  # polls take at most a tenth of the time, however many watch
@@ -53,72 +45,6 @@ _BUSY_SHARE = 10  # polls take at most a tenth of the time, however many watch
 _SPREAD = random.Random()  # noqa: S311
 
 _log = logs.get_logger("pgqueue.api")
-
-
-class WatchedTask:
-    """What is known of one watched task, shared by all clients that watch it."""
-
-    __slots__ = (
-        "changed_at", "end", "ended", "hinted", "logs", "logs_from", "position", "state", "version",
-        "wakers",
-    )  # fmt: skip
-
-    def __init__(self) -> None:
-        self.wakers: set[asyncio.Event] = set()
-        self.version = ""
-        self.state = b""
-        self.ended = False
-        self.hinted = False
-        """Whether a hint came while the first of its watchers was reading."""
-        self.changed_at = 0.0
-        """When this state came here, by the event loop's clock."""
-        self.position: Position | None = None
-        """Logs up to here have been read; None before anything was."""
-        self.end: Position = START
-        """Where the logs ended at the last read."""
-        self.logs: deque[tuple[Position, Line]] = deque(maxlen=_RING)
-        self.logs_from: Position = START
-        """``logs`` holds every line after this one, up to ``position``."""
-
-    def take(self, row: Row, since: Position) -> bool:
-        """Take what ``Hub.changes`` found after a place in the logs; False: read again.
-
-        Reads overtake each other. One that began before the state here came may have found an
-        older state, which no client must see after the newer one.
-        """
-        if row["state"] is not None and row["version"] != self.version:
-            if row["began"] < self.changed_at:
-                return False
-            self.version, self.state = row["version"], row["state"].encode()
-            self.ended = row["ended"]
-            self.changed_at = _now()
-        self.end = (row["last_lease"], row["last_seq"])
-        if self.position is None or since > self.position:
-            return True  # lines in between would be missing
-        for position, line in log_lines(row):
-            if position <= self.position:
-                continue
-            if len(self.logs) == _RING:
-                self.logs_from = self.logs[0][0]
-            self.logs.append((position, line))
-            self.position = position
-        return True
-
-    def reaches_back_to(self, position: Position) -> bool:
-        """Return whether every line after a place is at hand here."""
-        return (
-            self.position is not None and self.logs_from <= position and self.position >= self.end
-        )
-
-    def start_at(self, position: Position) -> None:
-        """Set how far the first of its watchers has read the logs."""
-        if self.position is None:
-            self.position = self.logs_from = position
-
-    def wake(self) -> None:
-        """Wake all that watch it."""
-        for waker in self.wakers:
-            waker.set()
 
 
 class Hub:
@@ -130,12 +56,15 @@ class Hub:
         pool: Pool,
         bounds: Bounds,
         metrics: Metrics,
+        *,
         on_types: Callable[[], None],
+        on_access: Callable[[], None],
     ) -> None:
         self._pool = pool
         self._bounds = bounds
         self._metrics = metrics
         self._on_types = on_types
+        self._on_access = on_access
         self._name = f"api {socket.gethostname()}:{os.getpid()}:{_SPREAD.getrandbits(32):08x}"
         self._watches: dict[str, WatchedTask] = {}
         self._changed: dict[str, float] = {}  # id → when the hint came
@@ -314,11 +243,14 @@ class Hub:
         self._changed.update(dict.fromkeys(self._watches, _now()))
         self._look.set()
         self._on_types()
+        self._on_access()
 
     def _hear(self, channel: str, payload: str) -> None:
         if channel == "pgqueue_control":
             if payload == "types":
                 self._on_types()
+            elif payload == "access":
+                self._on_access()
             return
         ids = payload.split(",")
         for id in ids:
@@ -401,15 +333,6 @@ async def hinted_within(seconds: float, hinted: asyncio.Event, gather_s: float) 
     except TimeoutError:
         pass
     hinted.clear()
-
-
-def log_lines(row: Row) -> list[tuple[Position, Line]]:
-    """Return the log lines and pieces of text of a row of ``task_changes`` with their places."""
-    if row["logs"] is None:
-        return []
-    places = zip(row["log_leases"], row["log_seqs"], strict=True)
-    lines = zip(row["log_types"], (line.encode() for line in row["logs"]), strict=True)
-    return list(zip(places, lines, strict=True))
 
 
 def _asked(watched: list[tuple[str, str, Position]]) -> dict[str, str]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from pgqueue.database.pool import Pool
+    from pgqueue_api.access.gate import Gate
     from pgqueue_api.bounds import Bounds
     from pgqueue_api.live.hub import Hub
     from pgqueue_api.metrics import Metrics
@@ -20,3 +21,4 @@ class Services(Protocol):
     metrics: Metrics
     reads: Pool
     hub: Hub
+    gate: Gate

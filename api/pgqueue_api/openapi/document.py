@@ -26,7 +26,8 @@ from pgqueue_api.problems import MEDIA_TYPE, PROBLEM_CODES, RETRY_AFTER_S
 __all__ = ["build_document"]
 
 _PROBLEMS = {
-    403: "A web page of another site must not change anything.",
+    401: "Say who you are: send an API key, or sign in.",
+    403: "You may not do this, or a web page of another site asks for it.",
     404: "There is no such thing.",
     405: "The path has other methods: see `Allow`.",
     409: "The state of the thing forbids it, or the first request with this key is still running.",
@@ -36,6 +37,7 @@ _PROBLEMS = {
     415: "The body is not declared as JSON.",
     421: "The server does not answer to this `Host`.",
     422: "The request is not valid; `errors` points at each fault.",
+    429: "Too many tries: try again after `Retry-After`.",
     507: "As many bytes of files are kept as may be.",
     503: "PostgreSQL is not available: try again. Whether a submit was stored is unknown: with an "
     "`Idempotency-Key` you can safely send it again.",
@@ -62,6 +64,7 @@ _TAGS = {
     "webhooks": "Tell other services what happens.",
     "workers": "Worker processes, and the types that they have published.",
     "statistics": "Counts, rates and percentiles.",
+    "access": "Who may do what: users, API keys and sessions.",
     "health": "For orchestrators, Prometheus and people.",
 }
 

@@ -35,6 +35,8 @@ _FOUND_IN: dict[str, Mapping[str, str]] = {
     "/v1/webhooks/callbacks/deliveries/{delivery_id}": {"WebhookDeliveries": "/items/0/id"},
     "/v1/dead-letters/{id}": {"DeadLetter": "/id", "DeadLetterPage": "/items/0/id"},
     "/v1/operations/{id}": {"Operation": "/id", "OperationPage": "/items/0/id"},
+    "/v1/users/{id}": {"User": "/id", "Users": "/items/0/id"},
+    "/v1/keys/{id}": {"ApiKey": "/id", "ShownApiKey": "/id", "ApiKeys": "/items/0/id"},
     "/v1/artifacts/{id}": {"Upload": "/id", "UploadPage": "/items/0/id"},
 }
 """Where the last parameter of a path is found: by the schema of an answer, a JSON pointer."""

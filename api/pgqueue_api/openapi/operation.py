@@ -16,10 +16,15 @@ from litestar import delete, get, patch, post, put
 from litestar.di import Provide
 from litestar.handlers import HTTPRouteHandler
 
-__all__ = ["KEY", "Answer", "Declaration", "Events", "declaration_of", "operation"]
+from pgqueue.models.access import Scope
+
+__all__ = ["KEY", "PUBLIC", "Answer", "Declaration", "Events", "declaration_of", "operation"]
 
 KEY = "operation"
 """Where the declaration is kept in the ``opt`` of a route."""
+
+PUBLIC = "public"
+"""What the ``opt`` of a page or a file says that everyone may have."""
 
 _METHODS: dict[str, Any] = {"GET": get, "POST": post, "PUT": put, "PATCH": patch, "DELETE": delete}
 
@@ -62,6 +67,10 @@ class Declaration:
     body: Mapping[str, Any] | None
     body_required: bool
     any_query: bool
+    scope: Scope | None
+    public: bool
+    known: bool
+    submits: bool
 
 
 def operation(
@@ -74,6 +83,10 @@ def operation(
     max_body: int | None = None,
     any_query: bool = False,
     dependencies: Mapping[str, Provide] | None = None,
+    scope: Scope | None = None,
+    public: bool = False,
+    known: bool = False,
+    submits: bool = False,
 ) -> Callable[[Handler], HTTPRouteHandler]:
     """Make a route of a handler, and document it.
 
@@ -82,14 +95,26 @@ def operation(
     the handler reads by itself: by media type, a schema or a model. ``max_body`` is the largest
     body in bytes, where it is not that of most operations (``Bounds.body``). ``any_query``: query
     parameters that it does not have are ignored, and not refused. ``dependencies`` make arguments
-    of several parameters.
+    of several parameters. ``scope`` is what the caller needs, where it is not what ``access.rules``
+    says for the tag; ``public``: everyone may; ``known``: everyone who says who they are may.
+    ``submits``: a key for some queues may, too.
     """
     method, path = route.split(" ", 1)
     first = answers[0]
 
     def declare(handler: Handler) -> HTTPRouteHandler:
         summary, _, description = inspect.cleandoc(handler.__doc__ or "").partition("\n")
-        declared = Declaration(answers, frozenset(problems), body, body_required, any_query)
+        declared = Declaration(
+            answers,
+            frozenset(problems),
+            body,
+            body_required,
+            any_query,
+            scope,
+            public,
+            known,
+            submits,
+        )
         made: HTTPRouteHandler = _METHODS[method](
             path,
             status_code=first.status,

@@ -8,17 +8,22 @@ from __future__ import annotations
 
 from pgqueue_api.resources import (
     attempts,
+    audit,
     batches,
     dead_letters,
     events,
     hooks,
+    keys,
     limits,
+    oidc,
     operations,
     queues,
     schedules,
+    session,
     stats,
     tasks,
     uploads,
+    users,
     webhooks,
     workers,
 )
@@ -40,4 +45,9 @@ ROUTES = [
     *webhooks.ROUTES,
     *workers.ROUTES,
     *stats.ROUTES,
+    *session.ROUTES,
+    *oidc.ROUTES,
+    *keys.ROUTES,
+    *users.ROUTES,
+    *audit.ROUTES,
 ]

@@ -24,6 +24,7 @@ from pgqueue.models.batch import (
     Graph,
 )
 from pgqueue.models.operation import Operation
+from pgqueue_api.access.principal import principal_of
 from pgqueue_api.http.answers import Json, items
 from pgqueue_api.http.parameters import Cursor, PageSize, asker, decode_id, encode_id, id_in_path
 from pgqueue_api.http.states import States
@@ -88,6 +89,7 @@ async def create_batch(
                 "parent_id": data.parent_id,
                 "open": data.open if "open" in given else None,
                 "callback_url": data.callback_url,
+                "user_id": principal_of(request).user_id,
                 **callbacks,
             },
         )
@@ -271,7 +273,7 @@ ROUTES = [
 async def _tasks(request: AnyRequest, services: Services, tasks: list[Any]) -> str:
     given = request.headers.get("traceparent")
     traceparent = None if given is None else telemetry.parse(given)
-    checked = await check_all(services, tasks, traceparent)
+    checked = await check_all(services, principal_of(request), tasks, traceparent)
     elements = [one.element for one in all_or_none(checked)]
     return (b"[" + b",".join(elements) + b"]").decode()
 

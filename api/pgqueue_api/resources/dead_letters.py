@@ -158,7 +158,13 @@ async def get_dead_letter(id: LetterId, services: NamedDependency[Services]) -> 
     return Json(row["state"])
 
 
-@operation("DELETE /v1/dead-letters/{id:uuid}", Answer(204, "Deleted."), tag=_TAG, problems=(404,))
+@operation(
+    "DELETE /v1/dead-letters/{id:uuid}",
+    Answer(204, "Deleted."),
+    tag=_TAG,
+    problems=(404,),
+    scope="admin",
+)
 async def delete_dead_letter(id: LetterId, services: NamedDependency[Services]) -> None:
     """Delete a dead letter.
 

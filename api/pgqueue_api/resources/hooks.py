@@ -63,6 +63,7 @@ class HookTaken(Record):
     problems=(413, 422),
     body={"*/*": {"type": "string"}},
     body_required=False,
+    public=True,  # for the sources that are named in the settings: see below
     any_query=True,  # services add parameters of their own to the URL that they were given
 )
 async def receive_hook(
@@ -74,9 +75,15 @@ async def receive_hook(
     its signature, and answered at once. The worker verifies the signature (Standard Webhooks,
     GitHub, Stripe), maps its fields and forwards them. One that was received before is answered
     with its task, and not processed again unless that has failed.
+
+    A service that cannot send an API key may send to the sources that `PGQUEUE_API_HOOK_SOURCES`
+    names; for others the caller needs the scope `tasks:write`.
     """
     bounds = services.bounds
     headers = dict(request.scope["headers"])
+    user_id = 0
+    if source not in bounds.hook_sources:
+        user_id = (await services.gate.admit("tasks:write", "POST", headers)).user_id
     content = await bodies.read(request.receive, headers, bounds.hook_body, bounds.body_s)
     now = await services.reads.row("clock")
     assert now is not None
@@ -95,7 +102,7 @@ async def receive_hook(
         raise TooLarge(f"the webhook does not fit into a payload of {bounds.payload:,} bytes")
     raw = {"type": _TYPE, "payload": payload, **_known_by(source, payload["headers"], content)}
     submission = check(raw, kind, services.registry.budgets, None, bounds.payload)
-    (outcome,) = await store(services, [submission])
+    (outcome,) = await store(services, user_id, [submission])
     if isinstance(outcome, PgQueueError):
         raise outcome
     return Json(orjson.dumps({"id": outcome.id}), Location=f"/v1/tasks/{outcome.id}")

@@ -17,6 +17,7 @@ from pgqueue.models.operation import (
     OperationPreview,
     OperationState,
 )
+from pgqueue_api.access.principal import principal_of
 from pgqueue_api.http.answers import Json
 from pgqueue_api.http.parameters import Cursor, PageSize, asker, id_in_path
 from pgqueue_api.http.states import States
@@ -56,8 +57,10 @@ async def start_operation(
     """Redrive, cancel, delete or retry many tasks.
 
     Any supervisor runs it in throttled parts; it survives the death of any process. With `dry_run`
-    nothing is stored.
+    nothing is stored. Only admins delete.
     """
+    if data.kind == "delete":
+        principal_of(request).check_scope("admin")
     asked = {"kind": data.kind, "filter": data.filter.as_json()}
     if data.dry_run:
         row = await services.reads.row("preview_operation", asked)

@@ -16,6 +16,7 @@ from pgqueue.models.tasks.status import StatusName
 from pgqueue.models.tasks.task import SubmittedTask, Tag, Task, TaskInput, TaskPage
 from pgqueue.models.tasks.task_change import TaskChange
 from pgqueue.models.values import PRIORITIES, encode
+from pgqueue_api.access.principal import principal_of
 from pgqueue_api.http.answers import Json, items
 from pgqueue_api.http.parameters import (
     Cursor,
@@ -94,6 +95,7 @@ _SUBMITTED = {
     tag="tasks",
     problems=(404, 409),
     body={"application/json": TaskInput},
+    submits=True,
 )
 async def submit(
     request: AnyRequest,
@@ -108,7 +110,9 @@ async def submit(
     """
     # the application answers most of these before they get here: see app.py
     headers = dict(request.scope["headers"])
-    return _answered(await endpoint.submit_one(services, headers, request.receive))
+    return _answered(
+        await endpoint.submit_one(services, principal_of(request), headers, request.receive)
+    )
 
 
 @operation(
@@ -121,6 +125,7 @@ async def submit(
     tag="tasks",
     problems=(404, 409),
     body={"application/json": Bulk},
+    submits=True,
 )
 async def submit_bulk(
     request: AnyRequest,
@@ -133,7 +138,9 @@ async def submit_bulk(
     Each task is accepted or refused on its own.
     """
     headers = dict(request.scope["headers"])
-    return _answered(await endpoint.submit_bulk(services, headers, request.receive))
+    return _answered(
+        await endpoint.submit_bulk(services, principal_of(request), headers, request.receive)
+    )
 
 
 @operation("GET /v1/tasks", Answer(200, "A page of tasks."), tag="tasks")

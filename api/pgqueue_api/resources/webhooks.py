@@ -136,7 +136,7 @@ async def test_webhook(id: WebhookId, services: NamedDependency[Services]) -> Js
     return await _delivery(services, id, UUID(row["id"]))
 
 
-@operation("GET /v1/webhooks/{id:uuid}/secret", _SECRETS, tag=_TAG, problems=(404,))
+@operation("GET /v1/webhooks/{id:uuid}/secret", _SECRETS, tag=_TAG, problems=(404,), scope="admin")
 async def get_webhook_secrets(
     id: WebhookId, services: NamedDependency[Services]
 ) -> Json[WebhookSecrets]:
@@ -148,7 +148,7 @@ async def get_webhook_secrets(
     return await _secrets(services, id)
 
 
-@operation("GET /v1/webhooks/callbacks/secret", _SECRETS, tag=_TAG)
+@operation("GET /v1/webhooks/callbacks/secret", _SECRETS, tag=_TAG, scope="admin")
 async def get_callback_secrets(services: NamedDependency[Services]) -> Json[WebhookSecrets]:
     """Read the secrets of callback URLs.
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from litestar.types import Receive
 
+    from pgqueue_api.access.principal import Principal
     from pgqueue_api.submit.services import Services
     from pgqueue_api.submit.types import TaskType
 
@@ -50,6 +51,7 @@ class Answered:
 @dataclass(frozen=True, slots=True)
 class _Request:
     services: Services
+    principal: Principal
     headers: Headers
     content: bytes
 
@@ -59,15 +61,17 @@ class _Request:
         return None if given is None else telemetry.parse(given.decode("latin-1"))
 
 
-async def submit_one(services: Services, headers: Headers, receive: Receive) -> Answered:
-    """Store one task and answer with it, or with its end if the client prefers to wait."""
+async def submit_one(
+    services: Services, principal: Principal, headers: Headers, receive: Receive
+) -> Answered:
+    """Store one task of the caller; answer with it, or with its end if they prefer to wait."""
     bounds = services.bounds
     bodies.require_json(headers)
     content = await bodies.read(receive, headers, bounds.body, bounds.body_s)
     raw = await bodies.parsed(content, bounds.depth + 1)
     check_shape(raw)
     kind = services.registry.known(raw["type"]) or await services.registry.find(raw["type"])
-    request = _Request(services, headers, content)
+    request = _Request(services, principal, headers, content)
     if not telemetry.enabled():
         answer = await _store_one(request, raw, kind, request.traceparent)
     else:
@@ -86,6 +90,8 @@ async def _store_one(
 ) -> Answered:
     services = request.services
     submission = check(raw, kind, services.registry.budgets, traceparent, services.bounds.payload)
+    request.principal.check_task(submission.words["queue"], kind.name)
+    user_id = request.principal.user_id
     headers: dict[str, str] = {}
     if b"idempotency-key" in request.headers:
         with pointing("/0", ""):
@@ -94,9 +100,9 @@ async def _store_one(
             headers["Idempotent-Replayed"] = "true"
     elif submission.apart:
         with pointing("/0", ""):
-            (outcome,) = await store(services, [submission])
+            (outcome,) = await store(services, user_id, [submission])
     else:
-        id, created_at = await services.submitter.submit(submission.element)
+        id, created_at = await services.submitter.submit(submission.element, user_id)
         content = await as_stored(services, submission, id, created_at)
         return Answered(201, content, {"Location": f"/v1/tasks/{id}"})
     if isinstance(outcome, PgQueueError):
@@ -106,7 +112,9 @@ async def _store_one(
     return Answered(status, outcome.content, headers, outcome.deduplicated)
 
 
-async def submit_bulk(services: Services, headers: Headers, receive: Receive) -> Answered:
+async def submit_bulk(
+    services: Services, principal: Principal, headers: Headers, receive: Receive
+) -> Answered:
     """Store up to 1,000 tasks; each gets its own answer, in the order given.
 
     If any depends on others, all are stored or none, and what is wrong is raised.
@@ -116,11 +124,11 @@ async def submit_bulk(services: Services, headers: Headers, receive: Receive) ->
     content = await bodies.read(receive, headers, bounds.bulk_body, bounds.body_s)
     raw = await bodies.parsed(content, bounds.depth + 3)
     tasks = _tasks_of(raw)
-    request = _Request(services, headers, content)
+    request = _Request(services, principal, headers, content)
     with telemetry.span_from(
         request.traceparent, "submit", {"pgqueue.tasks": len(tasks)}, kind="producer"
     ) as span:
-        checked = await check_all(services, tasks, span.traceparent)
+        checked = await check_all(services, principal, tasks, span.traceparent)
         good = [one if isinstance(one, Submission) else None for one in checked]
         flow = any(isinstance(task, dict) and "depends_on" in task for task in tasks)
         if flow:  # what is asked decides: the task that depends on others may be the refused one
@@ -132,7 +140,7 @@ async def submit_bulk(services: Services, headers: Headers, receive: Receive) ->
                 if replayed:
                     extra["Idempotent-Replayed"] = "true"
             else:
-                stored = await store(services, good)
+                stored = await store(services, principal.user_id, good)
     # the current error of a task says more than that it was refused before
     outcomes = [
         one if isinstance(one, PgQueueError) and not isinstance(outcome, Kept) else outcome
@@ -164,14 +172,22 @@ def _tasks_of(raw: Any) -> list[Any]:
 
 
 async def check_all(
-    services: Services, tasks: Sequence[Any], traceparent: str | None
+    services: Services, principal: Principal, tasks: Sequence[Any], traceparent: str | None
 ) -> list[Submission | PgQueueError]:
     """Check each of several tasks; requests of others are answered meanwhile."""
     checked = []
     asked_at = asyncio.get_running_loop().time()
     turn = time.monotonic()
     for n, task in enumerate(tasks):
-        checked.append(await _check_one(services, task, f"/tasks/{n}", traceparent, asked_at))
+        one = await _check_one(
+            services,
+            principal=principal,
+            raw=task,
+            prefix=f"/tasks/{n}",
+            traceparent=traceparent,
+            asked_at=asked_at,
+        )
+        checked.append(one)
         if time.monotonic() - turn > _TURN_S:
             await asyncio.sleep(0)
             turn = time.monotonic()
@@ -179,16 +195,24 @@ async def check_all(
 
 
 async def _check_one(
-    services: Services, raw: Any, prefix: str, traceparent: str | None, asked_at: float
+    services: Services,
+    *,
+    principal: Principal,
+    raw: Any,
+    prefix: str,
+    traceparent: str | None,
+    asked_at: float,
 ) -> Submission | PgQueueError:
     """Return the submission that a value is, or what is wrong with it."""
     try:
         check_shape(raw, prefix)
         registry = services.registry
         kind = registry.known(raw["type"]) or await registry.find(raw["type"], asked_at)
-        return check(
+        one = check(
             raw, kind, registry.budgets, traceparent, services.bounds.payload, prefix=prefix
         )
+        principal.check_task(one.words["queue"], kind.name)
+        return one  # noqa: TRY300  it reads as one story
     except PgQueueError as error:
         if error.status >= 500:
             raise
@@ -199,7 +223,8 @@ async def _store_once(
     request: _Request, checked: Sequence[Submission | None], *, strict: bool
 ) -> tuple[list[Outcome], bool]:
     key, request_hash = _key(request.headers), hashlib.sha256(request.content).digest()
-    return await store_once(request.services, key, request_hash, checked, strict=strict)
+    user_id = request.principal.user_id
+    return await store_once(request.services, user_id, key, request_hash, checked, strict=strict)
 
 
 async def _wait(services: Services, preference: bytes, answer: Answered) -> None:

@@ -6,6 +6,7 @@ Nobody gets an answer before the commit of their task.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pgqueue.database.gathering import Gatherer
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Submitter"]
 
+_MANY_USERS = 100
+
 Stored = tuple[str, str]
 """The id of a stored task, and when it was created."""
 
@@ -35,26 +38,34 @@ class Submitter:
         self._doorbell = doorbell
         self._bounds = bounds
         self._metrics = metrics
-        self._gatherer = Gatherer(self._store)
+        self._gatherers: dict[int, Gatherer[Stored]] = {}
+        """By the user whose tasks they are; those that have something to store."""
 
-    def submit(self, element: bytes) -> asyncio.Future[Stored]:
+    def submit(self, element: bytes, user_id: int) -> asyncio.Future[Stored]:
         """Store a task; the future is done after its commit, or fails with what went wrong."""
-        if self._gatherer.waiting >= self._bounds.waiting_submits:
-            raise Overloaded(f"{self._gatherer.waiting:,} tasks wait to be stored")
-        return self._gatherer.add(element)
+        waiting = sum(gatherer.waiting for gatherer in self._gatherers.values())
+        if waiting >= self._bounds.waiting_submits:
+            raise Overloaded(f"{waiting:,} tasks wait to be stored")
+        gatherer = self._gatherers.get(user_id)
+        if gatherer is None:
+            if len(self._gatherers) >= _MANY_USERS:
+                self._gatherers = {id: one for id, one in self._gatherers.items() if one.busy}
+            gatherer = self._gatherers[user_id] = Gatherer(partial(self._store, user_id))
+        return gatherer.add(element)
 
     async def close(self) -> None:
         """Store what waits, then close the connection."""
-        await self._gatherer.drained(self._bounds.submit_s)
+        for gatherer in self._gatherers.values():
+            await gatherer.drained(self._bounds.submit_s)
         await self._link.close()
 
-    async def _store(self, elements: list[bytes]) -> list[Stored]:
+    async def _store(self, user_id: int, elements: list[bytes]) -> list[Stored]:
         self._metrics.flush_size.observe(len(elements))
         tasks = (b"[" + b",".join(elements) + b"]").decode()
         try:
             async with asyncio.timeout(self._bounds.submit_s):
                 [(ids, created_at, queues)] = await self._link.rows(
-                    "submit_tasks", {"tasks": tasks}
+                    "submit_tasks", {"tasks": tasks, "user_id": user_id}
                 )
         except TimeoutError as error:
             raise DatabaseBusy("the database did not store the task in time") from error

@@ -42,21 +42,27 @@ def flagged(state: bytes, deduplicated: bool | None) -> bytes:  # noqa: FBT001  
     return b'{"deduplicated":%s,%s' % (b"true" if deduplicated else b"false", state[1:])
 
 
-async def store(services: Services, checked: Sequence[Submission | None]) -> list[Outcome]:
-    """Store tasks, each by itself, and return an outcome for each; None stands for a refused one.
+async def store(
+    services: Services, user_id: int, checked: Sequence[Submission | None]
+) -> list[Outcome]:
+    """Store tasks of a user, each by itself, and return an outcome for each.
+
+    None stands for a refused one.
 
     If any waits for others, all are stored or none, and what is wrong with one is raised.
     """
     if any(one is not None and one.dependent for one in checked):
         return await _store_together(
-            services, [one for one in checked if one is not None], strict=True
+            services, user_id, [one for one in checked if one is not None], strict=True
         )
     futures = [
-        services.submitter.submit(one.element) if one is not None and not one.apart else None
+        services.submitter.submit(one.element, user_id)
+        if one is not None and not one.apart
+        else None
         for one in checked
     ]
     keyed = [one for one in checked if one is not None and one.apart]
-    with_key = iter(await _store_keyed(services, keyed))
+    with_key = iter(await _store_keyed(services, user_id, keyed))
     outcomes: list[Outcome] = []
     limited: dict[str, int] = {}
     for n, (one, future) in enumerate(zip(checked, futures, strict=True)):
@@ -89,9 +95,9 @@ async def as_stored(services: Services, one: Submission, id: str, created_at: st
 
 
 async def _store_together(
-    services: Services, submissions: Sequence[Submission], *, strict: bool
+    services: Services, user_id: int, submissions: Sequence[Submission], *, strict: bool
 ) -> list[Outcome]:
-    parameters = {"tasks": _elements(submissions), "strict": strict}
+    parameters = {"tasks": _elements(submissions), "strict": strict, "user_id": user_id}
     row = await services.keyed.row("submit_unique", parameters)
     assert row is not None
     services.doorbell.ring(row["queues"], row["ids"])
@@ -103,31 +109,34 @@ async def _store_together(
     ]
 
 
-async def _store_keyed(services: Services, submissions: Sequence[Submission]) -> list[Outcome]:
+async def _store_keyed(
+    services: Services, user_id: int, submissions: Sequence[Submission]
+) -> list[Outcome]:
     if not submissions:
         return []
     try:
-        return await _store_together(services, submissions, strict=False)
+        return await _store_together(services, user_id, submissions, strict=False)
     except PgQueueError as error:
         if len(submissions) == 1 or error.status >= 500:
             return [error] * len(submissions)
         # one of them is wrong: store by halves, so that it alone is refused
         middle = len(submissions) // 2
         return [
-            *await _store_keyed(services, submissions[:middle]),
-            *await _store_keyed(services, submissions[middle:]),
+            *await _store_keyed(services, user_id, submissions[:middle]),
+            *await _store_keyed(services, user_id, submissions[middle:]),
         ]
 
 
 async def store_once(
     services: Services,
+    user_id: int,
     key: str,
     request_hash: bytes,
     checked: Sequence[Submission | None],
     *,
     strict: bool,
 ) -> tuple[list[Outcome], bool]:
-    """Store tasks under an Idempotency-Key; None stands for one that was refused.
+    """Store tasks under an Idempotency-Key of a user; None stands for one that was refused.
 
     Return an outcome for each, and whether they were stored before. With ``strict`` a task whose
     ``dedup_key`` another task has raises, and leaves the Idempotency-Key free.
@@ -143,6 +152,7 @@ async def store_once(
             "places": [n for n, one in enumerate(checked, 1) if one is not None],
             "asked": len(checked),
             "strict": strict,
+            "user_id": user_id,
         },
     )
     assert row is not None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from pgqueue.errors import PgQueueError
+from pgqueue.settings import Settings
 from pgqueue_worker.duties.duty import FULL_STEP, SOON_S, Duty, is_away
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ async def _prune_days(tools: Tools) -> float | None:
 
 async def _prune(tools: Tools) -> None:
     await tools.link.rows("prune")
+    await tools.link.rows("prune_audit", {"keep_days": Settings().audit_days})
     while (await tools.link.rows("prune_batches"))[0][0] >= FULL_STEP:
         pass
     while (await tools.link.rows("prune_dead_letters"))[0][0]:

@@ -1,6 +1,6 @@
 // What every page has: the controls at the top, the title, and a place for what went wrong.
 import { effect, html, render, signal } from "../vendor/preact.js";
-import { href, read } from "../lib/api.js";
+import { href, read, send, whoAmI } from "../lib/api.js";
 import { isId } from "../lib/format.js";
 import { link, paused, retryAt } from "../lib/live.js";
 import { remember, remembered } from "../lib/storage.js";
@@ -29,7 +29,20 @@ function Controls() {
     </button>
     <button type="button" class="quiet" onClick=${nextTheme} title="Theme: as the system, light, dark">
       <span class="sr">Theme: </span>${theme.value}
-    </button>`;
+    </button>
+    <${Account} />`;
+}
+
+const account = signal(null);
+whoAmI().then((who) => (account.value = who.email), () => {});
+
+function Account() {
+  if (!account.value) return null;
+  const leave = async () => {
+    await send("DELETE", "/v1/session");
+    location.assign(href("/ui/sign-in"));
+  };
+  return html`<button type="button" class="quiet" onClick=${leave} title="Signed in as ${account.value}">Sign out</button>`;
 }
 
 function nextTheme() {

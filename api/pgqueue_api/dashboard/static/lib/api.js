@@ -21,10 +21,17 @@ export const href = (path) => base + path;
 /** Return {data, text, etag} of a GET; throws a Problem. */
 export const read = (path, options) => request(path, { method: "GET", ...options });
 
+let asked = null;
+
+/** Return who is asking, as GET /v1/me says: asked once. */
+export const whoAmI = () => (asked ??= read("/v1/me").then((answer) => answer.data));
+
 /** Send JSON, or nothing, and return what `read` returns. */
-export function send(method, path, body, headers = {}) {
+export async function send(method, path, body, headers = {}) {
   const sent = body === undefined ? {} : { body: JSON.stringify(body) };
   const typed = { "content-type": "application/json", ...headers };
+  const token = signsIn(path, method) ? null : (await whoAmI()).csrf_token;
+  if (token) typed["x-csrf-token"] = token;
   return request(path, { method, ...sent, headers: typed });
 }
 
@@ -49,8 +56,22 @@ async function request(path, options) {
   }
   watchClock(answer.headers.get("date"));
   const data = parsed(text);
+  if (answer.status === 401 && !signsIn(path, options.method) && leave()) return new Promise(() => {});
   if (!answer.ok) throw new Problem(answer.status, data ?? { title: answer.statusText });
   return { data, text, etag: answer.headers.get("etag") };
+}
+
+const signsIn = (path, method) => path === "/v1/session" && method === "POST";
+
+let leaving = false;
+
+/** Go to the page on which people sign in, and from there back to this one; false if this is that page. */
+function leave() {
+  const page = href("/ui/sign-in");
+  if (location.pathname.startsWith(page)) return false;
+  if (!leaving) location.assign(withQuery(page, { to: location.pathname + location.search }));
+  leaving = true;
+  return true;
 }
 
 function parsed(text) {

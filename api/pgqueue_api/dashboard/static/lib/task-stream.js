@@ -1,7 +1,7 @@
 // The stream of one task: its state, its log lines and its text as they come. It closes while the tab is hidden, because
 // browsers open six connections to a server, and ends when the task has ended.
 import { signal } from "../vendor/preact.js";
-import { href } from "./api.js";
+import { href, read } from "./api.js";
 import { link, mayUpdate, paused, retryAt } from "./live.js";
 
 const HIDDEN_MS = 30_000;
@@ -49,6 +49,7 @@ export function watchTask(id, hear) {
     source.onerror = () => {
       close();
       link.value = "offline";
+      read("/v1/me").catch(() => {}); // it leads to where people sign in, should that be why
       retryAt.value = Date.now() + retryMs;
       setTimeout(open, retryMs);
       retryMs = Math.min(MAX_RETRY_MS, retryMs * 2);

@@ -1,0 +1,127 @@
+"""Users over HTTP, for admins."""
+
+import time
+
+import httpx
+import pytest
+from pgqueue_api.app import Api
+
+from pgqueue.errors import DatabaseUnavailable
+from tests.api.access.conftest import PASSWORD, People, bearer, signed_in
+from tests.api.worker import Worker
+
+ADA = {"email": "Ada@Example.com", "name": "Ada", "role": "admin", "password": PASSWORD}
+
+
+async def test_the_first_user_closes_the_door(client: httpx.AsyncClient):
+    answer = await client.post("/v1/users", json=ADA)
+    assert (answer.status_code, answer.headers["location"]) == (201, "/v1/users/1")
+    made = answer.json()
+    assert (made["email"], made["role"], made["has_password"]) == ("ada@example.com", "admin", True)
+    assert "password_hash" not in answer.text
+    assert (await client.get("/v1/users")).status_code == 401
+    headers = await signed_in(client, "ada@example.com")
+    assert (await client.get("/v1/users", headers=headers)).json()["items"] == [made]
+    assert (await client.get("/v1/users/1", headers=headers)).json() == made
+    assert (await client.post("/v1/users", json=ADA, headers=headers)).status_code == 409
+
+
+async def test_a_user_is_changed_in_the_version_that_was_read(
+    client: httpx.AsyncClient, people: People
+):
+    _, email = people.user("admin")
+    id, _ = people.user("viewer")
+    headers, path = await signed_in(client, email), f"/v1/users/{id}"
+    read = await client.get(path, headers=headers)
+    changed = await client.patch(
+        path,
+        json={"role": "operator", "name": "Grace"},
+        headers={**headers, "if-match": read.headers["etag"]},
+    )
+    assert (changed.json()["role"], changed.json()["name"]) == ("operator", "Grace")
+    stale = await client.patch(
+        path, json={"role": "admin"}, headers={**headers, "if-match": read.headers["etag"]}
+    )
+    assert stale.status_code == 412
+    assert (await client.get("/v1/users/99", headers=headers)).status_code == 404
+
+
+async def test_an_admin_sets_a_password_and_the_sessions_end(
+    client: httpx.AsyncClient, people: People
+):
+    _, email = people.user("admin")
+    id, other = people.user("viewer")
+    headers, theirs = await signed_in(client, email), await signed_in(client, other)
+    path = f"/v1/users/{id}"
+    assert (
+        await client.patch(path, json={"password": "short"}, headers=headers)
+    ).status_code == 422
+    changed = await client.patch(path, json={"password": "another passphrase"}, headers=headers)
+    assert changed.status_code == 200, changed.text
+    assert (await client.get("/v1/me", headers=theirs)).status_code == 401
+
+
+async def test_one_admin_always_stays(client: httpx.AsyncClient, people: People):
+    id, email = people.user("admin")
+    headers, path = await signed_in(client, email), f"/v1/users/{id}"
+    for change in ({"enabled": False}, {"role": "viewer"}):
+        answer = await client.patch(path, json=change, headers=headers)
+        assert (answer.status_code, "last admin" in answer.json()["detail"]) == (409, True)
+    people.user("admin")
+    assert (await client.patch(path, json={"role": "viewer"}, headers=headers)).status_code == 200
+
+
+async def test_what_cannot_be_a_user_is_refused(client: httpx.AsyncClient):
+    for wrong in (
+        {"email": "ada"},
+        {"email": "a b@example.com"},
+        {"email": "a@b@c"},
+        {"role": "root"},
+        {"password": "short"},
+        {"name": "x" * 201},
+        {"is_admin": True},
+    ):
+        answer = await client.post("/v1/users", json={**ADA, **wrong})
+        assert answer.status_code == 422, wrong
+        assert "short" not in answer.text or wrong != {"password": "short"}
+    assert (await client.get("/v1/users")).json()["items"] == []
+
+
+async def test_who_paused_a_queue_is_named(client: httpx.AsyncClient, people: People):
+    id, email = people.user("operator")
+    headers = bearer(people.key(id, "queues:write", "tasks:read"))
+    await client.post("/v1/queues/mail/pause", json={}, headers=headers)
+    assert (await client.get("/v1/queues/mail", headers=headers)).json()["paused_by"] == email
+
+
+async def test_what_is_changed_elsewhere_is_heard_within_a_second(
+    client: httpx.AsyncClient, app: Api, people: People, worker: Worker
+):
+    id, _ = people.user("admin")
+    headers = bearer(people.key(id, "tasks:read"))
+    while app.services.hub.deaf is not None:  # it listens from here on
+        await client.get("/healthz")
+    assert (await client.get("/v1/tasks", headers=headers)).status_code == 200
+    changed = app.services.gate._changed
+    worker.rows("select pgqueue_private.revoke_api_key(%s)", headers["authorization"][11:23])
+    await changed.wait()
+    assert (await client.get("/v1/tasks", headers=headers)).status_code == 401
+
+
+async def test_who_was_known_is_known_during_an_outage_and_nobody_else_is(
+    client: httpx.AsyncClient, app: Api, people: People, monkeypatch: pytest.MonkeyPatch
+):
+    id, _ = people.user("admin")
+    known, other = (bearer(people.key(id, "metrics")) for _ in range(2))
+    assert (await client.get("/metrics", headers=known)).status_code == 200
+
+    async def away(*_: object) -> None:
+        raise DatabaseUnavailable
+
+    monkeypatch.setattr(app.services.access, "row", away)
+    (digest,) = app.services.gate._known
+    for since, expected in ((11, 200), (3590, 200), (3700, 503)):
+        principal, _ = app.services.gate._known[digest]
+        app.services.gate._known[digest] = (principal, time.monotonic() - since)
+        assert (await client.get("/metrics", headers=known)).status_code == expected
+    assert (await client.get("/metrics", headers=other)).status_code == 503
