@@ -16,11 +16,11 @@ _LATE_S = 1.0
 def be_hasty() -> None:
     store = Submitter._store
 
-    async def store_and_answer(self: Submitter, elements: list[bytes]) -> Any:
+    async def store_and_answer(self: Submitter, user_id: int, elements: list[bytes]) -> Any:
         if (late := getattr(self, "late", None)) is not None:
             await late
         await self._link.rows("begin")
-        stored = await store(self, elements)
+        stored = await store(self, user_id, elements)
         self.late = asyncio.create_task(_commit(self))
         return stored
 

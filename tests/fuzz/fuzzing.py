@@ -77,6 +77,7 @@ def fuzz(url: str, calls: int, seed: int, *, coverage: bool) -> Fuzzed:
 def _document() -> dict[str, Any]:
     """Return the document, with the types that there are, and with waits that do not last."""
     narrowed = copy.deepcopy(document())
+    del narrowed["paths"]["/v1/users"]["post"]  # with a user, every other call would be a 401
     task = narrowed["components"]["schemas"]["TaskInput"]["properties"]
     task["type"] = {"enum": list(fuzzed.app.types)}
     for path in narrowed["paths"].values():

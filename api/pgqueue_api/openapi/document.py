@@ -43,6 +43,24 @@ _PROBLEMS = {
     "`Idempotency-Key` you can safely send it again.",
 }
 
+_EMPTY = (204, 302)
+"""The statuses of answers that have headers and no body."""
+
+_SECURITY = {
+    "key": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API key, or an access token of the issuer. While there are no users, "
+        "nothing is needed.",
+    },
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "__Host-pgqueue",
+        "description": "The session of a browser. Changes also need `X-CSRF-Token`.",
+    },
+}
+
 _DESCRIPTION = """\
 Submit tasks, watch them live, and manage them.
 
@@ -108,6 +126,8 @@ def build_document(handlers: Sequence[HTTPRouteHandler]) -> dict[str, Any]:
             for status, text in _PROBLEMS.items()
         },
     }
+    document["components"]["securitySchemes"] = _SECURITY
+    document["security"] = [*({name: []} for name in _SECURITY), {}]
     document["components"]["responses"]["Problem503"]["headers"] = {
         "Retry-After": {
             "description": "How many seconds to wait.",
@@ -154,6 +174,8 @@ def _complete(
 def _problems(path: str, method: str, operation: dict[str, Any], declared: Declaration) -> set[int]:
     """Return the statuses of the errors that an operation may answer with."""
     statuses = {*declared.problems, 421}
+    if not declared.public:
+        statuses |= {401, 403}
     if method != "get":
         statuses.add(403)
     parameters = operation.get("parameters", ())
@@ -176,7 +198,7 @@ def _answer(found: dict[str, Any], answer: Answer, models: Models) -> dict[str, 
         made["content"] = {answer.media_type: {"schema": models.refer(answer.model)}}
     elif answer.schema is not None:
         made["content"] = {answer.media_type: {"schema": answer.schema}}
-    elif "content" in found:
+    elif "content" in found and answer.status not in _EMPTY:
         made["content"] = found["content"]
         _settle_schema(made["content"])
     if answer.headers:

@@ -60,7 +60,7 @@ class HookTaken(Record):
     "POST /v1/hooks/{source:str}",
     Answer(202, "Stored.", {"Location": "The path of the task."}),
     tag="tasks",
-    problems=(413, 422),
+    problems=(401, 403, 413, 422),
     body={"*/*": {"type": "string"}},
     body_required=False,
     public=True,  # for the sources that are named in the settings: see below

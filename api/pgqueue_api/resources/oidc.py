@@ -95,7 +95,7 @@ async def begin_oidc(services: NamedDependency[Services], to: ReturnTo = "/ui") 
     "GET /v1/session/oidc/callback",
     Answer(302, "Signed in.", {"Location": "The path to go on to.", "Set-Cookie": "The session."}),
     tag=_TAG,
-    problems=(401, 404, 503),
+    problems=(401, 404, 422, 503),
     public=True,
     any_query=True,  # issuers add parameters of their own
 )

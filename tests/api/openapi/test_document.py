@@ -118,5 +118,5 @@ def test_a_body_says_what_validates_it():
     }
     statuses = DOCUMENT["paths"]["/v1/limits/{name}"]["put"]["responses"]
     assert [*statuses] == [
-        *("200", "201", "403", "412", "413", "415", "421", "422", "503"),
+        *("200", "201", "401", "403", "412", "413", "415", "421", "422", "503"),
     ]
