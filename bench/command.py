@@ -190,6 +190,11 @@ LISTS = Section(
         Row(f"{place}_{name}_ms", f"{place}: {name.replace('_', ' ')}, ms", 1)
         for place in lists.PLACES
         for name in lists.PAGES
+    ]
+    + [
+        Row("bulk_one_failed_ms", "bulk: failed, of which there is one, ms", 1),
+        Row("waiting_unknown_type_ms", "unknown type beside as many that wait, ms", 1),
+        Row("waiting_unknown_queued_ms", "unknown type that waits beside these, ms", 1),
     ],
     [Goal("each page ≤ 20 ms", lambda m: max(m["pgqueue"].values()) <= 20)],
 )

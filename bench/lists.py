@@ -73,6 +73,32 @@ from pgqueue_private.list_tasks(
 """
 
 
+_ONE_FAILED = """
+with one as (
+    select task_id from pgqueue_private.attempt order by task_id offset %(tasks)s / 2 limit 1
+),
+again as (
+    insert into pgqueue_private.attempt (
+        task_id, lease_id, user_id, started_at, finished_at, attempt, final, outcome
+    )
+    select task_id, 1000000000, 0, clock_timestamp(), clock_timestamp(), 2, true, 'failed'
+    from one
+)
+insert into pgqueue_private.rollup_flush (
+    minute, created_minute, n, final, queue, type, outcome, waits, runs
+)
+select
+    date_bin('1 minute', t.created_at, 'epoch'), date_bin('1 minute', t.created_at, 'epoch'), 1,
+    true, t.queue, t.type, 'failed', '{}', '{}'
+from pgqueue_private.task as t
+join one on one.task_id = t.id
+"""
+_WAITING = """
+select pgqueue.enqueue_many(jsonb_agg(jsonb_build_object('type', 'usual', 'queue', 'busy')))
+from generate_series(1, 10000)
+"""
+
+
 def measure(server: Server, system: System, tasks: int) -> dict[str, float]:
     """Return the median time of each page, in milliseconds."""
     figures = {}
@@ -85,6 +111,15 @@ def measure(server: Server, system: System, tasks: int) -> dict[str, float]:
             _fill(connection, min(tasks, BULK) if place == "bulk" else tasks, seconds)
             for name, filter in PAGES.items():
                 figures[f"{place}_{name}_ms"] = _page(connection, filter)
+            if place == "bulk":
+                connection.execute(_ONE_FAILED, {"tasks": min(tasks, BULK)})
+                connection.execute("select pgqueue_private.fold_rollups()")
+                figures["bulk_one_failed_ms"] = _page(connection, {"status": "failed"})
+                for _ in range(BULK // 10_000):
+                    connection.execute(_WAITING)
+                figures["waiting_unknown_type_ms"] = _page(connection, {"type": "unheard"})
+                queued = {"type": "unheard", "status": "queued"}
+                figures["waiting_unknown_queued_ms"] = _page(connection, queued)
     return figures
 
 

@@ -7,6 +7,7 @@ import pytest
 from tests.database.queue import Queue
 
 
+@pytest.mark.usefixtures("running_clock")  # `make mutants` asks it whether anything works at all
 def test_a_completed_task_keeps_its_result(queue: Queue) -> None:
     lease = queue.start(queue.worker())
     assert queue.finish(lease, result={"sum": 3}, progress={"percent": 100}) == []
