@@ -136,6 +136,7 @@ def test_a_draining_worker_is_given_nothing(queue: Queue) -> None:
     assert queue.status(id) == "queued"
 
 
+@pytest.mark.usefixtures("running_clock")  # else a claim by another clock is caught in the morning
 @pytest.mark.parametrize("state", ["stopped", "lost", "unknown", "expired"])
 def test_a_worker_that_is_not_active_claims_nothing(queue: Queue, state: str) -> None:
     id = queue.enqueue()

@@ -1,6 +1,7 @@
 """Rescue and heartbeat: who decides whether a worker still holds its leases."""
 
 import psycopg
+import pytest
 
 from tests.database.queue import Queue
 
@@ -73,6 +74,7 @@ def test_a_start_counts_although_its_worker_died_and_told_nobody(queue: Queue) -
     assert [a["attempt"] for a in queue.attempts(id)] == [1, 2]
 
 
+@pytest.mark.usefixtures("running_clock")  # as for claims: see test_claim.py
 def test_a_heartbeat_renews_the_leases(queue: Queue) -> None:
     worker = queue.worker(lease_s=15)
     queue.start(worker)
