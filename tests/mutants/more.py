@@ -1,19 +1,16 @@
 """Mutants beyond the eight: other protections without which tasks get lost or run twice."""
 
-from tests.mutants.mutant import Change, Mutant, Variant
+from tests.mutants.access import ACCESS
+from tests.mutants.mutant import Change, one
 
 __all__ = ["MORE"]
 
 _SQL = "sql/functions"
 
 
-def _one(name: str, without: str, change: Change, *tests: str) -> Mutant:
-    where = change.file.rpartition("/")[2]
-    return Mutant(name, without, (Variant(where, (change,), tests),))
-
-
 MORE = (
-    _one(
+    *ACCESS,
+    one(
         "limit without its lock",
         "two claims of a queue count its places at the same time, and each takes what is left",
         Change(
@@ -24,7 +21,7 @@ MORE = (
         ),
         "test_while_a_claim_is_open_another_gets_only_what_is_left_after_it",
     ),
-    _one(
+    one(
         "place not counted",
         "an attempt that runs takes no place of its limit, so that another takes it, too",
         Change(
@@ -35,7 +32,7 @@ MORE = (
         "test_no_more_run_at_once_than_the_concurrency",
         "test_a_rescue_frees_a_slot_once_and_a_stale_finish_frees_nothing",
     ),
-    _one(
+    one(
         "fairness without turns",
         "the first key of a fair queue goes on until it has nothing left",
         Change(
@@ -45,7 +42,7 @@ MORE = (
         ),
         "test_one_claim_of_many_gives_each_key_its_share_and_all_that_is_left_to_others",
     ),
-    _one(
+    one(
         "key forgotten on the way back",
         "a task that becomes runnable again in a fair queue takes its turn with its user's others",
         Change(
@@ -56,7 +53,7 @@ MORE = (
         "test_a_task_that_becomes_runnable_again_has_all_that_it_was_given[nothing]",
         "test_a_task_that_becomes_runnable_again_has_all_that_it_was_given[release]",
     ),
-    _one(
+    one(
         "option lost by a dead letter",
         "a task that is redriven after its day tells nobody when it ends",
         Change(
@@ -66,7 +63,7 @@ MORE = (
         ),
         "test_a_task_that_becomes_runnable_again_has_all_that_it_was_given[redrive_after_its_day]",
     ),
-    _one(
+    one(
         "batch without a door",
         "two who end the last two tasks of a batch do not see each other's",
         Change(
@@ -77,7 +74,7 @@ MORE = (
         ),
         "test_two_who_end_the_last_two_tasks_at_once_end_the_batch_once[plain]",
     ),
-    _one(
+    one(
         "unique key without turns",
         "two writers of a key do not wait for each other, and each finds it free",
         Change(
@@ -92,7 +89,7 @@ MORE = (
         ),
         "test_32_writers_without_a_head_start_make_one_task[a key whose task has ended]",
     ),
-    _one(
+    one(
         "crash not counted",
         "a task that kills whatever runs it does so for ever",
         Change(
@@ -102,7 +99,7 @@ MORE = (
         ),
         "test_a_task_that_crashes_its_worker_three_times_fails",
     ),
-    _one(
+    one(
         "cancel forgotten",
         "a cancel that meets the end of an attempt has no effect",
         Change(
@@ -112,7 +109,7 @@ MORE = (
         ),
         "test_a_finish_whose_row_a_cancel_moves_meanwhile_still_ends_the_task_as_cancelled",
     ),
-    _one(
+    one(
         "cursor without sweep",
         "a claim never looks behind its cursor, where a slow transaction commits",
         Change(
@@ -122,7 +119,7 @@ MORE = (
         ),
         "test_a_task_that_commits_behind_the_cursor_is_found",
     ),
-    _one(
+    one(
         "cursor not looked at",
         "a claim reads all the dead at the head of its queue, again and again",
         Change(
@@ -133,7 +130,7 @@ MORE = (
         "test_a_claim_looks_above_its_cursor_only_and_the_sweep_finds_the_rest",
         "test_claim_and_finish_cost_the_same_however_long_a_snapshot_is_held",
     ),
-    _one(
+    one(
         "types not looked at",
         "a worker takes tasks of types that it does not have",
         Change(
@@ -143,7 +140,7 @@ MORE = (
         ),
         "test_a_claim_takes_its_types_only",
     ),
-    _one(
+    one(
         "NOTIFY inside the writing transaction",
         "finishing tells watchers itself, so that commits wait for each other",
         Change(
@@ -153,7 +150,7 @@ MORE = (
         ),
         "test_the_writing_functions_notify_nobody_themselves",
     ),
-    _one(
+    one(
         "listener believed",
         "a listener that is connected counts as one that hears",
         Change(
@@ -163,7 +160,7 @@ MORE = (
         ),
         "test_a_listener_that_hears_nothing_says_so_until_it_hears",
     ),
-    _one(
+    one(
         "claim loop unwatched",
         "a worker is ready although its claim loop stands still",
         Change(

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Change", "Mutant", "NoLongerThereError", "Variant", "find"]
+__all__ = ["Change", "Mutant", "NoLongerThereError", "Variant", "find", "one"]
 
 
 class NoLongerThereError(Exception):
@@ -57,6 +57,12 @@ class Mutant:
     without: str
     """What the code does no longer, for people to read."""
     variants: tuple[Variant, ...]
+
+
+def one(name: str, without: str, change: Change, *tests: str) -> Mutant:
+    """Return a protection that is in one place."""
+    where = change.file.rpartition("/")[2]
+    return Mutant(name, without, (Variant(where, (change,), tests),))
 
 
 def find(root: Path, test: str) -> str:

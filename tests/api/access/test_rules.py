@@ -8,6 +8,7 @@ from pgqueue_api.access.rules import KNOWN, need_of
 from pgqueue_api.app import ROUTES, Api, document
 from pgqueue_api.openapi.operation import operation
 
+from pgqueue import credentials
 from pgqueue.models.access import ROLES, SCOPES
 from tests.api.access.conftest import People, bearer, signed_in
 from tests.api.worker import Worker
@@ -114,7 +115,7 @@ async def test_keys_that_do_not_work_are_refused_alike(
     right = people.key(admin, *SCOPES)
     unknown = people.key(admin, *SCOPES)
     worker.rows("delete from pgqueue_private.api_key where id = %s", unknown[4:16])
-    other_secret = right[:17] + revoked[17:]
+    other_secret = credentials.ApiKeySecret(right[4:16], revoked[17:60]).text
     answers = [
         await client.get("/v1/tasks", headers={"authorization": sent})
         for key in (revoked, expired, of_disabled, wrong, unknown, other_secret, "x", "")
