@@ -1,5 +1,6 @@
 """Partitions, pruning, and the questions that workers ask when idle."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 
 import pytest
@@ -177,3 +178,19 @@ def test_runnable_queues_are_those_with_a_ready_task(queue: Queue) -> None:
     assert runnable() == ["a", "b", "c"]
     queue.claim(queue.worker(), queues=("b",))
     assert runnable() == ["a", "c"]
+
+
+def test_two_that_need_a_missing_day_at_the_same_time_make_it_once(queue: Queue, connect) -> None:
+    first, second = connect(autocommit=False), connect(autocommit=False)
+    make = "select pgqueue.ensure_partitions('2031-03-04', 1)"
+    # as an enqueue does, which asks whether its day is there
+    second.execute("select to_regclass('pgqueue_private.task_20310304')")
+    first.execute(make)
+    waits = "select exists (select from pg_locks where locktype = 'advisory' and not granted)"
+    with ThreadPoolExecutor(1) as threads:
+        making = threads.submit(second.execute, make)
+        while not queue.value(waits):
+            assert not making.done()
+        first.commit()
+        assert making.result(45).fetchone() == (0,)
+    second.commit()

@@ -14,7 +14,8 @@ declare
 begin
     if to_regclass('pgqueue_private.' || name) is null then
         perform pg_advisory_xact_lock(hashtextextended('pgqueue:partitions', 0));
-        if to_regclass('pgqueue_private.' || name) is null then
+        -- A session that waited for the lock may still remember that there was none: only a query sees what is there.
+        if not exists (select from pg_class as c where c.relnamespace = 'pgqueue_private'::regnamespace and c.relname = name) then
             execute format(
                 'create table pgqueue_private.%I partition of pgqueue_private.audit for values from (%L) to (%L)',
                 name, first_id_at(month), first_id_at(month + interval '1 month')

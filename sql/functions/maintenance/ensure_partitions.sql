@@ -14,7 +14,10 @@ begin
     for day in select from_day + n from generate_series(0, days - 1) as n loop
         foreach fact in array array(select f.name from facts() as f) loop
             name := fact || to_char(day, '_YYYYMMDD');
-            continue when to_regclass('pgqueue_private.' || name) is not null;
+            -- Not to_regclass: a session that waited for the lock may still remember that there was none.
+            continue when exists (
+                select from pg_class as c where c.relnamespace = 'pgqueue_private'::regnamespace and c.relname = name
+            );
             -- Attached, not created in place: this takes no lock that readers or writers of the other partitions wait
             -- for.
             execute format('create table pgqueue_private.%I (like pgqueue_private.%I including defaults including constraints including storage)', name, fact);

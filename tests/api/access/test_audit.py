@@ -1,5 +1,7 @@
 """The audit trail: every change has an entry, before it is made."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import httpx
 import psycopg
 import pytest
@@ -130,3 +132,20 @@ def test_months_are_made_when_they_begin_and_leave_by_retention(worker: Worker):
     assert worker.value("select count(*) from pgqueue.audit") == 0
     worker.rows(note)
     assert worker.value("select count(*) from pgqueue.audit") == 1
+
+
+def test_two_that_begin_a_month_at_the_same_time_make_it_once(worker: Worker, database: str):
+    note = "select pgqueue_private.audit_asked(0, 'a', 'open', null, 'x', '/', null)"
+    waits = """select exists (
+        select from pg_locks where locktype = 'advisory' and not granted and pid = %s
+    )"""
+    with psycopg.connect(database) as first, psycopg.connect(database) as second:
+        first.execute(note)
+        with ThreadPoolExecutor(1) as threads:
+            noting = threads.submit(second.execute, note)
+            while not worker.value(waits, second.info.backend_pid):
+                assert not noting.done()
+            first.commit()
+            noting.result(45)
+        second.commit()
+    assert worker.value("select count(*) from pgqueue.audit") == 2
