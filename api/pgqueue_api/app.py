@@ -86,6 +86,8 @@ class Api(Litestar):
             finally:
                 await services.stop()
 
+        for handler in ROUTES:
+            need_of(handler)  # raises, if nothing says who may use it
         super().__init__(
             route_handlers=ROUTES,
             dependencies={
@@ -100,7 +102,6 @@ class Api(Litestar):
             logging_config=None,
         )
         self._queries = Queries(self.routes, _takes_any_query)
-        self._needs = {_name(handler): need_of(handler) for handler in ROUTES}
         self._methods = {
             route.path_format: _with_head(route.methods)
             for route in self.routes
@@ -159,7 +160,7 @@ class Api(Litestar):
         """Let in who may use this route; without a rule for it, nobody."""
         scope = cast("HTTPScope", connection.scope)
         handler = cast("HTTPRouteHandler", route)
-        need = self._needs[_name(handler)]
+        need = need_of(handler)
         if need is None:
             scope["user"] = NOBODY
             return
@@ -231,10 +232,6 @@ def _client_of(scope: HTTPScope) -> str:
 def _path_of(scope: HTTPScope) -> str:
     """Return the path as it was sent: a slash in a name is %2F."""
     return scope["raw_path"].partition(b"?")[0].decode("latin-1")
-
-
-def _name(handler: HTTPRouteHandler) -> str:
-    return f"{min(handler.http_methods)} {min(handler.paths)}"
 
 
 def _takes_any_query(handler: HTTPRouteHandler) -> bool:

@@ -12,6 +12,7 @@ from pgqueue.database.pool import Pool
 from pgqueue.errors import UsageError
 from pgqueue_api.access.audit import Audit
 from pgqueue_api.access.gate import Gate
+from pgqueue_api.access.notes import Notes
 from pgqueue_api.access.oidc import Oidc
 from pgqueue_api.access.passwords import Passwords
 from pgqueue_api.bounds import Bounds
@@ -51,9 +52,10 @@ class Services:
         # whoever asks is let in or not, whatever the others wait for
         self.access = _pool(dsn, "pgqueue api access", size=2, timeout_s=5)
         self.oidc = Oidc.of(settings)
-        self.gate = Gate(self.access, self.oidc)
+        self.notes = Notes(self.access)
+        self.gate = Gate(self.access, self.notes, self.oidc)
         self.passwords = Passwords(self.access)
-        self.audit = Audit(self.access)
+        self.audit = Audit(self.access, self.notes)
         self.doorbell = Doorbell(dsn)
         self.submitter = Submitter(dsn, self.doorbell, self.bounds, self.metrics)
         self.registry = Registry(self.reads, self.bounds.types_s)
@@ -100,7 +102,7 @@ class Services:
             with suppress(asyncio.CancelledError):
                 await task
         await self.hub.close()
-        await self.audit.close()
+        await self.notes.done()
         if self.oidc is not None:
             await self.oidc.issuer.close()
         for pool in (

@@ -73,7 +73,6 @@ def create(
                 "queues": [*queues] or None,
                 "types": [*types] or None,
                 "expires_at": None if days is None else datetime.now(UTC) + timedelta(days=days),
-                "created_by": 0,
             },
         )
     click.echo(key.text)

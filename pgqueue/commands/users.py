@@ -115,7 +115,7 @@ def enable(*, email: str, data_dir: Path | None) -> None:
 @_password_file
 @data_dir_option
 def reset(*, email: str, password_file: Any, data_dir: Path | None) -> None:
-    """Give the user EMAIL another password, and end their sessions."""
+    """Replace the password of the user EMAIL, and end their sessions."""
     hashed = hash_password(_password(password_file))
     with database(data_dir, "set_password", email) as connection:
         changed = {"user_id": user_id(connection, email), "password_hash": hashed}

@@ -41,7 +41,8 @@ def prepare_access(dsn: str, host: str, settings: Settings) -> bool:
         raise UsageError(
             f"there are no users, so everyone who reaches {host} could do everything",
             hint="add one with `pgqueue users add --admin ada@example.com`, then make keys with "
-            "`pgqueue keys create`; or listen on 127.0.0.1",
+            "`pgqueue keys create`: while `pgqueue up` runs on 127.0.0.1, if PostgreSQL is its "
+            "own",
         )
     return is_open
 

@@ -7,7 +7,6 @@ create table app_user (
     id bigint generated always as identity primary key,  -- 0 stands for nobody: tasks of before, and of SQL
     created_at timestamptz not null,
     disabled_at timestamptz,
-    password_changed_at timestamptz,
     version integer not null default 1,
     role text not null,
     email text not null,                            -- in lower case: what they sign in with
@@ -23,7 +22,6 @@ create unique index app_user_email on app_user (email);
 create table api_key (
     id text primary key,                            -- the part of the key that is no secret
     user_id bigint not null references app_user,
-    created_by bigint not null,
     created_at timestamptz not null,
     expires_at timestamptz,
     revoked_at timestamptz,

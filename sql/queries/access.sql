@@ -32,7 +32,7 @@ update pgqueue_private.session set seen_at = pgqueue.clock() where token_sha256 
 select pgqueue_private.open_session(%(token_sha256)s, %(user_id)s, %(lasts_s)s);
 
 -- name: close_session
-select pgqueue_private.close_session(%(token_sha256)s, %(everywhere)s) as closed;
+select pgqueue_private.close_session(%(token_sha256)s);
 
 -- name: find_password
 select id, email, role, password_hash from pgqueue_private.app_user where email = lower(%(email)s) and disabled_at is null;
@@ -70,7 +70,7 @@ select id, email, role, disabled_at is null as enabled from pgqueue_private.app_
 -- name: create_api_key
 select pgqueue_private.create_api_key(
     %(id)s, %(secret_sha256)s, %(user_id)s, %(name)s, %(scopes)s::text[], %(queues)s::text[], %(types)s::text[],
-    %(expires_at)s::timestamptz, %(created_by)s
+    %(expires_at)s::timestamptz
 );
 
 -- name: revoke_api_key
@@ -114,8 +114,9 @@ select pgqueue_private.prune_audit(%(keep_days)s) as dropped;
 select user_id, email, role from pgqueue_private.find_identity(%(issuer)s, %(subject)s, %(verified_email)s);
 
 -- name: begin_login
-select pgqueue_private.begin_login(
-    %(state_sha256)s, %(browser_sha256)s, %(nonce)s, %(code_verifier)s, %(return_to)s
+insert into pgqueue_private.oidc_login (state_sha256, browser_sha256, expires_at, nonce, code_verifier, return_to)
+values (
+    %(state_sha256)s, %(browser_sha256)s, pgqueue.clock() + interval '10 minutes', %(nonce)s, %(code_verifier)s, %(return_to)s
 );
 
 -- name: end_login

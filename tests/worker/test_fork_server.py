@@ -1,5 +1,6 @@
 """The process that children are forked from outlives whatever happens to them."""
 
+import asyncio
 import os
 import resource
 import signal
@@ -10,6 +11,7 @@ import pytest
 from pgqueue_worker.isolation.child_process import ChildProcess
 from pgqueue_worker.isolation.fork_client import ForkClient, Forked
 from pgqueue_worker.isolation.messages import frame
+from pgqueue_worker.isolation.pool import _AttemptChildren
 from pgqueue_worker.lease import ClaimedTask
 
 pytestmark = pytest.mark.anyio
@@ -81,3 +83,30 @@ async def test_an_attempt_is_stopped_whether_or_not_its_handler_has_started(
     os.kill(child.pid, signal.SIGTERM)  # of somebody else: nothing was asked for
     child._writer.close()
     assert await child.ended == -signal.SIGKILL
+
+
+class Warm:
+    """A child that is ready, as far as who lends it looks at it."""
+
+    def __init__(self) -> None:
+        self.process = self
+        self.killed = False
+
+    def kill(self) -> None:
+        self.killed = True
+
+
+async def test_a_child_is_lent_to_who_still_waits_and_one_stays_warm(client: ForkClient) -> None:
+    children = _AttemptChildren(client, {}, 1.0)
+    children._starting = 2  # nobody begins another
+    gone, waits = (asyncio.create_task(children._take()) for _ in range(2))
+    await asyncio.sleep(0)
+    gone.cancel()  # it leaves the queue when it runs next
+    first, second, third = Warm(), Warm(), Warm()
+    children._offer(first)
+    assert await waits is first
+    with pytest.raises(asyncio.CancelledError):
+        await gone
+    children._keep_one(second)
+    children._keep_one(third)
+    assert (children._idle, second.killed, third.killed) == ([second], False, True)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
 from typing import TYPE_CHECKING
-
-from pgqueue.errors import PgQueueError
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from pgqueue.database.pool import Pool
+    from pgqueue_api.access.notes import Notes
     from pgqueue_api.access.principal import Principal
 
 __all__ = ["Audit"]
@@ -20,9 +17,9 @@ __all__ = ["Audit"]
 class Audit:
     """The audit trail, as this process writes it."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, notes: Notes) -> None:
         self._pool = pool
-        self._noting: set[asyncio.Task[None]] = set()
+        self._notes = notes
 
     async def asked(self, principal: Principal, action: str, object: str, client: str) -> UUID:
         """Note that somebody asks for a change. What cannot be noted is not to be done."""
@@ -51,20 +48,8 @@ class Audit:
         )
 
     def answered(self, id: UUID, status: int) -> None:
-        """Note how it was answered, soon: the answer does not wait for it."""
-
-        async def note() -> None:
-            with suppress(PgQueueError):  # that it was asked for is known
-                await self._pool.rows("audit_answered", {"id": id, "status": status})
-
-        noting = asyncio.create_task(note())
-        self._noting.add(noting)
-        noting.add_done_callback(self._noting.discard)
-
-    async def close(self) -> None:
-        """Return when everything is noted."""
-        if self._noting:
-            await asyncio.wait(self._noting)
+        """Note how it was answered. The answer does not wait for it."""
+        self._notes.take("audit_answered", {"id": id, "status": status})
 
     async def _note(self, **entry: str | int | None) -> UUID:
         row = await self._pool.row("audit_asked", entry)

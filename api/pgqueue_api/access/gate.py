@@ -6,7 +6,7 @@ everything.
 
 What is known of a key or a session is asked of the database once in ten seconds. The database says
 when something was revoked; then all of it is asked again. While it cannot be asked, who was known
-is still known, for an hour at most; who was not is not let in.
+is still known, for an hour at most and while it is valid; who was not is not let in.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import math
 import time
 from collections import OrderedDict
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 from pgqueue import credentials
 from pgqueue.errors import DatabaseUnavailable, PgQueueError
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from pgqueue.database.pool import Pool
     from pgqueue.models.access import Scope
+    from pgqueue_api.access.notes import Notes
     from pgqueue_api.access.oidc import Oidc
     from pgqueue_api.access.rules import Need
 
@@ -42,19 +44,27 @@ _IDLE_S = 8 * 3600.0
 _KNOWN_S = 10.0
 _UNKNOWN_S = 1.0
 _OUTAGE_S = 3600.0
+_WATCH_S = 60.0
 _LEEWAY_S = 30
 _MAX_KNOWN = 10_000
 SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
 """The methods that change nothing."""
 
-_Known = tuple[Principal | None, float]
+
+class _Known(NamedTuple):
+    """What was found of a key, token or session; the times are ``time.monotonic``'s."""
+
+    principal: Principal | None
+    fresh_until: float
+    valid_until: float
 
 
 class Gate:
     """Who may pass. ``local``: the server listens on its own machine only."""
 
-    def __init__(self, pool: Pool, oidc: Oidc | None = None) -> None:
+    def __init__(self, pool: Pool, notes: Notes, oidc: Oidc | None = None) -> None:
         self._pool = pool
+        self._notes = notes
         self._oidc = oidc
         self.local = True
         self._open: bool | None = None
@@ -63,7 +73,6 @@ class Gate:
         self._asking: dict[bytes, asyncio.Task[Principal | None]] = {}
         self._forgotten = 0
         self._changed = asyncio.Event()
-        self._noting: set[asyncio.Task[None]] = set()
 
     async def is_open(self) -> bool:
         """Return whether nobody is asked who they are."""
@@ -113,10 +122,10 @@ class Gate:
             DatabaseUnavailable: it cannot be found out.
         """
         principal = await self.principal(headers)
-        if need is not None and need != KNOWN:
+        if need != KNOWN:
             principal.check_scope(need)
-        if principal.narrow and not submits and need != KNOWN:
-            raise Forbidden("this key only submits", hint="it is for some queues or types")
+            if principal.narrow and not submits:
+                raise Forbidden("this key only submits", hint="it is for some queues or types")
         if principal.csrf_token is not None and method not in SAFE:
             token = headers.get(b"x-csrf-token", b"")
             if not hmac.compare_digest(token, principal.csrf_token.encode()):
@@ -163,7 +172,7 @@ class Gate:
         """
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(60):
+                async with asyncio.timeout(_WATCH_S):
                     await self._changed.wait()
             with suppress(PgQueueError):
                 try:
@@ -176,8 +185,8 @@ class Gate:
     async def _find(self, text: str, *, session: bool) -> Principal | None:
         digest = credentials.sha256(text)
         known = self._known.get(digest)
-        if known is not None and known[1] > time.monotonic():
-            return known[0]
+        if known is not None and known.fresh_until > time.monotonic():
+            return known.principal
         asking = self._asking.get(digest)
         if asking is None:  # who asks at the same time shares the answer
             asking = asyncio.create_task(self._ask(digest, text, session=session))
@@ -197,12 +206,15 @@ class Gate:
             found, left_s = await (self._session(digest) if session else self._key(text))
         except DatabaseUnavailable:
             known = self._known.get(digest)
-            if known is None or known[0] is None or known[1] + _OUTAGE_S < time.monotonic():
+            if known is None or known.principal is None:
                 raise
-            return known[0]  # so that metrics can be read during an outage, too
+            if min(known.fresh_until + _OUTAGE_S, known.valid_until) < time.monotonic():
+                raise
+            return known.principal  # so that metrics can be read during an outage, too
         if forgotten == self._forgotten:
+            now = time.monotonic()
             lasts_s = _UNKNOWN_S if found is None else min(_KNOWN_S, left_s)
-            self._known[digest] = (found, time.monotonic() + lasts_s)
+            self._known[digest] = _Known(found, now + lasts_s, now + left_s)
             self._known.move_to_end(digest)
             if len(self._known) > _MAX_KNOWN:
                 self._known.popitem(last=False)
@@ -220,7 +232,7 @@ class Gate:
         ):
             return None, 0.0
         if row["unused_today"]:
-            self._note("use_api_key", {"id": key.id})
+            self._notes.take("use_api_key", {"id": key.id})
         found = Principal(
             row["user_id"],
             row["email"],
@@ -231,7 +243,7 @@ class Gate:
             _some(row["queues"]),
             _some(row["types"]),
         )
-        return found, _KNOWN_S if row["left_s"] is None else row["left_s"]
+        return found, math.inf if row["left_s"] is None else row["left_s"]
 
     async def _token(self, oidc: Oidc, text: str) -> tuple[Principal | None, float]:
         try:
@@ -248,7 +260,7 @@ class Gate:
         if row is None:
             return None, 0.0
         if row["unseen"]:
-            self._note("see_session", {"token_sha256": digest})
+            self._notes.take("see_session", {"token_sha256": digest})
         found = Principal(
             row["user_id"],
             row["email"],
@@ -259,15 +271,6 @@ class Gate:
             csrf_token=hashlib.sha256(b"csrf" + digest).hexdigest(),
         )
         return found, row["left_s"]
-
-    def _note(self, query: str, parameters: Mapping[str, Any]) -> None:
-        async def note() -> None:
-            with suppress(PgQueueError):  # it is noted next time
-                await self._pool.rows(query, parameters)
-
-        noting = asyncio.create_task(note())
-        self._noting.add(noting)
-        noting.add_done_callback(self._noting.discard)
 
 
 def _some(names: list[str] | None) -> frozenset[str] | None:

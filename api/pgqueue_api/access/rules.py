@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["KNOWN", "Need", "need_of"]
 
 KNOWN: Literal["known"] = "known"
-Need: TypeAlias = "Scope | Literal['known'] | None"
+Need: TypeAlias = "Scope | Literal['known']"
 
 _CHANGES: dict[str, Scope] = {
     "tasks": "tasks:write",
@@ -33,7 +33,7 @@ _CHANGES: dict[str, Scope] = {
 }
 
 
-def need_of(handler: HTTPRouteHandler) -> Need:
+def need_of(handler: HTTPRouteHandler) -> Need | None:
     """Return the scope that a route needs; None: it is public.
 
     Raises ``LookupError`` for a route of which nothing says what it needs.

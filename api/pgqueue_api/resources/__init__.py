@@ -7,23 +7,19 @@ Models enter, JSON text that PostgreSQL wrote leaves.
 from __future__ import annotations
 
 from pgqueue_api.resources import (
+    access,
     attempts,
-    audit,
     batches,
     dead_letters,
     events,
     hooks,
-    keys,
     limits,
-    oidc,
     operations,
     queues,
     schedules,
-    session,
     stats,
     tasks,
     uploads,
-    users,
     webhooks,
     workers,
 )
@@ -45,9 +41,5 @@ ROUTES = [
     *webhooks.ROUTES,
     *workers.ROUTES,
     *stats.ROUTES,
-    *session.ROUTES,
-    *oidc.ROUTES,
-    *keys.ROUTES,
-    *users.ROUTES,
-    *audit.ROUTES,
+    *access.ROUTES,
 ]

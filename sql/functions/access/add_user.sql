@@ -10,10 +10,8 @@ declare
     made bigint;
 begin
     perform user_fits(email, role, name);
-    insert into app_user as u (created_at, password_changed_at, role, email, name, password_hash)
-    values (
-        pgqueue.clock(), case when password_hash is not null then pgqueue.clock() end, role, lower(email), name, password_hash
-    )
+    insert into app_user as u (created_at, role, email, name, password_hash)
+    values (pgqueue.clock(), role, lower(email), name, password_hash)
     on conflict do nothing
     returning u.id into made;
     if made is null then

@@ -2,7 +2,7 @@
 -- The key may do what its scopes say and the role of its user allows, both as they are when it is used.
 create or replace function pgqueue_private.create_api_key(
     id text, secret_sha256 bytea, user_id bigint, name text, scopes text[], queues text[] default null, types text[] default null,
-    expires_at timestamptz default null, created_by bigint default 0
+    expires_at timestamptz default null
 ) returns void
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -20,8 +20,7 @@ begin
     elsif expires_at <= pgqueue.clock() then
         raise exception 'the key would have expired already' using errcode = 'PQ004', hint = 'pass a later time';
     end if;
-    insert into api_key values (
-        id, user_id, created_by, pgqueue.clock(), expires_at, null, null, name, secret_sha256, scopes, queues, types
-    );
+    insert into api_key (id, user_id, created_at, expires_at, name, secret_sha256, scopes, queues, types)
+    values (id, user_id, pgqueue.clock(), expires_at, name, secret_sha256, scopes, queues, types);
 end
 $$;

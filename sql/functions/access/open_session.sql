@@ -7,12 +7,11 @@ as $$
 declare
     now constant timestamptz := pgqueue.clock();
 begin
-    insert into session values (token_sha256, user_id, now, now, now + lasts_s * interval '1 second');
+    insert into session (token_sha256, user_id, created_at, seen_at, expires_at)
+    values (token_sha256, user_id, now, now, now + lasts_s * interval '1 second');
     delete from session as s
     where s.token_sha256 in (
         select o.token_sha256 from session as o where o.user_id = open_session.user_id order by o.created_at desc offset 50
     );
-    delete from session as s
-    where s.token_sha256 in (select o.token_sha256 from session as o where o.expires_at < now limit 100 for update skip locked);
 end
 $$;

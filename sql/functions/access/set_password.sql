@@ -6,8 +6,7 @@ set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
 as $$
 #variable_conflict use_variable
 begin
-    update app_user as u set password_hash = set_password.password_hash, password_changed_at = pgqueue.clock()
-    where u.id = user_id;
+    update app_user as u set password_hash = set_password.password_hash where u.id = user_id;
     if not found then
         raise exception 'there is no user %', user_id using errcode = 'PQ002', hint = 'list the users';
     end if;

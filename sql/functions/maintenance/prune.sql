@@ -1,5 +1,5 @@
 -- Deletes what is past its retention: idempotency keys after 24 hours, workers that have been gone for 30 days,
--- notices after 90 days, listeners that left, starts that no rate counts any more, queues of which nothing is left.
+-- notices after 90 days, sessions and sign-ins that ran out, listeners that left, starts that no rate counts any more, queues of which nothing is left.
 create or replace function pgqueue_private.prune() returns void
 language plpgsql
 set search_path = pgqueue_private, pgqueue, pg_catalog, pg_temp
@@ -9,6 +9,8 @@ declare
 begin
     delete from idempotency where created_at < now - interval '24 hours';
     delete from worker where state in ('stopped', 'lost') and heartbeat_at < now - interval '30 days';
+    delete from session where expires_at < now;
+    delete from oidc_login where expires_at < now;
     delete from notice where at < now - interval '90 days';
     delete from limit_use as u
     where u.at < now - coalesce((

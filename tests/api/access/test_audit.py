@@ -18,7 +18,7 @@ UNCHANGING = {"submit", "submit_bulk", "receive_hook", "sign_in"}
 async def entries(
     client: httpx.AsyncClient, app: Api, headers: dict[str, str], **query
 ) -> list[dict]:
-    await app.services.audit.close()
+    await app.services.notes.done()
     answer = await client.get("/v1/audit", params=query, headers=headers)
     assert answer.status_code == 200, answer.text
     return answer.json()["items"]

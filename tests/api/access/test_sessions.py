@@ -1,7 +1,5 @@
 """Signing in and out, and what a session withstands."""
 
-import asyncio
-
 import httpx
 import pytest
 from pgqueue_api.app import Api
@@ -105,11 +103,13 @@ async def test_a_session_ends_when_it_is_idle_and_after_a_week(
         worker.rows(HOURS % hours)
         app.services.gate.forget()
         assert await me(client, used) == 200, hours
-        await asyncio.gather(*app.services.gate._noting)
+        await app.services.notes.done()
     assert await me(client, idle) == 401
     worker.rows(HOURS % (7 * 24 + 1))
     app.services.gate.forget()
     assert await me(client, used) == 401
+    worker.rows("select pgqueue_private.prune()")
+    assert worker.value("select count(*) from pgqueue_private.session") == 0
 
 
 async def test_another_password_ends_the_other_sessions(client: httpx.AsyncClient, people: People):

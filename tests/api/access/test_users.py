@@ -1,11 +1,14 @@
 """Users over HTTP, for admins."""
 
+import asyncio
+import math
 import time
-from collections import OrderedDict
 
 import httpx
 import pytest
+from pgqueue_api.access import gate as gates
 from pgqueue_api.access.gate import Gate
+from pgqueue_api.access.notes import Notes
 from pgqueue_api.app import Api
 
 from pgqueue import credentials
@@ -112,10 +115,13 @@ async def test_what_is_changed_elsewhere_is_heard_within_a_second(
 
 
 class Away:
-    """A database that knows one key, and can go away."""
+    """A database that knows one key, which can be revoked, and that can go away."""
 
     def __init__(self, key: credentials.ApiKeySecret) -> None:
+        self.key = key
         self.up = True
+        self.revoked = False
+        self.asked = 0
         self._row = {
             "id": key.id,
             "secret_sha256": credentials.sha256(key.secret),
@@ -134,21 +140,61 @@ class Away:
             raise DatabaseUnavailable
         if name == "access_is_open":
             return {"open": False}
-        return self._row if parameters == {"id": self._row["id"]} else None
+        self.asked += 1
+        known = parameters == {"id": self.key.id} and not self.revoked
+        return self._row if known else None
 
 
-async def test_who_was_known_is_known_during_an_outage_and_nobody_else_is():
-    key, other = credentials.new_api_key(), credentials.new_api_key()
-    pool = Away(key)
-    gate = Gate(pool)
-    known, unknown = ({b"authorization": f"Bearer {one.text}".encode()} for one in (key, other))
+@pytest.fixture
+def pool() -> Away:
+    return Away(credentials.new_api_key())
+
+
+@pytest.fixture
+def gate(pool: Away) -> Gate:
+    return Gate(pool, Notes(pool))
+
+
+def sends(key: credentials.ApiKeySecret) -> dict[bytes, bytes]:
+    return {b"authorization": f"Bearer {key.text}".encode()}
+
+
+async def test_who_was_known_is_known_during_an_outage_and_nobody_else_is(pool: Away, gate: Gate):
+    known = sends(pool.key)
     principal = await gate.admit("metrics", "GET", known)
     pool.up = False
-    for since in (11, 3590):
-        gate._known = OrderedDict.fromkeys(gate._known, (principal, time.monotonic() - since))
+
+    def since(seconds: float, left_s: float = math.inf) -> None:
+        now = time.monotonic()
+        for digest, found in gate._known.items():
+            gate._known[digest] = found._replace(
+                fresh_until=now - seconds, valid_until=now + left_s
+            )
+
+    for seconds in (1, 3590):
+        since(seconds)
         assert await gate.admit("metrics", "GET", known) is principal
+    for seconds, left_s in ((3700, math.inf), (1, -1)):  # too long ago, and expired meanwhile
+        since(seconds, left_s)
+        with pytest.raises(DatabaseUnavailable):
+            await gate.admit("metrics", "GET", known)
     with pytest.raises(DatabaseUnavailable):
-        await gate.admit("metrics", "GET", unknown)
-    gate._known = OrderedDict.fromkeys(gate._known, (principal, time.monotonic() - 3700))
-    with pytest.raises(DatabaseUnavailable):
-        await gate.admit("metrics", "GET", known)
+        await gate.admit("metrics", "GET", sends(credentials.new_api_key()))
+
+
+async def test_who_watches_is_looked_at_again_without_being_told(
+    pool: Away, gate: Gate, monkeypatch: pytest.MonkeyPatch
+):
+    assert gates._WATCH_S == 60
+    monkeypatch.setattr(gates, "_WATCH_S", 0.01)
+    known = sends(pool.key)
+    principal = await gate.admit("metrics", "GET", known)
+    watching = asyncio.create_task(gate.watch(principal, known))
+    looked = pool.asked
+    gate._known.clear()
+    while pool.asked < looked + 1:
+        await asyncio.sleep(0)
+    assert not watching.done()
+    pool.revoked = True
+    gate._known.clear()
+    await asyncio.wait_for(watching, 45)

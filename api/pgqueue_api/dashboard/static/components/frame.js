@@ -11,12 +11,15 @@ import { Notice } from "./notice.js";
 const THEMES = ["auto", "light", "dark"];
 const theme = signal(remembered("theme", THEMES));
 
-/** Show a page, and its title. */
-export function mount(Page, title) {
+/** Show a page, and its title. A bare one has no controls, and asks for nothing. */
+export function mount(Page, title, { bare = false } = {}) {
   const main = document.getElementById("main");
   main.textContent = "";
   render(html`<${Page} />`, main);
-  render(html`<${Controls} />`, document.getElementById("controls"));
+  if (!bare) {
+    render(html`<${Controls} />`, document.getElementById("controls"));
+    whoAmI().then((who) => (account.value = who.email), () => {});
+  }
   if (title) effect(() => (document.title = `${title()} · pgqueue`));
 }
 
@@ -34,7 +37,6 @@ function Controls() {
 }
 
 const account = signal(null);
-whoAmI().then((who) => (account.value = who.email), () => {});
 
 function Account() {
   if (!account.value) return null;

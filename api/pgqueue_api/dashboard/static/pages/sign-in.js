@@ -40,4 +40,4 @@ function SignIn() {
   </form>`;
 }
 
-mount(SignIn);
+mount(SignIn, null, { bare: true });

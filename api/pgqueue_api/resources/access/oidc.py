@@ -17,7 +17,7 @@ from pgqueue.errors import NotFound
 from pgqueue_api.access.oidc import Oidc
 from pgqueue_api.openapi.operation import Answer, operation
 from pgqueue_api.problems import Invalid, Unauthenticated
-from pgqueue_api.resources.session import start_session
+from pgqueue_api.resources.access.session import start_session
 from pgqueue_api.services import Services
 
 __all__ = ["ROUTES"]

@@ -125,7 +125,7 @@ ROUTES = [get_me, sign_in, sign_out, change_password]
 
 
 async def _close(services: Services, digest: bytes) -> None:
-    await services.access.rows("close_session", {"token_sha256": digest, "everywhere": False})
+    await services.access.rows("close_session", {"token_sha256": digest})
     services.gate.forget()
 
 

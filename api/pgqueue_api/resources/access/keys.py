@@ -85,7 +85,6 @@ async def create_key(
             "queues": data.queues,
             "types": data.types,
             "expires_at": data.expires_at,
-            "created_by": principal.user_id,
         },
     )
     made = orjson.loads(await _key(services, key.id, None))
